@@ -1,0 +1,24 @@
+/** Element types: their size, the typed array that holds them, and their number in ONNX (`TensorProto.DataType`). */
+
+export const dtypes = {
+  float32: { bytes: 4, array: Float32Array, onnx: 1 },
+  float16: { bytes: 2, array: Uint16Array, onnx: 10 },
+  bfloat16: { bytes: 2, array: Uint16Array, onnx: 16 },
+  float64: { bytes: 8, array: Float64Array, onnx: 11 },
+  int64: { bytes: 8, array: BigInt64Array, onnx: 7 },
+  int32: { bytes: 4, array: Int32Array, onnx: 6 },
+  int16: { bytes: 2, array: Int16Array, onnx: 5 },
+  int8: { bytes: 1, array: Int8Array, onnx: 3 },
+  uint8: { bytes: 1, array: Uint8Array, onnx: 2 },
+  bool: { bytes: 1, array: Uint8Array, onnx: 9 },
+} as const;
+
+export type DType = keyof typeof dtypes;
+
+/** The array type that holds elements of `D`; float16 and bfloat16 are raw 16-bit patterns. */
+export type ArrayOf<D extends DType> = InstanceType<(typeof dtypes)[D]["array"]>;
+
+/** Number of elements of a shape; 1 for a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, dimension) => product * dimension, 1);
+}

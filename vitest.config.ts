@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["src/**/*.test.ts", "fixtures/**/*.test.ts", "examples/**/*.test.ts", "scripts/**/*.test.ts"],
+    // ONNX Runtime sessions take both cores; files run one after another so that no test starves another.
+    maxWorkers: 2,
+    testTimeout: 60_000,
+  },
+});
