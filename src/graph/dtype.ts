@@ -15,8 +15,21 @@ export const dtypes = {
 
 export type DType = keyof typeof dtypes;
 
+interface Arrays {
+  float32: Float32Array;
+  float16: Uint16Array;
+  bfloat16: Uint16Array;
+  float64: Float64Array;
+  int64: BigInt64Array;
+  int32: Int32Array;
+  int16: Int16Array;
+  int8: Int8Array;
+  uint8: Uint8Array;
+  bool: Uint8Array;
+}
+
 /** The array type that holds elements of `D`; float16 and bfloat16 are raw 16-bit patterns. */
-export type ArrayOf<D extends DType> = InstanceType<(typeof dtypes)[D]["array"]>;
+export type ArrayOf<D extends DType> = Arrays[D];
 
 /** Number of elements of a shape; 1 for a scalar. */
 export function elementCount(shape: readonly number[]): number {

@@ -1,0 +1,22 @@
+/** Typed tensor graphs: build them with ops, differentiate them, print them, write them as ONNX. */
+export { dtypes, elementCount, type ArrayOf, type DType } from "./dtype.js";
+export { gradients } from "./gradients.js";
+export { HostTensor } from "./host-tensor.js";
+export { writeOnnx, type LocatedTensor, type OnnxModel, type OnnxOptions } from "./onnx/writer.js";
+export * from "./ops/index.js";
+export { printGraph } from "./print.js";
+export { sameShape } from "./shape.js";
+export type { FileRange, StoredTensor } from "./stored-tensor.js";
+export {
+  constant,
+  formatType,
+  input,
+  topologicalOrder,
+  type Constant,
+  type Dim,
+  type Input,
+  type Operation,
+  type Parameter,
+  type Tensor,
+  type TensorType,
+} from "./tensor.js";

@@ -1,0 +1,177 @@
+/**
+ * Writes a graph as an ONNX model. Only the nodes that an output needs are visited; a parameter becomes an initializer
+ * whose bytes stay in the checkpoint file (ONNX external data), converted by one `Cast` where the file is not float32.
+ */
+import type { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { InputError } from "../../errors.js";
+import { dtypes, elementCount, type DType } from "../dtype.js";
+import { sameShape } from "../shape.js";
+import { topologicalOrder, type Dim, type Input, type Parameter, type Tensor } from "../tensor.js";
+import type { Emitter, OnnxAttribute } from "./emitter.js";
+import { graphProto, modelProto, type TensorBytes } from "./proto.js";
+
+/** A parameter's element type in its file, and its bytes. */
+export interface LocatedTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly bytes: TensorBytes;
+}
+
+export interface OnnxOptions {
+  /** Where the bytes of a parameter lie; called once for each parameter that the outputs need. */
+  readonly locate: (parameter: Parameter) => LocatedTensor;
+  /** Written as the model's producer version. */
+  readonly version?: string;
+}
+
+export interface OnnxModel {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The inputs that the outputs need. */
+  readonly inputs: readonly Input[];
+}
+
+/** The ONNX file of `outputs`, under their keys as output names; inputs keep their names and named dimensions. */
+export function writeOnnx(outputs: Readonly<Record<string, Tensor>>, options: OnnxOptions): OnnxModel {
+  const order = topologicalOrder(Object.values(outputs));
+  const inputs = order.filter((node) => node.kind === "input");
+  const bytes = modelProto(options.version ?? "", (writer) => {
+    graphProto.name(writer, "bridgetower");
+    const emitter = new GraphEmitter(writer, inputs, options.locate);
+    for (const node of order) emitter.visit(node);
+    for (const node of inputs) graphProto.input(writer, node.name, node);
+    for (const [name, tensor] of Object.entries(outputs)) {
+      graphProto.node(writer, "Identity", [emitter.nameOf(tensor)], name, {});
+      graphProto.output(writer, name, tensor);
+    }
+  });
+  return { bytes, inputs };
+}
+
+class GraphEmitter implements Emitter {
+  /** Names of the values of nodes; a parameter gets one when a node first needs it whole. */
+  private readonly values = new Map<Tensor, string>();
+  /** Names of constants, shapes and parameter views, by what they hold. */
+  private readonly shared = new Map<string, string>();
+  private readonly located = new Map<Parameter, LocatedTensor>();
+  private nodeCount = 0;
+
+  constructor(
+    private readonly writer: BinaryWriter,
+    private readonly inputs: readonly Input[],
+    private readonly locate: OnnxOptions["locate"],
+  ) {}
+
+  visit(node: Tensor): void {
+    if (node.kind === "operation") this.values.set(node, node.emit(this));
+  }
+
+  nameOf(tensor: Tensor): string {
+    switch (tensor.kind) {
+      case "input":
+        return tensor.name;
+      case "parameter":
+        return this.parameterView(tensor, { shape: tensor.shape as readonly number[], firstElement: 0 });
+      case "constant": {
+        const { dtype, shape, data } = tensor.value;
+        return this.constant(dtype, shape, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      }
+      case "operation":
+        return this.values.get(tensor)!;
+    }
+  }
+
+  node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}): string {
+    const output = `${op}_${this.nodeCount++}`;
+    graphProto.node(this.writer, op, inputs, output, attributes);
+    return output;
+  }
+
+  ints(values: number | readonly number[]): string {
+    const list = typeof values === "number" ? [values] : values;
+    const shape = typeof values === "number" ? [] : [list.length];
+    return this.constant("int64", shape, new Uint8Array(BigInt64Array.from(list, BigInt).buffer));
+  }
+
+  zero(dtype: DType): string {
+    return this.constant(dtype, [], new Uint8Array(dtypes[dtype].bytes));
+  }
+
+  shape(dims: readonly Dim[]): string {
+    if (dims.every((dim) => typeof dim === "number")) return this.ints(dims);
+    return this.share(`shape ${dims.join(",")}`, () => {
+      const sizes = dims.map((dim) => (typeof dim === "number" ? this.ints([dim]) : this.size(dim)));
+      return sizes.length === 1 ? sizes[0]! : this.node("Concat", sizes, { axis: 0 });
+    });
+  }
+
+  reshapeTarget(from: readonly Dim[], to: readonly Dim[]): string {
+    const target = to.map((dim, i) => (typeof dim === "number" ? dim : dim === from[i] ? 0 : -1));
+    return target.filter((size) => size === -1).length <= 1 ? this.ints(target) : this.shape(to);
+  }
+
+  parameterView(parameter: Parameter, view: { shape: readonly number[]; firstElement: number }): string {
+    const { dtype, shape, bytes } = this.locateOnce(parameter);
+    const first = view.firstElement * dtypes[dtype].bytes;
+    const length = elementCount(view.shape) * dtypes[dtype].bytes;
+    const whole = sameShape(shape, view.shape);
+    const name = whole ? parameter.name : `${parameter.name}[${view.firstElement}]:${view.shape.join("x")}`;
+    return this.share(`parameter ${name}`, () => {
+      const part =
+        bytes instanceof Uint8Array
+          ? bytes.subarray(first, first + length)
+          : { location: bytes.location, offset: bytes.offset + first, length };
+      graphProto.initializer(this.writer, name, { dtype, shape: view.shape }, part);
+      return dtype === "float32" ? name : this.node("Cast", [name], { to: dtypes.float32.onnx });
+    });
+  }
+
+  private locateOnce(parameter: Parameter): LocatedTensor {
+    let found = this.located.get(parameter);
+    if (found === undefined) {
+      found = this.locate(parameter);
+      if (!sameShape(found.shape, parameter.shape)) {
+        throw new InputError({
+          where: parameter.name,
+          expected: `shape [${parameter.shape.join(", ")}]`,
+          found: `[${found.shape.join(", ")}]`,
+        });
+      }
+      this.located.set(parameter, found);
+    }
+    return found;
+  }
+
+  /** The size with this name as a one-element tensor: read off an input that has it; a product is multiplied up. */
+  private size(name: string): string {
+    return this.share(`size ${name}`, () => {
+      const [first, ...rest] = name.split("·");
+      if (rest.length > 0) {
+        return rest.reduce((product, factor) => this.node("Mul", [product, this.size(factor)]), this.size(first!));
+      }
+      if (/^\d+$/.test(name)) return this.ints([Number(name)]);
+      const source = this.inputs.find((input) => input.shape.includes(name));
+      if (source === undefined) throw new Error(`no input of the graph has the dimension "${name}"`);
+      const axis = source.shape.indexOf(name);
+      return this.node("Shape", [source.name], { start: axis, end: axis + 1 });
+    });
+  }
+
+  private constant(dtype: DType, shape: readonly number[], bytes: Uint8Array): string {
+    // Large constants are built once each; only small ones are worth a key made of their bytes.
+    const key = bytes.length <= 256 ? `${dtype} ${shape.join("x")} ${bytes.join(",")}` : undefined;
+    const write = () => {
+      const name = `constant_${this.nodeCount++}`;
+      graphProto.initializer(this.writer, name, { dtype, shape }, bytes);
+      return name;
+    };
+    return key === undefined ? write() : this.share(key, write);
+  }
+
+  private share(key: string, make: () => string): string {
+    const known = this.shared.get(key);
+    if (known !== undefined) return known;
+    const name = make();
+    this.shared.set(key, name);
+    return name;
+  }
+}

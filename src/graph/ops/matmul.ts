@@ -1,0 +1,65 @@
+/** Matrix products. */
+import { broadcastShapes, productOf } from "../shape.js";
+import { defineOp, shapeError, type Dim, type Tensor } from "../tensor.js";
+import { reshape, transpose } from "./movement.js";
+
+/** The last two axes exchanged. */
+export function transposeMatrix(x: Tensor): Tensor {
+  const rank = x.shape.length;
+  return transpose(x, [...Array(rank - 2).keys(), rank - 1, rank - 2]);
+}
+
+/** All axes but the last made one: [..., width] -> [rows, width]. */
+const asMatrix = (x: Tensor): Tensor => reshape(x, [productOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
+
+export const matmulOps = {
+  /**
+   * y = a b over the last two axes, the others broadcast; da = dy bᵀ, db = aᵀ dy. ONNX `MatMul`, opset 13.
+   * [..., rows, inner] × [..., inner, columns] -> [..., rows, columns]
+   */
+  matmul: defineOp<readonly [Tensor, Tensor], Record<string, never>>("matmul", {
+    type([a, b]) {
+      const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
+      const inner = a.shape.at(-1) === b.shape.at(-2) && a.shape.length >= 2 && b.shape.length >= 2;
+      if (a.dtype !== "float32" || b.dtype !== "float32" || batch === undefined || !inner) {
+        throw shapeError("matmul", [a, b], "float32 [..., rows, inner] and [..., inner, columns]");
+      }
+      return { dtype: "float32", shape: [...batch, a.shape.at(-2)!, b.shape.at(-1)!] };
+    },
+    gradient: ({ inputs: [a, b], dOutput: dy }) => [matmul(dy, transposeMatrix(b)), matmul(transposeMatrix(a), dy)],
+    onnx: ({ emitter, names }) => emitter.node("MatMul", names),
+  }),
+  /**
+   * y = x Wᵀ + b on a checkpoint's own layout, W stored as [out, in]; dx = dy W, dW = dyᵀ x, db = Σ dy.
+   * One ONNX `Gemm` (opset 13) over all rows: [..., in] -> [..., out]
+   */
+  linear: defineOp<readonly [Tensor, Tensor, Tensor] | readonly [Tensor, Tensor], Record<string, never>>("linear", {
+    type([x, weight, bias]) {
+      const [outputs, inputs] = weight.shape;
+      const biasFits = bias === undefined || (bias.shape.length === 1 && bias.shape[0] === outputs);
+      if (x.dtype !== "float32" || weight.shape.length !== 2 || x.shape.at(-1) !== inputs || !biasFits) {
+        const tensors = bias === undefined ? [x, weight] : [x, weight, bias];
+        throw shapeError("linear", tensors, "float32 [..., in], a weight [out, in] and a bias [out]");
+      }
+      return { dtype: "float32", shape: [...x.shape.slice(0, -1), outputs!] };
+    },
+    gradient({ inputs: [x, weight, bias], dOutput: dy }) {
+      const dWeight = matmul(transposeMatrix(asMatrix(dy)), asMatrix(x));
+      return bias === undefined ? [matmul(dy, weight), dWeight] : [matmul(dy, weight), dWeight, dy];
+    },
+    onnx({ emitter, names: [x, ...weightAndBias], inputs: [tensor], output }) {
+      const rows = tensor.shape.length === 2 ? x! : emitter.node("Reshape", [x!, emitter.ints([-1, width(tensor)])]);
+      const y = emitter.node("Gemm", [rows, ...weightAndBias], { transB: 1 });
+      if (tensor.shape.length === 2) return y;
+      const flat: readonly Dim[] = [productOf(output.shape.slice(0, -1)), output.shape.at(-1)!];
+      return emitter.node("Reshape", [y, emitter.reshapeTarget(flat, output.shape)]);
+    },
+  }),
+};
+
+/** The size of the last axis, which the type rule has matched with a weight's and is therefore known. */
+const width = (x: Tensor): number => x.shape.at(-1) as number;
+
+export const matmul = (a: Tensor, b: Tensor): Tensor => matmulOps.matmul([a, b], {});
+export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor =>
+  matmulOps.linear(bias === undefined ? [x, weight] : [x, weight, bias], {});

@@ -1,0 +1,175 @@
+/**
+ * A symbolic tensor: a node of a graph that is built by calling functions and read backwards from its outputs, so what no
+ * output needs does not exist. Nodes are plain immutable data; an operation carries its own gradient and ONNX form,
+ * bound to its inputs and attributes by `defineOp`.
+ */
+import { InputError } from "../errors.js";
+import type { DType } from "./dtype.js";
+import type { HostTensor } from "./host-tensor.js";
+import type { Emitter } from "./onnx/emitter.js";
+
+/** A size, or the name of a size that is known when the graph runs, such as `"batch"`. */
+export type Dim = number | string;
+
+export interface TensorType {
+  readonly dtype: DType;
+  readonly shape: readonly Dim[];
+}
+
+export type AttributeValue = number | string | boolean | readonly Dim[];
+export type Attributes = Readonly<Record<string, AttributeValue | undefined>>;
+
+/** A value fed when the graph runs. */
+export interface Input extends TensorType {
+  readonly kind: "input";
+  readonly name: string;
+}
+
+/** A weight, under its checkpoint name. */
+export interface Parameter extends TensorType {
+  readonly kind: "parameter";
+  readonly name: string;
+}
+
+/** A value known when the graph is built. */
+export interface Constant extends TensorType {
+  readonly kind: "constant";
+  readonly value: HostTensor;
+}
+
+export interface Operation extends TensorType {
+  readonly kind: "operation";
+  readonly op: string;
+  readonly inputs: readonly Tensor[];
+  readonly attributes: Attributes;
+  /** Gradients of the inputs given that of the output, `undefined` where none flows; absent for an op without gradient. */
+  readonly pullback: ((dOutput: Tensor) => readonly (Tensor | undefined)[]) | undefined;
+  /** Writes the ONNX nodes and returns the name of the value that holds the output. */
+  readonly emit: (emitter: Emitter) => string;
+}
+
+export type Tensor = Input | Parameter | Constant | Operation;
+
+export function input(name: string, dtype: DType, shape: readonly Dim[]): Input {
+  return { kind: "input", name, dtype, shape };
+}
+
+export function constant(value: HostTensor): Constant {
+  return { kind: "constant", value, dtype: value.dtype, shape: value.shape };
+}
+
+/** What an op is: one entry of the table. */
+export interface OpRules<Inputs extends readonly Tensor[], A extends Attributes> {
+  /** The output's type, or an error that names the rule which the inputs break. */
+  type(inputs: Inputs, attributes: A): TensorType;
+  /** Gradients of the inputs, written in ops; they may have the broadcast shape, the walk sums them back. */
+  gradient: "none" | ((g: GradientArguments<Inputs, A>) => readonly (Tensor | undefined)[]);
+  /** The ONNX nodes of the op; returns the name of the output value. */
+  onnx(o: OnnxArguments<Inputs, A>): string;
+}
+
+export interface GradientArguments<Inputs extends readonly Tensor[], A extends Attributes> {
+  readonly inputs: Inputs;
+  readonly attributes: A;
+  readonly output: Tensor;
+  readonly dOutput: Tensor;
+}
+
+export interface OnnxArguments<Inputs extends readonly Tensor[], A extends Attributes> {
+  readonly emitter: Emitter;
+  /** Value names, one per input. Reading them writes the inputs: a rule that views a parameter in place leaves them alone. */
+  readonly names: readonly string[];
+  readonly inputs: Inputs;
+  readonly attributes: A;
+  readonly output: TensorType;
+}
+
+/** Makes the function that adds this op to a graph. `name` is what prints and what errors say. */
+export function defineOp<Inputs extends readonly Tensor[], A extends Attributes>(
+  name: string,
+  rules: OpRules<Inputs, A>,
+): OpFunction<Inputs, A> {
+  const apply = (inputs: Inputs, attributes: A): Operation => {
+    const type = rules.type(inputs, attributes);
+    const { gradient } = rules;
+    const node: Operation = {
+      kind: "operation",
+      op: name,
+      inputs,
+      attributes,
+      dtype: type.dtype,
+      shape: type.shape,
+      pullback: gradient === "none" ? undefined : (dOutput) => gradient({ inputs, attributes, output: node, dOutput }),
+      emit: (emitter) =>
+        rules.onnx({
+          emitter,
+          get names() {
+            return inputs.map((x) => emitter.nameOf(x));
+          },
+          inputs,
+          attributes,
+          output: type,
+        }),
+    };
+    return node;
+  };
+  return Object.assign(apply, { op: name, differentiable: rules.gradient !== "none" });
+}
+
+export interface OpFunction<Inputs extends readonly Tensor[], A extends Attributes> {
+  (inputs: Inputs, attributes: A): Operation;
+  readonly op: string;
+  readonly differentiable: boolean;
+}
+
+/** A shape rule that was broken while a graph was built, with the op and the names of its inputs. */
+export function shapeError(op: string, inputs: readonly Tensor[], expected: string, mend?: string): InputError {
+  return new InputError({
+    where: `${op}(${inputs.map(describe).join(", ")})`,
+    expected,
+    found: inputs.map(formatType).join(" and "),
+    ...(mend === undefined ? {} : { mend }),
+  });
+}
+
+/** `float32[batch, 20, 768]` */
+export function formatType({ dtype, shape }: TensorType): string {
+  return `${dtype}[${shape.join(", ")}]`;
+}
+
+function describe(tensor: Tensor): string {
+  switch (tensor.kind) {
+    case "input":
+    case "parameter":
+      return tensor.name;
+    case "constant":
+      return "constant";
+    case "operation":
+      return tensor.op;
+  }
+}
+
+/** Every node that the outputs need, each after its inputs. Iterative, since a training graph is deeper than a call stack. */
+export function topologicalOrder(outputs: readonly Tensor[]): Tensor[] {
+  const order: Tensor[] = [];
+  const visited = new Set<Tensor>();
+  const stack: { node: Tensor; next: number }[] = [];
+  for (const output of outputs) {
+    if (!visited.has(output)) {
+      visited.add(output);
+      stack.push({ node: output, next: 0 });
+    }
+    for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
+      const inputs = frame.node.kind === "operation" ? frame.node.inputs : [];
+      const child = inputs[frame.next++];
+      if (child === undefined) {
+        order.push(frame.node);
+        stack.pop();
+      } else if (!visited.has(child)) {
+        visited.add(child);
+        stack.push({ node: child, next: 0 });
+      }
+    }
+  }
+  return order;
+}

@@ -1,0 +1,173 @@
+/**
+ * The graphs that are run: the whole model over a batch of pairs, and its three parts for n pictures and m texts. A part's
+ * outputs are the next one's inputs, under the same names. Whoever asks takes the outputs wanted; nothing else is computed.
+ */
+import { input, type Dim, type Tensor } from "../graph/index.js";
+import { Scope, type Context } from "../nn/index.js";
+import {
+  crossModalEncoder,
+  imageBridge,
+  imageEmbeddings,
+  pooled,
+  textBridge,
+  textTower,
+  visionTower,
+  type Bridge,
+  type Level,
+} from "./bridgetower.js";
+import { patchesAlong, type BridgeTowerConfig } from "./config.js";
+import { contrastiveLoss, imageEmbedding, itmHead, mlmHead, pairEmbedding, textEmbedding } from "./heads.js";
+
+export type Outputs = Readonly<Record<string, Tensor>>;
+
+/** Inputs of a graph over texts: `input_ids` and `attention_mask`, int64 [batch, text]. */
+export const textInputs = () => ({
+  input_ids: input("input_ids", "int64", ["batch", "text"]),
+  attention_mask: input("attention_mask", "int64", ["batch", "text"]),
+});
+
+/** Size of the pictures that a graph is built for, in pixels. */
+export interface PictureSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** `pixel_values`, float32 [batch, channels, height, width]. */
+export const pixelInput = (config: BridgeTowerConfig, { height, width }: PictureSize) =>
+  input("pixel_values", "float32", ["batch", config.vision_config.num_channels, height, width]);
+
+/** Patches and class token of a picture. */
+export const imageTokens = ({ vision_config }: BridgeTowerConfig, { height, width }: PictureSize): number =>
+  patchesAlong(vision_config, height) * patchesAlong(vision_config, width) + 1;
+
+export interface WholeModel {
+  /** Embeddings, then each layer, [batch, text, hidden]. */
+  readonly textStates: readonly Tensor[];
+  /** Embeddings, then each block, before ln_post, [batch, image, visionHidden]. */
+  readonly imageStates: readonly Tensor[];
+  readonly levels: readonly Level[];
+  /** [batch, 2 hidden] */
+  readonly pooler_output: Tensor;
+  readonly text_embeds: () => Tensor;
+  readonly image_embeds: () => Tensor;
+  readonly cross_embeds: () => Tensor;
+  readonly itmLogits: () => Tensor;
+  readonly mlmLogits: () => Tensor;
+  readonly contrastiveLoss: () => Tensor;
+}
+
+/**
+ * The whole model over a batch of pairs.
+ * @param picture size of `pixel_values`, or `"embeds"` to read `image_embeds` [batch, image, visionHidden] in their place
+ * @param lastQueries `"first"` where only pooled outputs are wanted
+ */
+export function wholeModel(
+  config: BridgeTowerConfig,
+  picture: PictureSize | "embeds",
+  lastQueries: "all" | "first",
+): WholeModel {
+  const p = Scope.root();
+  const { input_ids, attention_mask } = textInputs();
+  const embeddings =
+    picture === "embeds"
+      ? input("image_embeds", "float32", ["batch", "image", config.vision_config.hidden_size])
+      : imageEmbeddings(p, config, pixelInput(config, picture));
+  const textStates = textTower(p, config, input_ids, attention_mask);
+  const imageStates = visionTower(p, config, embeddings);
+  const text = textBridge(p, config, textStates, attention_mask);
+  const image = imageBridge(p, config, imageStates);
+  const levels = crossModalEncoder(p, config, text, image, attention_mask, lastQueries);
+  const last = levels.at(-1)!;
+  const pooler_output = pooled(p, config, last);
+  const text_embeds = () => textEmbedding(p, config, textStates.at(-2)!, attention_mask);
+  const image_embeds = () => imageEmbedding(p, config, imageStates.at(-2)!);
+  const cross_embeds = () => pairEmbedding(p, config, pooler_output);
+  return {
+    textStates,
+    imageStates,
+    levels,
+    pooler_output,
+    text_embeds,
+    image_embeds,
+    cross_embeds,
+    itmLogits: () => itmHead(p, pooler_output),
+    mlmLogits: () => mlmHead(p, config, last.text),
+    contrastiveLoss: () => contrastiveLoss(p, { text: text_embeds(), image: image_embeds(), cross: cross_embeds() }),
+  };
+}
+
+/** The text half: its bridge, and `text_embeds` [batch, contrastive_hidden_size]. */
+export function textPart(config: BridgeTowerConfig): { bridge: Outputs; embeds: () => Outputs } {
+  const p = Scope.root();
+  const { input_ids, attention_mask } = textInputs();
+  const states = textTower(p, config, input_ids, attention_mask);
+  return {
+    bridge: bridgeOutputs("text", textBridge(p, config, states, attention_mask)),
+    embeds: () => ({ text_embeds: textEmbedding(p, config, states.at(-2)!, attention_mask) }),
+  };
+}
+
+/** The image half for pictures of one size: its bridge, and `image_embeds` [batch, contrastive_hidden_size]. */
+export function imagePart(config: BridgeTowerConfig, picture: PictureSize): { bridge: Outputs; embeds: () => Outputs } {
+  const p = Scope.root();
+  const states = visionTower(p, config, imageEmbeddings(p, config, pixelInput(config, picture)));
+  return {
+    bridge: bridgeOutputs("image", imageBridge(p, config, states)),
+    embeds: () => ({ image_embeds: imageEmbedding(p, config, states.at(-2)!) }),
+  };
+}
+
+export interface FusionOutputs {
+  /** `logits` [batch, 2]: no match, match. */
+  readonly itm: () => Outputs;
+  /** `mlm_logits` [batch, text, vocabulary]. */
+  readonly mlm: () => Outputs;
+  /** `cross_embeds` [batch, contrastive_hidden_size]. */
+  readonly itc: () => Outputs;
+}
+
+/**
+ * The fusion of both bridges, with heads.
+ * @param pictures 1: all texts of the batch share one picture; `"batch"`: the i-th text goes with the i-th picture
+ */
+export function fusionPart(config: BridgeTowerConfig, picture: PictureSize, pictures: 1 | "batch"): FusionOutputs {
+  const p = Scope.root();
+  const { attention_mask } = textInputs();
+  const text = bridgeInputs("text", config, "batch", "text");
+  const image = bridgeInputs("image", config, pictures, imageTokens(config, picture));
+  const encode = (lastQueries: "all" | "first") =>
+    crossModalEncoder(p, config, text, image, attention_mask, lastQueries).at(-1)!;
+  const pool = () => pooled(p, config, encode("first"));
+  return {
+    itm: () => ({ logits: itmHead(p, pool()) }),
+    mlm: () => ({ mlm_logits: mlmHead(p, config, encode("all").text) }),
+    itc: () => ({ cross_embeds: pairEmbedding(p, config, pool()) }),
+  };
+}
+
+function bridgeOutputs(modality: "text" | "image", { attended, context, levels }: Bridge): Outputs {
+  return {
+    [`${modality}_attended`]: attended,
+    [`${modality}_key`]: context.key,
+    [`${modality}_value`]: context.value,
+    ...Object.fromEntries(levels.map((state, i) => [`${modality}_level_${i + 1}`, state])),
+  };
+}
+
+function bridgeInputs(modality: "text" | "image", config: BridgeTowerConfig, batch: Dim, tokens: Dim): Bridge {
+  const heads = config.text_config.num_attention_heads;
+  const headSize = config.hidden_size / heads;
+  const state = (name: string) => input(`${modality}_${name}`, "float32", [batch, tokens, config.hidden_size]);
+  const context: Context = {
+    key: input(`${modality}_key`, "float32", [batch, heads, headSize, tokens]),
+    value: input(`${modality}_value`, "float32", [batch, heads, tokens, headSize]),
+  };
+  const levels = Array.from({ length: config.num_hidden_layers - 1 }, (_, i) => state(`level_${i + 1}`));
+  return { attended: state("attended"), probabilities: undefined, context, levels };
+}
+
+/** The square picture that the checkpoint's position table was made for. */
+export const nativePicture = ({ vision_config: { image_size } }: BridgeTowerConfig): PictureSize => ({
+  height: image_size,
+  width: image_size,
+});

@@ -1,0 +1,117 @@
+/** The vision tower: CLIP's ViT, pre-norm. Reference: transformers 5.23 `BridgeTowerVisionModel`. */
+import {
+  add,
+  concat,
+  constant,
+  expand,
+  HostTensor,
+  linear as linearOp,
+  matmul,
+  reshape,
+  slice,
+  transpose,
+  type Dim,
+  type Tensor,
+} from "../graph/index.js";
+import { attend, layerNorm, linear, quickGelu, splitContext, type Scope } from "../nn/index.js";
+import { InputError } from "../errors.js";
+import { patchesAlong, visionHeads, visionPositions, type VisionConfig } from "./config.js";
+
+/**
+ * ln_pre([class; patches] + positions): a convolution with kernel = stride = patch, as one matrix product over patches.
+ * float32 [batch, 3, height, width] -> [batch, 1 + patches, hidden]
+ */
+export function visionEmbeddings(p: Scope, config: VisionConfig, pixel_values: Tensor): Tensor {
+  const [batch, , height, width] = pixel_values.shape as readonly [Dim, Dim, number, number];
+  const { hidden_size: hidden, num_channels: channels, patch_size: patch } = config;
+  const rows = patchesAlong(config, height);
+  const columns = patchesAlong(config, width);
+  const whole = cropEnd(cropEnd(pixel_values, 2, rows * patch), 3, columns * patch);
+  const split = reshape(whole, [batch, channels, rows, patch, columns, patch]);
+  const patches = reshape(transpose(split, [0, 2, 4, 1, 3, 5]), [batch, rows * columns, channels * patch * patch]);
+
+  const embeddings = p.at("embeddings");
+  const kernel = embeddings.at("patch_embedding").parameter("weight", [hidden, channels, patch, patch]);
+  const patchTokens = linearOp(patches, reshape(kernel, [hidden, channels * patch * patch]));
+  const classToken = expand(embeddings.parameter("class_embedding", [hidden]), [batch, 1, hidden]);
+  const tokens = concat([classToken, patchTokens], 1);
+  return layerNorm(p.at("ln_pre"), add(tokens, positions(embeddings, config, rows, columns)), config.layer_norm_eps);
+}
+
+function cropEnd(x: Tensor, axis: number, size: number): Tensor {
+  return x.shape[axis] === size ? x : slice(x, { axis, start: 0, end: size });
+}
+
+/** The position table for a picture of `rows` × `columns` patches: as stored where it fits, else resized. -> [1 + patches, hidden] */
+function positions(p: Scope, config: VisionConfig, rows: number, columns: number): Tensor {
+  const side = patchesAlong(config, config.image_size);
+  const table = p.at("position_embedding").parameter("weight", [visionPositions(config), config.hidden_size]);
+  if (rows === side && columns === side) return table;
+  const classRow = slice(table, { axis: 0, start: 0, end: 1 });
+  const grid = slice(table, { axis: 0, start: 1, end: visionPositions(config) });
+  // Separable: first the rows of the grid are resized, then its columns.
+  const tall = matmul(bicubic(side, rows), reshape(grid, [side, side * config.hidden_size]));
+  const wide = matmul(bicubic(side, columns), reshape(tall, [rows, side, config.hidden_size]));
+  return concat([classRow, reshape(wide, [rows * columns, config.hidden_size])], 0);
+}
+
+/**
+ * Bicubic resizing as a matrix [to, from]: torch `interpolate` with a = −0.75, half-pixel centres, edges repeated, and a
+ * kernel that is not widened when shrinking.
+ */
+function bicubic(from: number, to: number): Tensor {
+  const a = -0.75;
+  const near = (u: number) => ((a + 2) * u - (a + 3)) * u * u + 1;
+  const far = (u: number) => ((a * u - 5 * a) * u + 8 * a) * u - 4 * a;
+  const weights = HostTensor.zeros("float32", [to, from]);
+  for (let i = 0; i < to; i++) {
+    const source = ((i + 0.5) * from) / to - 0.5;
+    const first = Math.floor(source);
+    const t = source - first;
+    [far(1 + t), near(t), near(1 - t), far(2 - t)].forEach((weight, tap) => {
+      const column = Math.min(Math.max(first - 1 + tap, 0), from - 1);
+      weights.data[i * from + column]! += weight;
+    });
+  }
+  return constant(weights);
+}
+
+/**
+ * A CLIP block: x + attention(ln_1 x), then r + MLP(ln_2 r). Only the tokens in `queries` are computed; they attend to all of x.
+ * [batch, queries, hidden], [batch, image, hidden] -> [batch, queries, hidden]
+ */
+export function visionBlock(p: Scope, config: VisionConfig, x: Tensor, queries = x): Tensor {
+  const { hidden_size: hidden, layer_norm_eps: epsilon } = config;
+  const project = inProjection(p.at("attn"), hidden);
+  const seen = layerNorm(p.at("ln_1"), x, epsilon);
+  const asking = queries === x ? seen : layerNorm(p.at("ln_1"), queries, epsilon);
+  const heads = visionHeads(config);
+  const { output } = attend(project(asking, 0), splitContext(project(seen, 1), project(seen, 2), heads), heads);
+  const residual = add(queries, linear(p.at("attn.out_proj"), output, hidden));
+  const wide = quickGelu(linear(p.at("mlp.c_fc"), layerNorm(p.at("ln_2"), residual, epsilon), 4 * hidden));
+  return add(residual, linear(p.at("mlp.c_proj"), wide, hidden));
+}
+
+/** Query (0), key (1) and value (2) projections, stored as thirds of one matrix. */
+function inProjection(p: Scope, hidden: number): (x: Tensor, part: 0 | 1 | 2) => Tensor {
+  const weight = p.parameter("in_proj_weight", [3 * hidden, hidden]);
+  const bias = p.parameter("in_proj_bias", [3 * hidden]);
+  const third = (t: Tensor, part: number) => slice(t, { axis: 0, start: part * hidden, end: (part + 1) * hidden });
+  return (x, part) => linearOp(x, third(weight, part), third(bias, part));
+}
+
+/** @throws InputError when a picture of this size needs interpolated positions that were not asked for */
+export function checkPictureSize(config: VisionConfig, height: number, width: number, interpolate: boolean): void {
+  const fits = height === config.image_size && width === config.image_size;
+  if (fits || (interpolate && patchesAlong(config, height) > 0 && patchesAlong(config, width) > 0)) return;
+  throw new InputError({
+    where: "pixel_values",
+    expected: interpolate
+      ? `at least one patch of ${config.patch_size} pixels each way`
+      : `pictures of ${config.image_size} × ${config.image_size} pixels (vision_config.image_size)`,
+    found: `${height} × ${width}`,
+    mend: interpolate
+      ? "Give a larger picture"
+      : "Preprocess with the checkpoint's own settings, or set interpolate_pos_encoding to resize the position table",
+  });
+}

@@ -1,0 +1,44 @@
+/** Parameters by their checkpoint names: a scope adds a prefix, so the path in the code is the name in the file. */
+import type { Parameter } from "../graph/index.js";
+import { InputError } from "../errors.js";
+
+export class Scope {
+  private constructor(
+    private readonly prefix: string,
+    private readonly known: Map<string, Parameter>,
+  ) {}
+
+  /** The scope of a whole model, whose names have no prefix. */
+  static root(): Scope {
+    return new Scope("", new Map());
+  }
+
+  /** The scope below `path`: `root.at("text_model").at("encoder.layer.0")`. */
+  at(path: string | number): Scope {
+    return new Scope(`${this.prefix}${path}.`, this.known);
+  }
+
+  /** The float32 parameter `name` of this scope; the same tensor each time it is asked for. */
+  parameter(name: string, shape: readonly number[]): Parameter {
+    const fullName = this.prefix + name;
+    const existing = this.known.get(fullName);
+    if (existing === undefined) {
+      const made: Parameter = { kind: "parameter", name: fullName, dtype: "float32", shape };
+      this.known.set(fullName, made);
+      return made;
+    }
+    if (existing.shape.join() !== shape.join()) {
+      throw new InputError({
+        where: fullName,
+        expected: `one shape, [${existing.shape.join(", ")}] as at its first use`,
+        found: `[${shape.join(", ")}]`,
+      });
+    }
+    return existing;
+  }
+
+  /** All parameters asked for so far in this scope's model, in the order of their first use. */
+  parameters(): Parameter[] {
+    return [...this.known.values()];
+  }
+}
