@@ -2,7 +2,7 @@
  * The graphs that are run: the whole model over a batch of pairs, and its three parts for n pictures and m texts. A part's
  * outputs are the next one's inputs, under the same names. Whoever asks takes the outputs wanted; nothing else is computed.
  */
-import { input, type Dim, type Tensor } from "../graph/index.js";
+import { concat, input, reshape, type Dim, type Tensor } from "../graph/index.js";
 import { Scope, type Context } from "../nn/index.js";
 import {
   crossModalEncoder,
@@ -51,6 +51,8 @@ export interface WholeModel {
   readonly text_embeds: () => Tensor;
   readonly image_embeds: () => Tensor;
   readonly cross_embeds: () => Tensor;
+  /** The three embeddings [batch, 3, contrastive_hidden_size]. */
+  readonly stackedEmbeds: () => Tensor;
   readonly itmLogits: () => Tensor;
   readonly mlmLogits: () => Tensor;
   readonly contrastiveLoss: () => Tensor;
@@ -79,9 +81,11 @@ export function wholeModel(
   const levels = crossModalEncoder(p, config, text, image, attention_mask, lastQueries);
   const last = levels.at(-1)!;
   const pooler_output = pooled(p, config, last);
-  const text_embeds = () => textEmbedding(p, config, textStates.at(-2)!, attention_mask);
-  const image_embeds = () => imageEmbedding(p, config, imageStates.at(-2)!);
-  const cross_embeds = () => pairEmbedding(p, config, pooler_output);
+  const text_embeds = once(() => textEmbedding(p, config, textStates.at(-2)!, attention_mask));
+  const image_embeds = once(() => imageEmbedding(p, config, imageStates.at(-2)!));
+  const cross_embeds = once(() => pairEmbedding(p, config, pooler_output));
+  const embeds = () => [text_embeds(), image_embeds(), cross_embeds()] as const;
+  const row = (x: Tensor) => reshape(x, [x.shape[0]!, 1, x.shape[1]!]);
   return {
     textStates,
     imageStates,
@@ -90,10 +94,20 @@ export function wholeModel(
     text_embeds,
     image_embeds,
     cross_embeds,
+    stackedEmbeds: () => concat(embeds().map(row), 1),
     itmLogits: () => itmHead(p, pooler_output),
     mlmLogits: () => mlmHead(p, config, last.text),
-    contrastiveLoss: () => contrastiveLoss(p, { text: text_embeds(), image: image_embeds(), cross: cross_embeds() }),
+    contrastiveLoss: () => {
+      const [text, image, cross] = embeds();
+      return contrastiveLoss(p, { text, image, cross });
+    },
   };
+}
+
+/** The head's tensor, made when first asked for: a checkpoint may lack its weights. */
+function once(make: () => Tensor): () => Tensor {
+  let made: Tensor | undefined;
+  return () => (made ??= make());
 }
 
 /** The text half: its bridge, and `text_embeds` [batch, contrastive_hidden_size]. */

@@ -15,7 +15,13 @@ import {
   type Tensor,
 } from "../graph/index.js";
 
+/** Execution providers of onnxruntime-node. All but `cpu` need hardware and libraries of their own. */
+export const devices = ["cpu", "cuda", "webgpu", "dml", "coreml"] as const;
+export type Device = (typeof devices)[number];
+
 export interface CompileOptions {
+  /** Default `cpu`. Another device is an error where it cannot start, never a silent fall-back. */
+  readonly device?: Device;
   /** Threads of one operator; the number of cores by default. */
   readonly threads?: number;
   /**
@@ -64,8 +70,9 @@ export class CompiledGraph {
       return { dtype, shape, bytes: { location, offset: data.offset, length: data.length } };
     };
     const model = writeOnnx(outputs, { locate });
+    const device = options.device ?? "cpu";
     const session = await InferenceSession.create(model.bytes, {
-      executionProviders: ["cpu"],
+      executionProviders: [device],
       ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
       logSeverityLevel: 3,
       enableMemPattern: false,
@@ -77,6 +84,16 @@ export class CompiledGraph {
           force_spinning_stop: "1",
         },
       },
+    }).catch((cause: unknown) => {
+      throw new InputError(
+        {
+          where: `device ${device}`,
+          expected: "a device on which ONNX Runtime can load the model",
+          found: `«${cause instanceof Error ? cause.message : String(cause)}»`,
+          ...(device === "cpu" ? {} : { mend: "Install what the device needs, or use cpu" }),
+        },
+        { cause },
+      );
     });
     return new CompiledGraph(session, Tensor, model.inputs);
   }

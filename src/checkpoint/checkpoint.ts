@@ -1,0 +1,116 @@
+/** A model folder's weights as named tensors, whichever of the published layouts they have. */
+
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+
+import { InputError } from "../errors.js";
+import type { StoredTensor } from "../graph/stored-tensor.js";
+import { errorCode, fileProblem } from "./open-file.js";
+import { readSafetensors } from "./safetensors.js";
+import { readShardIndex } from "./shard-index.js";
+import { TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";
+import { type WeightFormat, weightFormats } from "./weight-files.js";
+
+export interface Checkpoint {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** The file, or the index of several, that the names came from; for messages. */
+  readonly source: string;
+}
+
+/**
+ * The weights in `folder`: `model.safetensors`, else its shards, else `pytorch_model.bin`, else its shards. Reads
+ * headers only; the tensors' bytes stay in their files.
+ * @throws InputError when there are none, or when a file is not what it should be.
+ */
+export async function openCheckpoint(folder: string): Promise<Checkpoint> {
+  await checkFolder(folder);
+  for (const format of weightFormats) {
+    const single = join(folder, format.file);
+    if (await exists(single)) return { tensors: await readWeights(format, single), source: single };
+    const index = join(folder, format.index);
+    if (await exists(index)) return { tensors: await readShards(format, folder, index), source: index };
+  }
+  throw new InputError({
+    where: folder,
+    expected: `one of ${weightFormats.flatMap(({ file, index }) => [file, index]).join(", ")}`,
+    found: "none of them",
+    mend: "Point to the folder that holds config.json and the weights",
+  });
+}
+
+function readWeights(format: WeightFormat, path: string): Promise<ReadonlyMap<string, StoredTensor>> {
+  return format.kind === "safetensors" ? readSafetensors(path) : readStateDict(path);
+}
+
+/** The tensors of a torch file whose content is one dict from name to tensor. */
+async function readStateDict(path: string): Promise<Map<string, StoredTensor>> {
+  const value = await readTorchFile(path);
+  if (!(value instanceof Map)) throw notFlat(path, "another value");
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, tensor] of value as Map<TorchValue, TorchValue>) {
+    if (typeof name !== "string") throw notFlat(path, "a key that is not text");
+    if (!(tensor instanceof TorchTensor)) throw notFlat(path, `another value under ${name.slice(0, 200)}`);
+    tensors.set(name, tensor);
+  }
+  return tensors;
+}
+
+function notFlat(path: string, found: string): InputError {
+  const mend = "Save model.state_dict() alone, without optimizer or trainer";
+  return new InputError({ where: path, expected: "a dict from parameter name to tensor", found, mend });
+}
+
+async function readShards(format: WeightFormat, folder: string, index: string): Promise<Map<string, StoredTensor>> {
+  const shards = await readShardIndex(index);
+  const tensors = new Map<string, StoredTensor>();
+  const problems: string[] = [];
+  for (const [shard, names] of shards) {
+    const path = join(folder, shard);
+    if (!(await exists(path))) {
+      problems.push(`no file ${shard}`);
+      continue;
+    }
+    const found = await readWeights(format, path);
+    for (const name of names) {
+      const tensor = found.get(name);
+      if (tensor === undefined) problems.push(`no ${name} in ${shard}`);
+      else tensors.set(name, tensor);
+    }
+  }
+  if (problems.length > 0) {
+    const rest = problems.length > 10 ? ` and ${problems.length - 10} more` : "";
+    throw new InputError({
+      where: index,
+      expected: "all files and tensors that the index names",
+      found: problems.slice(0, 10).join(", ") + rest,
+      mend: "Fetch the whole checkpoint again",
+    });
+  }
+  return tensors;
+}
+
+async function checkFolder(folder: string): Promise<void> {
+  const stats = await stat(folder).catch((error: unknown) => {
+    if (errorCode(error) !== "ENOENT") throw fileProblem(folder, error);
+    throw new InputError({ where: folder, expected: "a model folder", found: "no such folder" }, { cause: error });
+  });
+  if (!stats.isDirectory()) {
+    throw new InputError({
+      where: folder,
+      expected: "a model folder",
+      found: "a file",
+      mend: "Give the folder that holds it",
+    });
+  }
+}
+
+/** A broken symbolic link counts as missing, as in a cache whose blobs were removed. */
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: unknown) => {
+      if (errorCode(error) === "ENOENT") return false;
+      throw fileProblem(path, error);
+    },
+  );
+}

@@ -1,0 +1,9 @@
+/** Files <-> named tensors, and models from the hub. */
+
+export { type Checkpoint, openCheckpoint } from "./checkpoint.js";
+export type { HubOptions, HubProgress } from "./hub-settings.js";
+export { resolveModel } from "./hub.js";
+export { readSafetensors } from "./safetensors.js";
+export { readTensor, toFloat32 } from "./tensor-values.js";
+export { TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";
+export { type WritableTensor, writeSafetensors } from "./write-safetensors.js";

@@ -1,0 +1,60 @@
+import { expect, test } from "vitest";
+
+import { type PickleHost, unpickle } from "./pickle.js";
+
+const host: PickleHost<never> = {
+  where: "x.bin: data.pkl",
+  global: (name) => (name === "known.list" ? { kind: "global", name, call: (args) => [...args] } : undefined),
+  persistent: (id) => id,
+};
+
+/** Latin-1 text as bytes, so that opcodes read as in `pickletools`. */
+const run = (text: string) => unpickle(Uint8Array.from(Buffer.from(text, "latin1")), host);
+
+test.each<[string, string, unknown]>([
+  ["numbers", "\x80\x02(K\x07M\x01\x02J\xff\xff\xff\xff\x8a\x02\x00\xff\x8a\x00t.", [7, 513, -1, -256, 0]],
+  ["a long beyond doubles", "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f.", 2n ** 63n - 1n],
+  ["a float", "G\x3f\xf8\x00\x00\x00\x00\x00\x00.", 1.5],
+  ["text and bytes", "X\x02\x00\x00\x00\xc3\xa9\x8c\x01bC\x01\x09\x87.", ["é", "b", Uint8Array.of(9)]],
+  ["lists that grow", "]q\x00(NK\x01e\x88a.", [null, 1, true]],
+  ["a dict", "}(K\x01K\x02u\x89Ns.", new Map<unknown, unknown>([[1, 2], [false, null]])], // prettier-ignore
+  ["memory", "K\x05q\x00h\x00r\x09\x00\x00\x00j\x09\x00\x00\x00\x87.", [5, 5, 5]],
+  ["dup, pop and pop to mark", "K\x012K\x030(K\x041\x86.", [1, 1]],
+  ["a known call", "cknown\nlist\nK\x01\x85R.", [1]],
+  ["a known call, protocol 4", "\x8c\x05known\x8c\x04list\x93K\x01\x85R.", [1]],
+])("reads %s", (_, text, value) => {
+  expect(run(text)).toEqual(value);
+});
+
+test.each<[string, string, string]>([
+  ["an unknown name", "cos\nsystem\n.", "found a reference to os.system"],
+  ["an unknown name, protocol 4", "\x8c\x02os\x8c\x06system\x93.", "found a reference to os.system"],
+  ["a call of a value", "K\x01)R.", "found another call"],
+  ["an opcode for instances", ")\x81.", "found opcode 0x81 at byte 1"],
+  ["protocol 0", "I1\n.", "found opcode 0x49 at byte 0"],
+  ["protocol 6", "\x80\x06.", "found protocol 6"],
+  ["an empty stack", ".", "expected a value on the stack, found none"],
+  ["no mark", "t.", "expected a mark on the stack, found none"],
+  ["no memory", "h\x05.", "expected a remembered value 5, found none"],
+  ["no end", "K\x01", "expected a whole pickle, found its end after 2 bytes"],
+  ["text past the end", "X\xff\xff\xff\xffabc.", "expected a whole pickle"],
+  ["text of 2^64 bytes", "\x8d" + "\xff".repeat(8) + ".", "expected a whole pickle"],
+  ["text that is not UTF-8", "\x8c\x01\xff.", "expected text in UTF-8"],
+  ["a huge integer", "\x8a\x09" + "\xff".repeat(9) + ".", "found one of 9 bytes"],
+  ["appending to a dict", "}K\x01a.", "expected a list to append to"],
+  ["a key without value", "}(K\x01u.", "expected keys and values for a dict"],
+  ["state on a list", "]}b.", "expected extra state on a dict only"],
+])("refuses %s", (_, text, message) => {
+  expect(() => run(text)).toThrow(message);
+});
+
+test("ends after its number of operations, however long the pickle is", () => {
+  const endless = Buffer.alloc(20_000_002, "N0", "latin1");
+  expect(() => unpickle(endless, host)).toThrow("expected at most 10000000 operations, found more");
+});
+
+test("the whole message", () => {
+  expect(() => run("cos\nsystem\n.")).toThrowErrorMatchingInlineSnapshot(
+    `[InputError: x.bin: data.pkl: expected tensors and plain values only, found a reference to os.system. Use a file that holds only tensors, best as safetensors; nothing in this one was run.]`,
+  );
+});

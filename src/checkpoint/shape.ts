@@ -1,0 +1,33 @@
+/** Shapes and lengths from files: whole numbers, few axes, and products that a double still holds exactly. */
+
+import { InputError } from "../errors.js";
+import { type DType, dtypes } from "../graph/dtype.js";
+
+/** PyTorch and NumPy stop at 64 as well. */
+const mostAxes = 64;
+
+/** The value as a shape; InputError at `where` unless it is a list of at most 64 whole numbers >= 0. */
+export function checkedShape(where: string, value: unknown): readonly number[] {
+  if (!Array.isArray(value)) {
+    throw new InputError({ where, expected: "a shape: a list of sizes", found: `a ${typeof value}` });
+  }
+  if (value.length > mostAxes) {
+    throw new InputError({ where, expected: `at most ${mostAxes} dimensions`, found: String(value.length) });
+  }
+  return value.map((size: unknown) => {
+    if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
+      const found = JSON.stringify(typeof size === "bigint" ? size.toString() : size)?.slice(0, 60) ?? "nothing";
+      throw new InputError({ where, expected: "sizes that are whole numbers from 0 on", found });
+    }
+    return size;
+  });
+}
+
+/** shape × bytes of an element; InputError at `where` when no file can be that long. */
+export function checkedByteLength(where: string, dtype: DType, shape: readonly number[]): number {
+  const length = shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, dtypes[dtype].bytes);
+  if (!Number.isSafeInteger(length)) {
+    throw new InputError({ where, expected: "a shape that fits in a file", found: `[${shape.join(", ")}]` });
+  }
+  return length;
+}

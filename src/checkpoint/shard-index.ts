@@ -1,0 +1,63 @@
+/** `*.index.json` of a checkpoint split over several files: which file ("shard") holds which tensor. */
+
+import { InputError } from "../errors.js";
+import { withFile } from "./open-file.js";
+import { JsonProblem, objectEntries, parseStrictJson } from "./strict-json.js";
+
+const largestIndex = 32 * 2 ** 20;
+const mostShards = 10_000;
+
+/**
+ * Shard file name -> the tensors it holds, both in the index's order. Shard names are plain file names: an index cannot
+ * lead out of its folder.
+ * @throws InputError naming the index.
+ */
+export function readShardIndex(path: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  return withFile(path, async (file) => {
+    if (file.size > largestIndex) {
+      throw new InputError({
+        where: path,
+        expected: `an index of at most ${largestIndex} bytes`,
+        found: String(file.size),
+      });
+    }
+    return shardsOf(path, parseIndex(path, await file.read(0, file.size)));
+  });
+}
+
+function parseIndex(path: string, bytes: Uint8Array): [string, unknown][] {
+  try {
+    const document = objectEntries(parseStrictJson(bytes, { depth: 8, keys: 1_000_000 })) ?? [];
+    const weightMap = objectEntries(document.find(([key]) => key === "weight_map")?.[1]);
+    if (weightMap !== undefined) return weightMap;
+  } catch (error) {
+    if (!(error instanceof JsonProblem)) throw error;
+    throw new InputError({ where: path, expected: "a JSON index", found: error.message });
+  }
+  throw new InputError({ where: path, expected: "an object with weight_map", found: "another JSON value" });
+}
+
+function shardsOf(path: string, weightMap: readonly [string, unknown][]): Map<string, string[]> {
+  const shards = new Map<string, string[]>();
+  for (const [name, shard] of weightMap) {
+    if (typeof shard !== "string" || !isPlainFileName(shard)) {
+      throw new InputError({
+        where: `${path}: ${name.slice(0, 200)}`,
+        expected: "the plain name of a file beside the index",
+        found: JSON.stringify(shard)?.slice(0, 100) ?? "nothing",
+      });
+    }
+    const names = shards.get(shard) ?? [];
+    names.push(name);
+    shards.set(shard, names);
+  }
+  if (shards.size > mostShards) {
+    throw new InputError({ where: path, expected: `at most ${mostShards} files`, found: String(shards.size) });
+  }
+  return shards;
+}
+
+/** Letters, digits, `.`, `_`, `-` and spaces; no separator, no drive, nothing hidden and no way up. */
+function isPlainFileName(name: string): boolean {
+  return /^[\w-][\w. -]{0,254}$/.test(name) && !name.endsWith(".");
+}

@@ -1,0 +1,158 @@
+import { access, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import fc from "fast-check";
+import { expect, test } from "vitest";
+
+import type { DType } from "../graph/dtype.js";
+import { complaint, fixtures, succeedsOrComplains, temporaryFolder } from "./files.test-support.js";
+import { readTensor } from "./tensor-values.js";
+import { TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";
+import { zipBytes } from "./zip.test-support.js";
+
+interface Expected {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly hex: string;
+}
+
+async function expectedTensors(name: string): Promise<Expected[]> {
+  const text = await readFile(join(fixtures, name.replace(".bin", ".jsonl")), "utf8");
+  return text.trim().split("\n").map((line) => JSON.parse(line) as Expected); // prettier-ignore
+}
+
+async function contents(value: TorchValue): Promise<Expected[]> {
+  const entries = value instanceof Map ? [...value] : [];
+  return Promise.all(
+    entries.map(async ([name, tensor]) => {
+      if (typeof name !== "string" || !(tensor instanceof TorchTensor)) throw new TypeError("not a state dict");
+      const { dtype, shape, data } = await readTensor(tensor);
+      return { name, dtype, shape, hex: Buffer.from(data.buffer).toString("hex") };
+    }),
+  );
+}
+
+test.each([
+  "every-type.bin",
+  "views.bin",
+  "module.bin",
+  "protocol-3.bin",
+  "protocol-4.bin",
+  "protocol-5.bin",
+  "untyped.bin",
+  "sharded/pytorch_model-00002-of-00002.bin",
+])("%s holds what torch wrote", async (name) => {
+  expect(await contents(await readTorchFile(join(fixtures, name)))).toEqual(await expectedTensors(name));
+});
+
+test("contiguous tensors lie in the file, shared ones in one place; only the others are gathered", async () => {
+  const value = await readTorchFile(join(fixtures, "views.bin"));
+  const tensors = new Map(value instanceof Map ? value : []) as Map<string, TorchTensor>;
+  const inMemory = [...tensors].filter(([, { data }]) => data instanceof Uint8Array).map(([name]) => name);
+  expect(inMemory).toEqual(["transposed", "permuted", "every_other", "expanded"]);
+  expect(tensors.get("same")!.data).toEqual(tensors.get("whole")!.data);
+});
+
+test("other structures come out as plain values", async () => {
+  const value = await readTorchFile(join(fixtures, "trainer.bin"));
+  expect(value).toEqual(
+    new Map<string, unknown>([
+      ["state_dict", new Map([["weight", expect.any(TorchTensor)]])],
+      ["epoch", 3],
+      ["lr", 0.5],
+      ["names", ["a", "b"]],
+    ]),
+  );
+});
+
+test("a pickle that would run a command is refused by name, and nothing runs", async () => {
+  expect(await complaint(fixtures, readTorchFile(join(fixtures, "command.bin")))).toMatchInlineSnapshot(
+    `"command.bin: data.pkl: expected tensors and plain values only, found a reference to posix.system. Use a file that holds only tensors, best as safetensors; nothing in this one was run."`,
+  );
+  await expect(access("executed-by-pickle")).rejects.toThrow();
+});
+
+test("a class of somebody else's is refused by name", async () => {
+  const message = await complaint(fixtures, readTorchFile(join(fixtures, "unknown-global.bin")));
+  expect(message).toContain("a reference to somebody.elses.Custom");
+});
+
+/** A tensor of 4 float32 in `a/data/0`, with a pickle in which offset, size and stride can be chosen. */
+function tensorFile({
+  offset = "K\x00",
+  size = "K\x04\x85",
+  stride = "K\x01\x85",
+  key = "0",
+  elements = "K\x04",
+} = {}) {
+  const storage = `(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x00${key}X\x03\x00\x00\x00cpu${elements}tQ`;
+  const tensor = `ctorch._utils\n_rebuild_tensor_v2\n(${storage}${offset}${size}${stride}\x89NtR`;
+  return [
+    { name: "a/data.pkl", bytes: Buffer.from(`\x80\x02}X\x01\x00\x00\x00w${tensor}s.`, "latin1") },
+    { name: "a/data/0", bytes: new Uint8Array(16) },
+  ];
+}
+
+test("the hand-made file is sound", async () => {
+  const path = join(await temporaryFolder(), "x.bin");
+  await writeFile(path, zipBytes(tensorFile()));
+  expect(await contents(await readTorchFile(path))).toEqual([
+    { name: "w", dtype: "float32", shape: [4], hex: "00".repeat(16) },
+  ]);
+});
+
+const huge = "J\xff\xff\xff\x7f";
+
+test.each<[string, Uint8Array]>([
+  ["offset past the storage", zipBytes(tensorFile({ offset: "K\x01" }))],
+  ["size past the storage", zipBytes(tensorFile({ size: "K\x05\x85" }))],
+  ["stride past the storage", zipBytes(tensorFile({ stride: "K\x02\x85" }))],
+  ["negative stride", zipBytes(tensorFile({ stride: "J\xff\xff\xff\xff\x85" }))],
+  ["negative offset", zipBytes(tensorFile({ offset: "J\xff\xff\xff\xff" }))],
+  ["more sizes than strides", zipBytes(tensorFile({ size: "K\x02K\x02\x86" }))],
+  ["a view of 8 GB on 16 bytes", zipBytes(tensorFile({ size: `${huge}\x85`, stride: "K\x00\x85" }))],
+  ["sizes beyond any file", zipBytes(tensorFile({ size: `${huge}${huge}${huge}\x87`, stride: "K\x00K\x00K\x00\x87" }))],
+  ["a storage that is not there", zipBytes(tensorFile({ key: "7" }))],
+  ["a storage longer than its entry", zipBytes(tensorFile({ elements: "K\x05" }))],
+  ["no data.pkl", zipBytes([{ name: "a/other", bytes: new Uint8Array(1) }])],
+  ["big-endian", zipBytes([...tensorFile(), { name: "a/byteorder", bytes: Buffer.from("big") }])],
+  ["a truncated zip", zipBytes(tensorFile()).subarray(0, 100)],
+  ["an empty file", new Uint8Array(0)],
+  ["a tar file", Buffer.from("\0".repeat(257) + "ustar".padEnd(300, "\0"))],
+  ["an LFS pointer", Buffer.from("version https://git-lfs.github.com/spec/v1\n")],
+  ["a web page", Buffer.from("<!doctype html>")],
+])("refuses: %s", async (_, bytes) => {
+  const folder = await temporaryFolder();
+  const path = join(folder, "x.bin");
+  await writeFile(path, bytes);
+  expect(await complaint(folder, readTorchFile(path))).toMatchSnapshot();
+});
+
+test("refuses the format before torch 1.6", async () => {
+  const message = await complaint(fixtures, readTorchFile(join(fixtures, "legacy.bin")));
+  expect(message).toContain(
+    "legacy.bin: expected a zip file as torch.save writes it since version 1.6, found a bare pickle",
+  );
+});
+
+test.each(["every-type.bin", "views.bin"])(
+  "any damage to %s either opens or is refused by an InputError",
+  async (name) => {
+    const path = join(await temporaryFolder(), "x.bin");
+    const valid = await readFile(join(fixtures, name));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        fc.option(fc.nat(valid.length), { freq: 10 }),
+        async (flips, length) => {
+          const damaged = Uint8Array.from(valid);
+          for (const [at, byte] of flips) damaged[at] = byte;
+          await writeFile(path, damaged.subarray(0, length ?? undefined));
+          await succeedsOrComplains(readTorchFile(path).then(contents));
+        },
+      ),
+      { numRuns: 500, seed: 1 },
+    );
+  },
+);

@@ -1,0 +1,291 @@
+/**
+ * What a user calls: match, fillMask, embedText, embedImage, embedPair. Each picture and each text goes through its tower
+ * once; texts of equal length are computed together, so that no padding is ever computed and results do not depend on it.
+ */
+import { InputError } from "../errors.js";
+import { HostTensor } from "../graph/index.js";
+import {
+  checkPictureSize,
+  fusionPart,
+  imagePart,
+  textPart,
+  type BridgeTowerConfig,
+  type Head,
+  type PictureSize,
+} from "../model/index.js";
+import { decoded, type FilledMask } from "./fill-mask.js";
+import { defaultModel, loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
+import { BridgeTowerProcessor, loadPicture, type ImageInput } from "./processor.js";
+
+/** Outputs of one part of the model, which are inputs of the next. */
+type States = Readonly<Record<string, HostTensor>>;
+
+/** A text as token ids, and its place in the caller's list. */
+interface Tokens {
+  readonly index: number;
+  readonly ids: readonly number[];
+}
+
+export interface MatchScore {
+  /** Index of the picture. */
+  readonly image: number;
+  /** Index of the text. */
+  readonly text: number;
+  /** No match, match. */
+  readonly logits: readonly [number, number];
+  /** Softmax of the match class, 0..1. */
+  readonly probability: number;
+}
+
+export interface Progress {
+  /** Told after each step how many of the answers are there. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export class BridgeTower {
+  private readonly available = new Set<Head>();
+
+  private constructor(
+    private readonly loaded: LoadedModel,
+    private readonly processor: BridgeTowerProcessor,
+  ) {}
+
+  /**
+   * Opens a checkpoint with its tokenizer and picture settings.
+   * @param idOrFolder a folder in Hugging Face layout or a hub id; the packaged model by default
+   * @throws InputError for anything missing or broken
+   */
+  static async fromPretrained(idOrFolder = defaultModel, options: LoadOptions = {}): Promise<BridgeTower> {
+    const loaded = await loadModel(idOrFolder, [], options);
+    return new BridgeTower(loaded, await BridgeTowerProcessor.fromFolder(loaded.folder));
+  }
+
+  get config(): BridgeTowerConfig {
+    return this.loaded.config;
+  }
+
+  /** Frees the compiled graphs. */
+  dispose(): Promise<void> {
+    return this.loaded.dispose();
+  }
+
+  /**
+   * Scores every picture with every text by image-text matching.
+   * @returns images × texts scores, images outer
+   */
+  async match(
+    images: readonly ImageInput[],
+    texts: readonly string[],
+    { onProgress }: Progress = {},
+  ): Promise<MatchScore[]> {
+    this.requireHead("itm");
+    const scores = new Array<MatchScore>(images.length * texts.length);
+    const chunks = this.chunked(this.tokenize(texts));
+    let done = 0;
+    for (const resident of residentGroups(chunks, this.config)) {
+      const groups: { readonly chunk: readonly Tokens[]; readonly states: States }[] = [];
+      for (const chunk of resident) groups.push({ chunk, states: await this.textStates(chunk) });
+      for (const [image, source] of images.entries()) {
+        const { size, states: imageStates } = await this.imageStates([source]);
+        for (const { chunk, states } of groups) {
+          const key = `fusion itm ${sizeKey(size)}`;
+          const build = () => fusionPart(this.config, size, 1).itm();
+          const { logits } = await this.loaded.run(key, build, { ...imageStates, ...states });
+          for (const [row, { index }] of chunk.entries()) {
+            const pair = [logits!.at(row, 0), logits!.at(row, 1)] as const;
+            const probability = 1 / (1 + Math.exp(pair[0] - pair[1]));
+            scores[image * texts.length + index] = { image, text: index, logits: pair, probability };
+          }
+          onProgress?.((done += chunk.length), scores.length);
+        }
+      }
+    }
+    return scores;
+  }
+
+  /**
+   * Fills each `<mask>` of a text about a picture.
+   * @param options topK: candidates for each mask, best first (default 5)
+   * @throws InputError when the text has no `<mask>`, or one too far back for the model
+   */
+  async fillMask(image: ImageInput, text: string, { topK = 5 } = {}): Promise<FilledMask> {
+    this.requireHead("mlm");
+    const [tokens] = this.tokenize([text]);
+    const { tokenizer } = this.processor;
+    const masks = (ids: readonly number[]) => ids.filter((id) => id === tokenizer.maskTokenId).length;
+    const wanted = masks(tokenizer.encode(text).ids);
+    if (wanted === 0 || masks(tokens!.ids) < wanted) {
+      throw new InputError({
+        where: "text",
+        expected:
+          wanted === 0 ? "a <mask> to fill" : `every <mask> within the first ${this.processor.maxLength} tokens`,
+        found: wanted === 0 ? "none" : "one behind them",
+        mend: wanted === 0 ? "Write <mask> where a word is missing" : "Shorten the text",
+      });
+    }
+    const [{ size, states: imageStates }, textStates] = [
+      await this.imageStates([image]),
+      await this.textStates([tokens!]),
+    ];
+    const key = `fusion mlm ${sizeKey(size)}`;
+    const build = () => fusionPart(this.config, size, 1).mlm();
+    const { mlm_logits } = await this.loaded.run(key, build, { ...imageStates, ...textStates });
+    return decoded(mlm_logits!.row(0), tokens!.ids, tokenizer, topK);
+  }
+
+  /** Unit-length embeddings of texts; computes the text tower only. -> one Float32Array [contrastive_hidden_size] each */
+  async embedText(texts: readonly string[], { onProgress }: Progress = {}): Promise<Float32Array[]> {
+    this.requireHead("itc");
+    const embeddings = new Array<Float32Array>(texts.length);
+    let done = 0;
+    for (const chunk of this.chunked(this.tokenize(texts))) {
+      const build = () => textPart(this.config).embeds();
+      const { text_embeds } = await this.loaded.run("embed text", build, batchOf(chunk), this.loaded.textOptions);
+      for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(text_embeds!, row);
+      onProgress?.((done += chunk.length), texts.length);
+    }
+    return embeddings;
+  }
+
+  /** Unit-length embeddings of pictures; computes the vision tower only. -> one Float32Array [contrastive_hidden_size] each */
+  async embedImage(images: readonly ImageInput[], { onProgress }: Progress = {}): Promise<Float32Array[]> {
+    this.requireHead("itc");
+    const embeddings: Float32Array[] = [];
+    for (let first = 0; first < images.length; first += this.chunkSize) {
+      const pixels = await this.pixels(images.slice(first, first + this.chunkSize));
+      const build = () => imagePart(this.config, pixels.size).embeds();
+      const { image_embeds } = await this.loaded.run(`embed image ${sizeKey(pixels.size)}`, build, pixels.feeds);
+      for (let row = 0; row < image_embeds!.shape[0]!; row++) embeddings.push(vector(image_embeds!, row));
+      onProgress?.(embeddings.length, images.length);
+    }
+    return embeddings;
+  }
+
+  /** Unit-length joint embeddings of the i-th picture with the i-th text. -> one Float32Array [contrastive_hidden_size] each */
+  async embedPair(
+    images: readonly ImageInput[],
+    texts: readonly string[],
+    { onProgress }: Progress = {},
+  ): Promise<Float32Array[]> {
+    this.requireHead("itc");
+    if (images.length !== texts.length) {
+      throw new InputError({
+        where: "embedPair",
+        expected: "as many pictures as texts: the i-th goes with the i-th",
+        found: `${images.length} pictures and ${texts.length} texts`,
+      });
+    }
+    const embeddings = new Array<Float32Array>(texts.length);
+    let done = 0;
+    for (const chunk of this.chunked(this.tokenize(texts))) {
+      const { size, states } = await this.imageStates(chunk.map(({ index }) => images[index]!));
+      const build = () => fusionPart(this.config, size, "batch").itc();
+      const feeds = { ...states, ...(await this.textStates(chunk)) };
+      const { cross_embeds } = await this.loaded.run(`fusion itc ${sizeKey(size)}`, build, feeds);
+      for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(cross_embeds!, row);
+      onProgress?.((done += chunk.length), texts.length);
+    }
+    return embeddings;
+  }
+
+  private requireHead(head: Head): void {
+    if (this.available.has(head)) return;
+    this.loaded.requireHead(head);
+    this.available.add(head);
+  }
+
+  private tokenize(texts: readonly string[]): Tokens[] {
+    const { tokenizer, maxLength } = this.processor;
+    return texts.map((text, index) => ({ index, ids: tokenizer.encode(text, { maxLength }).ids }));
+  }
+
+  /**
+   * Pairs that one run of the fusion computes: enough to spread the cost of a run over small models, few enough that the
+   * activations of large ones stay in the cache.
+   */
+  private get chunkSize(): number {
+    const { hidden_size, vision_config } = this.config;
+    const elements = (vision_config.image_size / vision_config.patch_size) ** 2 * hidden_size;
+    return Math.min(64, Math.max(1, Math.round(2 ** 20 / elements)));
+  }
+
+  /** Texts of equal length together, in runs of at most `chunkSize`. */
+  private chunked(tokens: readonly Tokens[]): Tokens[][] {
+    const byLength = new Map<number, Tokens[]>();
+    for (const entry of tokens) {
+      const group = byLength.get(entry.ids.length);
+      if (group === undefined) byLength.set(entry.ids.length, [entry]);
+      else group.push(entry);
+    }
+    const chunks: Tokens[][] = [];
+    for (const group of byLength.values()) {
+      for (let first = 0; first < group.length; first += this.chunkSize) {
+        chunks.push(group.slice(first, first + this.chunkSize));
+      }
+    }
+    return chunks;
+  }
+
+  /** The text tower's bridge for texts of one length, with the mask that the fusion needs too. */
+  private async textStates(chunk: readonly Tokens[]): Promise<States> {
+    const feeds = batchOf(chunk);
+    const build = () => textPart(this.config).bridge;
+    const bridge = await this.loaded.run("text", build, feeds, this.loaded.textOptions);
+    return { ...bridge, attention_mask: feeds.attention_mask };
+  }
+
+  private async imageStates(images: readonly ImageInput[]): Promise<{ size: PictureSize; states: States }> {
+    const { size, feeds } = await this.pixels(images);
+    const build = () => imagePart(this.config, size).bridge;
+    return { size, states: await this.loaded.run(`image ${sizeKey(size)}`, build, feeds) };
+  }
+
+  private async pixels(images: readonly ImageInput[]): Promise<{ size: PictureSize; feeds: States }> {
+    const pictures = await Promise.all(images.map(loadPicture));
+    const { pixel_values } = await this.processor.process(pictures);
+    const [, , height, width] = pixel_values!.shape as readonly [number, number, number, number];
+    checkPictureSize(this.config.vision_config, height, width, false);
+    return { size: { height, width }, feeds: { pixel_values: pixel_values! } };
+  }
+}
+
+const sizeKey = ({ height, width }: PictureSize): string => `${height}x${width}`;
+
+/** A copy of one row, so that it does not keep its whole batch in memory. */
+const vector = (embeds: HostTensor, row: number): Float32Array =>
+  Float32Array.from(embeds.row(row).data as Float32Array);
+
+function batchOf(chunk: readonly Tokens[]): { input_ids: HostTensor<"int64">; attention_mask: HostTensor<"int64"> } {
+  const shape = [chunk.length, chunk[0]!.ids.length];
+  const ids = BigInt64Array.from(
+    chunk.flatMap((entry) => entry.ids),
+    BigInt,
+  );
+  return {
+    input_ids: new HostTensor("int64", shape, ids),
+    attention_mask: new HostTensor("int64", shape, new BigInt64Array(ids.length).fill(1n)),
+  };
+}
+
+/** Bytes of text states that may be kept at a time. */
+const residentBytes = 2 ** 28;
+
+/** Chunks whose text states fit in memory together: with more texts than that, the pictures' towers run once per group. */
+function residentGroups(
+  chunks: readonly Tokens[][],
+  { hidden_size, num_hidden_layers }: BridgeTowerConfig,
+): Tokens[][][] {
+  const bytesPerToken = (num_hidden_layers + 2) * hidden_size * 4;
+  const groups: Tokens[][][] = [];
+  let room = 0;
+  for (const chunk of chunks) {
+    const bytes = chunk.length * chunk[0]!.ids.length * bytesPerToken;
+    if (groups.length === 0 || bytes > room) {
+      groups.push([]);
+      room = residentBytes;
+    }
+    groups.at(-1)!.push(chunk);
+    room -= bytes;
+  }
+  return groups;
+}

@@ -1,0 +1,18 @@
+/** What users call: the high-level tasks, and the classes named as in transformers. */
+export { BridgeTower, type MatchScore, type Progress } from "./bridgetower.js";
+export type { FilledMask, MaskPrediction } from "./fill-mask.js";
+export { defaultModel, type LoadOptions } from "./loaded-model.js";
+export {
+  BridgeTowerForContrastiveLearning,
+  BridgeTowerForImageAndTextRetrieval,
+  BridgeTowerForMaskedLM,
+  BridgeTowerModel,
+  type Attentions,
+  type BridgeTowerModelOutput,
+  type ContrastiveOutput,
+  type ForwardOptions,
+  type HeadOutput,
+  type HiddenStates,
+  type ModelInputs,
+} from "./pretrained.js";
+export { BridgeTowerProcessor, type ImageInput, type ProcessOptions } from "./processor.js";

@@ -1,0 +1,323 @@
+/** The model classes under the names, inputs and outputs that they have in transformers. */
+import { InputError } from "../errors.js";
+import { HostTensor, input, type Tensor } from "../graph/index.js";
+import {
+  checkPictureSize,
+  longestText,
+  wholeModel,
+  type BridgeTowerConfig,
+  type Outputs,
+  type PictureSize,
+  type WholeModel,
+} from "../model/index.js";
+import { crossEntropy } from "../nn/index.js";
+import { loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
+
+/** A batch, as the processor makes it. `pixel_mask` and `token_type_ids` are accepted and have no effect, as in transformers. */
+export interface ModelInputs {
+  /** int64 [batch, text] */
+  readonly input_ids: HostTensor<"int64">;
+  /** int64 [batch, text], 1 for a token and 0 for padding; all ones where absent */
+  readonly attention_mask?: HostTensor<"int64">;
+  /** float32 [batch, 3, height, width]; needed unless `image_embeds` is given */
+  readonly pixel_values?: HostTensor<"float32">;
+  readonly pixel_mask?: HostTensor<"int64">;
+  readonly token_type_ids?: HostTensor<"int64">;
+  /** float32 [batch, image, visionHidden]: what the vision tower's embedding stage would give, `ln_pre` included */
+  readonly image_embeds?: HostTensor<"float32">;
+  /** ITM: int64 [batch], 1 for a match. MLM: int64 [batch, text], −100 where no loss is wanted. */
+  readonly labels?: HostTensor<"int64">;
+}
+
+export interface ForwardOptions {
+  readonly output_hidden_states?: boolean;
+  readonly output_attentions?: boolean;
+  /** Take pictures of any size by resizing the position table. Default false: the size must be the config's. */
+  readonly interpolate_pos_encoding?: boolean;
+}
+
+/** All batch first; transformers gives the vision tower's states sequence first. */
+export interface HiddenStates {
+  /** Embeddings, then each layer [batch, text, hidden]. */
+  readonly text: readonly HostTensor[];
+  /** Embeddings, then each block, before `ln_post` [batch, image, visionHidden]. */
+  readonly image: readonly HostTensor[];
+  /** Each cross-modal level [batch, text, hidden] and [batch, image, hidden]. */
+  readonly cross: readonly { readonly text: HostTensor; readonly image: HostTensor }[];
+}
+
+/** Self-attention probabilities of each cross-modal level [batch, heads, tokens, tokens]. */
+export type Attentions = readonly { readonly text: HostTensor; readonly image: HostTensor }[];
+
+interface Intermediates {
+  readonly hidden_states?: HiddenStates;
+  readonly attentions?: Attentions;
+}
+
+abstract class PretrainedModel {
+  /** @internal */
+  constructor(private readonly loaded: LoadedModel) {}
+
+  get config(): BridgeTowerConfig {
+    return this.loaded.config;
+  }
+
+  /** Frees the compiled graphs. */
+  dispose(): Promise<void> {
+    return this.loaded.dispose();
+  }
+
+  /** Runs the whole model for `wanted` and the intermediates that the options ask for. */
+  protected async infer(
+    key: string,
+    wanted: (model: WholeModel) => Outputs,
+    inputs: ModelInputs,
+    options: ForwardOptions,
+    lastQueries: "all" | "first",
+  ): Promise<Record<string, HostTensor> & { intermediates: Intermediates }> {
+    const { output_hidden_states: states = false, output_attentions: attentions = false } = options;
+    const picture = this.checkInputs(inputs, options.interpolate_pos_encoding ?? false);
+    const queries = states || attentions ? "all" : lastQueries;
+    const size = picture === "embeds" ? picture : `${picture.height}x${picture.width}`;
+    const build = () => {
+      const model = wholeModel(this.config, picture, queries);
+      return {
+        ...wanted(model),
+        ...(states ? stateOutputs(model) : {}),
+        ...(attentions ? attentionOutputs(model) : {}),
+      };
+    };
+    const { input_ids } = inputs;
+    const ones = () => new HostTensor("int64", input_ids.shape, new BigInt64Array(input_ids.data.length).fill(1n));
+    const results = await this.loaded.run([key, size, queries, states, attentions].join(" "), build, {
+      ...definedFeeds(inputs),
+      attention_mask: inputs.attention_mask ?? ones(),
+    });
+    const intermediates = {
+      ...(states ? { hidden_states: hiddenStates(results) } : {}),
+      ...(attentions ? { attentions: pairs(results, "attentions.text", "attentions.image") } : {}),
+    };
+    return Object.assign(results, { intermediates });
+  }
+
+  private checkInputs(inputs: ModelInputs, interpolate: boolean): PictureSize | "embeds" {
+    const tokens = inputs.input_ids.shape[1] ?? 0;
+    const limit = longestText(this.config.text_config);
+    if (tokens > limit) {
+      throw new InputError({
+        where: "input_ids",
+        expected: `at most ${limit} tokens, which is what the position table can take`,
+        found: String(tokens),
+        mend: "Truncate the text (truncation: true)",
+      });
+    }
+    if (inputs.image_embeds !== undefined) return "embeds";
+    const [, , height, width] = inputs.pixel_values?.shape ?? [];
+    if (height === undefined || width === undefined) {
+      throw new InputError({
+        where: "pixel_values",
+        expected: "pictures [batch, 3, height, width]",
+        found: inputs.pixel_values === undefined ? "nothing" : `[${inputs.pixel_values.shape.join(", ")}]`,
+        mend: "Give pixel_values or image_embeds",
+      });
+    }
+    checkPictureSize(this.config.vision_config, height, width, interpolate);
+    return { height, width };
+  }
+}
+
+function definedFeeds(inputs: ModelInputs): Record<string, HostTensor> {
+  return Object.fromEntries(
+    Object.entries(inputs).filter((entry): entry is [string, HostTensor] => entry[1] instanceof HostTensor),
+  );
+}
+
+const numbered = (prefix: string, tensors: readonly (Tensor | undefined)[]): Outputs =>
+  Object.fromEntries(tensors.flatMap((tensor, i) => (tensor === undefined ? [] : [[`${prefix}.${i}`, tensor]])));
+
+const stateOutputs = ({ textStates, imageStates, levels }: WholeModel): Outputs => ({
+  ...numbered("hidden_states.text", textStates),
+  ...numbered("hidden_states.image", imageStates),
+  ...numbered(
+    "hidden_states.cross_text",
+    levels.map(({ text }) => text),
+  ),
+  ...numbered(
+    "hidden_states.cross_image",
+    levels.map(({ image }) => image),
+  ),
+});
+
+const attentionOutputs = ({ levels }: WholeModel): Outputs => ({
+  ...numbered(
+    "attentions.text",
+    levels.map(({ textProbabilities }) => textProbabilities),
+  ),
+  ...numbered(
+    "attentions.image",
+    levels.map(({ imageProbabilities }) => imageProbabilities),
+  ),
+});
+
+/** The results called `prefix.0`, `prefix.1`, … */
+function series(results: Readonly<Record<string, HostTensor>>, prefix: string): HostTensor[] {
+  const list: HostTensor[] = [];
+  for (let next = results[`${prefix}.0`]; next !== undefined; next = results[`${prefix}.${list.length}`])
+    list.push(next);
+  return list;
+}
+
+function pairs(results: Readonly<Record<string, HostTensor>>, text: string, image: string): Attentions {
+  const images = series(results, image);
+  return series(results, text).map((tensor, i) => ({ text: tensor, image: images[i]! }));
+}
+
+const hiddenStates = (results: Readonly<Record<string, HostTensor>>): HiddenStates => ({
+  text: series(results, "hidden_states.text"),
+  image: series(results, "hidden_states.image"),
+  cross: pairs(results, "hidden_states.cross_text", "hidden_states.cross_image"),
+});
+
+function checkLabels(
+  labels: HostTensor<"int64">,
+  shape: readonly number[],
+  classes: number,
+  ignored: readonly number[],
+): void {
+  const bad = labels.toArray().find((label) => !(label >= 0 && label < classes) && !ignored.includes(label));
+  if (bad === undefined && labels.shape.join() === shape.join()) return;
+  throw new InputError({
+    where: "labels",
+    expected: `int64[${shape.join(", ")}] with values from 0 to ${classes - 1}${ignored.map((value) => ` or ${value}`).join("")}`,
+    found: bad === undefined ? `[${labels.shape.join(", ")}]` : String(bad),
+  });
+}
+
+export interface BridgeTowerModelOutput extends Intermediates {
+  /** Text tokens after the last cross-modal level, float32 [batch, text, hidden]. */
+  readonly text_features: HostTensor;
+  /** Image tokens after the last cross-modal level, float32 [batch, image, hidden]. */
+  readonly image_features: HostTensor;
+  /** tanh poolers of both first tokens, text then image, float32 [batch, 2 hidden]. */
+  readonly pooler_output: HostTensor;
+}
+
+/** The encoder without a head. transformers 5.23 `BridgeTowerModel`. */
+export class BridgeTowerModel extends PretrainedModel {
+  static async fromPretrained(idOrFolder: string, options: LoadOptions = {}): Promise<BridgeTowerModel> {
+    return new BridgeTowerModel(await loadModel(idOrFolder, [], options));
+  }
+
+  async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<BridgeTowerModelOutput> {
+    const wanted = ({ levels, pooler_output }: WholeModel) => ({
+      text_features: levels.at(-1)!.text,
+      image_features: levels.at(-1)!.image,
+      pooler_output,
+    });
+    const results = await this.infer("model", wanted, inputs, options, "all");
+    const { text_features, image_features, pooler_output, intermediates } = results;
+    return {
+      text_features: text_features!,
+      image_features: image_features!,
+      pooler_output: pooler_output!,
+      ...intermediates,
+    };
+  }
+}
+
+export interface HeadOutput extends Intermediates {
+  readonly logits: HostTensor;
+  /** Mean cross-entropy, where labels were given. */
+  readonly loss?: number;
+}
+
+const withLoss = (results: Readonly<Record<string, HostTensor>>) =>
+  results.loss === undefined ? {} : { loss: results.loss.at() };
+
+/** Image-text matching: `logits` [batch, 2], class 1 is a match. transformers 5.23 `BridgeTowerForImageAndTextRetrieval`. */
+export class BridgeTowerForImageAndTextRetrieval extends PretrainedModel {
+  static async fromPretrained(
+    idOrFolder: string,
+    options: LoadOptions = {},
+  ): Promise<BridgeTowerForImageAndTextRetrieval> {
+    return new BridgeTowerForImageAndTextRetrieval(await loadModel(idOrFolder, ["itm"], options));
+  }
+
+  async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<HeadOutput> {
+    const { labels } = inputs;
+    if (labels !== undefined) checkLabels(labels, inputs.input_ids.shape.slice(0, 1), 2, []);
+    const wanted = (model: WholeModel): Outputs => {
+      const logits = model.itmLogits();
+      return labels === undefined
+        ? { logits }
+        : { logits, loss: crossEntropy(logits, input("labels", "int64", ["batch"])) };
+    };
+    const results = await this.infer(`itm ${labels !== undefined}`, wanted, inputs, options, "first");
+    return { logits: results.logits!, ...withLoss(results), ...results.intermediates };
+  }
+}
+
+/** Masked language modelling: `logits` [batch, text, vocabulary]. transformers 5.23 `BridgeTowerForMaskedLM`. */
+export class BridgeTowerForMaskedLM extends PretrainedModel {
+  static async fromPretrained(idOrFolder: string, options: LoadOptions = {}): Promise<BridgeTowerForMaskedLM> {
+    return new BridgeTowerForMaskedLM(await loadModel(idOrFolder, ["mlm"], options));
+  }
+
+  async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<HeadOutput> {
+    const { labels } = inputs;
+    if (labels !== undefined) checkLabels(labels, inputs.input_ids.shape, this.config.text_config.vocab_size, [-100]);
+    const wanted = (model: WholeModel): Outputs => {
+      const logits = model.mlmLogits();
+      return labels === undefined
+        ? { logits }
+        : { logits, loss: crossEntropy(logits, input("labels", "int64", ["batch", "text"])) };
+    };
+    const results = await this.infer(`mlm ${labels !== undefined}`, wanted, inputs, options, "all");
+    return { logits: results.logits!, ...withLoss(results), ...results.intermediates };
+  }
+}
+
+export interface ContrastiveOutput extends Intermediates {
+  /** The three embeddings of each pair, text, image, joint: [batch, 3, contrastive_hidden_size]. Not scores. */
+  readonly logits: HostTensor;
+  /** Unit vectors [batch, contrastive_hidden_size]. */
+  readonly text_embeds: HostTensor;
+  readonly image_embeds: HostTensor;
+  readonly cross_embeds: HostTensor;
+  /** Where `return_loss` was set. */
+  readonly loss?: number;
+}
+
+/** Contrastive embeddings of pairs. transformers 5.23 `BridgeTowerForContrastiveLearning`. */
+export class BridgeTowerForContrastiveLearning extends PretrainedModel {
+  static async fromPretrained(
+    idOrFolder: string,
+    options: LoadOptions = {},
+  ): Promise<BridgeTowerForContrastiveLearning> {
+    return new BridgeTowerForContrastiveLearning(await loadModel(idOrFolder, ["itc"], options));
+  }
+
+  async forward(
+    inputs: Omit<ModelInputs, "labels">,
+    options: ForwardOptions & { readonly return_loss?: boolean } = {},
+  ): Promise<ContrastiveOutput> {
+    const { return_loss = false } = options;
+    // Named after the head: `image_embeds` alone is an input of the model.
+    const wanted = (model: WholeModel): Outputs => ({
+      logits: model.stackedEmbeds(),
+      "itc.text_embeds": model.text_embeds(),
+      "itc.image_embeds": model.image_embeds(),
+      "itc.cross_embeds": model.cross_embeds(),
+      ...(return_loss ? { loss: model.contrastiveLoss() } : {}),
+    });
+    const results = await this.infer(`itc ${return_loss}`, wanted, inputs, options, "first");
+    return {
+      logits: results.logits!,
+      text_embeds: results["itc.text_embeds"]!,
+      image_embeds: results["itc.image_embeds"]!,
+      cross_embeds: results["itc.cross_embeds"]!,
+      ...withLoss(results),
+      ...results.intermediates,
+    };
+  }
+}

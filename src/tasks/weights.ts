@@ -1,0 +1,58 @@
+/** Holds a checkpoint's tensors against what the model needs: everything that does not fit is reported at once. */
+import { type Checkpoint } from "../checkpoint/index.js";
+import { InputError, nearestNames } from "../errors.js";
+import { sameShape, type Parameter, type StoredTensor } from "../graph/index.js";
+import { parameterList, type BridgeTowerConfig, type Head } from "../model/index.js";
+
+/** Heads that a checkpoint may hold besides the ones a class reads, and buffers of old versions. */
+const ignored =
+  /^(itm_score|mlm_score|itc_(text|image|cross_modal)_head|vqa_classifier|snli_classifier|nlvr2_classifier|rank_output)\.|^logit_scale$|\.(position_ids|token_type_ids)$/;
+
+export interface BoundWeights {
+  readonly lookup: (parameter: Parameter) => StoredTensor;
+  /** Names in the file that no BridgeTower has. */
+  readonly surplus: readonly string[];
+}
+
+/**
+ * Finds each parameter under its name, with or without the prefix `bridgetower.` that head classes write.
+ * @throws InputError naming all missing and all misshapen parameters, and the surplus names when there are such
+ */
+export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, heads: readonly Head[]): BoundWeights {
+  const byName = new Map<string, StoredTensor>();
+  for (const [name, tensor] of checkpoint.tensors) byName.set(name.replace(/^bridgetower\./, ""), tensor);
+  const { used, unused } = parameterList(config, heads);
+  const missing = used.filter(({ name }) => !byName.has(name)).map(({ name }) => name);
+  const misshapen = [...used, ...unused].flatMap(({ name, shape }) => {
+    const stored = byName.get(name);
+    if (stored === undefined || sameShape(stored.shape, shape)) return [];
+    return [`${name}: [${stored.shape.join(", ")}] in the file, [${shape.join(", ")}] by config.json`];
+  });
+  const known = new Set([...used, ...unused].map(({ name }) => name));
+  if (config.tie_word_embeddings) known.add("mlm_score.decoder.weight");
+  const surplus = [...byName.keys()].filter((name) => !known.has(name) && !ignored.test(name));
+  if (missing.length > 0 || misshapen.length > 0) {
+    const lists = [listed("missing", missing), listed("misshapen", misshapen), listed("surplus", surplus)];
+    throw new InputError({
+      where: checkpoint.source,
+      expected: `the weights of a BridgeTower${heads.length === 0 ? "" : ` with the heads ${heads.join(", ")}`} of this config.json`,
+      found: lists.filter((list) => list !== "").join("; "),
+      mend: advice(missing, misshapen, surplus),
+    });
+  }
+  return { lookup: ({ name }) => byName.get(name)!, surplus };
+}
+
+function listed(kind: string, names: readonly string[]): string {
+  const shown = names.slice(0, 12).join(", ");
+  const rest = names.length > 12 ? ` and ${names.length - 12} more` : "";
+  return names.length === 0 ? "" : `${names.length} ${kind} (${shown}${rest})`;
+}
+
+function advice(missing: readonly string[], misshapen: readonly string[], surplus: readonly string[]): string {
+  const onlyHeads = missing.length > 0 && misshapen.length === 0 && missing.every((name) => ignored.test(name));
+  if (onlyHeads) return "This checkpoint was saved without that head: name one that has it";
+  const near = missing.slice(0, 1).flatMap((name) => nearestNames(name, surplus, 1));
+  if (near.length > 0) return `Config and weights disagree; ${missing[0]!} may be ${near[0]!}`;
+  return "Config and weights disagree: use the config.json published with these weights";
+}
