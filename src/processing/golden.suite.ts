@@ -1,0 +1,29 @@
+/** What the tests of this folder share: the golden files and the formula of their large pictures. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Picture } from "./picture.js";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The folder that `fixtures/make_processing.py` writes. */
+export const goldenFolder = join(root, "fixtures", "data", "processing");
+
+/** The small trained model that comes with the package. */
+export const miniFolder = join(root, "models", "mini");
+
+/** A golden file, parsed: `T` is the shape that the script gives it. */
+export function readGolden<T>(name: string): T {
+  return JSON.parse(readFileSync(join(goldenFolder, name), "utf8")) as T;
+}
+
+/** The busy picture of `pattern` in the script. */
+export function pattern(width: number, height: number): Picture {
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let c = 0; c < 3; c++) data[i++] = x * 31 + y * 17 + c * 101 + ((x * y) % 251);
+    }
+  }
+  return { width, height, data };
+}

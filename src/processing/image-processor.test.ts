@@ -1,0 +1,72 @@
+import { createHash } from "node:crypto";
+import { expect, test } from "vitest";
+import { pattern, readGolden } from "./golden.suite.js";
+import { ImageProcessor } from "./image-processor.js";
+import { imageSettings } from "./image-settings.js";
+import type { JsonObject } from "./json-file.js";
+
+interface PixelValues {
+  name: string;
+  settings: JsonObject;
+  sizes: [number, number][];
+  shape: number[];
+  sha256: string;
+  mask: string;
+  samples: [number, number][];
+}
+
+function processor(settings: JsonObject = {}): ImageProcessor {
+  return new ImageProcessor(imageSettings(settings, "test.json"));
+}
+
+function sha256(data: ArrayBufferView): string {
+  return createHash("sha256")
+    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    .digest("hex");
+}
+
+test.each(readGolden<PixelValues[]>("pixel-values.json"))("$name: equals transformers bit for bit", (golden) => {
+  const pictures = golden.sizes.map(([width, height]) => pattern(width, height));
+  const { pixel_values, pixel_mask } = processor(golden.settings).preprocess(pictures);
+  expect(pixel_values.shape).toEqual(golden.shape);
+  for (const [index, value] of golden.samples) expect(pixel_values.data[index]).toBe(value);
+  expect(sha256(pixel_values.data)).toBe(golden.sha256);
+  expect(pixel_mask.shape).toEqual([golden.shape[0], golden.shape[2], golden.shape[3]]);
+  expect(sha256(pixel_mask.data)).toBe(golden.mask);
+});
+
+test("a size of 294 without crop_size crops to 294", () => {
+  expect(processor({ size: 294 }).preprocess([pattern(300, 300)]).pixel_values.shape).toEqual([1, 3, 294, 294]);
+});
+
+test("overrides hold for one call only", () => {
+  const images = processor({ size: 64 });
+  expect(images.preprocess([pattern(96, 64)], { do_center_crop: false }).pixel_values.shape).toEqual([1, 3, 64, 96]);
+  expect(images.preprocess([pattern(96, 64)]).pixel_values.shape).toEqual([1, 3, 64, 64]);
+});
+
+test("a picture too narrow to keep a pixel is named", () => {
+  expect(() => processor().preprocess([pattern(30, 30), pattern(900, 20)])).toThrowErrorMatchingInlineSnapshot(
+    `[InputError: images[1]: expected a picture whose shorter side keeps 32 pixels when the longer is cut to 479, found 900 x 20 pixels. Crop the picture to a less extreme shape.]`,
+  );
+});
+
+test("pictures of different sizes without padding are refused, equal ones are not", () => {
+  const images = processor({ do_center_crop: false, do_pad: false, size: 64 });
+  expect(() => images.preprocess([pattern(64, 64), pattern(64, 99)])).toThrowErrorMatchingInlineSnapshot(
+    `[InputError: images[0]: expected 64 x 96 pixels as the largest of the batch has (do_pad is off), found 64 x 64 pixels after resizing. Turn do_pad or do_center_crop on, or process pictures one by one.]`,
+  );
+  const { pixel_values, pixel_mask } = images.preprocess([pattern(64, 70), pattern(64, 71)]);
+  expect(pixel_values.shape).toEqual([2, 3, 64, 64]);
+  expect(pixel_mask.data.every((value) => value === 1n)).toBe(true);
+});
+
+test("no picture, and data that does not fit its size, are refused", () => {
+  expect(() => processor().preprocess([])).toThrowErrorMatchingInlineSnapshot(
+    `[InputError: images: expected at least one picture, found none.]`,
+  );
+  const broken = { width: 4, height: 4, data: new Uint8Array(47) };
+  expect(() => processor().preprocess([broken])).toThrowErrorMatchingInlineSnapshot(
+    `[InputError: images[0]: expected 3 bytes for each of at least one pixel, found 47 bytes for 4 x 4 pixels.]`,
+  );
+});

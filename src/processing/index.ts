@@ -1,0 +1,8 @@
+/** Picture bytes to `pixel_values`, text to `input_ids`, exactly as BridgeTowerProcessor does. */
+export { decodePicture, type DecodeOptions } from "./decode-picture.js";
+export { ImageProcessor, type PixelBatch } from "./image-processor.js";
+export { imageSettings, type ImageSettings } from "./image-settings.js";
+export type { Picture } from "./picture.js";
+export { type ProcessedBatch, Processor, type ProcessorInputs } from "./processor.js";
+export { type ResampleFilter, resampleFilters } from "./resample.js";
+export { type BatchOptions, type EncodeOptions, type Encoding, type TextBatch, Tokenizer } from "./tokenizer.js";

@@ -1,0 +1,33 @@
+import { createHash } from "node:crypto";
+import { expect, test } from "vitest";
+import { pattern, readGolden } from "./golden.suite.js";
+import { resampleFilters, resizePicture } from "./resample.js";
+
+interface Resize {
+  width: number;
+  height: number;
+  toWidth: number;
+  toHeight: number;
+  resample: 0 | 1 | 2 | 3 | 4 | 5;
+  sha256: string;
+  first: number[];
+}
+
+test.each(readGolden<Resize[]>("resize.json"))(
+  "$width x $height to $toWidth x $toHeight with filter $resample equals Pillow",
+  ({ width, height, toWidth, toHeight, resample, sha256, first }) => {
+    const resized = resizePicture(pattern(width, height), toWidth, toHeight, resample);
+    expect([resized.width, resized.height, ...resized.data.subarray(0, first.length)]).toEqual([
+      toWidth,
+      toHeight,
+      ...first,
+    ]);
+    expect(createHash("sha256").update(resized.data).digest("hex")).toBe(sha256);
+  },
+);
+
+test("the source picture is left as it was", () => {
+  const picture = pattern(40, 30);
+  resizePicture(picture, 20, 50, resampleFilters.bicubic);
+  expect(picture).toEqual(pattern(40, 30));
+});
