@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { InputError } from "../errors.js";
-import type { StoredTensor } from "../graph/stored-tensor.js";
+import type { StoredTensor } from "../graph/index.js";
 import { errorCode, fileProblem } from "./open-file.js";
 import { readSafetensors } from "./safetensors.js";
 import { readShardIndex } from "./shard-index.js";

@@ -1,7 +1,7 @@
 /** Shapes and lengths from files: whole numbers, few axes, and products that a double still holds exactly. */
 
 import { InputError } from "../errors.js";
-import { type DType, dtypes } from "../graph/dtype.js";
+import { type DType, dtypes } from "../graph/index.js";
 
 /** PyTorch and NumPy stop at 64 as well. */
 const mostAxes = 64;

@@ -1,9 +1,9 @@
 /** From stored tensors to values: reading a tensor's bytes, and half precision to float32. */
 
 import { InputError } from "../errors.js";
-import { type DType, dtypes } from "../graph/dtype.js";
-import { HostTensor } from "../graph/host-tensor.js";
-import type { StoredTensor } from "../graph/stored-tensor.js";
+import { type DType, dtypes } from "../graph/index.js";
+import { HostTensor } from "../graph/index.js";
+import type { StoredTensor } from "../graph/index.js";
 import { withFile } from "./open-file.js";
 
 /**

@@ -214,7 +214,7 @@ function applyRules<T extends object>(
         where: `${path}${name} in ${where}`,
         expected: rule.expected,
         found: JSON.stringify(value).slice(0, 80),
-        ...(near.length === 0 ? {} : { mend: `Did you mean ${near.join(" or ")}?` }),
+        ...(near.length === 0 ? {} : { mend: `The nearest is ${near.join(" or ")}` }),
       });
     }
     return [name, value] as const;

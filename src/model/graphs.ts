@@ -138,24 +138,32 @@ export interface FusionOutputs {
   readonly mlm: () => Outputs;
   /** `cross_embeds` [batch, contrastive_hidden_size]. */
   readonly itc: () => Outputs;
+  /** `pooler_output` [batch, 2 hidden]. */
+  readonly pooled: () => Outputs;
 }
 
 /**
  * The fusion of both bridges, with heads.
  * @param pictures 1: all texts of the batch share one picture; `"batch"`: the i-th text goes with the i-th picture
+ * @param lastQueries `"first"` where only pooled outputs are wanted; MLM needs `"all"`
  */
-export function fusionPart(config: BridgeTowerConfig, picture: PictureSize, pictures: 1 | "batch"): FusionOutputs {
+export function fusionPart(
+  config: BridgeTowerConfig,
+  picture: PictureSize,
+  pictures: 1 | "batch",
+  lastQueries: "all" | "first",
+): FusionOutputs {
   const p = Scope.root();
   const { attention_mask } = textInputs();
   const text = bridgeInputs("text", config, "batch", "text");
   const image = bridgeInputs("image", config, pictures, imageTokens(config, picture));
-  const encode = (lastQueries: "all" | "first") =>
-    crossModalEncoder(p, config, text, image, attention_mask, lastQueries).at(-1)!;
-  const pool = () => pooled(p, config, encode("first"));
+  const last = crossModalEncoder(p, config, text, image, attention_mask, lastQueries).at(-1)!;
+  const pooler_output = once(() => pooled(p, config, last));
   return {
-    itm: () => ({ logits: itmHead(p, pool()) }),
-    mlm: () => ({ mlm_logits: mlmHead(p, config, encode("all").text) }),
-    itc: () => ({ cross_embeds: pairEmbedding(p, config, pool()) }),
+    itm: () => ({ logits: itmHead(p, pooler_output()) }),
+    mlm: () => ({ mlm_logits: mlmHead(p, config, last.text) }),
+    itc: () => ({ cross_embeds: pairEmbedding(p, config, pooler_output()) }),
+    pooled: () => ({ pooler_output: pooler_output() }),
   };
 }
 

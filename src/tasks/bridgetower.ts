@@ -89,7 +89,7 @@ export class BridgeTower {
         const { size, states: imageStates } = await this.imageStates([source]);
         for (const { chunk, states } of groups) {
           const key = `fusion itm ${sizeKey(size)}`;
-          const build = () => fusionPart(this.config, size, 1).itm();
+          const build = () => fusionPart(this.config, size, 1, "first").itm();
           const { logits } = await this.loaded.run(key, build, { ...imageStates, ...states });
           for (const [row, { index }] of chunk.entries()) {
             const pair = [logits!.at(row, 0), logits!.at(row, 1)] as const;
@@ -128,7 +128,7 @@ export class BridgeTower {
       await this.textStates([tokens!]),
     ];
     const key = `fusion mlm ${sizeKey(size)}`;
-    const build = () => fusionPart(this.config, size, 1).mlm();
+    const build = () => fusionPart(this.config, size, 1, "all").mlm();
     const { mlm_logits } = await this.loaded.run(key, build, { ...imageStates, ...textStates });
     return decoded(mlm_logits!.row(0), tokens!.ids, tokenizer, topK);
   }
@@ -179,7 +179,7 @@ export class BridgeTower {
     let done = 0;
     for (const chunk of this.chunked(this.tokenize(texts))) {
       const { size, states } = await this.imageStates(chunk.map(({ index }) => images[index]!));
-      const build = () => fusionPart(this.config, size, "batch").itc();
+      const build = () => fusionPart(this.config, size, "batch", "first").itc();
       const feeds = { ...states, ...(await this.textStates(chunk)) };
       const { cross_embeds } = await this.loaded.run(`fusion itc ${sizeKey(size)}`, build, feeds);
       for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(cross_embeds!, row);

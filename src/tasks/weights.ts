@@ -19,8 +19,7 @@ export interface BoundWeights {
  * @throws InputError naming all missing and all misshapen parameters, and the surplus names when there are such
  */
 export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, heads: readonly Head[]): BoundWeights {
-  const byName = new Map<string, StoredTensor>();
-  for (const [name, tensor] of checkpoint.tensors) byName.set(name.replace(/^bridgetower\./, ""), tensor);
+  const byName = tensorsByName(checkpoint);
   const { used, unused } = parameterList(config, heads);
   const missing = used.filter(({ name }) => !byName.has(name)).map(({ name }) => name);
   const misshapen = [...used, ...unused].flatMap(({ name, shape }) => {
@@ -41,6 +40,22 @@ export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, h
     });
   }
   return { lookup: ({ name }) => byName.get(name)!, surplus };
+}
+
+/** A checkpoint's tensors without the prefix `bridgetower.`. */
+function tensorsByName({ tensors }: Checkpoint): Map<string, StoredTensor> {
+  return new Map([...tensors].map(([name, tensor]) => [name.replace(/^bridgetower\./, ""), tensor]));
+}
+
+/** The heads of which the checkpoint holds every parameter. */
+export function headsIn(checkpoint: Checkpoint, config: BridgeTowerConfig): Head[] {
+  const byName = tensorsByName(checkpoint);
+  const body = new Set(parameterList(config, []).used.map(({ name }) => name));
+  const possible: readonly Head[] =
+    config.contrastive_hidden_size === undefined ? ["itm", "mlm"] : ["itm", "mlm", "itc"];
+  return possible.filter((head) =>
+    parameterList(config, [head]).used.every(({ name }) => body.has(name) || byName.has(name)),
+  );
 }
 
 function listed(kind: string, names: readonly string[]): string {

@@ -1,0 +1,105 @@
+/** Writes the model as ONNX files: the whole of it, and its three parts, over one shared file of weights. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  openCheckpoint,
+  readSafetensors,
+  resolveModel,
+  writeAtomically,
+  writeSafetensors,
+} from "../checkpoint/index.js";
+import type { HubOptions } from "../checkpoint/index.js";
+import { topologicalOrder, writeOnnx, type LocatedTensor, type Parameter, type StoredTensor } from "../graph/index.js";
+import {
+  fusionPart,
+  imagePart,
+  nativePicture,
+  textPart,
+  wholeModel,
+  type BridgeTowerConfig,
+  type Head,
+  type Outputs,
+} from "../model/index.js";
+import type { Progress } from "./bridgetower.js";
+import { readConfig } from "./config-file.js";
+import { bindWeights, headsIn } from "./weights.js";
+
+export interface ExportedFile {
+  readonly file: string;
+  readonly bytes: number;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** Holds the weights of all ONNX files beside it. */
+const weightsFile = "weights.safetensors";
+
+/**
+ * Writes `model.onnx` (whole), `vision.onnx`, `text.onnx`, `fusion.onnx` and `weights.safetensors` into a folder. The
+ * outputs of `vision.onnx` and `text.onnx` are the inputs of `fusion.onnx` under the same names; `batch` and `text` are
+ * dynamic, the picture size is the checkpoint's. Heads that the checkpoint lacks are left out.
+ * @throws InputError when the checkpoint is broken or the folder cannot be written
+ */
+export async function exportOnnx(
+  idOrFolder: string,
+  folder: string,
+  { onProgress, ...hub }: HubOptions & Progress = {},
+): Promise<ExportedFile[]> {
+  const source = await resolveModel(idOrFolder, hub);
+  const [config, checkpoint] = await Promise.all([readConfig(source), openCheckpoint(source)]);
+  const heads = headsIn(checkpoint, config);
+  const { lookup } = bindWeights(checkpoint, config, heads);
+  const graphs = Object.entries(exportedGraphs(config, heads));
+  const total = graphs.length + 1;
+
+  await mkdir(folder, { recursive: true });
+  const parameters = topologicalOrder(graphs.flatMap(([, outputs]) => Object.values(outputs))).filter(
+    (node) => node.kind === "parameter",
+  );
+  // Each graph has its own parameter nodes: one name is written once.
+  await writeSafetensors(join(folder, weightsFile), new Map(parameters.map((p) => [p.name, lookup(p)])));
+  onProgress?.(1, total);
+  const written = await readSafetensors(join(folder, weightsFile));
+  const files: ExportedFile[] = [];
+  for (const [name, outputs] of graphs) {
+    const { bytes, inputs } = writeOnnx(outputs, { locate: (parameter) => located(parameter, written) });
+    const file = join(folder, `${name}.onnx`);
+    await writeAtomically(file, async (handle) => handle.writeFile(bytes));
+    files.push({ file, bytes: bytes.length, inputs: inputs.map((input) => input.name), outputs: Object.keys(outputs) });
+    onProgress?.(files.length + 1, total);
+  }
+  return files;
+}
+
+function exportedGraphs(config: BridgeTowerConfig, heads: readonly Head[]): Readonly<Record<string, Outputs>> {
+  const picture = nativePicture(config);
+  const whole = wholeModel(config, picture, "all");
+  const image = imagePart(config, picture);
+  const text = textPart(config);
+  const fusion = fusionPart(config, picture, "batch", "all");
+  const has = (head: Head, outputs: () => Outputs) => (heads.includes(head) ? outputs() : {});
+  const { text: text_features, image: image_features } = whole.levels.at(-1)!;
+  return {
+    model: {
+      text_features,
+      image_features,
+      pooler_output: whole.pooler_output,
+      ...has("itm", () => ({ logits: whole.itmLogits() })),
+      ...has("mlm", () => ({ mlm_logits: whole.mlmLogits() })),
+      ...has("itc", () => ({
+        text_embeds: whole.text_embeds(),
+        image_embeds: whole.image_embeds(),
+        cross_embeds: whole.cross_embeds(),
+      })),
+    },
+    vision: { ...image.bridge, ...has("itc", image.embeds) },
+    text: { ...text.bridge, ...has("itc", text.embeds) },
+    fusion: { ...fusion.pooled(), ...has("itm", fusion.itm), ...has("mlm", fusion.mlm), ...has("itc", fusion.itc) },
+  };
+}
+
+function located({ name }: Parameter, written: ReadonlyMap<string, StoredTensor>): LocatedTensor {
+  const { dtype, shape, data } = written.get(name)!;
+  if (data instanceof Uint8Array) return { dtype, shape, bytes: data };
+  return { dtype, shape, bytes: { location: weightsFile, offset: data.offset, length: data.length } };
+}
