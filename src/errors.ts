@@ -25,11 +25,14 @@ export class InputError extends Error {
   }
 }
 
-/** `where: expected …, found …. Mend.` on a single line, with control characters of hostile names made visible. */
+/** `where: expected …, found …. Mend.` on a single line, with characters of hostile names that break or reorder a line made visible. */
 function wording({ where, expected, found, mend }: Problem): string {
   const line = `${where}: expected ${expected}, found ${found}.${mend === undefined ? "" : ` ${mend}.`}`;
-  // eslint-disable-next-line no-control-regex -- escaping control characters is the point
-  return line.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (c) => JSON.stringify(c).slice(1, -1));
+  return line.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (c) => {
+    const escaped = JSON.stringify(c).slice(1, -1);
+    // JSON leaves all but the first 32 as they are.
+    return escaped === c ? `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}` : escaped;
+  });
 }
 
 /** The candidates most like a mistyped name, nearest first, for the «did you mean» of an error. */

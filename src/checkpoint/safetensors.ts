@@ -4,8 +4,7 @@
  */
 
 import { InputError } from "../errors.js";
-import type { DType } from "../graph/index.js";
-import type { StoredTensor } from "../graph/index.js";
+import type { DType, StoredTensor } from "../graph/index.js";
 import { type OpenFile, withFile } from "./open-file.js";
 import { checkedByteLength, checkedShape } from "./shape.js";
 import { JsonProblem, objectEntries, parseStrictJson } from "./strict-json.js";

@@ -1,9 +1,7 @@
 /** From stored tensors to values: reading a tensor's bytes, and half precision to float32. */
 
 import { InputError } from "../errors.js";
-import { type DType, dtypes } from "../graph/index.js";
-import { HostTensor } from "../graph/index.js";
-import type { StoredTensor } from "../graph/index.js";
+import { type DType, dtypes, HostTensor, type StoredTensor } from "../graph/index.js";
 import { withFile } from "./open-file.js";
 
 /**

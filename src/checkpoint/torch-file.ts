@@ -4,8 +4,7 @@
  */
 
 import { InputError } from "../errors.js";
-import { type DType, dtypes } from "../graph/index.js";
-import type { StoredTensor } from "../graph/index.js";
+import { type DType, dtypes, type StoredTensor } from "../graph/index.js";
 import { type OpenFile, withFile } from "./open-file.js";
 import { type PickleGlobal, type PickleValue, unpickle } from "./pickle.js";
 import { checkedByteLength, checkedShape } from "./shape.js";

@@ -3,8 +3,7 @@
 import { createReadStream } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 
-import { type DType, dtypes, elementCount } from "../graph/index.js";
-import type { FileRange } from "../graph/index.js";
+import { type DType, dtypes, elementCount, type FileRange } from "../graph/index.js";
 import { writeAtomically } from "./atomic-file.js";
 import { safetensorsName } from "./safetensors.js";
 

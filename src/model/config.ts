@@ -165,7 +165,7 @@ export function parseConfig(json: unknown, where = "config.json"): BridgeTowerCo
     throw new InputError({
       where: `model_type in ${where}`,
       expected: '"bridgetower"',
-      found: JSON.stringify(top.model_type) ?? "nothing",
+      found: (JSON.stringify(top.model_type) ?? "nothing").slice(0, 80),
       mend: "Name the folder of a BridgeTower checkpoint",
     });
   }

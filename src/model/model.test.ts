@@ -1,10 +1,12 @@
 /** Stage by stage against transformers: the first stage that differs is named. */
 import { expect, test } from "vitest";
 import { goldenNames, readCase, readExpected, tinyStoredTensor } from "../../fixtures/golden.js";
-import { firstDifference } from "../../fixtures/tolerance.js";
-import { HostTensor, type Tensor } from "../graph/index.js";
-import { CompiledGraph } from "../runtime/index.js";
+import { deviation, firstDifference, lossTolerance } from "../../fixtures/tolerance.js";
+import { input, type Tensor } from "../graph/index.js";
+import { crossEntropy } from "../nn/index.js";
+import { evaluateAll } from "../runtime/evaluate.test-support.js";
 import { wholeModel } from "./index.js";
+import { trainingFeeds } from "./training-feeds.test-support.js";
 
 /** Reference name -> tensor, in the order in which the model computes them. */
 function stages(model: ReturnType<typeof wholeModel>): Record<string, Tensor> {
@@ -56,18 +58,27 @@ test.each(goldenNames)("%s: every stage equals the reference", async (name) => {
     tensors["itc.cross_embeds"] = model.cross_embeds();
   }
   const wanted = Object.keys(tensors).filter((key) => expected.has(key));
-  const outputs = Object.fromEntries(wanted.map((key) => [key, tensors[key]!]));
-  const graph = await CompiledGraph.compile(outputs, tinyStoredTensor);
-  const { input_ids } = inputs;
-  const ones = new HostTensor("int64", input_ids.shape, new BigInt64Array(input_ids.data.length).fill(1n));
-  const results = await graph.run({ attention_mask: ones, ...inputs });
-  await graph.dispose();
+  const losses: Readonly<Record<"itm" | "mlm" | "itc", () => Tensor>> = {
+    itm: () => crossEntropy(model.itmLogits(), input("itm_labels", "int64", ["batch"])),
+    mlm: () => crossEntropy(model.mlmLogits(), input("mlm_labels", "int64", ["batch", "text"])),
+    itc: model.contrastiveLoss,
+  };
+  const wantedLosses = Object.entries(golden.losses) as [keyof typeof losses, number][];
+  const outputs = {
+    ...Object.fromEntries(wanted.map((key) => [key, tensors[key]!])),
+    ...Object.fromEntries(wantedLosses.map(([key]) => [`losses.${key}`, losses[key]()])),
+  };
+  const [results] = await evaluateAll(outputs, [trainingFeeds(golden)], tinyStoredTensor);
   expect([...expected.keys()].filter((key) => !wanted.includes(key))).toEqual([]);
   expect(
     firstDifference(
       wanted,
-      (key) => results[key],
+      (key) => results![key],
       (key) => expected.get(key),
     ),
   ).toBeUndefined();
+  const wrongLosses = wantedLosses.filter(
+    ([key, value]) => deviation([results![`losses.${key}`]!.at()], [value], lossTolerance) > 1,
+  );
+  expect(wrongLosses).toEqual([]);
 });

@@ -11,6 +11,7 @@ import {
   mul,
   relu,
   sigmoid,
+  sqrt,
   sub,
   tanh,
   where,
@@ -51,6 +52,7 @@ export const activations = {
   relu6: (x) => clip(x, 0, 6),
   sigmoid,
   silu,
+  sqrtsoftplus: (x) => sqrt(softplus(x)),
   swish: silu,
   tanh,
 } satisfies Record<string, (x: Tensor) => Tensor>;

@@ -1,13 +1,14 @@
 /** Losses and the normalisation that contrastive ones need. */
 import {
-  add,
   cast,
   div,
   equal,
+  expand,
   logSumExp,
   maximum,
   mul,
   pick,
+  scalar,
   sqrt,
   sub,
   sum,
@@ -23,7 +24,7 @@ const int64 = (value: number): Tensor => constant(new HostTensor("int64", [], Bi
 export function mean(x: Tensor): Tensor {
   const axes = x.shape.map((_, axis) => axis);
   // The count is computed as a sum of ones so that it follows dimensions which are known only when the graph runs.
-  return div(sum(x, { axes }), sum(add(mul(x, 0), 1), { axes }));
+  return div(sum(x, { axes }), sum(expand(scalar(1), x.shape), { axes }));
 }
 
 /**
@@ -42,5 +43,7 @@ export function crossEntropy(logits: Tensor, labels: Tensor, ignoreIndex = -100)
 
 /** u / max(‖u‖₂, 10⁻¹²) over the last axis, as PyTorch's `normalize`. */
 export function normalize(u: Tensor): Tensor {
-  return div(u, maximum(sqrt(sum(mul(u, u), { axes: [-1], keepDims: true })), 1e-12));
+  const squares = sum(mul(u, u), { axes: [-1], keepDims: true });
+  // The limit is put under the root: its gradient at zero is then finite.
+  return div(u, sqrt(maximum(squares, 1e-24)));
 }

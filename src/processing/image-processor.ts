@@ -1,6 +1,6 @@
 /** Pictures to `pixel_values`: resize, centre crop, rescale, normalise, then pad over the batch. */
 import { InputError } from "../errors.js";
-import { HostTensor } from "../graph/host-tensor.js";
+import { HostTensor } from "../graph/index.js";
 import { imageSettings, type ImageSettings, readImageSettings } from "./image-settings.js";
 import type { Picture } from "./picture.js";
 import { resizePicture } from "./resample.js";

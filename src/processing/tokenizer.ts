@@ -1,6 +1,6 @@
 /** Text to `input_ids` and back: RoBERTa's byte-level BPE, with the same ids as tokenizers 0.23. */
 import { InputError } from "../errors.js";
-import { HostTensor } from "../graph/host-tensor.js";
+import { HostTensor } from "../graph/index.js";
 import { AddedTokenSplitter } from "./added-tokens.js";
 import { Bpe } from "./bpe.js";
 import { byteAlphabet, splitWords } from "./byte-level.js";

@@ -7,6 +7,8 @@ import { dtypes } from "../dtype.js";
 import type { Dim, TensorType } from "../tensor.js";
 import type { OnnxAttribute } from "./emitter.js";
 
+export type { BinaryWriter };
+
 export const irVersion = 10;
 /** The lowest opset that has every operator of the table; `Gelu` came with 20. */
 export const opset = 20;

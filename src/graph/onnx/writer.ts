@@ -2,13 +2,12 @@
  * Writes a graph as an ONNX model. Only the nodes that an output needs are visited; a parameter becomes an initializer
  * whose bytes stay in the checkpoint file (ONNX external data), converted by one `Cast` where the file is not float32.
  */
-import type { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { InputError } from "../../errors.js";
 import { dtypes, elementCount, type DType } from "../dtype.js";
 import { sameShape } from "../shape.js";
 import { topologicalOrder, type Dim, type Input, type Parameter, type Tensor } from "../tensor.js";
 import type { Emitter, OnnxAttribute } from "./emitter.js";
-import { graphProto, modelProto, type TensorBytes } from "./proto.js";
+import { graphProto, modelProto, type BinaryWriter, type TensorBytes } from "./proto.js";
 
 /** A parameter's element type in its file, and its bytes. */
 export interface LocatedTensor {

@@ -36,16 +36,19 @@ export const matmulOps = {
   linear: defineOp<readonly [Tensor, Tensor, Tensor] | readonly [Tensor, Tensor], Record<string, never>>("linear", {
     type([x, weight, bias]) {
       const [outputs, inputs] = weight.shape;
+      const tensors = bias === undefined ? [x, weight] : [x, weight, bias];
+      const float = tensors.every(({ dtype }) => dtype === "float32");
       const biasFits = bias === undefined || (bias.shape.length === 1 && bias.shape[0] === outputs);
-      if (x.dtype !== "float32" || weight.shape.length !== 2 || x.shape.at(-1) !== inputs || !biasFits) {
-        const tensors = bias === undefined ? [x, weight] : [x, weight, bias];
+      if (!float || weight.shape.length !== 2 || x.shape.at(-1) !== inputs || !biasFits) {
         throw shapeError("linear", tensors, "float32 [..., in], a weight [out, in] and a bias [out]");
       }
       return { dtype: "float32", shape: [...x.shape.slice(0, -1), outputs!] };
     },
     gradient({ inputs: [x, weight, bias], dOutput: dy }) {
-      const dWeight = matmul(transposeMatrix(asMatrix(dy)), asMatrix(x));
-      return bias === undefined ? [matmul(dy, weight), dWeight] : [matmul(dy, weight), dWeight, dy];
+      const rows = asMatrix(dy);
+      const dx = reshape(matmul(rows, weight), x.shape);
+      const dWeight = matmul(transposeMatrix(rows), asMatrix(x));
+      return bias === undefined ? [dx, dWeight] : [dx, dWeight, dy];
     },
     onnx({ emitter, names: [x, ...weightAndBias], inputs: [tensor], output }) {
       const rows = tensor.shape.length === 2 ? x! : emitter.node("Reshape", [x!, emitter.ints([-1, width(tensor)])]);

@@ -25,7 +25,7 @@ export const movement = {
     type([x], { permutation }) {
       const sorted = [...permutation].sort((a, b) => a - b);
       if (sorted.length !== x.shape.length || sorted.some((axis, i) => axis !== i)) {
-        throw shapeError("transpose", [x], `a tensor of rank ${permutation.length} for (${permutation.join(", ")})`);
+        throw shapeError("transpose", [x], `each of its axes once, not (${permutation.join(", ")})`);
       }
       return { dtype: x.dtype, shape: permutation.map((axis) => x.shape[axis]!) };
     },

@@ -34,7 +34,11 @@ const reduction = (op: string, onnx: string, gradient: (x: Tensor, axes: readonl
       return [gradient(x, axes, keepDims ? dOutput : reshape(dOutput, kept.shape))];
     },
     onnx: ({ emitter, names, attributes }) =>
-      emitter.node(onnx, [...names, emitter.ints(attributes.axes)], { keepdims: attributes.keepDims ? 1 : 0 }),
+      emitter.node(onnx, [...names, emitter.ints(attributes.axes)], {
+        keepdims: attributes.keepDims ? 1 : 0,
+        // Without it ONNX reduces over all axes where none is named.
+        noop_with_empty_axes: 1,
+      }),
   });
 
 export const reduce = {
@@ -59,7 +63,7 @@ export const reduce = {
   layerNormalization: defineOp<readonly [Tensor, Tensor, Tensor], { readonly epsilon: number }>("layerNormalization", {
     type([x, weight, bias]) {
       const width = x.shape.at(-1);
-      const fits = (t: Tensor) => t.shape.length === 1 && t.shape[0] === width;
+      const fits = (t: Tensor) => t.dtype === "float32" && t.shape.length === 1 && t.shape[0] === width;
       if (x.dtype !== "float32" || !fits(weight) || !fits(bias)) {
         throw shapeError("layerNormalization", [x, weight, bias], "float32 with weight and bias of its last axis");
       }

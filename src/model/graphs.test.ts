@@ -1,0 +1,107 @@
+/** What is not asked for is not computed: which parameters each graph holds, and for how many tokens. */
+import { expect, test } from "vitest";
+import { readCase } from "../../fixtures/golden.js";
+import { formatType, printGraph, topologicalOrder, type Operation } from "../graph/index.js";
+import { fusionPart, imagePart, nativePicture, textPart, wholeModel, type Outputs } from "./index.js";
+
+const { config } = readCase("all_levels");
+const picture = nativePicture(config);
+const lastLevel = config.num_hidden_layers - 1;
+const lastText = config.text_config.num_hidden_layers - 1;
+const { hidden_size, text_config } = config;
+
+const nodesOf = (outputs: Outputs) => topologicalOrder(Object.values(outputs));
+
+/** Names of the parameters that a graph reads. */
+const parametersOf = (outputs: Outputs) =>
+  nodesOf(outputs).flatMap((node) => (node.kind === "parameter" ? [node.name] : []));
+
+/** Names of the inputs that a graph needs. */
+const inputsOf = (outputs: Outputs) => nodesOf(outputs).flatMap((node) => (node.kind === "input" ? [node.name] : []));
+
+/** Types of what the operations that read a parameter give. */
+function typesAt(outputs: Outputs, parameter: string): string[] {
+  const reads = (node: Operation) => node.inputs.some((x) => x.kind === "parameter" && x.name === parameter);
+  return nodesOf(outputs).flatMap((node) => (node.kind === "operation" && reads(node) ? [formatType(node)] : []));
+}
+
+test("a text embedding reads the text tower and its head alone", () => {
+  const outputs = textPart(config).embeds();
+  expect(inputsOf(outputs).sort()).toEqual(["attention_mask", "input_ids"]);
+  expect(parametersOf(outputs).filter((name) => !/^(text_model|itc_text_head)\./.test(name))).toEqual([]);
+});
+
+test("an image embedding reads the vision tower, its last transform and its head alone", () => {
+  const outputs = imagePart(config, picture).embeds();
+  expect(inputsOf(outputs)).toEqual(["pixel_values"]);
+  const other = /^(vision_model|cross_modal_image_transform|itc_image_head)\./;
+  expect(parametersOf(outputs).filter((name) => !other.test(name))).toEqual(["token_type_embeddings.weight"]);
+});
+
+test("embeddings compute the last layer for the first token only", () => {
+  const wide = `text_model.encoder.layer.${lastText}.intermediate.dense.weight`;
+  expect(typesAt(textPart(config).embeds(), wide)).toEqual([`float32[batch, 1, ${text_config.intermediate_size}]`]);
+  const block = `vision_model.visual.transformer.resblocks.${lastText}.mlp.c_fc.weight`;
+  expect(typesAt(imagePart(config, picture).embeds(), block)).toEqual([
+    `float32[batch, 1, ${4 * config.vision_config.hidden_size}]`,
+  ]);
+});
+
+test("image-text matching computes the last level's queries and feed-forward for one token", () => {
+  const outputs = { logits: wholeModel(config, picture, "first").itmLogits() };
+  for (const modality of ["text", "image"]) {
+    const last = `cross_modal_${modality}_layers.${lastLevel}`;
+    const wide = `float32[batch, 1, ${text_config.intermediate_size}]`;
+    expect(typesAt(outputs, `${last}.intermediate.dense.weight`)).toEqual([wide]);
+    expect(typesAt(outputs, `${last}.attention.self.query.weight`)).toEqual([`float32[batch, 1, ${hidden_size}]`]);
+    const below = `cross_modal_${modality}_layers.${lastLevel - 1}.intermediate.dense.weight`;
+    expect(typesAt(outputs, below)).not.toEqual([wide]);
+  }
+  // Keys and values are still those of all tokens.
+  const keys = `cross_modal_text_layers.${lastLevel}.attention.self.key.weight`;
+  expect(typesAt(outputs, keys)).toEqual([`float32[batch, text, ${hidden_size}]`]);
+});
+
+test("filling masks reads neither the last image layer, nor the poolers, nor another head", () => {
+  const outputs = { logits: wholeModel(config, picture, "all").mlmLogits() };
+  const all = wholeModel(config, picture, "all");
+  const itm = parametersOf({ logits: all.itmLogits() });
+  const mlm = new Set(parametersOf(outputs));
+  const left = itm.filter((name) => !mlm.has(name));
+  const expected = new RegExp(
+    `^(cross_modal_image_layers\\.${lastLevel}|cross_modal_(text|image)_pooler|itm_score)\\.`,
+  );
+  expect(left).toEqual(itm.filter((name) => expected.test(name)));
+  expect(left.length).toBeGreaterThan(0);
+});
+
+test("a bridge holds no parameter of the other modality's tower", () => {
+  expect(parametersOf(textPart(config).bridge).filter((name) => name.startsWith("vision_model."))).toEqual([]);
+  expect(parametersOf(imagePart(config, picture).bridge).filter((name) => name.startsWith("text_model."))).toEqual([]);
+});
+
+test("the fusion reads no tower, and what both bridges give is what it takes", () => {
+  const outputs = fusionPart(config, picture, "batch", "first").itm();
+  expect(parametersOf(outputs).filter((name) => /^(text|vision)_model\./.test(name))).toEqual([]);
+  const given = [...Object.keys(textPart(config).bridge), ...Object.keys(imagePart(config, picture).bridge)];
+  expect(inputsOf(outputs).sort()).toEqual([...given, "attention_mask"].sort());
+});
+
+test("parts and whole read the same parameters, each once", () => {
+  const parts = [
+    ...parametersOf(textPart(config).bridge),
+    ...parametersOf(imagePart(config, picture).bridge),
+    ...parametersOf(fusionPart(config, picture, "batch", "first").itm()),
+  ];
+  const whole = parametersOf({ logits: wholeModel(config, picture, "first").itmLogits() });
+  // The first level's keys and values and its type table are read by more than one part.
+  expect([...new Set(parts)].sort()).toEqual([...whole].sort());
+});
+
+test("no graph computes a state twice", () => {
+  const text = printGraph({ logits: wholeModel(config, picture, "all").itmLogits() });
+  const projections = text
+    .split("\n")
+    .filter((line) => line.includes("text_model.encoder.layer.0.attention.self.query"));
+  expect(projections).toHaveLength(1);
+});

@@ -1,0 +1,79 @@
+import { expect, test } from "vitest";
+import { tinyInput } from "../../fixtures/tiny-weights.js";
+import { deviation } from "../../fixtures/tolerance.js";
+import { HostTensor, input } from "../graph/index.js";
+import { evaluateAll } from "../runtime/evaluate.test-support.js";
+import { attend, splitContext } from "./index.js";
+
+const hidden = 6;
+const queries = 2;
+const tokens = 3;
+const random = (name: string, count: number) =>
+  new HostTensor("float32", [1, count, hidden], tinyInput(name, [1, count, hidden]));
+const feeds = { query: random("query", queries), key: random("key", tokens), value: random("value", tokens) };
+
+function attention(headCount: number) {
+  const tensor = (name: string) => input(name, "float32", ["batch", name === "query" ? "queries" : "tokens", hidden]);
+  const mask = input("mask", "float32", ["batch", 1, 1, "tokens"]);
+  return attend(tensor("query"), splitContext(tensor("key"), tensor("value"), headCount), headCount, mask);
+}
+
+const maskOf = (values: readonly number[]) => new HostTensor("float32", [1, 1, 1, tokens], Float32Array.from(values));
+
+async function run(headCount: number, mask: readonly number[]) {
+  const [result] = await evaluateAll({ ...attention(headCount) }, [{ ...feeds, mask: maskOf(mask) }]);
+  return { output: result!.output!, probabilities: result!.probabilities! };
+}
+
+/** The definition, one head and one query at a time. */
+function reference(headCount: number, mask: readonly number[]): { output: number[]; probabilities: number[] } {
+  const size = hidden / headCount;
+  const output = new Array<number>(queries * hidden).fill(0);
+  const probabilities: number[] = [];
+  for (let head = 0; head < headCount; head++) {
+    const columns = Array.from({ length: size }, (_, i) => head * size + i);
+    for (let q = 0; q < queries; q++) {
+      const exponentials = Array.from({ length: tokens }, (_, t) => {
+        const product = columns.reduce((sum, c) => sum + feeds.query.at(0, q, c) * feeds.key.at(0, t, c), 0);
+        return Math.exp(product / Math.sqrt(size) + mask[t]!);
+      });
+      const total = exponentials.reduce((a, b) => a + b);
+      const weights = exponentials.map((e) => e / total);
+      probabilities.push(...weights);
+      for (const c of columns) {
+        output[q * hidden + c] = weights.reduce((sum, weight, t) => sum + weight * feeds.value.at(0, t, c), 0);
+      }
+    }
+  }
+  return { output, probabilities };
+}
+
+test.each([1, 2, 3])("attention of %i heads is its definition", async (headCount) => {
+  const mask = [0, -0.5, 1];
+  const { output, probabilities } = await run(headCount, mask);
+  const expected = reference(headCount, mask);
+  expect(output.shape).toEqual([1, queries, hidden]);
+  expect(probabilities.shape).toEqual([1, headCount, queries, tokens]);
+  expect(deviation(output.data as Float32Array, expected.output)).toBeLessThan(1);
+  expect(deviation(probabilities.data as Float32Array, expected.probabilities)).toBeLessThan(1);
+});
+
+test("a masked token is not seen, and its value does not matter", async () => {
+  const mostNegative = -3.4028234663852886e38;
+  const { output, probabilities } = await run(2, [0, mostNegative, 0]);
+  for (const row of [0, 1, 2, 3]) expect(probabilities.data[3 * row + 1]).toBe(0);
+  const changed = new HostTensor("float32", feeds.value.shape, feeds.value.data.slice());
+  changed.data.fill(99, hidden, 2 * hidden);
+  const [again] = await evaluateAll({ ...attention(2) }, [
+    { ...feeds, value: changed, mask: maskOf([0, mostNegative, 0]) },
+  ]);
+  expect(again!.output).toEqual(output);
+});
+
+test("where every token is masked, all are seen alike, as in PyTorch", async () => {
+  const { probabilities } = await run(
+    1,
+    [0, 0, 0].map(() => -3.4028234663852886e38),
+  );
+  expect(deviation(probabilities.data as Float32Array, new Array<number>(6).fill(1 / 3))).toBeLessThan(1);
+});

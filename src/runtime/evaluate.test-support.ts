@@ -1,0 +1,32 @@
+import type { HostTensor, StoredTensor, Tensor } from "../graph/index.js";
+import { CompiledGraph, type WeightLookup } from "./index.js";
+
+/** The values of `outputs`: compiled, run once for each of `feeds`, and freed. */
+export async function evaluateAll(
+  outputs: Readonly<Record<string, Tensor>>,
+  feeds: readonly Readonly<Record<string, HostTensor>>[],
+  weights: WeightLookup = noWeights,
+): Promise<Record<string, HostTensor>[]> {
+  const graph = await CompiledGraph.compile(outputs, weights);
+  try {
+    const results: Record<string, HostTensor>[] = [];
+    for (const values of feeds) results.push(await graph.run(values));
+    return results;
+  } finally {
+    await graph.dispose();
+  }
+}
+
+/** The value of one tensor. */
+export async function evaluate(
+  tensor: Tensor,
+  feeds: Readonly<Record<string, HostTensor>> = {},
+  weights: WeightLookup = noWeights,
+): Promise<HostTensor> {
+  const [result] = await evaluateAll({ y: tensor }, [feeds], weights);
+  return result!.y!;
+}
+
+function noWeights({ name }: { name: string }): StoredTensor {
+  throw new Error(`the graph has no weights, asked for ${name}`);
+}
