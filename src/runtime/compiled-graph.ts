@@ -107,6 +107,7 @@ export class CompiledGraph {
   async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
     const values: Record<string, OrtTensor> = {};
     for (const input of this.inputs) values[input.name] = this.toRuntime(input, feeds[input.name]);
+    checkNamedSizes(this.inputs, feeds);
     const results = await this.session.run(values);
     return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, toHost(value)]));
   }
@@ -131,6 +132,26 @@ export class CompiledGraph {
     }
     // The dtypes of graph inputs and outputs are those of which both sides hold the same typed array.
     return new this.Tensor(input.dtype as OrtTensor.Type, value.data as OrtTensor.DataType, value.shape);
+  }
+}
+
+/** A name stands for one size in all inputs of a run. */
+function checkNamedSizes(inputs: readonly Input[], feeds: Readonly<Record<string, HostTensor>>): void {
+  const sizes = new Map<string, { readonly size: number; readonly of: string }>();
+  for (const { name, shape } of inputs) {
+    shape.forEach((dim, axis) => {
+      if (typeof dim === "number") return;
+      const size = feeds[name]!.shape[axis]!;
+      const known = sizes.get(dim);
+      if (known !== undefined && known.size !== size) {
+        throw new InputError({
+          where: name,
+          expected: `${dim} ${known.size}, as in ${known.of}`,
+          found: `[${feeds[name]!.shape.join(", ")}]`,
+        });
+      }
+      sizes.set(dim, known ?? { size, of: name });
+    });
   }
 }
 

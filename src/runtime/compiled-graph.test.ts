@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { add, HostTensor, input, type StoredTensor } from "../graph/index.js";
+import { CompiledGraph } from "./index.js";
+
+const noWeights = (): StoredTensor => {
+  throw new Error("this graph has no parameters");
+};
+const zeros = (...shape: number[]) => HostTensor.zeros("float32", shape);
+
+async function sumGraph(): Promise<CompiledGraph> {
+  const a = input("a", "float32", ["batch", 3]);
+  const b = input("b", "float32", ["batch", 3]);
+  return CompiledGraph.compile({ sum: add(a, b) }, noWeights);
+}
+
+test("a missing input, a wrong shape and one name with two sizes are refused by name", async () => {
+  const graph = await sumGraph();
+  await expect(graph.run({ a: zeros(2, 3) })).rejects.toThrow("b: expected float32[batch, 3], found nothing.");
+  await expect(graph.run({ a: zeros(2, 3), b: zeros(2, 4) })).rejects.toThrow(
+    "b: expected float32[batch, 3], found float32[2, 4].",
+  );
+  await expect(graph.run({ a: zeros(2, 3), b: zeros(1, 3) })).rejects.toThrow(
+    "b: expected batch 2, as in a, found [1, 3].",
+  );
+  await graph.dispose();
+});
+
+test("a device that cannot start is an error that names it, not a fall-back", async () => {
+  const elsewhere = process.platform === "win32" ? "coreml" : "dml";
+  const sum = add(input("a", "float32", [1]), 1);
+  await expect(CompiledGraph.compile({ sum }, noWeights, { device: elsewhere })).rejects.toThrow(
+    /^device (coreml|dml): expected a device on which ONNX Runtime can load the model, found «.*Install what the device needs, or use cpu\.$/,
+  );
+});
