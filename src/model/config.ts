@@ -71,6 +71,8 @@ export interface BridgeTowerConfig {
 
 interface Rule<T> {
   readonly expected: string;
+  /** The names to choose from, where there are such. */
+  readonly choices?: readonly string[];
   readonly fallback: T;
   readonly accepts: (value: unknown) => value is T;
 }
@@ -92,6 +94,7 @@ const flag = (fallback: boolean): Rule<boolean> => ({
 });
 const oneOf = <T extends string>(names: readonly T[], fallback: T): Rule<T> => ({
   expected: `one of ${names.join(", ")}`,
+  choices: names,
   fallback,
   accepts: (value): value is T => names.some((name) => name === value),
 });
@@ -209,7 +212,7 @@ function applyRules<T extends object>(
     const value = Object.hasOwn(given, name) ? (given[name] ?? undefined) : undefined;
     if (value === undefined) return [name, rule.fallback] as const;
     if (!rule.accepts(value)) {
-      const near = typeof value === "string" ? nearestNames(value, rule.expected.split(/[ ,]+/)) : [];
+      const near = typeof value === "string" ? nearestNames(value, rule.choices ?? []) : [];
       throw new InputError({
         where: `${path}${name} in ${where}`,
         expected: rule.expected,

@@ -52,7 +52,9 @@ export class CompiledGraph {
     options: CompileOptions = {},
   ): Promise<CompiledGraph> {
     // Loaded when first needed: commands that run no model start without it.
-    const { InferenceSession, Tensor } = await import("onnxruntime-node");
+    const { env, InferenceSession, Tensor } = await import("onnxruntime-node");
+    // What goes wrong is thrown: the runtime's own lines on standard error would say it twice.
+    env.logLevel = "fatal";
     const files = new Set<string>();
     const stored = new Map<Parameter, StoredTensor>();
     const lookup = (parameter: Parameter) => {
@@ -74,7 +76,7 @@ export class CompiledGraph {
     const session = await InferenceSession.create(model.bytes, {
       executionProviders: [device],
       ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
-      logSeverityLevel: 3,
+      logSeverityLevel: 4,
       enableMemPattern: false,
       extra: {
         session: {

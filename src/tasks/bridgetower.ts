@@ -3,7 +3,7 @@
  * once; texts of equal length are computed together, so that no padding is ever computed and results do not depend on it.
  */
 import { InputError } from "../errors.js";
-import { HostTensor } from "../graph/index.js";
+import type { HostTensor } from "../graph/index.js";
 import {
   checkPictureSize,
   fusionPart,
@@ -16,15 +16,10 @@ import {
 import { decoded, type FilledMask } from "./fill-mask.js";
 import { defaultModel, loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
 import { BridgeTowerProcessor, loadPicture, type ImageInput } from "./processor.js";
+import { batchOf, chunksOfEqualLength, residentGroups, type Tokens } from "./text-chunks.js";
 
 /** Outputs of one part of the model, which are inputs of the next. */
 type States = Readonly<Record<string, HostTensor>>;
-
-/** A text as token ids, and its place in the caller's list. */
-interface Tokens {
-  readonly index: number;
-  readonly ids: readonly number[];
-}
 
 export interface MatchScore {
   /** Index of the picture. */
@@ -80,9 +75,8 @@ export class BridgeTower {
   ): Promise<MatchScore[]> {
     this.requireHead("itm");
     const scores = new Array<MatchScore>(images.length * texts.length);
-    const chunks = this.chunked(this.tokenize(texts));
     let done = 0;
-    for (const resident of residentGroups(chunks, this.config)) {
+    for (const resident of residentGroups(this.chunked(texts), stateBytes(this.config))) {
       const groups: { readonly chunk: readonly Tokens[]; readonly states: States }[] = [];
       for (const chunk of resident) groups.push({ chunk, states: await this.textStates(chunk) });
       for (const [image, source] of images.entries()) {
@@ -138,7 +132,7 @@ export class BridgeTower {
     this.requireHead("itc");
     const embeddings = new Array<Float32Array>(texts.length);
     let done = 0;
-    for (const chunk of this.chunked(this.tokenize(texts))) {
+    for (const chunk of this.chunked(texts)) {
       const build = () => textPart(this.config).embeds();
       const { text_embeds } = await this.loaded.run("embed text", build, batchOf(chunk), this.loaded.textOptions);
       for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(text_embeds!, row);
@@ -177,7 +171,7 @@ export class BridgeTower {
     }
     const embeddings = new Array<Float32Array>(texts.length);
     let done = 0;
-    for (const chunk of this.chunked(this.tokenize(texts))) {
+    for (const chunk of this.chunked(texts)) {
       const { size, states } = await this.imageStates(chunk.map(({ index }) => images[index]!));
       const build = () => fusionPart(this.config, size, "batch", "first").itc();
       const feeds = { ...states, ...(await this.textStates(chunk)) };
@@ -199,6 +193,10 @@ export class BridgeTower {
     return texts.map((text, index) => ({ index, ids: tokenizer.encode(text, { maxLength }).ids }));
   }
 
+  private chunked(texts: readonly string[]): Tokens[][] {
+    return chunksOfEqualLength(this.tokenize(texts), this.chunkSize);
+  }
+
   /**
    * Pairs that one run of the fusion computes: enough to spread the cost of a run over small models, few enough that the
    * activations of large ones stay in the cache.
@@ -207,23 +205,6 @@ export class BridgeTower {
     const { hidden_size, vision_config } = this.config;
     const elements = (vision_config.image_size / vision_config.patch_size) ** 2 * hidden_size;
     return Math.min(64, Math.max(1, Math.round(2 ** 20 / elements)));
-  }
-
-  /** Texts of equal length together, in runs of at most `chunkSize`. */
-  private chunked(tokens: readonly Tokens[]): Tokens[][] {
-    const byLength = new Map<number, Tokens[]>();
-    for (const entry of tokens) {
-      const group = byLength.get(entry.ids.length);
-      if (group === undefined) byLength.set(entry.ids.length, [entry]);
-      else group.push(entry);
-    }
-    const chunks: Tokens[][] = [];
-    for (const group of byLength.values()) {
-      for (let first = 0; first < group.length; first += this.chunkSize) {
-        chunks.push(group.slice(first, first + this.chunkSize));
-      }
-    }
-    return chunks;
   }
 
   /** The text tower's bridge for texts of one length, with the mask that the fusion needs too. */
@@ -243,9 +224,9 @@ export class BridgeTower {
   private async pixels(images: readonly ImageInput[]): Promise<{ size: PictureSize; feeds: States }> {
     const pictures = await Promise.all(images.map(loadPicture));
     const { pixel_values } = await this.processor.process(pictures);
-    const [, , height, width] = pixel_values!.shape as readonly [number, number, number, number];
+    const [, , height, width] = pixel_values.shape as readonly [number, number, number, number];
     checkPictureSize(this.config.vision_config, height, width, false);
-    return { size: { height, width }, feeds: { pixel_values: pixel_values! } };
+    return { size: { height, width }, feeds: { pixel_values } };
   }
 }
 
@@ -255,37 +236,6 @@ const sizeKey = ({ height, width }: PictureSize): string => `${height}x${width}`
 const vector = (embeds: HostTensor, row: number): Float32Array =>
   Float32Array.from(embeds.row(row).data as Float32Array);
 
-function batchOf(chunk: readonly Tokens[]): { input_ids: HostTensor<"int64">; attention_mask: HostTensor<"int64"> } {
-  const shape = [chunk.length, chunk[0]!.ids.length];
-  const ids = BigInt64Array.from(
-    chunk.flatMap((entry) => entry.ids),
-    BigInt,
-  );
-  return {
-    input_ids: new HostTensor("int64", shape, ids),
-    attention_mask: new HostTensor("int64", shape, new BigInt64Array(ids.length).fill(1n)),
-  };
-}
-
-/** Bytes of text states that may be kept at a time. */
-const residentBytes = 2 ** 28;
-
-/** Chunks whose text states fit in memory together: with more texts than that, the pictures' towers run once per group. */
-function residentGroups(
-  chunks: readonly Tokens[][],
-  { hidden_size, num_hidden_layers }: BridgeTowerConfig,
-): Tokens[][][] {
-  const bytesPerToken = (num_hidden_layers + 2) * hidden_size * 4;
-  const groups: Tokens[][][] = [];
-  let room = 0;
-  for (const chunk of chunks) {
-    const bytes = chunk.length * chunk[0]!.ids.length * bytesPerToken;
-    if (groups.length === 0 || bytes > room) {
-      groups.push([]);
-      room = residentBytes;
-    }
-    groups.at(-1)!.push(chunk);
-    room -= bytes;
-  }
-  return groups;
-}
+/** Bytes that the text states of one token take: what attends at level 0, its key and value, and the other levels. */
+const stateBytes = ({ hidden_size, num_hidden_layers }: BridgeTowerConfig): number =>
+  (num_hidden_layers + 2) * hidden_size * 4;

@@ -1,5 +1,5 @@
 /** Writes the model as ONNX files: the whole of it, and its three parts, over one shared file of weights. */
-import { mkdir } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
   openCheckpoint,
@@ -27,6 +27,7 @@ import { bindWeights, headsIn } from "./weights.js";
 export interface ExportedFile {
   readonly file: string;
   readonly bytes: number;
+  /** Names of the graph's inputs and outputs; none for the file of weights. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
 }
@@ -57,16 +58,17 @@ export async function exportOnnx(
     (node) => node.kind === "parameter",
   );
   // Each graph has its own parameter nodes: one name is written once.
-  await writeSafetensors(join(folder, weightsFile), new Map(parameters.map((p) => [p.name, lookup(p)])));
+  const weights = join(folder, weightsFile);
+  await writeSafetensors(weights, new Map(parameters.map((p) => [p.name, lookup(p)])));
   onProgress?.(1, total);
-  const written = await readSafetensors(join(folder, weightsFile));
-  const files: ExportedFile[] = [];
+  const written = await readSafetensors(weights);
+  const files: ExportedFile[] = [{ file: weights, bytes: (await stat(weights)).size, inputs: [], outputs: [] }];
   for (const [name, outputs] of graphs) {
     const { bytes, inputs } = writeOnnx(outputs, { locate: (parameter) => located(parameter, written) });
     const file = join(folder, `${name}.onnx`);
     await writeAtomically(file, async (handle) => handle.writeFile(bytes));
     files.push({ file, bytes: bytes.length, inputs: inputs.map((input) => input.name), outputs: Object.keys(outputs) });
-    onProgress?.(files.length + 1, total);
+    onProgress?.(files.length, total);
   }
   return files;
 }

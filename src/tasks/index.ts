@@ -3,6 +3,7 @@ export { BridgeTower, type MatchScore, type Progress } from "./bridgetower.js";
 export { exportOnnx, type ExportedFile } from "./export.js";
 export type { FilledMask, MaskPrediction } from "./fill-mask.js";
 export { defaultModel, type LoadOptions } from "./loaded-model.js";
+export type { ModelInputs } from "./model-inputs.js";
 export {
   BridgeTowerForContrastiveLearning,
   BridgeTowerForImageAndTextRetrieval,
@@ -14,6 +15,5 @@ export {
   type ForwardOptions,
   type HeadOutput,
   type HiddenStates,
-  type ModelInputs,
 } from "./pretrained.js";
-export { BridgeTowerProcessor, type ImageInput, type ProcessOptions } from "./processor.js";
+export { BridgeTowerProcessor, type BatchOf, type ImageInput, type ProcessOptions } from "./processor.js";

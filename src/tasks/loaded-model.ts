@@ -93,6 +93,10 @@ export class LoadedModel {
         ...compile,
         ...(device === undefined ? {} : { device }),
         ...(threads === undefined ? {} : { threads }),
+      }).catch((error: unknown) => {
+        // Not kept: the next call tries again, and `dispose` has nothing to free.
+        this.graphs.delete(key);
+        throw error;
       });
       this.graphs.set(key, graph);
     }

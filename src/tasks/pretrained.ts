@@ -1,33 +1,9 @@
 /** The model classes under the names, inputs and outputs that they have in transformers. */
-import { InputError } from "../errors.js";
 import { HostTensor, input, type Tensor } from "../graph/index.js";
-import {
-  checkPictureSize,
-  longestText,
-  wholeModel,
-  type BridgeTowerConfig,
-  type Outputs,
-  type PictureSize,
-  type WholeModel,
-} from "../model/index.js";
+import { wholeModel, type BridgeTowerConfig, type Outputs, type WholeModel } from "../model/index.js";
 import { crossEntropy } from "../nn/index.js";
 import { loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
-
-/** A batch, as the processor makes it. `pixel_mask` and `token_type_ids` are accepted and have no effect, as in transformers. */
-export interface ModelInputs {
-  /** int64 [batch, text] */
-  readonly input_ids: HostTensor<"int64">;
-  /** int64 [batch, text], 1 for a token and 0 for padding; all ones where absent */
-  readonly attention_mask?: HostTensor<"int64">;
-  /** float32 [batch, 3, height, width]; needed unless `image_embeds` is given */
-  readonly pixel_values?: HostTensor<"float32">;
-  readonly pixel_mask?: HostTensor<"int64">;
-  readonly token_type_ids?: HostTensor<"int64">;
-  /** float32 [batch, image, visionHidden]: what the vision tower's embedding stage would give, `ln_pre` included */
-  readonly image_embeds?: HostTensor<"float32">;
-  /** ITM: int64 [batch], 1 for a match. MLM: int64 [batch, text], −100 where no loss is wanted. */
-  readonly labels?: HostTensor<"int64">;
-}
+import { checkInputs, checkLabels, type ModelInputs } from "./model-inputs.js";
 
 export interface ForwardOptions {
   readonly output_hidden_states?: boolean;
@@ -76,7 +52,7 @@ abstract class PretrainedModel {
     lastQueries: "all" | "first",
   ): Promise<Record<string, HostTensor> & { intermediates: Intermediates }> {
     const { output_hidden_states: states = false, output_attentions: attentions = false } = options;
-    const picture = this.checkInputs(inputs, options.interpolate_pos_encoding ?? false);
+    const picture = checkInputs(this.config, inputs, options.interpolate_pos_encoding ?? false);
     const queries = states || attentions ? "all" : lastQueries;
     const size = picture === "embeds" ? picture : `${picture.height}x${picture.width}`;
     const build = () => {
@@ -98,31 +74,6 @@ abstract class PretrainedModel {
       ...(attentions ? { attentions: pairs(results, "attentions.text", "attentions.image") } : {}),
     };
     return Object.assign(results, { intermediates });
-  }
-
-  private checkInputs(inputs: ModelInputs, interpolate: boolean): PictureSize | "embeds" {
-    const tokens = inputs.input_ids.shape[1] ?? 0;
-    const limit = longestText(this.config.text_config);
-    if (tokens > limit) {
-      throw new InputError({
-        where: "input_ids",
-        expected: `at most ${limit} tokens, which is what the position table can take`,
-        found: String(tokens),
-        mend: "Truncate the text (truncation: true)",
-      });
-    }
-    if (inputs.image_embeds !== undefined) return "embeds";
-    const [, , height, width] = inputs.pixel_values?.shape ?? [];
-    if (height === undefined || width === undefined) {
-      throw new InputError({
-        where: "pixel_values",
-        expected: "pictures [batch, 3, height, width]",
-        found: inputs.pixel_values === undefined ? "nothing" : `[${inputs.pixel_values.shape.join(", ")}]`,
-        mend: "Give pixel_values or image_embeds",
-      });
-    }
-    checkPictureSize(this.config.vision_config, height, width, interpolate);
-    return { height, width };
   }
 }
 
@@ -177,21 +128,6 @@ const hiddenStates = (results: Readonly<Record<string, HostTensor>>): HiddenStat
   image: series(results, "hidden_states.image"),
   cross: pairs(results, "hidden_states.cross_text", "hidden_states.cross_image"),
 });
-
-function checkLabels(
-  labels: HostTensor<"int64">,
-  shape: readonly number[],
-  classes: number,
-  ignored: readonly number[],
-): void {
-  const bad = labels.toArray().find((label) => !(label >= 0 && label < classes) && !ignored.includes(label));
-  if (bad === undefined && labels.shape.join() === shape.join()) return;
-  throw new InputError({
-    where: "labels",
-    expected: `int64[${shape.join(", ")}] with values from 0 to ${classes - 1}${ignored.map((value) => ` or ${value}`).join("")}`,
-    found: bad === undefined ? `[${labels.shape.join(", ")}]` : String(bad),
-  });
-}
 
 export interface BridgeTowerModelOutput extends Intermediates {
   /** Text tokens after the last cross-modal level, float32 [batch, text, hidden]. */

@@ -1,6 +1,6 @@
 /** BridgeTowerProcessor as transformers users know it: pictures and texts in, a batch for the model out. */
 import { resolveModel, type HubOptions } from "../checkpoint/index.js";
-import { decodePicture, Processor, type Picture, type ProcessedBatch } from "../processing/index.js";
+import { decodePicture, Processor, type Picture, type PixelBatch, type TextBatch } from "../processing/index.js";
 import { longestText } from "../model/index.js";
 import { readConfig } from "./config-file.js";
 
@@ -20,6 +20,10 @@ export interface ProcessOptions {
   /** Tokens, special ones included. */
   readonly max_length?: number;
 }
+
+/** The inputs that were asked for: what may have been left out may be missing. */
+export type BatchOf<Images, Texts> = (undefined extends Images ? Partial<PixelBatch> : PixelBatch) &
+  (undefined extends Texts ? Partial<TextBatch> : TextBatch);
 
 /** transformers 5.23 `BridgeTowerProcessor`. */
 export class BridgeTowerProcessor {
@@ -53,19 +57,25 @@ export class BridgeTowerProcessor {
    * `input_ids`, `attention_mask` int64 [batch, text]; `pixel_values` float32 [batch, 3, height, width]; `pixel_mask`
    * int64 [batch, height, width]. Leave out pictures or texts for half of it.
    */
-  async process(
-    images: ImageInput | readonly ImageInput[] | undefined,
-    texts?: string | readonly string[],
+  async process<
+    Images extends ImageInput | readonly ImageInput[] | undefined,
+    Texts extends string | readonly string[] | undefined = undefined,
+  >(
+    images: Images,
+    texts?: Texts,
     { padding = false, truncation = false, max_length }: ProcessOptions = {},
-  ): Promise<ProcessedBatch> {
-    const list = images === undefined ? undefined : isList(images) ? images : [images];
+  ): Promise<BatchOf<Images, Texts>> {
+    const pictures = images === undefined ? undefined : asList<ImageInput>(images);
+    const sentences = texts === undefined ? undefined : asList<string>(texts);
     const maxLength = max_length ?? (truncation || padding === "max_length" ? this.maxLength : undefined);
-    return this.processor.process({
-      ...(list === undefined ? {} : { images: await Promise.all(list.map(loadPicture)) }),
-      ...(texts === undefined ? {} : { texts: typeof texts === "string" ? [texts] : texts }),
+    const batch = this.processor.process({
+      ...(pictures === undefined ? {} : { images: await Promise.all(pictures.map(loadPicture)) }),
+      ...(sentences === undefined ? {} : { texts: sentences }),
       padding: padding === true ? "longest" : padding,
       ...(maxLength === undefined ? {} : { maxLength }),
     });
+    // Pictures give the picture half and texts the text half, which TypeScript cannot follow through the spreads.
+    return batch as BatchOf<Images, Texts>;
   }
 
   /** The text of token ids, special tokens included unless they are skipped. */
@@ -74,4 +84,7 @@ export class BridgeTowerProcessor {
   }
 }
 
-const isList = (images: ImageInput | readonly ImageInput[]): images is readonly ImageInput[] => Array.isArray(images);
+const asList = <T>(value: T | readonly T[]): readonly T[] => (isList(value) ? value : [value]);
+
+// `Array.isArray` alone does not see a readonly array.
+const isList = <T>(value: T | readonly T[]): value is readonly T[] => Array.isArray(value);

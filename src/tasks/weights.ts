@@ -28,7 +28,6 @@ export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, h
     return [`${name}: [${stored.shape.join(", ")}] in the file, [${shape.join(", ")}] by config.json`];
   });
   const known = new Set([...used, ...unused].map(({ name }) => name));
-  if (config.tie_word_embeddings) known.add("mlm_score.decoder.weight");
   const surplus = [...byName.keys()].filter((name) => !known.has(name) && !ignored.test(name));
   if (missing.length > 0 || misshapen.length > 0) {
     const lists = [listed("missing", missing), listed("misshapen", misshapen), listed("surplus", surplus)];

@@ -1,0 +1,34 @@
+import type { Command } from "commander";
+import { addCommonOptions, loadOptions, requireOptions, single, type CommonOptions } from "../options.js";
+import { table } from "../table.js";
+import { checkOutputFolder } from "../output.js";
+import type { Terminal } from "../terminal.js";
+import { visible } from "../visible.js";
+
+interface ExportOptions extends CommonOptions {
+  readonly out: string;
+}
+
+export function configure(command: Command, terminal: Terminal): void {
+  requireOptions(command, ["out"]);
+  addCommonOptions(command.addOption(single("--out <folder>", "folder for the ONNX files")))
+    .addHelpText("after", "\nExample:\n  $ bridgetower export --model BridgeTower/bridgetower-base --out onnx/")
+    .action(async ({ out, json, model, ...options }: ExportOptions) => {
+      await checkOutputFolder(out);
+      const { defaultModel, exportOnnx } = await import("../../tasks/index.js");
+      const report = terminal.progress.start("files");
+      const onProgress = (done: number, total: number) => {
+        terminal.interrupts.throwIfPending();
+        report(done, total);
+      };
+      const load = { ...loadOptions(options, terminal), onProgress };
+      const files = await terminal.interrupts.whileWriting(() => exportOnnx(model ?? defaultModel, out, load));
+      terminal.show(json, { files }, () => {
+        const blocks = files.map(({ file, bytes, inputs, outputs }) => {
+          const rows = [{ cells: ["inputs", inputs.join(", ")] }, { cells: ["outputs", outputs.join(", ")] }];
+          return `${visible(file)}  ${bytes} bytes\n${table(rows, { ...terminal.style, indent: 2 })}`;
+        });
+        return blocks.join("\n");
+      });
+    });
+}

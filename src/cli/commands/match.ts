@@ -1,0 +1,66 @@
+import type { Command } from "commander";
+import type { MatchScore } from "../../tasks/index.js";
+import { addCommonOptions, loadOptions, requireOptions, repeated, type CommonOptions } from "../options.js";
+import { pictureFiles } from "../pictures.js";
+import { bar, percent, table } from "../table.js";
+import type { Terminal } from "../terminal.js";
+import { readTexts } from "../texts.js";
+import { visible } from "../visible.js";
+
+interface MatchOptions extends CommonOptions {
+  readonly image: readonly string[];
+  readonly text: readonly string[];
+}
+
+export function configure(command: Command, terminal: Terminal): void {
+  requireOptions(command, ["image", "text"]);
+  addCommonOptions(
+    command
+      .addOption(repeated("--image <file>", "picture, or folder of pictures; may be repeated"))
+      .addOption(repeated("--text <text>", "text, or - for lines of standard input; may be repeated")),
+  )
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ bridgetower match --image photo.png --text 'a fox left of a moose' --text 'a tower on a hill'",
+    )
+    .action(async (options: MatchOptions) => {
+      const images = await pictureFiles(options.image);
+      const texts = await readTexts(options.text, terminal.stdin);
+      const { BridgeTower } = await import("../../tasks/index.js");
+      const model = await BridgeTower.fromPretrained(options.model, loadOptions(options, terminal));
+      const scores = await model.match(images, texts, { onProgress: terminal.progress.start("pairs") });
+      const document = {
+        scores: scores.map(({ image, text, logits, probability }) => ({
+          image: images[image]!,
+          text: texts[text]!,
+          logits,
+          probability,
+        })),
+      };
+      terminal.show(options.json, document, () => grouped(scores, images, texts, terminal));
+    });
+}
+
+/** A heading for each picture and its texts below, best first; for one text and many pictures the other way round. */
+function grouped(
+  scores: readonly MatchScore[],
+  images: readonly string[],
+  texts: readonly string[],
+  terminal: Terminal,
+): string {
+  const [outer, inner] =
+    texts.length === 1 && images.length > 1 ? (["text", "image"] as const) : (["image", "text"] as const);
+  const names = { image: images, text: texts };
+  const groups = names[outer].map((heading, group) => {
+    const size = names[inner].length;
+    const rows = scores
+      .slice(group * size, (group + 1) * size)
+      .sort((a, b) => b.probability - a.probability)
+      .map((score, rank) => ({
+        cells: [percent(score.probability), bar(score.probability), visible(names[inner][score[inner]]!) || '""'],
+        strong: rank === 0 && size > 1,
+      }));
+    return `${visible(heading) || '""'}\n${table(rows, { ...terminal.style, right: [0], indent: 2 })}`;
+  });
+  return groups.join("\n");
+}

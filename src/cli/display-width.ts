@@ -1,0 +1,58 @@
+/** How wide a text is in a terminal, and how it breaks into lines: counted in cells, not in code units. */
+
+/** East Asian Wide and Fullwidth blocks; emoji are found by their own property. */
+const wide =
+  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]/u;
+const emoji = /^\p{Emoji_Presentation}|\ufe0f/u;
+const zeroWidth = /^[\p{M}\p{Cf}]+$/u;
+
+/** User-perceived characters: a letter with its combining marks, an emoji with its modifiers. */
+function graphemes(text: string): string[] {
+  return Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
+}
+
+function graphemeWidth(grapheme: string): number {
+  if (zeroWidth.test(grapheme)) return 0;
+  return wide.test(grapheme) || emoji.test(grapheme) ? 2 : 1;
+}
+
+/** Cells that a terminal gives to a text without control characters. */
+export function displayWidth(text: string): number {
+  return /^[\x20-\x7e]*$/.test(text) ? text.length : graphemes(text).reduce((sum, one) => sum + graphemeWidth(one), 0);
+}
+
+/**
+ * Lines of at most `width` cells, broken after spaces where there are some, else between characters.
+ * @returns at least one line
+ */
+export function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(/(?<=\s)(?=\S)/)) {
+    if (displayWidth(line + word.trimEnd()) <= width) {
+      line += word;
+      continue;
+    }
+    if (line !== "") lines.push(line.trimEnd());
+    const pieces = cut(word, width);
+    lines.push(...pieces.slice(0, -1));
+    line = pieces.at(-1) ?? "";
+  }
+  return [...lines, line.trimEnd()];
+}
+
+function cut(word: string, width: number): string[] {
+  const pieces = [""];
+  let used = 0;
+  for (const grapheme of graphemes(word)) {
+    const cells = graphemeWidth(grapheme);
+    const blank = grapheme.trim() === "";
+    if (used + cells > width && used > 0 && !blank) {
+      pieces.push("");
+      used = 0;
+    }
+    pieces[pieces.length - 1] += grapheme;
+    used += cells;
+  }
+  return pieces;
+}

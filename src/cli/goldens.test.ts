@@ -1,0 +1,174 @@
+/** The command's numbers against those of transformers, for the packaged model. */
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readSafetensors, readTensor } from "../checkpoint/index.js";
+import type { StoredTensor } from "../graph/index.js";
+import { documentOf, runCli } from "./run-cli.test-support.js";
+
+interface Golden {
+  readonly image: string;
+  readonly match: readonly { text: string; logits: readonly [number, number]; probability: number }[];
+  readonly embed: { text: string; text_embeds: number[]; image_embeds: number[]; cross_embeds: number[] };
+  readonly fill_mask: { text: string; ids: number[]; argmax: number[]; sentence: string };
+}
+
+interface Embedded {
+  readonly image: string;
+  readonly text: string;
+  readonly embedding: number[];
+}
+
+const goldens = JSON.parse(
+  await readFile(new URL("../../fixtures/data/mini/expected.json", import.meta.url), "utf8"),
+) as Golden[];
+const pictureOf = ({ image }: Golden) => image.replace("style/", "examples/pictures/");
+const flags = (flag: string, values: readonly string[]) => values.flatMap((value) => [flag, value]);
+
+function expectNear(actual: readonly number[], expected: readonly number[]): void {
+  const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - actual[i]!)), 0);
+  expect(worst).toBeLessThan(1e-4);
+}
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+test("match: every picture of a folder with every text, images outer, texts inner", async () => {
+  const texts = [...new Set(goldens.flatMap(({ match }) => match.map(({ text }) => text)))];
+  const input = `${texts.slice(1).join("\r\n")}\r\n`;
+  const args = ["match", "--image", "examples/pictures", "--text", texts[0]!, "--text", "-", "--json"];
+  const { scores } = documentOf<{ scores: { image: string; text: string; logits: number[]; probability: number }[] }>(
+    await runCli(args, { stdin: input }),
+  );
+  expect(scores.map(({ image, text }) => `${image} ${text}`)).toEqual(
+    goldens.flatMap((golden) => texts.map((text) => `${pictureOf(golden)} ${text}`)),
+  );
+  for (const golden of goldens) {
+    for (const { text, logits, probability } of golden.match) {
+      const score = scores.find((one) => one.image === pictureOf(golden) && one.text === text)!;
+      expectNear(score.logits, logits);
+      expectNear([score.probability], [probability]);
+    }
+  }
+});
+
+test("embed: pictures, texts and pairs", async () => {
+  const args = [
+    ...flags("--image", goldens.map(pictureOf)),
+    ...flags(
+      "--text",
+      goldens.map(({ embed }) => embed.text),
+    ),
+  ];
+  const document = documentOf<Record<"images" | "texts" | "pairs", Embedded[]> & { dimensions: number }>(
+    await runCli(["embed", ...args, "--pairs", "--json"]),
+  );
+  expect(Object.keys(document)).toEqual(["dimensions", "images", "texts", "pairs"]);
+  expect(document.dimensions).toBe(128);
+  goldens.forEach((golden, i) => {
+    const { embed } = golden;
+    expect(document.pairs[i]).toMatchObject({ image: pictureOf(golden), text: embed.text });
+    expect(document.pairs[i]!.embedding).toHaveLength(128);
+    expectNear(document.images[i]!.embedding, embed.image_embeds);
+    expectNear(document.texts[i]!.embedding, embed.text_embeds);
+    expectNear(document.pairs[i]!.embedding, embed.cross_embeds);
+  });
+});
+
+test("embed: texts alone", async () => {
+  const document = documentOf<object>(await runCli(["embed", "--text", "a fox", "--json"]));
+  expect(document).toMatchObject({ images: [], texts: [{ text: "a fox" }] });
+  expect(document).not.toHaveProperty("pairs");
+});
+
+test("fill-mask: the sentence, and five candidates of each mask unless K is given", async () => {
+  const [golden] = goldens;
+  const args = ["fill-mask", "--image", pictureOf(golden!), "--text", golden!.fill_mask.text, "--json"];
+  interface Filled {
+    readonly sentence: string;
+    readonly masks: { index: number; predictions: { id: number; token: string; probability: number }[] }[];
+  }
+  const five = documentOf<Filled>(await runCli(args));
+  const all = documentOf<Filled>(await runCli([...args, "--top-k", "1000000"]));
+  const [mask] = five.masks;
+  expect(five.sentence).toBe(golden!.fill_mask.sentence);
+  expect(five.masks).toHaveLength(1);
+  expect(mask!.index).toBe(golden!.fill_mask.ids.indexOf(4));
+  expect(mask!.predictions).toHaveLength(5);
+  expect(mask!.predictions[0]!.id).toBe(golden!.fill_mask.argmax[mask!.index]);
+  expect(all.masks[0]!.predictions).toHaveLength(3000);
+  expect(all.masks[0]!.predictions.slice(0, 5)).toEqual(mask!.predictions);
+});
+
+const tensorsIn = async (file: string) =>
+  Object.fromEntries(
+    [...(await readSafetensors(file))].map(([name, { dtype, shape }]: [string, StoredTensor]) => [
+      name,
+      `${dtype}[${shape.join(", ")}]`,
+    ]),
+  );
+
+test("encode: features, and the states of every layer on request", async () => {
+  const args = ["encode", "--image", "examples/pictures/000.png", "--text", "a fox", "--json", "--out"];
+  const plain = join(folder, "plain.safetensors");
+  const states = join(folder, "states.safetensors");
+  const [shown] = await Promise.all([runCli([...args, plain]), runCli([...args, states, "--hidden-states"])]);
+  const features = {
+    text_features: "float32[1, 4, 192]",
+    image_features: "float32[1, 65, 192]",
+    pooler_output: "float32[1, 384]",
+  };
+  const numbered = (prefix: string, count: number, shape: string) =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`hidden_states.${prefix}.${i}`, `float32[${shape}]`]));
+  expect(await tensorsIn(plain)).toEqual(features);
+  expect(await tensorsIn(states)).toEqual({
+    ...features,
+    ...numbered("text", 6, "1, 4, 192"),
+    ...numbered("image", 6, "1, 65, 192"),
+    ...numbered("cross_text", 3, "1, 4, 192"),
+    ...numbered("cross_image", 3, "1, 65, 192"),
+  });
+  expect(documentOf(shown)).toMatchObject({
+    out: plain,
+    tensors: [{ name: "text_features", dtype: "float32", shape: [1, 4, 192] }, {}, {}],
+  });
+  expect((await readdir(folder)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+});
+
+test("preprocess: the inputs of what was given, texts cut to the model's limit", async () => {
+  const both = join(folder, "both.safetensors");
+  const text = join(folder, "text.safetensors");
+  const long = "a fox left of a moose ".repeat(40);
+  const { text: known, ids } = { ...goldens[0]!.fill_mask };
+  const results = await Promise.all([
+    runCli(["preprocess", "--image", "examples/pictures/000.png", "--text", known, "--out", both]),
+    runCli(["preprocess", "--text", long, "--out", text]),
+  ]);
+  expect(results.map(({ code, stderr }) => `${code}${stderr}`)).toEqual(["0", "0"]);
+  expect(await tensorsIn(both)).toEqual({
+    pixel_values: "float32[1, 3, 96, 96]",
+    pixel_mask: "int64[1, 96, 96]",
+    input_ids: `int64[1, ${ids.length}]`,
+    attention_mask: `int64[1, ${ids.length}]`,
+  });
+  const stored = await readTensor((await readSafetensors(both)).get("input_ids")!);
+  expect(stored.toArray()).toEqual(ids);
+  expect(await tensorsIn(text)).toEqual({ input_ids: "int64[1, 64]", attention_mask: "int64[1, 64]" });
+});
+
+test("export: a folder of ONNX files, listed with what goes in and comes out", async () => {
+  const out = join(folder, "onnx");
+  const { files } = documentOf<{ files: { file: string; bytes: number; inputs: string[] }[] }>(
+    await runCli(["export", "--out", out, "--json"]),
+  );
+  const names = await readdir(out);
+  expect(files.map(({ file }) => file)).toContain(join(out, "model.onnx"));
+  for (const { file, bytes } of files) {
+    expect(names.map((name) => join(out, name))).toContain(file);
+    expect(bytes).toBe((await readFile(file)).length);
+  }
+});

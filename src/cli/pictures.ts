@@ -1,0 +1,38 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { InputError } from "../errors.js";
+
+const extension = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
+
+/**
+ * Picture files named on the command line. A folder stands for the pictures in it: by extension, sorted by name, without
+ * its subfolders. Whether a file exists and is a picture shows when it is read.
+ * @throws InputError when a folder holds no picture or cannot be read
+ */
+export async function pictureFiles(paths: readonly string[]): Promise<string[]> {
+  const lists = await Promise.all(
+    paths.map(async (path) => {
+      const folder = await stat(path).then(
+        (stats) => stats.isDirectory(),
+        () => false,
+      );
+      return folder ? picturesIn(path) : [path];
+    }),
+  );
+  return lists.flat();
+}
+
+async function picturesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    const expected = "a folder that can be read";
+    throw new InputError({ where: folder, expected, found: "one that this user may not read" }, { cause });
+  });
+  const names = entries.filter((entry) => !entry.isDirectory() && extension.test(entry.name)).map(({ name }) => name);
+  if (names.length > 0) return names.sort().map((name) => join(folder, name));
+  throw new InputError({
+    where: folder,
+    expected: "a folder with pictures (png, jpg, jpeg, webp, gif, tif, tiff, avif)",
+    found: "none in it",
+    mend: "Name another folder, or the files themselves: subfolders are not searched",
+  });
+}

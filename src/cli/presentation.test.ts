@@ -1,0 +1,115 @@
+/** What people see. */
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { readSafetensors, writeSafetensors, type WritableTensor } from "../checkpoint/index.js";
+import { runCli } from "./run-cli.test-support.js";
+
+const picture = "examples/pictures/000.png";
+const one = ["--image", picture, "--text", "an angel between a traffic light and a snowman"];
+const other = ["--image", "examples/pictures/003.png", "--text", "the razor is larger than the volleyball"];
+
+async function shown(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runCli(args);
+  expect(`${code}${stderr}`).toBe("0");
+  return stdout;
+}
+
+test("match: the best text of each picture first, control characters escaped", async () => {
+  expect(await shown("match", ...one, ...other, "--text", "", "--text", "\u001b[31m")).toMatchInlineSnapshot(`
+    "examples/pictures/000.png
+      50.5%  █████       \\u001b[31m
+      47.2%  ████▊       an angel between a traffic light and a snowman
+      35.8%  ███▋        ""
+      29.1%  ██▉         the razor is larger than the volleyball
+
+    examples/pictures/003.png
+      54.1%  █████▍      the razor is larger than the volleyball
+      49.4%  ████▉       \\u001b[31m
+      46.1%  ████▋       ""
+      20.0%  ██          an angel between a traffic light and a snowman
+    "
+  `);
+});
+
+test("match: one text and many pictures, the best picture first", async () => {
+  expect(await shown("match", ...one, "--image", "examples/pictures/003.png")).toMatchInlineSnapshot(`
+    "an angel between a traffic light and a snowman
+      47.2%  ████▊       examples/pictures/000.png
+      20.0%  ██          examples/pictures/003.png
+    "
+  `);
+});
+
+test("fill-mask", async () => {
+  const text = "an <mask> between a <mask> light and a snowman";
+  expect(await shown("fill-mask", "--image", picture, "--text", text, "--top-k", "2")).toMatchInlineSnapshot(`
+    "sentence:  of an rainbow between a green face and a background,
+
+    mask 1
+      0.9%  ▏           " rainbow"
+      0.9%  ▏           " pineapple"
+
+    mask 2
+      2.2%  ▎           " green"
+      2.1%  ▎           " honey"
+    "
+  `);
+});
+
+test("embed", async () => {
+  expect(await shown("embed", ...one, ...other, "--pairs")).toMatchInlineSnapshot(`
+    "128 dimensions; the first 4 are shown, --json gives all
+      picture  -0.073  0.077  0.009  0.094 …  examples/pictures/000.png
+      picture  -0.105 -0.119  0.166 -0.044 …  examples/pictures/003.png
+      text     -0.063 -0.010  0.021  0.060 …  an angel between a traffic light and a snowman
+      text     -0.028 -0.081  0.031 -0.024 …  the razor is larger than the volleyball
+      pair     -0.072 -0.014 -0.006  0.087 …  examples/pictures/000.png + an angel between a traffic light and a snowman
+      pair     -0.016 -0.168  0.111 -0.056 …  examples/pictures/003.png + the razor is larger than the volleyball
+    "
+  `);
+});
+
+test("help: every command with its summary, each command with an example", async () => {
+  expect(await shown("--help")).toMatchInlineSnapshot(`
+    "Usage: bridgetower [options] [command]
+
+    BridgeTower, a vision-language model: match pictures with texts, fill masks,
+    embed.
+
+    Options:
+      -V, --version   output the version number
+      -h, --help      display help for command
+
+    Commands:
+      match           score pictures against texts
+      fill-mask       find the words behind <mask>
+      embed           embed pictures, texts and pairs
+      encode          write the model's features to a file
+      preprocess      write the model's inputs to a file
+      export          write the model as ONNX files
+      help [command]  display help for command
+    "
+  `);
+  for (const name of ["match", "fill-mask", "embed", "encode", "preprocess", "export"]) {
+    expect(await shown("help", name)).toMatch(new RegExp(`Examples?:\\n  \\$ bridgetower ${name} --`));
+  }
+});
+
+test("--version is the package's", async () => {
+  expect(await shown("--version")).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test("a warning goes to standard error, beside the answer", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
+  await cp("models/mini", folder, { recursive: true });
+  const tensors = new Map<string, WritableTensor>(await readSafetensors("models/mini/model.safetensors"));
+  tensors.set("extra.weight", { dtype: "float32", shape: [1], data: Float32Array.of(0) });
+  await writeSafetensors(join(folder, "model.safetensors"), tensors);
+  const { code, stdout, stderr } = await runCli(["embed", "--model", folder, "--text", "a fox", "--json"]);
+  await rm(folder, { recursive: true });
+  expect(stderr).toMatch(/^bridgetower: warning: .*extra\.weight\n$/);
+  expect(JSON.parse(stdout)).toHaveProperty("dimensions", 128);
+  expect(code).toBe(0);
+});

@@ -1,0 +1,48 @@
+/** Where a command's answer goes: results to standard output, everything else to standard error. */
+import type { HubProgress } from "../checkpoint/index.js";
+import { Interrupts } from "./interrupts.js";
+import { ProgressLine } from "./progress-line.js";
+import { visible, visibleJson } from "./visible.js";
+
+export class Terminal {
+  readonly progress: ProgressLine;
+  readonly interrupts: Interrupts;
+  private readonly warnings: string[] = [];
+
+  constructor(private readonly process: NodeJS.Process) {
+    this.progress = new ProgressLine(process.stderr);
+    this.interrupts = new Interrupts(process, () => this.progress.clear());
+  }
+
+  get stdin(): AsyncIterable<Uint8Array> {
+    return this.process.stdin;
+  }
+
+  /** Limits of the terminal that shows results, for `table`. */
+  get style(): { columns: number | undefined; colour: boolean } {
+    const { stdout, env } = this.process;
+    const colour = stdout.isTTY && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
+    return { columns: stdout.isTTY ? stdout.columns : undefined, colour };
+  }
+
+  /** Shows an answer: one JSON document, or the text for people. */
+  show(json: boolean | undefined, document: unknown, text: () => string): void {
+    this.progress.clear();
+    for (const warning of this.warnings) this.process.stderr.write(`bridgetower: warning: ${visible(warning)}\n`);
+    this.process.stdout.write(json === true ? `${visibleJson(document)}\n` : text());
+  }
+
+  /** Keeps a warning until the answer is there: a command that fails says so in one line. */
+  readonly warn = (message: string): void => {
+    this.warnings.push(message);
+  };
+
+  /** Shows the progress of downloads, one file at a time. */
+  readonly downloads = (): ((event: HubProgress) => void) => {
+    let report: ((done: number, total: number) => void) | undefined;
+    return ({ status, file, loaded, total }) => {
+      if (status === "initiate") report = this.progress.start(`downloading ${file}`, "bytes");
+      else if (status === "progress") report?.(loaded, total);
+    };
+  };
+}

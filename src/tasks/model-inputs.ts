@@ -1,0 +1,98 @@
+/** What the model classes take, and the checks that name the input that does not fit. */
+import { InputError } from "../errors.js";
+import type { HostTensor } from "../graph/index.js";
+import { checkPictureSize, longestText, type BridgeTowerConfig, type PictureSize } from "../model/index.js";
+
+/** A batch, as the processor makes it. `pixel_mask` and `token_type_ids` are accepted and have no effect, as in transformers. */
+export interface ModelInputs {
+  /** int64 [batch, text] */
+  readonly input_ids: HostTensor<"int64">;
+  /** int64 [batch, text], 1 for a token and 0 for padding; all ones where absent */
+  readonly attention_mask?: HostTensor<"int64">;
+  /** float32 [batch, 3, height, width]; needed unless `image_embeds` is given */
+  readonly pixel_values?: HostTensor<"float32">;
+  readonly pixel_mask?: HostTensor<"int64">;
+  readonly token_type_ids?: HostTensor<"int64">;
+  /** float32 [batch, image, visionHidden]: what the vision tower's embedding stage would give, `ln_pre` included */
+  readonly image_embeds?: HostTensor<"float32">;
+  /** ITM: int64 [batch], 1 for a match. MLM: int64 [batch, text], −100 where no loss is wanted. */
+  readonly labels?: HostTensor<"int64">;
+}
+
+/**
+ * Holds the inputs against each other and against the config.
+ * @returns the size of the pictures, or `"embeds"` where image embeddings stand in for them
+ * @throws InputError naming the first input that does not fit
+ */
+export function checkInputs(
+  { text_config, vision_config }: BridgeTowerConfig,
+  inputs: ModelInputs,
+  interpolate: boolean,
+): PictureSize | "embeds" {
+  const { input_ids, attention_mask, pixel_values, image_embeds } = inputs;
+  const [batch = 0, tokens = 0] = input_ids.shape;
+  require(batch > 0 && tokens > 0, "input_ids", "[batch, text] with at least one text and one token", input_ids);
+  const limit = longestText(text_config);
+  if (tokens > limit) {
+    throw new InputError({
+      where: "input_ids",
+      expected: `at most ${limit} tokens, which is what the position table can take`,
+      found: String(tokens),
+      mend: "Truncate the text (truncation: true)",
+    });
+  }
+  if (attention_mask !== undefined) {
+    const fits = attention_mask.shape.join() === input_ids.shape.join();
+    require(fits, "attention_mask", `[${batch}, ${tokens}] like input_ids`, attention_mask);
+  }
+  if (image_embeds !== undefined) {
+    require(image_embeds.shape[0] === batch, "image_embeds", `${batch} rows, one for each text`, image_embeds);
+    return "embeds";
+  }
+  const [pictures, , height, width] = pixel_values?.shape ?? [];
+  if (height === undefined || width === undefined) {
+    throw new InputError({
+      where: "pixel_values",
+      expected: "pictures [batch, 3, height, width]",
+      found: pixel_values === undefined ? "nothing" : shapeOf(pixel_values),
+      mend: "Give pixel_values or image_embeds",
+    });
+  }
+  require(pictures === batch, "pixel_values", `${batch} pictures, one for each text`, pixel_values!);
+  checkPictureSize(vision_config, height, width, interpolate);
+  return { height, width };
+}
+
+/** @throws InputError for labels of another shape, beyond the classes and the ignored values, or ignored one and all */
+export function checkLabels(
+  labels: HostTensor<"int64">,
+  shape: readonly number[],
+  classes: number,
+  ignored: readonly number[],
+): void {
+  const values = labels.toArray();
+  const bad = values.find((label) => !(label >= 0 && label < classes) && !ignored.includes(label));
+  if (bad !== undefined || labels.shape.join() !== shape.join()) {
+    const others = ignored.map((value) => ` or ${value}`).join("");
+    throw new InputError({
+      where: "labels",
+      expected: `int64[${shape.join(", ")}] with values from 0 to ${classes - 1}${others}`,
+      found: bad === undefined ? shapeOf(labels) : String(bad),
+    });
+  }
+  // transformers gives NaN here: the mean over no position.
+  if (values.every((label) => ignored.includes(label))) {
+    throw new InputError({
+      where: "labels",
+      expected: "a position to compute the loss of",
+      found: `${ignored.join(" or ")} everywhere`,
+      mend: "Leave labels out where no loss is wanted",
+    });
+  }
+}
+
+function require(fits: boolean, where: string, expected: string, found: HostTensor): void {
+  if (!fits) throw new InputError({ where, expected, found: shapeOf(found) });
+}
+
+const shapeOf = ({ shape }: HostTensor): string => `[${shape.join(", ")}]`;

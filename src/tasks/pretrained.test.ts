@@ -1,0 +1,235 @@
+/** The four classes, from folders on the disk, against transformers; and all file layouts against each other. */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { goldenNames, int64Matrix, readCase, readExpected, type GoldenCase } from "../../fixtures/golden.js";
+import { tinyInput } from "../../fixtures/tiny-weights.js";
+import { deviation, firstDifference } from "../../fixtures/tolerance.js";
+import { HostTensor } from "../graph/index.js";
+import type { Head } from "../model/index.js";
+import {
+  BridgeTowerForContrastiveLearning,
+  BridgeTowerForImageAndTextRetrieval,
+  BridgeTowerForMaskedLM,
+  BridgeTowerModel,
+  type BridgeTowerModelOutput,
+} from "./index.js";
+import { tinyCheckpoint, tinyConfig, type WeightLayout } from "./tiny-checkpoint.test-support.js";
+
+const labels = (values: readonly number[]) =>
+  new HostTensor("int64", [values.length], BigInt64Array.from(values, BigInt));
+
+/** What a case's file expects, by the reference's names, as the classes give it. */
+async function outputs(folder: string, golden: GoldenCase): Promise<Map<string, HostTensor>> {
+  const { inputs, interpolate_pos_encoding } = golden;
+  const found = new Map<string, HostTensor>();
+
+  const model = await BridgeTowerModel.fromPretrained(folder);
+  const all = { interpolate_pos_encoding, output_hidden_states: true, output_attentions: true };
+  const base = await model.forward(inputs, all);
+  for (const [name, tensor] of namedIntermediates(base)) found.set(name, tensor);
+  for (const name of ["text_features", "image_features", "pooler_output"] as const) found.set(name, base[name]);
+  await model.dispose();
+
+  const itm = await BridgeTowerForImageAndTextRetrieval.fromPretrained(folder);
+  found.set("itm.logits", (await itm.forward(inputs, { interpolate_pos_encoding })).logits);
+  await itm.dispose();
+
+  const mlm = await BridgeTowerForMaskedLM.fromPretrained(folder);
+  found.set("mlm.logits", (await mlm.forward(inputs, { interpolate_pos_encoding })).logits);
+  await mlm.dispose();
+
+  if (golden.losses.itc !== undefined) {
+    const itc = await BridgeTowerForContrastiveLearning.fromPretrained(folder);
+    const embeds = await itc.forward(inputs, { interpolate_pos_encoding });
+    for (const name of ["text_embeds", "image_embeds", "cross_embeds"] as const) found.set(`itc.${name}`, embeds[name]);
+    await itc.dispose();
+  }
+  return found;
+}
+
+function namedIntermediates({ hidden_states, attentions }: BridgeTowerModelOutput): [string, HostTensor][] {
+  const named = (prefix: string, tensors: readonly HostTensor[]) =>
+    tensors.map((tensor, i): [string, HostTensor] => [`${prefix}.${i}`, tensor]);
+  const of = (side: "text" | "image", pairs: readonly { text: HostTensor; image: HostTensor }[]) =>
+    pairs.map((pair) => pair[side]);
+  return [
+    ...named("hidden_states.text", hidden_states!.text),
+    ...named("hidden_states.image", hidden_states!.image),
+    ...named("hidden_states.cross_text", of("text", hidden_states!.cross)),
+    ...named("hidden_states.cross_image", of("image", hidden_states!.cross)),
+    ...named("attentions.text", of("text", attentions!)),
+    ...named("attentions.image", of("image", attentions!)),
+  ];
+}
+
+const headsOf = ({ losses }: GoldenCase) =>
+  (["itm", "mlm", "itc"] as const).filter((head) => losses[head] !== undefined);
+
+test.each(goldenNames)("%s: the classes give the reference's outputs", async (name) => {
+  const golden = readCase(name);
+  const expected = await readExpected(name);
+  const folder = await tinyCheckpoint({ config: golden.configJson, heads: headsOf(golden) });
+  const found = await outputs(folder, golden);
+  const difference = firstDifference(
+    expected.keys(),
+    (key) => found.get(key),
+    (key) => expected.get(key),
+  );
+  expect(difference).toBeUndefined();
+});
+
+test.each(["add", "tied", "odd_masks", "interpolated_positions", "image_embeds", "no_mask"])(
+  "%s: losses equal the reference's",
+  async (name) => {
+    const golden = readCase(name);
+    const { inputs, losses, interpolate_pos_encoding } = golden;
+    const folder = await tinyCheckpoint({ config: golden.configJson });
+    const options = { interpolate_pos_encoding };
+    const itm = await BridgeTowerForImageAndTextRetrieval.fromPretrained(folder);
+    const mlm = await BridgeTowerForMaskedLM.fromPretrained(folder);
+    const itc = await BridgeTowerForContrastiveLearning.fromPretrained(folder);
+    const found = [
+      (await itm.forward({ ...inputs, labels: labels(golden.labels.itm) }, options)).loss,
+      (await mlm.forward({ ...inputs, labels: int64Matrix(golden.labels.mlm) }, options)).loss,
+      (await itc.forward(inputs, { ...options, return_loss: true })).loss,
+    ];
+    for (const [i, head] of (["itm", "mlm", "itc"] as const).entries()) expect(found[i]).toBeCloseTo(losses[head]!, 5);
+    expect(await itm.forward(inputs, options)).not.toHaveProperty("loss");
+    expect(await itc.forward(inputs, options)).not.toHaveProperty("loss");
+    await Promise.all([itm, mlm, itc].map((model) => model.dispose()));
+  },
+);
+
+test("the contrastive logits are the three embeddings of each pair, text first", async () => {
+  const { inputs, configJson } = readCase("add");
+  const model = await BridgeTowerForContrastiveLearning.fromPretrained(await tinyCheckpoint({ config: configJson }));
+  const { logits, text_embeds, image_embeds, cross_embeds } = await model.forward(inputs);
+  expect(logits.shape).toEqual([2, 3, 24]);
+  for (let pair = 0; pair < 2; pair++) {
+    const stacked = [text_embeds, image_embeds, cross_embeds].map((embeds) => embeds.row(pair).toArray());
+    expect(logits.row(pair).toArray()).toEqual(stacked.flat());
+  }
+});
+
+test("intermediates come when asked for, and only those", async () => {
+  const { inputs, configJson } = readCase("add");
+  const model = await BridgeTowerForImageAndTextRetrieval.fromPretrained(await tinyCheckpoint({ config: configJson }));
+  const plain = await model.forward(inputs);
+  const states = await model.forward(inputs, { output_hidden_states: true });
+  const attentions = await model.forward(inputs, { output_attentions: true });
+  expect([plain, states, attentions].map((output) => Object.keys(output).sort())).toEqual([
+    ["logits"],
+    ["hidden_states", "logits"],
+    ["attentions", "logits"],
+  ]);
+  const last = states.hidden_states!.cross.at(-1)!;
+  expect([last.text.shape, last.image.shape]).toEqual([
+    [2, 7, 64],
+    [2, 17, 64],
+  ]);
+  expect(attentions.attentions!.at(-1)!.text.shape).toEqual([2, 4, 7, 7]);
+  // The last level computes its first tokens alone unless all states are wanted: the same numbers either way.
+  expect(deviation(plain.logits.toArray(), states.logits.toArray(), close)).toBeLessThan(1);
+});
+
+test("pixel_mask and token_type_ids have no effect", async () => {
+  const { inputs, configJson } = readCase("add");
+  const model = await BridgeTowerForImageAndTextRetrieval.fromPretrained(await tinyCheckpoint({ config: configJson }));
+  const odd = { pixel_mask: HostTensor.zeros("int64", [2, 32, 32]), token_type_ids: int64Matrix([[9], [9]]) };
+  expect((await model.forward({ ...inputs, ...odd })).logits).toEqual((await model.forward(inputs)).logits);
+});
+
+test("image_embeds win over pixel_values", async () => {
+  const { inputs, configJson } = readCase("image_embeds");
+  const model = await BridgeTowerForImageAndTextRetrieval.fromPretrained(await tinyCheckpoint({ config: configJson }));
+  const pixel_values = HostTensor.zeros("float32", [2, 3, 32, 32]);
+  expect((await model.forward({ ...inputs, pixel_values })).logits).toEqual((await model.forward(inputs)).logits);
+});
+
+/** Float32 sums may differ in their order, no more. */
+const close = { absolute: 1e-5, relative: 1e-5 };
+
+async function itmLogits(layout: WeightLayout, heads?: readonly Head[]): Promise<number[]> {
+  const { inputs, configJson } = readCase("add");
+  const model = await BridgeTowerForImageAndTextRetrieval.fromPretrained(
+    await tinyCheckpoint({ config: configJson, layout, ...(heads === undefined ? {} : { heads }) }),
+  );
+  const { logits } = await model.forward(inputs);
+  await model.dispose();
+  return logits.toArray();
+}
+
+test("names without prefix, shards and a file without the other heads give the same numbers", async () => {
+  const expected = (await readExpected("add")).get("itm.logits")!.toArray();
+  for (const layout of [{}, { prefix: "" }, { shards: 3 }, { shards: 2, prefix: "" }]) {
+    expect(deviation(await itmLogits(layout), expected)).toBeLessThan(1);
+  }
+  expect(deviation(await itmLogits({}, ["itm"]), expected)).toBeLessThan(1);
+});
+
+test.each(["float16", "bfloat16"] as const)("%s weights count as the float32 values they stand for", async (dtype) => {
+  const found = await itmLogits({ dtype });
+  expect(deviation(found, await itmLogits({ halves: dtype }), close)).toBeLessThan(1);
+  const exact = (await readExpected("add")).get("itm.logits")!.toArray();
+  expect(deviation(found, exact, { absolute: 0.1, relative: 0 })).toBeLessThan(1);
+  expect(deviation(found, exact)).toBeGreaterThan(1);
+});
+
+test("buffers of old versions are passed over without a warning", async () => {
+  const warnings: string[] = [];
+  const folder = await tinyCheckpoint({
+    edit: (weights) => {
+      const buffer = HostTensor.zeros("int64", [1, 20]);
+      weights.set("text_model.embeddings.position_ids", buffer);
+      weights.set("text_model.embeddings.token_type_ids", buffer);
+      weights.set("vision_model.visual.embeddings.position_ids", buffer);
+    },
+  });
+  await BridgeTowerModel.fromPretrained(folder, { onWarning: (message) => warnings.push(message) });
+  expect(warnings).toEqual([]);
+});
+
+test("a tied decoder follows the word embeddings, whatever the file holds under its own name", async () => {
+  const { inputs } = readCase("tied");
+  const config = tinyConfig({ tie_word_embeddings: true });
+  const logits = async (withDecoder: boolean) => {
+    const folder = await tinyCheckpoint({
+      config,
+      edit: (weights) => {
+        if (withDecoder) weights.set("mlm_score.decoder.weight", HostTensor.zeros("float32", [300, 64]));
+      },
+    });
+    const warnings: string[] = [];
+    const onWarning = (message: string) => warnings.push(message);
+    const model = await BridgeTowerForMaskedLM.fromPretrained(folder, { onWarning });
+    expect(warnings).toEqual([]);
+    return (await model.forward(inputs)).logits.toArray();
+  };
+  expect(await logits(true)).toEqual(await logits(false));
+});
+
+test("a checkpoint as transformers 4 wrote it, sharded pytorch_model.bin in float16, gives the reference's logits", async () => {
+  const folder = fileURLToPath(new URL("../../fixtures/data/files/itm-mlm-float16", import.meta.url));
+  const expected = JSON.parse(readFileSync(`${folder}/expected.json`, "utf8")) as {
+    inputs: { input_ids: number[][]; attention_mask: number[][]; pixel_values: { shape: number[] } };
+    labels: { itm: number[] };
+    losses: { itm: number };
+    "itm.logits": number[][];
+  };
+  const { input_ids, attention_mask, pixel_values } = expected.inputs;
+  const warnings: string[] = [];
+  const onWarning = (message: string) => warnings.push(message);
+  const model = await BridgeTowerForImageAndTextRetrieval.fromPretrained(folder, { onWarning });
+  const { logits, loss } = await model.forward({
+    input_ids: int64Matrix(input_ids),
+    attention_mask: int64Matrix(attention_mask),
+    pixel_values: new HostTensor("float32", pixel_values.shape, tinyInput("pixel_values", pixel_values.shape)),
+    labels: labels(expected.labels.itm),
+  });
+  expect(deviation(logits.toArray(), expected["itm.logits"].flat())).toBeLessThan(1);
+  expect(loss).toBeCloseTo(expected.losses.itm, 5);
+  expect(warnings).toEqual([]);
+  await BridgeTowerForMaskedLM.fromPretrained(folder);
+  await expect(BridgeTowerForContrastiveLearning.fromPretrained(folder)).rejects.toThrow(/contrastive_hidden_size/);
+});
