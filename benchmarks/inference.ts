@@ -12,7 +12,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
-import { BridgeTower } from "bridgetower";
+import { BridgeTower } from "../dist/index.js";
 import {
   alternate,
   LineServer,

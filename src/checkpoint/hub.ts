@@ -1,6 +1,5 @@
-/** From what a user calls a model (a folder or a hub id) to a folder on this machine. */
+/** From a hub id to a folder on this machine. */
 
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { z } from "zod";
@@ -33,21 +32,12 @@ const modelInfo = z.object({
 });
 
 /**
- * The folder of a model: an existing folder as it is, a hub id (`org/name`) from the Hugging Face cache, which is
- * filled from the hub as needed. Without a network the newest complete snapshot of the revision serves.
- * @returns the folder's path
+ * The folder of a hub id (`org/name`) in the Hugging Face cache, which is filled from the hub as needed. Without a network
+ * the newest complete snapshot of the revision serves.
  * @throws InputError naming the model, what is missing and how to get it
  */
-export async function resolveModel(idOrFolder: string, options: HubOptions = {}): Promise<string> {
-  if (await isFolder(idOrFolder)) return idOrFolder;
-  if (!/^[A-Za-z0-9][\w.-]{0,95}\/[\w][\w.-]{0,95}$/.test(idOrFolder)) {
-    throw new InputError({
-      where: idOrFolder === "" ? "model" : idOrFolder,
-      expected: "a model folder, or a hub id such as BridgeTower/bridgetower-base",
-      found: "no such folder",
-    });
-  }
-  const target: HubTarget = { id: idOrFolder, settings: await hubSettings(options, process.env) };
+export async function fetchModel(id: string, options: HubOptions): Promise<string> {
+  const target: HubTarget = { id, settings: await hubSettings(options, process.env) };
   return fromHub(target, options.progressCallback ?? (() => undefined));
 }
 
@@ -170,11 +160,4 @@ async function fetchToSnapshot(
   }
   await cache.link(commit, file, remote.etag);
   report({ status: "done", name: target.id, file, progress: 100, loaded: remote.size, total: remote.size });
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (stats) => stats.isDirectory(),
-    () => false,
-  );
 }

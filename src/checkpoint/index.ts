@@ -3,7 +3,7 @@
 export { writeAtomically } from "./atomic-file.js";
 export { type Checkpoint, openCheckpoint } from "./checkpoint.js";
 export type { HubOptions, HubProgress } from "./hub-settings.js";
-export { resolveModel } from "./hub.js";
+export { resolveModel } from "./resolve-model.js";
 export { readSafetensors } from "./safetensors.js";
 export { readTensor, toFloat32 } from "./tensor-values.js";
 export { TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";

@@ -72,12 +72,16 @@ export class CompiledGraph {
       return { dtype, shape, bytes: { location, offset: data.offset, length: data.length } };
     };
     const model = writeOnnx(outputs, { locate });
+    const allFloat32 = [...stored.values()].every(({ dtype }) => dtype === "float32");
     const device = options.device ?? "cpu";
     const session = await InferenceSession.create(model.bytes, {
       executionProviders: [device],
       ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
       logSeverityLevel: 4,
       enableMemPattern: false,
+      // Our graphs run as fast without the runtime's rewrites, which take a fifth of the time to compile
+      // (docs/decisions/0008); only the casts of half-precision weights want to be folded.
+      graphOptimizationLevel: allFloat32 ? "disabled" : "basic",
       extra: {
         session: {
           model_external_initializers_file_folder_path: folder,
