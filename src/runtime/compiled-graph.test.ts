@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { add, HostTensor, input, type StoredTensor } from "../graph/index.js";
-import { CompiledGraph } from "./index.js";
+import { Runtime, type CompiledGraph } from "./index.js";
+
+const runtime = new Runtime();
 
 const noWeights = (): StoredTensor => {
   throw new Error("this graph has no parameters");
@@ -10,7 +12,7 @@ const zeros = (...shape: number[]) => HostTensor.zeros("float32", shape);
 async function sumGraph(): Promise<CompiledGraph> {
   const a = input("a", "float32", ["batch", 3]);
   const b = input("b", "float32", ["batch", 3]);
-  return CompiledGraph.compile({ sum: add(a, b) }, noWeights);
+  return runtime.compile({ sum: add(a, b) }, noWeights);
 }
 
 test("a missing input, a wrong shape and one name with two sizes are refused by name", async () => {
@@ -28,7 +30,7 @@ test("a missing input, a wrong shape and one name with two sizes are refused by 
 test("a device that cannot start is an error that names it, not a fall-back", async () => {
   const elsewhere = process.platform === "win32" ? "coreml" : "dml";
   const sum = add(input("a", "float32", [1]), 1);
-  await expect(CompiledGraph.compile({ sum }, noWeights, { device: elsewhere })).rejects.toThrow(
+  await expect(runtime.compile({ sum }, noWeights, { device: elsewhere })).rejects.toThrow(
     /^device (coreml|dml): expected a device on which ONNX Runtime can load the model, found «.*Install what the device needs, or use cpu\.$/,
   );
 });

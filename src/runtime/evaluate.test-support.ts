@@ -1,5 +1,8 @@
 import type { HostTensor, StoredTensor, Tensor } from "../graph/index.js";
-import { CompiledGraph, type WeightLookup } from "./index.js";
+import { Runtime, type WeightLookup } from "./index.js";
+
+/** One thread for all tests of a file. */
+const runtime = new Runtime();
 
 /** The values of `outputs`: compiled, run once for each of `feeds`, and freed. */
 export async function evaluateAll(
@@ -7,7 +10,7 @@ export async function evaluateAll(
   feeds: readonly Readonly<Record<string, HostTensor>>[],
   weights: WeightLookup = noWeights,
 ): Promise<Record<string, HostTensor>[]> {
-  const graph = await CompiledGraph.compile(outputs, weights);
+  const graph = await runtime.compile(outputs, weights);
   try {
     const results: Record<string, HostTensor>[] = [];
     for (const values of feeds) results.push(await graph.run(values));

@@ -12,6 +12,7 @@ import {
   defaultModel,
 } from "./index.js";
 import { LoadedModel } from "./loaded-model.js";
+import { tinyCheckpoint } from "./tiny-checkpoint.test-support.js";
 
 interface Answers {
   readonly image: string;
@@ -225,11 +226,23 @@ test("calls at the same time do not disturb each other", async () => {
   }
 });
 
-test("a model that was disposed of compiles again when it is used", async () => {
-  const other = await BridgeTower.fromPretrained(defaultModel, { threads: 1, prepackText: true });
-  const [before] = await other.embedText(["a fox"]);
+test("threads and packed weights change no answer; a model that was disposed of says so", async () => {
+  const other = await BridgeTower.fromPretrained(defaultModel, {
+    threads: 1,
+    prepackText: true,
+    prepare: ["embedText"],
+  });
+  const [embedding] = await other.embedText(["a fox"]);
+  expect(deviation(embedding!, (await model.embedText(["a fox"]))[0]!, close)).toBeLessThan(1);
+  const disposed = "model: expected one in use, found one that was disposed of. Load it again, or dispose of it later.";
+  const underWay = expect(other.embedText(["a fox"])).rejects.toThrow(disposed);
   await other.dispose();
-  expect(await other.embedText(["a fox"])).toEqual([before]);
-  expect(deviation(before!, (await model.embedText(["a fox"]))[0]!, close)).toBeLessThan(1);
-  await other.dispose();
+  await underWay;
+  await expect(other.embedText(["a fox"])).rejects.toThrow(disposed);
+  await expect(other.embedImage([pictures[0]!])).rejects.toThrow(disposed);
+});
+
+test("a head that a prepared task needs is missed at once", async () => {
+  const folder = await tinyCheckpoint({ heads: ["itm"] });
+  await expect(BridgeTower.fromPretrained(folder, { prepare: ["fillMask"] })).rejects.toThrow("mlm_score");
 });

@@ -8,18 +8,57 @@ import {
   checkPictureSize,
   fusionPart,
   imagePart,
+  nativePicture,
   textPart,
   type BridgeTowerConfig,
   type Head,
-  type PictureSize,
+  type Outputs,
 } from "../model/index.js";
 import { decoded, type FilledMask } from "./fill-mask.js";
 import { defaultModel, loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
 import { BridgeTowerProcessor, loadPicture, type ImageInput } from "./processor.js";
+import { ahead } from "./ahead.js";
 import { batchOf, chunksOfEqualLength, residentGroups, type Tokens } from "./text-chunks.js";
+
+/** The graphs that the tasks run. */
+const parts = {
+  text: (config) => textPart(config).bridge,
+  image: (config) => imagePart(config, nativePicture(config)).bridge,
+  "fusion itm": (config) => fusionPart(config, nativePicture(config), 1, "first").itm(),
+  "fusion mlm": (config) => fusionPart(config, nativePicture(config), 1, "all").mlm(),
+  "fusion itc": (config) => fusionPart(config, nativePicture(config), "batch", "first").itc(),
+  "embed text": (config) => textPart(config).embeds(),
+  "embed image": (config) => imagePart(config, nativePicture(config)).embeds(),
+} satisfies Record<string, (config: BridgeTowerConfig) => Outputs>;
+
+type Part = keyof typeof parts;
+
+/** The head that each task needs, and the graphs it runs in their order. */
+const tasks = {
+  match: { head: "itm", parts: ["text", "image", "fusion itm"] },
+  fillMask: { head: "mlm", parts: ["text", "image", "fusion mlm"] },
+  embedText: { head: "itc", parts: ["embed text"] },
+  embedImage: { head: "itc", parts: ["embed image"] },
+  embedPair: { head: "itc", parts: ["text", "image", "fusion itc"] },
+} satisfies Record<string, { readonly head: Head; readonly parts: readonly Part[] }>;
+
+export type Task = keyof typeof tasks;
 
 /** Outputs of one part of the model, which are inputs of the next. */
 type States = Readonly<Record<string, HostTensor>>;
+
+export interface BridgeTowerOptions extends LoadOptions {
+  /**
+   * Tasks to be ready for: their graphs are compiled while the tokenizer loads, and a missing head is an error at once.
+   * By default each graph is compiled at its first use.
+   */
+  readonly prepare?: readonly Task[];
+  /**
+   * Keep packed copies of the text tower's weights: a quarter less time for each text, for as much private memory as the
+   * tower is large and a second at the first text. Default false.
+   */
+  readonly prepackText?: boolean;
+}
 
 export interface MatchScore {
   /** Index of the picture. */
@@ -42,6 +81,7 @@ export class BridgeTower {
 
   private constructor(
     private readonly loaded: LoadedModel,
+    private readonly prepackText: boolean,
     private readonly processor: BridgeTowerProcessor,
   ) {}
 
@@ -50,9 +90,20 @@ export class BridgeTower {
    * @param idOrFolder a folder in Hugging Face layout or a hub id; the packaged model by default
    * @throws InputError for anything missing or broken
    */
-  static async fromPretrained(idOrFolder = defaultModel, options: LoadOptions = {}): Promise<BridgeTower> {
-    const loaded = await loadModel(idOrFolder, [], options);
-    return new BridgeTower(loaded, await BridgeTowerProcessor.fromFolder(loaded.folder));
+  static async fromPretrained(
+    idOrFolder = defaultModel,
+    { prepare = [], prepackText = false, ...options }: BridgeTowerOptions = {},
+  ): Promise<BridgeTower> {
+    const loaded = await loadModel(idOrFolder, [...new Set(prepare.map((task) => tasks[task].head))], options);
+    try {
+      for (const part of new Set(prepare.flatMap((task) => tasks[task].parts))) {
+        loaded.prepare(part, () => parts[part](loaded.config), compileOptions(part, prepackText));
+      }
+      return new BridgeTower(loaded, prepackText, await BridgeTowerProcessor.fromFolder(loaded.folder));
+    } catch (error) {
+      await loaded.dispose();
+      throw error;
+    }
   }
 
   get config(): BridgeTowerConfig {
@@ -73,18 +124,18 @@ export class BridgeTower {
     texts: readonly string[],
     { onProgress }: Progress = {},
   ): Promise<MatchScore[]> {
-    this.requireHead("itm");
+    this.requireHead(tasks.match.head);
     const scores = new Array<MatchScore>(images.length * texts.length);
     let done = 0;
     for (const resident of residentGroups(this.chunked(texts), stateBytes(this.config))) {
+      // The next picture is decoded while the model runs on this one.
+      const pictures = ahead(images, (image) => this.pixels([image]));
       const groups: { readonly chunk: readonly Tokens[]; readonly states: States }[] = [];
       for (const chunk of resident) groups.push({ chunk, states: await this.textStates(chunk) });
-      for (const [image, source] of images.entries()) {
-        const { size, states: imageStates } = await this.imageStates([source]);
+      for await (const [image, pixels] of pictures) {
+        const imageStates = await this.run("image", pixels);
         for (const { chunk, states } of groups) {
-          const key = `fusion itm ${sizeKey(size)}`;
-          const build = () => fusionPart(this.config, size, 1, "first").itm();
-          const { logits } = await this.loaded.run(key, build, { ...imageStates, ...states });
+          const { logits } = await this.run("fusion itm", { ...imageStates, ...states });
           for (const [row, { index }] of chunk.entries()) {
             const pair = [logits!.at(row, 0), logits!.at(row, 1)] as const;
             const probability = 1 / (1 + Math.exp(pair[0] - pair[1]));
@@ -103,7 +154,7 @@ export class BridgeTower {
    * @throws InputError when the text has no `<mask>`, or one too far back for the model
    */
   async fillMask(image: ImageInput, text: string, { topK = 5 } = {}): Promise<FilledMask> {
-    this.requireHead("mlm");
+    this.requireHead(tasks.fillMask.head);
     const [tokens] = this.tokenize([text]);
     const { tokenizer } = this.processor;
     const masks = (ids: readonly number[]) => ids.filter((id) => id === tokenizer.maskTokenId).length;
@@ -117,13 +168,8 @@ export class BridgeTower {
         mend: wanted === 0 ? "Write <mask> where a word is missing" : "Shorten the text",
       });
     }
-    const [{ size, states: imageStates }, textStates] = [
-      await this.imageStates([image]),
-      await this.textStates([tokens!]),
-    ];
-    const key = `fusion mlm ${sizeKey(size)}`;
-    const build = () => fusionPart(this.config, size, 1, "all").mlm();
-    const { mlm_logits } = await this.loaded.run(key, build, { ...imageStates, ...textStates });
+    const states = { ...(await this.textStates([tokens!])), ...(await this.imageStates([image])) };
+    const { mlm_logits } = await this.run("fusion mlm", states);
     return decoded(mlm_logits!.row(0), tokens!.ids, tokenizer, topK);
   }
 
@@ -133,8 +179,7 @@ export class BridgeTower {
     const embeddings = new Array<Float32Array>(texts.length);
     let done = 0;
     for (const chunk of this.chunked(texts)) {
-      const build = () => textPart(this.config).embeds();
-      const { text_embeds } = await this.loaded.run("embed text", build, batchOf(chunk), this.loaded.textOptions);
+      const { text_embeds } = await this.run("embed text", batchOf(chunk));
       for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(text_embeds!, row);
       onProgress?.((done += chunk.length), texts.length);
     }
@@ -145,10 +190,11 @@ export class BridgeTower {
   async embedImage(images: readonly ImageInput[], { onProgress }: Progress = {}): Promise<Float32Array[]> {
     this.requireHead("itc");
     const embeddings: Float32Array[] = [];
-    for (let first = 0; first < images.length; first += this.chunkSize) {
-      const pixels = await this.pixels(images.slice(first, first + this.chunkSize));
-      const build = () => imagePart(this.config, pixels.size).embeds();
-      const { image_embeds } = await this.loaded.run(`embed image ${sizeKey(pixels.size)}`, build, pixels.feeds);
+    const runs = Array.from({ length: Math.ceil(images.length / this.chunkSize) }, (_, i) =>
+      images.slice(i * this.chunkSize, (i + 1) * this.chunkSize),
+    );
+    for await (const [, pixels] of ahead(runs, (run) => this.pixels(run))) {
+      const { image_embeds } = await this.run("embed image", pixels);
       for (let row = 0; row < image_embeds!.shape[0]!; row++) embeddings.push(vector(image_embeds!, row));
       onProgress?.(embeddings.length, images.length);
     }
@@ -172,10 +218,8 @@ export class BridgeTower {
     const embeddings = new Array<Float32Array>(texts.length);
     let done = 0;
     for (const chunk of this.chunked(texts)) {
-      const { size, states } = await this.imageStates(chunk.map(({ index }) => images[index]!));
-      const build = () => fusionPart(this.config, size, "batch", "first").itc();
-      const feeds = { ...states, ...(await this.textStates(chunk)) };
-      const { cross_embeds } = await this.loaded.run(`fusion itc ${sizeKey(size)}`, build, feeds);
+      const imageStates = await this.imageStates(chunk.map(({ index }) => images[index]!));
+      const { cross_embeds } = await this.run("fusion itc", { ...imageStates, ...(await this.textStates(chunk)) });
       for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(cross_embeds!, row);
       onProgress?.((done += chunk.length), texts.length);
     }
@@ -207,30 +251,33 @@ export class BridgeTower {
     return Math.min(64, Math.max(1, Math.round(2 ** 20 / elements)));
   }
 
+  private run(part: Part, feeds: States): Promise<States> {
+    return this.loaded.run(part, () => parts[part](this.config), feeds, compileOptions(part, this.prepackText));
+  }
+
   /** The text tower's bridge for texts of one length, with the mask that the fusion needs too. */
   private async textStates(chunk: readonly Tokens[]): Promise<States> {
     const feeds = batchOf(chunk);
-    const build = () => textPart(this.config).bridge;
-    const bridge = await this.loaded.run("text", build, feeds, this.loaded.textOptions);
-    return { ...bridge, attention_mask: feeds.attention_mask };
+    return { ...(await this.run("text", feeds)), attention_mask: feeds.attention_mask };
   }
 
-  private async imageStates(images: readonly ImageInput[]): Promise<{ size: PictureSize; states: States }> {
-    const { size, feeds } = await this.pixels(images);
-    const build = () => imagePart(this.config, size).bridge;
-    return { size, states: await this.loaded.run(`image ${sizeKey(size)}`, build, feeds) };
+  private async imageStates(images: readonly ImageInput[]): Promise<States> {
+    return this.run("image", await this.pixels(images));
   }
 
-  private async pixels(images: readonly ImageInput[]): Promise<{ size: PictureSize; feeds: States }> {
+  private async pixels(images: readonly ImageInput[]): Promise<States> {
     const pictures = await Promise.all(images.map(loadPicture));
     const { pixel_values } = await this.processor.process(pictures);
     const [, , height, width] = pixel_values.shape as readonly [number, number, number, number];
     checkPictureSize(this.config.vision_config, height, width, false);
-    return { size: { height, width }, feeds: { pixel_values } };
+    return { pixel_values };
   }
 }
 
-const sizeKey = ({ height, width }: PictureSize): string => `${height}x${width}`;
+/** Only the text tower is short enough to gain from packed weights. */
+const compileOptions = (part: Part, prepackText: boolean) => ({
+  prepack: prepackText && (part === "text" || part === "embed text"),
+});
 
 /** A copy of one row, so that it does not keep its whole batch in memory. */
 const vector = (embeds: HostTensor, row: number): Float32Array =>

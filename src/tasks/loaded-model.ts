@@ -11,9 +11,9 @@ import {
 import { InputError } from "../errors.js";
 import { topologicalOrder, type HostTensor, type Parameter } from "../graph/index.js";
 import { type BridgeTowerConfig, type Head, type Outputs } from "../model/index.js";
-import { CompiledGraph, type CompileOptions, type Device } from "../runtime/index.js";
+import { Runtime, type CompiledGraph, type CompileOptions, type Device, type WeightLookup } from "../runtime/index.js";
 import { readConfig } from "./config-file.js";
-import { bindWeights, type BoundWeights } from "./weights.js";
+import { bindWeights } from "./weights.js";
 
 /** The checkpoint that the package carries, for use without a name. */
 export const defaultModel: string = fileURLToPath(new URL("../../models/mini", import.meta.url));
@@ -23,11 +23,6 @@ export interface LoadOptions extends HubOptions {
   readonly device?: Device;
   /** Threads of one operator; the number of cores by default. */
   readonly threads?: number;
-  /**
-   * Keep packed copies of the text tower's weights: a quarter less time for each text, for as much private memory as the
-   * tower is large and a second at the first text. Default false.
-   */
-  readonly prepackText?: boolean;
   /** Told once about names in the checkpoint that no BridgeTower has. */
   readonly onWarning?: (message: string) => void;
 }
@@ -42,15 +37,20 @@ export async function loadModel(
   heads: readonly Head[],
   options: LoadOptions,
 ): Promise<LoadedModel> {
-  const folder = await resolveModel(idOrFolder, options);
-  const [config, checkpoint] = await Promise.all([readConfig(folder), openCheckpoint(folder)]);
-  const weights = bindWeights(checkpoint, config, heads);
-  if (weights.surplus.length > 0) {
-    options.onWarning?.(
-      `${checkpoint.source}: ignored ${weights.surplus.length} unknown names, such as ${weights.surplus[0]!}`,
-    );
+  // The thread starts while the files are read.
+  const runtime = new Runtime();
+  try {
+    const folder = await resolveModel(idOrFolder, options);
+    const [config, checkpoint] = await Promise.all([readConfig(folder), openCheckpoint(folder)]);
+    const { surplus, lookup } = bindWeights(checkpoint, config, heads);
+    if (surplus.length > 0) {
+      options.onWarning?.(`${checkpoint.source}: ignored ${surplus.length} unknown names, such as ${surplus[0]!}`);
+    }
+    return new LoadedModel(folder, config, checkpoint, lookup, runtime, options);
+  } catch (error) {
+    await runtime.dispose();
+    throw error;
   }
-  return new LoadedModel(folder, config, checkpoint, weights, options);
 }
 
 export class LoadedModel {
@@ -61,13 +61,19 @@ export class LoadedModel {
     readonly folder: string,
     readonly config: BridgeTowerConfig,
     private readonly checkpoint: Checkpoint,
-    private readonly weights: BoundWeights,
+    private readonly weights: WeightLookup,
+    private readonly runtime: Runtime,
     private readonly options: LoadOptions,
   ) {}
 
   /** @throws InputError naming the parameters of a head that the checkpoint lacks */
   requireHead(head: Head): void {
     bindWeights(this.checkpoint, this.config, [head]);
+  }
+
+  /** Starts to build and compile the graph called `key`, unless it is there; what fails is told when it is run. */
+  prepare(key: string, build: () => Outputs, options: Pick<CompileOptions, "prepack"> = {}): void {
+    this.graph(key, build, options).catch(() => undefined);
   }
 
   /**
@@ -78,51 +84,40 @@ export class LoadedModel {
     key: string,
     build: () => Outputs,
     feeds: Readonly<Record<string, HostTensor>>,
-    compile: Pick<CompileOptions, "prepack"> = {},
+    options: Pick<CompileOptions, "prepack"> = {},
   ): Promise<Record<string, HostTensor>> {
     if (feeds.input_ids !== undefined) checkTokenIds(feeds.input_ids, this.config);
-    let graph = this.graphs.get(key);
-    if (graph === undefined) {
-      const outputs = build();
-      this.parameters.set(
-        key,
-        topologicalOrder(Object.values(outputs)).filter((node) => node.kind === "parameter"),
-      );
-      const { device, threads } = this.options;
-      graph = CompiledGraph.compile(outputs, this.weights.lookup, {
-        ...compile,
-        ...(device === undefined ? {} : { device }),
-        ...(threads === undefined ? {} : { threads }),
-      }).catch((error: unknown) => {
-        // Not kept: the next call tries again, and `dispose` has nothing to free.
-        this.graphs.delete(key);
-        throw error;
-      });
-      this.graphs.set(key, graph);
-    }
-    const results = await (await graph).run(feeds);
+    const graph = await this.graph(key, build, options);
+    const results = await graph.run(feeds);
     for (const [name, tensor] of Object.entries(results)) {
       if (!isFinite(tensor)) throw await this.nonFinite(name, key);
     }
     return results;
   }
 
-  /** Options for the graphs over texts alone. */
-  get textOptions(): Pick<CompileOptions, "prepack"> {
-    return { prepack: this.options.prepackText ?? false };
+  private graph(key: string, build: () => Outputs, options: Pick<CompileOptions, "prepack">): Promise<CompiledGraph> {
+    const known = this.graphs.get(key);
+    if (known !== undefined) return known;
+    const outputs = build();
+    const parameters = topologicalOrder(Object.values(outputs)).filter((node) => node.kind === "parameter");
+    this.parameters.set(key, parameters);
+    const { device, threads } = this.options;
+    const graph = this.runtime.compile(outputs, this.weights, { ...options, device, threads });
+    this.graphs.set(key, graph);
+    // What failed is not kept: the next call tries again.
+    graph.catch(() => this.graphs.delete(key));
+    return graph;
   }
 
   /** Frees all compiled graphs. */
-  async dispose(): Promise<void> {
-    const graphs = [...this.graphs.values()];
-    this.graphs.clear();
-    await Promise.all(graphs.map(async (graph) => (await graph).dispose()));
+  dispose(): Promise<void> {
+    return this.runtime.dispose();
   }
 
   /** Reads the weights of a graph to find the one that spoilt its output: too slow to do before every run. */
   private async nonFinite(output: string, key: string): Promise<InputError> {
     for (const parameter of this.parameters.get(key) ?? []) {
-      const values = toFloat32(await readTensor(this.weights.lookup(parameter)));
+      const values = toFloat32(await readTensor(this.weights(parameter)));
       if (values.some((value) => !Number.isFinite(value))) {
         return new InputError({
           where: `${parameter.name} in ${this.folder}`,

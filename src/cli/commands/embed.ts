@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { addCommonOptions, loadOptions, repeated, type CommonOptions } from "../options.js";
 import { pictureFiles } from "../pictures.js";
 import { table } from "../table.js";
+import type { Task } from "../../tasks/index.js";
 import type { Terminal } from "../terminal.js";
 import { readTexts } from "../texts.js";
 import { UsageError } from "../usage-error.js";
@@ -63,7 +64,12 @@ async function embed(
   terminal: Terminal,
 ): Promise<Embeddings> {
   const { BridgeTower } = await import("../../tasks/index.js");
-  const model = await BridgeTower.fromPretrained(options.model, loadOptions(options, terminal));
+  const prepare: readonly Task[] = [
+    ...(images.length > 0 ? (["embedImage"] as const) : []),
+    ...(texts.length > 0 ? (["embedText"] as const) : []),
+    ...(options.pairs === true ? (["embedPair"] as const) : []),
+  ];
+  const model = await BridgeTower.fromPretrained(options.model, { ...loadOptions(options, terminal), prepare });
   const progress = (label: string) => ({ onProgress: terminal.progress.start(label) });
   const ofImages = await model.embedImage(images, progress("pictures"));
   const ofTexts = await model.embedText(texts, progress("texts"));

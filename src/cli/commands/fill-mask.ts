@@ -27,7 +27,10 @@ export function configure(command: Command, terminal: Terminal): void {
     .action(async (options: FillMaskOptions) => {
       const text = await readText(options.text, terminal.stdin);
       const { BridgeTower } = await import("../../tasks/index.js");
-      const model = await BridgeTower.fromPretrained(options.model, loadOptions(options, terminal));
+      const model = await BridgeTower.fromPretrained(options.model, {
+        ...loadOptions(options, terminal),
+        prepare: ["fillMask"],
+      });
       const filled = await model.fillMask(options.image, text, { topK: options.topK });
       terminal.show(options.json, filled, () => candidates(filled, terminal));
     });

@@ -27,7 +27,10 @@ export function configure(command: Command, terminal: Terminal): void {
       const images = await pictureFiles(options.image);
       const texts = await readTexts(options.text, terminal.stdin);
       const { BridgeTower } = await import("../../tasks/index.js");
-      const model = await BridgeTower.fromPretrained(options.model, loadOptions(options, terminal));
+      const model = await BridgeTower.fromPretrained(options.model, {
+        ...loadOptions(options, terminal),
+        prepare: ["match"],
+      });
       const scores = await model.match(images, texts, { onProgress: terminal.progress.start("pairs") });
       const document = {
         scores: scores.map(({ image, text, logits, probability }) => ({

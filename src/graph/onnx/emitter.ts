@@ -16,8 +16,13 @@ export interface Emitter {
   zero(dtype: DType): string;
   /** A one-dimensional int64 tensor of sizes, computed when the graph runs where they have names. */
   shape(dims: readonly Dim[]): string;
-  /** As `shape`, but with ONNX's 0 (size of the same input axis) and −1 (what remains) where they save computing. */
-  reshapeTarget(from: readonly Dim[], to: readonly Dim[]): string;
+  /** The same elements under another shape. Written only when a node needs that shape: a reshape of a reshape is one. */
+  reshape(value: string, from: readonly Dim[], to: readonly Dim[]): string;
+  /**
+   * A node that works on each element alone. Where all operands are reshapes from one shape, or scalars, it works on what
+   * they were made from, and its own output is reshaped.
+   */
+  elementwise(op: string, operands: readonly { readonly name: string; readonly shape: readonly Dim[] }[]): string;
   /** A run of a parameter's elements under another shape, in place: no node, no copy. */
   parameterView(parameter: Parameter, view: { shape: readonly number[]; firstElement: number }): string;
 }

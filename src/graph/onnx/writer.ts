@@ -39,11 +39,19 @@ export function writeOnnx(outputs: Readonly<Record<string, Tensor>>, options: On
     for (const node of order) emitter.visit(node);
     for (const node of inputs) graphProto.input(writer, node.name, node);
     for (const [name, tensor] of Object.entries(outputs)) {
-      graphProto.node(writer, "Identity", [emitter.nameOf(tensor)], name, {});
+      emitter.output(name, tensor);
       graphProto.output(writer, name, tensor);
     }
   });
   return { bytes, inputs };
+}
+
+interface Reshape {
+  /** What is reshaped: never a reshape itself. */
+  readonly source: string;
+  readonly from: readonly Dim[];
+  readonly to: readonly Dim[];
+  written: boolean;
 }
 
 class GraphEmitter implements Emitter {
@@ -52,6 +60,8 @@ class GraphEmitter implements Emitter {
   /** Names of constants, shapes and parameter views, by what they hold. */
   private readonly shared = new Map<string, string>();
   private readonly located = new Map<Parameter, LocatedTensor>();
+  /** Reshapes by the name of their output; `written` once a node has asked for that very shape. */
+  private readonly reshapes = new Map<string, Reshape>();
   private nodeCount = 0;
 
   constructor(
@@ -62,6 +72,13 @@ class GraphEmitter implements Emitter {
 
   visit(node: Tensor): void {
     if (node.kind === "operation") this.values.set(node, node.emit(this));
+  }
+
+  /** Gives a tensor the name of a graph output. */
+  output(name: string, tensor: Tensor): void {
+    const value = this.nameOf(tensor);
+    this.writeReshape(value);
+    graphProto.node(this.writer, "Identity", [value], name, {});
   }
 
   nameOf(tensor: Tensor): string {
@@ -80,9 +97,42 @@ class GraphEmitter implements Emitter {
   }
 
   node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}): string {
+    for (const name of inputs) this.writeReshape(name);
     const output = `${op}_${this.nodeCount++}`;
     graphProto.node(this.writer, op, inputs, output, attributes);
     return output;
+  }
+
+  reshape(value: string, from: readonly Dim[], to: readonly Dim[]): string {
+    const { source, from: original } = this.reshapes.get(value) ?? { source: value, from };
+    if (sameShape(original, to)) return source;
+    return this.share(`reshape ${source} ${to.join(",")}`, () => {
+      const output = `Reshape_${this.nodeCount++}`;
+      this.reshapes.set(output, { source, from: original, to, written: false });
+      return output;
+    });
+  }
+
+  elementwise(op: string, operands: readonly { readonly name: string; readonly shape: readonly Dim[] }[]): string {
+    const names = operands.map(({ name }) => name);
+    const reshaped = operands.filter(({ shape }) => shape.length > 0).map(({ name }) => this.reshapes.get(name));
+    const [first] = reshaped;
+    const together = reshaped.every((r) => r && first && sameShape(r.from, first.from) && sameShape(r.to, first.to));
+    if (first === undefined || !together) return this.node(op, names);
+    const output = this.node(
+      op,
+      names.map((name) => this.reshapes.get(name)?.source ?? name),
+    );
+    return this.reshape(output, first.from, first.to);
+  }
+
+  /** Writes the node of a reshape whose output is needed. */
+  private writeReshape(name: string): void {
+    const reshape = this.reshapes.get(name);
+    if (reshape === undefined || reshape.written) return;
+    reshape.written = true;
+    const inputs = [reshape.source, this.reshapeTarget(reshape.from, reshape.to)];
+    graphProto.node(this.writer, "Reshape", inputs, name, {});
   }
 
   ints(values: number | readonly number[]): string {
@@ -103,7 +153,8 @@ class GraphEmitter implements Emitter {
     });
   }
 
-  reshapeTarget(from: readonly Dim[], to: readonly Dim[]): string {
+  /** As `shape`, but with ONNX's 0 (size of the same input axis) and −1 (what remains) where they save computing. */
+  private reshapeTarget(from: readonly Dim[], to: readonly Dim[]): string {
     const target = to.map((dim, i) => (typeof dim === "number" ? dim : dim === from[i] ? 0 : -1));
     return target.filter((size) => size === -1).length <= 1 ? this.ints(target) : this.shape(to);
   }

@@ -34,7 +34,11 @@ const binary = (op: string, onnx: string, gradient: (a: Tensor, b: Tensor, dy: T
   defineOp<Two, None>(op, {
     type: (inputs) => broadcast(op, inputs),
     gradient: ({ inputs: [a, b], dOutput }) => gradient(a, b, dOutput),
-    onnx: ({ emitter, names }) => emitter.node(onnx, names),
+    onnx: ({ emitter, names, inputs }) =>
+      emitter.elementwise(
+        onnx,
+        inputs.map(({ shape }, i) => ({ name: names[i]!, shape })),
+      ),
   });
 
 /** A differentiable unary op whose ONNX operator has no attributes; the rule gets input, output and `dy`. */
@@ -42,14 +46,22 @@ const unary = (op: string, onnx: string, gradient: (x: Tensor, y: Tensor, dy: Te
   defineOp<One, None>(op, {
     type: (inputs) => float(op, inputs),
     gradient: ({ inputs: [x], output: y, dOutput: dy }) => [gradient(x, y, dy)],
-    onnx: ({ emitter, names }) => emitter.node(onnx, names),
+    onnx: ({ emitter, names, inputs }) =>
+      emitter.elementwise(
+        onnx,
+        inputs.map(({ shape }, i) => ({ name: names[i]!, shape })),
+      ),
   });
 
 const comparison = (op: string, onnx: string) =>
   defineOp<Two, None>(op, {
     type: (inputs) => ({ dtype: "bool", shape: broadcast(op, inputs).shape }),
     gradient: "none",
-    onnx: ({ emitter, names }) => emitter.node(onnx, names),
+    onnx: ({ emitter, names, inputs }) =>
+      emitter.elementwise(
+        onnx,
+        inputs.map(({ shape }, i) => ({ name: names[i]!, shape })),
+      ),
   });
 
 export const elementwise = {

@@ -1,6 +1,6 @@
 /** Matrix products. */
 import { broadcastShapes, productOf } from "../shape.js";
-import { defineOp, shapeError, type Dim, type Tensor } from "../tensor.js";
+import { defineOp, shapeError, type Tensor } from "../tensor.js";
 import { reshape, transpose } from "./movement.js";
 
 /** The last two axes exchanged. */
@@ -51,17 +51,13 @@ export const matmulOps = {
       return bias === undefined ? [dx, dWeight] : [dx, dWeight, dy];
     },
     onnx({ emitter, names: [x, ...weightAndBias], inputs: [tensor], output }) {
-      const rows = tensor.shape.length === 2 ? x! : emitter.node("Reshape", [x!, emitter.ints([-1, width(tensor)])]);
-      const y = emitter.node("Gemm", [rows, ...weightAndBias], { transB: 1 });
-      if (tensor.shape.length === 2) return y;
-      const flat: readonly Dim[] = [productOf(output.shape.slice(0, -1)), output.shape.at(-1)!];
-      return emitter.node("Reshape", [y, emitter.reshapeTarget(flat, output.shape)]);
+      const rows = productOf(output.shape.slice(0, -1));
+      const matrix = emitter.reshape(x!, tensor.shape, [rows, tensor.shape.at(-1)!]);
+      const y = emitter.node("Gemm", [matrix, ...weightAndBias], { transB: 1 });
+      return emitter.reshape(y, [rows, output.shape.at(-1)!], output.shape);
     },
   }),
 };
-
-/** The size of the last axis, which the type rule has matched with a weight's and is therefore known. */
-const width = (x: Tensor): number => x.shape.at(-1) as number;
 
 export const matmul = (a: Tensor, b: Tensor): Tensor => matmulOps.matmul([a, b], {});
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor =>

@@ -18,7 +18,7 @@ export const movement = {
     onnx: ({ emitter, inputs: [x], attributes: { shape } }) =>
       x.kind === "parameter" && isConcrete(shape)
         ? emitter.parameterView(x, { shape, firstElement: 0 })
-        : emitter.node("Reshape", [emitter.nameOf(x), emitter.reshapeTarget(x.shape, shape)]),
+        : emitter.reshape(emitter.nameOf(x), x.shape, shape),
   }),
   /** Axis i of the result is axis `permutation[i]` of x; dx = dy moved back. ONNX `Transpose`, opset 13. */
   transpose: defineOp<One, { readonly permutation: readonly number[] }>("transpose", {

@@ -1,0 +1,108 @@
+/** Graphs compiled and run by ONNX Runtime in Node, with weights used where they lie in the checkpoint's files. */
+import { relative, sep } from "node:path";
+import type { InferenceSession } from "onnxruntime-node";
+import { InputError } from "../errors.js";
+import {
+  topologicalOrder,
+  writeOnnx,
+  type LocatedTensor,
+  type Parameter,
+  type StoredTensor,
+  type Tensor,
+} from "../graph/index.js";
+import { CompiledGraph } from "./compiled-graph.js";
+import { SessionThread } from "./session-thread.js";
+
+/** Execution providers of onnxruntime-node. All but `cpu` need hardware and libraries of their own. */
+export const devices = ["cpu", "cuda", "webgpu", "dml", "coreml"] as const;
+export type Device = (typeof devices)[number];
+
+export interface CompileOptions {
+  /** Default `cpu`. Another device is an error where it cannot start, never a silent fall-back. */
+  readonly device?: Device | undefined;
+  /** Threads of one operator; the number of cores by default. */
+  readonly threads?: number | undefined;
+  /**
+   * Keep a packed copy of each weight matrix: costs its size in private memory and the time to pack, saves a third of the
+   * time of products with few rows. For a short graph that is run many times, such as a text tower in a server.
+   */
+  readonly prepack?: boolean | undefined;
+}
+
+/** Where the bytes of a parameter lie, by its name in the model. */
+export type WeightLookup = (parameter: Parameter) => StoredTensor;
+
+/** A thread that compiles and runs graphs, one after another; it starts at once and ends with `dispose` or the process. */
+export class Runtime {
+  private readonly thread = new SessionThread();
+
+  /**
+   * Compiles the nodes that `outputs` need.
+   * @throws InputError when the runtime refuses the device or the weights' files
+   */
+  async compile(
+    outputs: Readonly<Record<string, Tensor>>,
+    weights: WeightLookup,
+    { device = "cpu", threads, prepack = false }: CompileOptions = {},
+  ): Promise<CompiledGraph> {
+    const stored = new Map(parametersOf(outputs).map((parameter) => [parameter, weights(parameter)]));
+    const folder = commonFolder(stored.values());
+    const model = writeOnnx(outputs, { locate: (parameter) => located(stored.get(parameter)!, folder) });
+    const allFloat32 = [...stored.values()].every(({ dtype }) => dtype === "float32");
+    const options: InferenceSession.SessionOptions = {
+      executionProviders: [device],
+      ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+      logSeverityLevel: 4,
+      enableMemPattern: false,
+      // Our graphs run as fast without the runtime's rewrites, which take a fifth of the time to compile
+      // (docs/decisions/0008); only the casts of half-precision weights want to be folded.
+      graphOptimizationLevel: allFloat32 ? "disabled" : "basic",
+      extra: {
+        session: {
+          model_external_initializers_file_folder_path: folder,
+          disable_prepacking: prepack ? "0" : "1",
+          // Towers and fusion are separate sessions: a pool that spins after its run would take the next one's core.
+          force_spinning_stop: "1",
+        },
+      },
+    };
+    const session = this.thread.newSession();
+    const call = { call: "compile", session, model: model.bytes, options } as const;
+    await this.thread.call(call, [model.bytes.buffer]).catch((cause: unknown) => {
+      if (cause instanceof InputError) throw cause;
+      throw new InputError(
+        {
+          where: `device ${device}`,
+          expected: "a device on which ONNX Runtime can load the model",
+          found: `«${cause instanceof Error ? cause.message : String(cause)}»`,
+          ...(device === "cpu" ? {} : { mend: "Install what the device needs, or use cpu" }),
+        },
+        { cause },
+      );
+    });
+    return new CompiledGraph(this.thread, session, model.inputs);
+  }
+
+  /** Frees everything that was compiled and ends the thread. */
+  dispose(): Promise<void> {
+    return this.thread.end();
+  }
+}
+
+function parametersOf(outputs: Readonly<Record<string, Tensor>>): Parameter[] {
+  return topologicalOrder(Object.values(outputs)).filter((node) => node.kind === "parameter");
+}
+
+function located({ dtype, shape, data }: StoredTensor, folder: string): LocatedTensor {
+  if (data instanceof Uint8Array) return { dtype, shape, bytes: data };
+  const location = relative(folder, data.path).split(sep).join("/");
+  return { dtype, shape, bytes: { location, offset: data.offset, length: data.length } };
+}
+
+/** The deepest folder that holds all files: ONNX external data must lie below one folder. */
+function commonFolder(tensors: Iterable<StoredTensor>): string {
+  const paths = new Set([...tensors].flatMap(({ data }) => (data instanceof Uint8Array ? [] : [data.path])));
+  const [first = [], ...others] = [...paths].map((path) => path.split(sep).slice(0, -1));
+  const end = first.findIndex((part, i) => others.some((other) => other[i] !== part));
+  return first.slice(0, end === -1 ? undefined : end).join(sep) + sep;
+}

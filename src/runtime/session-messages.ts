@@ -1,0 +1,22 @@
+/** What the main thread and the thread of the sessions say to each other. */
+import type { InferenceSession, Tensor } from "onnxruntime-node";
+
+/** Tensors by name, in the runtime's own terms. */
+export type Values = Readonly<
+  Record<string, { readonly type: Tensor.Type; readonly data: Tensor.DataType; readonly dims: readonly number[] }>
+>;
+
+export type Call =
+  | {
+      readonly call: "compile";
+      readonly session: number;
+      readonly model: Uint8Array<ArrayBuffer>;
+      readonly options: InferenceSession.SessionOptions;
+    }
+  | { readonly call: "run"; readonly session: number; readonly feeds: Values }
+  | { readonly call: "release"; readonly session: number };
+
+export type Request = Call & { readonly id: number };
+
+/** `values` are the outputs of a run; other calls have none. */
+export type Reply = { readonly id: number; readonly values: Values } | { readonly id: number; readonly error: string };

@@ -1,0 +1,72 @@
+/** The main thread's end of the thread that owns the sessions. */
+import { Worker } from "node:worker_threads";
+import { InputError } from "../errors.js";
+import type { Call, Reply, Request, Values } from "./session-messages.js";
+
+interface Pending {
+  readonly resolve: (values: Values) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class SessionThread {
+  private readonly worker = new Worker(new URL("./session-worker.js", import.meta.url));
+  private readonly pending = new Map<number, Pending>();
+  private calls = 0;
+  private sessions = 0;
+  /** Why no further call is taken. */
+  private ended: Error | undefined;
+
+  constructor() {
+    this.worker.on("message", (reply: Reply) => {
+      const call = this.pending.get(reply.id);
+      this.pending.delete(reply.id);
+      this.holdProcess();
+      if ("error" in reply) call?.reject(new Error(reply.error));
+      else call?.resolve(reply.values);
+    });
+    this.worker.on("error", (error) => this.fail(error));
+    this.worker.on("exit", () => this.fail(new Error("the thread that runs the model has ended")));
+    this.holdProcess();
+  }
+
+  /** A number that no other session of this thread has. */
+  newSession(): number {
+    return this.sessions++;
+  }
+
+  /** @returns the outputs of a run, nothing for other calls */
+  call(call: Call, transfer: readonly ArrayBuffer[] = []): Promise<Values> {
+    if (this.ended !== undefined) return Promise.reject(this.ended);
+    const id = this.calls++;
+    return new Promise((resolve, reject) => {
+      this.pending.set(id, { resolve, reject });
+      this.holdProcess();
+      this.worker.postMessage({ ...call, id } satisfies Request, transfer);
+    });
+  }
+
+  /** Ends the thread and frees its sessions; calls under way fail. */
+  async end(): Promise<void> {
+    this.fail(
+      new InputError({
+        where: "model",
+        expected: "one in use",
+        found: "one that was disposed of",
+        mend: "Load it again, or dispose of it later",
+      }),
+    );
+    await this.worker.terminate();
+  }
+
+  private fail(error: Error): void {
+    this.ended ??= error;
+    for (const { reject } of this.pending.values()) reject(error);
+    this.pending.clear();
+  }
+
+  /** Only a call under way keeps the process from ending. */
+  private holdProcess(): void {
+    if (this.pending.size > 0) this.worker.ref();
+    else this.worker.unref();
+  }
+}

@@ -1,0 +1,94 @@
+/** Exported files run by ONNX Runtime from their path, as any other program would run them, against transformers. */
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { expect, onTestFinished, test } from "vitest";
+import { readCase, readExpected } from "../../fixtures/golden.js";
+import { deviation } from "../../fixtures/tolerance.js";
+import { exportOnnx } from "./index.js";
+import { tinyCheckpoint } from "./tiny-checkpoint.test-support.js";
+
+type Values = Record<string, Tensor>;
+
+const golden = readCase("add");
+const { input_ids, attention_mask, pixel_values } = golden.inputs;
+const feeds: Values = {
+  input_ids: new Tensor("int64", input_ids.data, input_ids.shape),
+  attention_mask: new Tensor("int64", attention_mask!.data, attention_mask!.shape),
+  pixel_values: new Tensor("float32", pixel_values!.data, pixel_values!.shape),
+};
+
+async function emptyFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "bridgetower-export-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function run(file: string, given: Values): Promise<Values> {
+  const session = await InferenceSession.create(file);
+  const known = Object.fromEntries(session.inputNames.map((name) => [name, given[name]!]));
+  const results = await session.run(known);
+  await session.release();
+  return results;
+}
+
+/** ONNX output -> name in the golden file. */
+const goldenNames = {
+  text_features: "text_features",
+  image_features: "image_features",
+  pooler_output: "pooler_output",
+  logits: "itm.logits",
+  mlm_logits: "mlm.logits",
+  text_embeds: "itc.text_embeds",
+  image_embeds: "itc.image_embeds",
+  cross_embeds: "itc.cross_embeds",
+};
+
+test("the whole model and its three parts in a row give transformers' numbers", async () => {
+  const checkpoint = await tinyCheckpoint({ config: golden.configJson });
+  const folder = await emptyFolder();
+  const progress: [number, number][] = [];
+  const files = await exportOnnx(checkpoint, folder, { onProgress: (...step) => progress.push(step) });
+  expect((await readdir(folder)).sort()).toEqual([
+    "fusion.onnx",
+    "model.onnx",
+    "text.onnx",
+    "vision.onnx",
+    "weights.safetensors",
+  ]);
+  expect(files.map(({ file }) => file)).toEqual(
+    ["weights.safetensors", "model.onnx", "vision.onnx", "text.onnx", "fusion.onnx"].map((name) => join(folder, name)),
+  );
+  expect(progress.at(-1)).toEqual([5, 5]);
+
+  const expected = await readExpected("add");
+  const check = (results: Values, names: readonly (keyof typeof goldenNames)[]) => {
+    for (const name of names) {
+      const theirs = expected.get(goldenNames[name])!;
+      expect(results[name]!.dims, name).toEqual(theirs.shape);
+      expect(deviation(results[name]!.data as Float32Array, theirs.toArray()), name).toBeLessThan(1);
+    }
+  };
+  const whole = await run(join(folder, "model.onnx"), feeds);
+  check(whole, Object.keys(goldenNames) as (keyof typeof goldenNames)[]);
+  const vision = await run(join(folder, "vision.onnx"), feeds);
+  const text = await run(join(folder, "text.onnx"), feeds);
+  check({ ...vision, ...text }, ["text_embeds", "image_embeds"]);
+  const fusion = await run(join(folder, "fusion.onnx"), { ...feeds, ...vision, ...text });
+  check(fusion, ["pooler_output", "logits", "mlm_logits", "cross_embeds"]);
+});
+
+test("heads that the checkpoint lacks are left out", async () => {
+  const checkpoint = await tinyCheckpoint({ heads: ["itm"] });
+  const files = await exportOnnx(checkpoint, await emptyFolder());
+  const fusion = files.find(({ file }) => file.endsWith("fusion.onnx"))!;
+  expect(fusion.outputs).toEqual(["pooler_output", "logits"]);
+  expect(files.flatMap(({ outputs }) => outputs).some((name) => name.endsWith("_embeds"))).toBe(false);
+});
+
+test("a target that is a file is refused by name", async () => {
+  const target = join(await emptyFolder(), "taken");
+  await writeFile(target, "");
+  await expect(exportOnnx(await tinyCheckpoint(), target)).rejects.toThrow("taken");
+});
