@@ -246,3 +246,12 @@ test("a head that a prepared task needs is missed at once", async () => {
   const folder = await tinyCheckpoint({ heads: ["itm"] });
   await expect(BridgeTower.fromPretrained(folder, { prepare: ["fillMask"] })).rejects.toThrow("mlm_score");
 });
+
+test("a single input gives a single embedding, a list gives a list", async () => {
+  const [image, text] = [pictures[0]!, "a fox"];
+  expect(await model.embedText(text)).toEqual((await model.embedText([text]))[0]);
+  expect(await model.embedImage(image)).toEqual((await model.embedImage([image]))[0]);
+  expect(await model.embedPair(image, text)).toEqual((await model.embedPair([image], [text]))[0]);
+  expect(await model.match(image, text)).toEqual(await model.match([image], [text]));
+  expect([await model.embedText([]), await model.embedImage([]), await model.match([], "a fox")]).toEqual([[], [], []]);
+});

@@ -16,7 +16,7 @@ import {
 } from "../model/index.js";
 import { decoded, type FilledMask } from "./fill-mask.js";
 import { defaultModel, loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
-import { BridgeTowerProcessor, loadPicture, type ImageInput } from "./processor.js";
+import { asList, BridgeTowerProcessor, loadPicture, type ImageInput } from "./processor.js";
 import { ahead } from "./ahead.js";
 import { batchOf, chunksOfEqualLength, residentGroups, type Tokens } from "./text-chunks.js";
 
@@ -71,6 +71,9 @@ export interface MatchScore {
   readonly probability: number;
 }
 
+/** One embedding for one input, a list for a list. */
+export type EmbeddingsOf<Input> = Input extends readonly unknown[] ? Float32Array[] : Float32Array;
+
 export interface Progress {
   /** Told after each step how many of the answers are there. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -120,16 +123,17 @@ export class BridgeTower {
    * @returns images × texts scores, images outer
    */
   async match(
-    images: readonly ImageInput[],
-    texts: readonly string[],
+    images: ImageInput | readonly ImageInput[],
+    texts: string | readonly string[],
     { onProgress }: Progress = {},
   ): Promise<MatchScore[]> {
+    const [pictureList, textList] = [asList(images), asList(texts)];
     this.requireHead(tasks.match.head);
-    const scores = new Array<MatchScore>(images.length * texts.length);
+    const scores = new Array<MatchScore>(pictureList.length * textList.length);
     let done = 0;
-    for (const resident of residentGroups(this.chunked(texts), stateBytes(this.config))) {
+    for (const resident of residentGroups(this.chunked(textList), stateBytes(this.config))) {
       // The next picture is decoded while the model runs on this one.
-      const pictures = ahead(images, (image) => this.pixels([image]));
+      const pictures = ahead(pictureList, (image) => this.pixels([image]));
       const groups: { readonly chunk: readonly Tokens[]; readonly states: States }[] = [];
       for (const chunk of resident) groups.push({ chunk, states: await this.textStates(chunk) });
       for await (const [image, pixels] of pictures) {
@@ -139,7 +143,7 @@ export class BridgeTower {
           for (const [row, { index }] of chunk.entries()) {
             const pair = [logits!.at(row, 0), logits!.at(row, 1)] as const;
             const probability = 1 / (1 + Math.exp(pair[0] - pair[1]));
-            scores[image * texts.length + index] = { image, text: index, logits: pair, probability };
+            scores[image * textList.length + index] = { image, text: index, logits: pair, probability };
           }
           onProgress?.((done += chunk.length), scores.length);
         }
@@ -173,9 +177,35 @@ export class BridgeTower {
     return decoded(mlm_logits!.row(0), tokens!.ids, tokenizer, topK);
   }
 
-  /** Unit-length embeddings of texts; computes the text tower only. -> one Float32Array [contrastive_hidden_size] each */
-  async embedText(texts: readonly string[], { onProgress }: Progress = {}): Promise<Float32Array[]> {
-    this.requireHead("itc");
+  /** Unit-length embeddings of texts; computes the text tower only. -> a Float32Array [contrastive_hidden_size] each */
+  async embedText<T extends string | readonly string[]>(texts: T, options: Progress = {}): Promise<EmbeddingsOf<T>> {
+    this.requireHead(tasks.embedText.head);
+    return inFormOf(texts, await this.embedTexts(asList<string>(texts), options));
+  }
+
+  /** Unit-length embeddings of pictures; computes the vision tower only. -> a Float32Array [contrastive_hidden_size] each */
+  async embedImage<T extends ImageInput | readonly ImageInput[]>(
+    images: T,
+    options: Progress = {},
+  ): Promise<EmbeddingsOf<T>> {
+    this.requireHead(tasks.embedImage.head);
+    return inFormOf(images, await this.embedImages(asList<ImageInput>(images), options));
+  }
+
+  /**
+   * Unit-length joint embeddings of the i-th picture with the i-th text. -> a Float32Array [contrastive_hidden_size] each
+   * @throws InputError when there are not as many pictures as texts
+   */
+  async embedPair<T extends ImageInput | readonly ImageInput[]>(
+    images: T,
+    texts: T extends readonly ImageInput[] ? readonly string[] : string,
+    options: Progress = {},
+  ): Promise<EmbeddingsOf<T>> {
+    this.requireHead(tasks.embedPair.head);
+    return inFormOf(images, await this.embedPairs(asList<ImageInput>(images), asList<string>(texts), options));
+  }
+
+  private async embedTexts(texts: readonly string[], { onProgress }: Progress): Promise<Float32Array[]> {
     const embeddings = new Array<Float32Array>(texts.length);
     let done = 0;
     for (const chunk of this.chunked(texts)) {
@@ -186,9 +216,7 @@ export class BridgeTower {
     return embeddings;
   }
 
-  /** Unit-length embeddings of pictures; computes the vision tower only. -> one Float32Array [contrastive_hidden_size] each */
-  async embedImage(images: readonly ImageInput[], { onProgress }: Progress = {}): Promise<Float32Array[]> {
-    this.requireHead("itc");
+  private async embedImages(images: readonly ImageInput[], { onProgress }: Progress): Promise<Float32Array[]> {
     const embeddings: Float32Array[] = [];
     const runs = Array.from({ length: Math.ceil(images.length / this.chunkSize) }, (_, i) =>
       images.slice(i * this.chunkSize, (i + 1) * this.chunkSize),
@@ -201,13 +229,11 @@ export class BridgeTower {
     return embeddings;
   }
 
-  /** Unit-length joint embeddings of the i-th picture with the i-th text. -> one Float32Array [contrastive_hidden_size] each */
-  async embedPair(
+  private async embedPairs(
     images: readonly ImageInput[],
     texts: readonly string[],
-    { onProgress }: Progress = {},
+    { onProgress }: Progress,
   ): Promise<Float32Array[]> {
-    this.requireHead("itc");
     if (images.length !== texts.length) {
       throw new InputError({
         where: "embedPair",
@@ -278,6 +304,11 @@ export class BridgeTower {
 const compileOptions = (part: Part, prepackText: boolean) => ({
   prepack: prepackText && (part === "text" || part === "embed text"),
 });
+
+/** The list itself for a list, its only entry for a single input. */
+const inFormOf = <T>(input: T, embeddings: Float32Array[]): EmbeddingsOf<T> =>
+  // The condition is that of the type; TypeScript does not follow it.
+  (Array.isArray(input) ? embeddings : embeddings[0]!) as EmbeddingsOf<T>;
 
 /** A copy of one row, so that it does not keep its whole batch in memory. */
 const vector = (embeds: HostTensor, row: number): Float32Array =>

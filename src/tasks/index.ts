@@ -1,5 +1,12 @@
 /** What users call: the high-level tasks, and the classes named as in transformers. */
-export { BridgeTower, type BridgeTowerOptions, type MatchScore, type Progress, type Task } from "./bridgetower.js";
+export {
+  BridgeTower,
+  type BridgeTowerOptions,
+  type EmbeddingsOf,
+  type MatchScore,
+  type Progress,
+  type Task,
+} from "./bridgetower.js";
 export { exportOnnx, type ExportedFile } from "./export.js";
 export type { FilledMask, MaskPrediction } from "./fill-mask.js";
 export { defaultModel, type LoadOptions } from "./loaded-model.js";

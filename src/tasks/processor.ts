@@ -84,7 +84,8 @@ export class BridgeTowerProcessor {
   }
 }
 
-const asList = <T>(value: T | readonly T[]): readonly T[] => (isList(value) ? value : [value]);
+/** A list as it is, anything else as a list of one. */
+export const asList = <T>(value: T | readonly T[]): readonly T[] => (isList(value) ? value : [value]);
 
 // `Array.isArray` alone does not see a readonly array.
 const isList = <T>(value: T | readonly T[]): value is readonly T[] => Array.isArray(value);

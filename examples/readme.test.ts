@@ -1,0 +1,39 @@
+/** Runs the command and the code of the project's README and compares what they print with what it shows. */
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, onTestFinished, test } from "vitest";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const readme = await readFile(join(root, "README.md"), "utf8");
+
+/** The first block of this language after `heading`, and the output block that follows it. */
+function shown(language: string, heading: string): { readonly source: string; readonly output: string } {
+  const blocks = new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\`\\n\\n\`\`\`text\\n([^]*?)\`\`\``);
+  const [, source, output] = blocks.exec(readme.slice(readme.indexOf(heading)))!;
+  return { source: source!, output: output! };
+}
+
+const run = (...command: string[]) =>
+  promisify(execFile)(process.execPath, ["--import", "tsx", ...command], { cwd: root });
+
+test("the first command prints what is shown", async () => {
+  const { source, output } = shown("sh", "# bridgetower");
+  const [, command] = /npx bridgetower ([^]*)/.exec(source)!;
+  const words = [...command!.replaceAll("\\\n", "").matchAll(/"([^"]*)"|(\S+)/g)].map(
+    ([, quoted, bare]) => quoted ?? bare!,
+  );
+  expect((await run("src/cli/main.ts", ...words)).stdout).toBe(output);
+});
+
+test("the code prints what is shown", async () => {
+  const { source, output } = shown("ts", "## In code");
+  const folder = await mkdtemp(join(tmpdir(), "bridgetower-readme-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, "snippet.mts");
+  await writeFile(file, source.replace('"bridgetower"', JSON.stringify(join(root, "src/index.ts"))));
+  expect((await run(file)).stdout).toBe(output);
+});
