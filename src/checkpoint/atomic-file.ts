@@ -4,7 +4,9 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
-import { fileProblem } from "./open-file.js";
+import { errorCode, fileProblem } from "./open-file.js";
+
+const writable = "a file that can be written";
 
 /**
  * Creates or replaces the file at `path` with what `write` puts into it. When `write` fails nothing is left behind and
@@ -12,7 +14,9 @@ import { fileProblem } from "./open-file.js";
  * @throws InputError when the folder is missing, read-only or full; what `write` throws otherwise.
  */
 export async function writeAtomically(path: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
-  const unfinished = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  // A part of the name tells whose file was left behind by a power cut; all of it could be too long with what is added.
+  const part = basename(path).slice(0, 40);
+  const unfinished = join(dirname(path), `.${part}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     const handle = await open(unfinished, "wx");
     try {
@@ -24,12 +28,29 @@ export async function writeAtomically(path: string, write: (handle: FileHandle) 
     await rename(unfinished, path);
   } catch (error) {
     await rm(unfinished, { force: true });
-    throw fileProblem(path, error);
+    throw fileProblem(path, error, writable);
+  }
+}
+
+/**
+ * Makes a folder, with those above it, unless it is there. One by one, because Node's own recursive mkdir never returns
+ * where a file system answers ENOENT below a folder that is there, as /proc does.
+ * @throws InputError when a folder cannot be made
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path).catch(async (error: unknown) => {
+      if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
+      await makeFolder(dirname(path));
+      await mkdir(path);
+    });
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw fileProblem(path, error, "a folder that can be made");
   }
 }
 
 /** A small text file, atomically, with the folders above it. */
 export async function writeTextAtomically(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await writeAtomically(path, (handle) => handle.writeFile(text));
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { copyFile, cp, mkdir, open, realpath, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -53,6 +54,14 @@ test("opening reads headers only: 3.5 GB of zeros that are not on the disk", asy
   expect(process.memoryUsage().rss - before).toBeLessThan(100e6);
 });
 
+test.skipIf(process.platform === "win32")("a pipe in the place of weights is refused, not waited for", async () => {
+  const folder = await temporaryFolder();
+  execFileSync("mkfifo", [join(folder, "model.safetensors")]);
+  expect(await complaint(folder, openCheckpoint(folder))).toBe(
+    "model.safetensors: expected a file, found something that is not a regular file. Put the published file there.",
+  );
+});
+
 test("all that an index names and nobody holds is told at once", async () => {
   const folder = await temporaryFolder();
   await write(folder, "one.safetensors", "a");
@@ -104,7 +113,9 @@ test("no weights, no folder, a file for a folder, weights that are a folder", as
   );
   expect(await opened("missing")).toBe("missing: expected a model folder, found no such folder.");
   expect(await opened("file")).toBe("file: expected a model folder, found a file. Give the folder that holds it.");
-  expect(await opened("odd")).toBe("odd/model.safetensors: expected a file, found a folder.");
+  expect(await opened("odd")).toBe(
+    "odd/model.safetensors: expected a file, found a folder. Put the published file there.",
+  );
 });
 
 test("a trainer's file instead of a state dict says what to save", async () => {

@@ -1,6 +1,6 @@
 /** Files <-> named tensors, and models from the hub. */
 
-export { writeAtomically } from "./atomic-file.js";
+export { makeFolder, writeAtomically } from "./atomic-file.js";
 export { type Checkpoint, openCheckpoint } from "./checkpoint.js";
 export type { HubOptions, HubProgress } from "./hub-settings.js";
 export { resolveModel } from "./resolve-model.js";

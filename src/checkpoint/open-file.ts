@@ -1,6 +1,6 @@
 /** Files opened for bounded reads: every failure that a user can cause comes out as one line that names the file. */
 
-import { type FileHandle, open, realpath } from "node:fs/promises";
+import { type FileHandle, open, realpath, stat } from "node:fs/promises";
 
 import { InputError } from "../errors.js";
 
@@ -25,16 +25,9 @@ export interface OpenFile {
 export async function withFile<T>(name: string, use: (file: OpenFile) => Promise<T>): Promise<T> {
   const { handle, path } = await openRegular(name);
   try {
-    const stats = await handle.stat();
-    if (!stats.isFile()) {
-      throw new InputError({
-        where: name,
-        expected: "a file",
-        found: stats.isDirectory() ? "a folder" : "something that is not a regular file",
-      });
-    }
+    const { size } = await handle.stat();
     const read = (offset: number, length: number) => readExactly(handle, name, offset, length);
-    return await use({ name, path, size: stats.size, read });
+    return await use({ name, path, size, read });
   } catch (error) {
     throw fileProblem(name, error);
   } finally {
@@ -43,7 +36,7 @@ export async function withFile<T>(name: string, use: (file: OpenFile) => Promise
 }
 
 /** The error of a system call as an InputError about `name`; any other error as it is. */
-export function fileProblem(name: string, error: unknown): unknown {
+export function fileProblem(name: string, error: unknown, wanted = "a file that can be opened"): unknown {
   const code = errorCode(error);
   if (code === undefined || error instanceof InputError) return error;
   const known: Readonly<Record<string, string>> = {
@@ -57,8 +50,9 @@ export function fileProblem(name: string, error: unknown): unknown {
     EROFS: "a disk that is read-only",
     ENAMETOOLONG: "a path that is too long",
   };
-  const expected = code === "ENOSPC" || code === "EROFS" ? "room to write" : "a file that can be opened";
-  return new InputError({ where: name, expected, found: known[code] ?? `system error ${code}` }, { cause: error });
+  const expected = code === "ENOSPC" || code === "EROFS" ? "room to write" : wanted;
+  const found = known[code] ?? `system error ${code}`;
+  return new InputError({ where: name, expected, found, mend: "Check the path and its permissions" }, { cause: error });
 }
 
 /** The code of a system error such as `ENOENT`; undefined for any other error. */
@@ -70,6 +64,12 @@ export function errorCode(error: unknown): string | undefined {
 async function openRegular(name: string): Promise<{ handle: FileHandle; path: string }> {
   try {
     const path = await realpath(name);
+    // Asked before opening, because opening a pipe waits for somebody to write to it.
+    const stats = await stat(path);
+    if (!stats.isFile()) {
+      const found = stats.isDirectory() ? "a folder" : "something that is not a regular file";
+      throw new InputError({ where: name, expected: "a file", found, mend: "Put the published file there" });
+    }
     return { handle: await open(path, "r"), path };
   } catch (error) {
     throw fileProblem(name, error);

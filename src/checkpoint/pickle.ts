@@ -36,7 +36,7 @@ export interface PickleHost<T> {
 }
 
 /** Far above any state dict (a large model has about a thousand tensors), low enough for any machine's memory. */
-const mostOperations = 10_000_000;
+const mostOperations = 2_000_000;
 
 /** The value of a pickle. @throws InputError for opcodes, names or bytes that a table of tensors has no use for. */
 export function unpickle<T>(bytes: Uint8Array, host: PickleHost<T>): PickleValue<T> {

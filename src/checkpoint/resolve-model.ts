@@ -12,12 +12,14 @@ import type { HubOptions } from "./hub-settings.js";
  * @throws InputError naming the model, what is missing and how to get it
  */
 export async function resolveModel(idOrFolder: string, options: HubOptions = {}): Promise<string> {
-  if (await isFolder(idOrFolder)) return idOrFolder;
+  const kind = await kindOf(idOrFolder);
+  if (kind === "folder") return idOrFolder;
   if (!/^[A-Za-z0-9][\w.-]{0,95}\/[\w][\w.-]{0,95}$/.test(idOrFolder)) {
     throw new InputError({
       where: idOrFolder === "" ? "model" : idOrFolder,
       expected: "a model folder, or a hub id such as BridgeTower/bridgetower-base",
-      found: "no such folder",
+      found: kind === "file" ? "a file" : "no such folder",
+      mend: kind === "file" ? "Name the folder that holds it" : "Check the path",
     });
   }
   // A folder needs nothing of the hub: its code and what it imports take a tenth of a short command's time.
@@ -25,9 +27,9 @@ export async function resolveModel(idOrFolder: string, options: HubOptions = {})
   return fetchModel(idOrFolder, options);
 }
 
-async function isFolder(path: string): Promise<boolean> {
+async function kindOf(path: string): Promise<"folder" | "file" | "nothing"> {
   return stat(path).then(
-    (stats) => stats.isDirectory(),
-    () => false,
+    (stats) => (stats.isDirectory() ? "folder" : "file"),
+    () => "nothing",
   );
 }

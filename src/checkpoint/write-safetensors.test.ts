@@ -74,6 +74,6 @@ test.each([
 test("a folder that is missing is an InputError", async () => {
   const folder = await temporaryFolder();
   expect(await complaint(folder, writeSafetensors(join(folder, "no", "x.safetensors"), new Map()))).toBe(
-    "no/x.safetensors: expected a file that can be opened, found no such file.",
+    "no/x.safetensors: expected a file that can be written, found no such file. Check the path and its permissions.",
   );
 });

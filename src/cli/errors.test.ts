@@ -1,6 +1,6 @@
 /** What a user gets wrong: one line that says what to do, and an exit code that tells usage (2) from input (1). */
 import { once } from "node:events";
-import { mkdtemp, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -33,6 +33,7 @@ describe("usage", () => {
     ["an unknown precision", ["match", ...pair, "--dtype", "fp16"], /--dtype: expected fp32, found "fp16"/],
     ["no candidates", ["fill-mask", ...pair, "--top-k", "0"], /--top-k: expected a whole number, 1 or more/],
     ["nothing to embed", ["embed"], /embed: expected pictures or texts/],
+    ["help of an unknown command", ["help", "mach"], /help: expected a command: match, .*found "mach"/],
     ["half a pair", ["embed", "--image", picture, "--pairs"], /--pairs: .*pictures: 1, texts: 0/],
     ["nothing to preprocess", ["preprocess", "--out", "x"], /preprocess: expected a picture or a text/],
     [
@@ -46,6 +47,10 @@ describe("usage", () => {
 
   test("an argument that is not UTF-8", async () => {
     expectLine(await runShell(`exec "$@" embed --text "$(printf 'a\\377')"`), 2, /expected arguments in UTF-8/);
+  });
+
+  test.runIf(process.platform === "linux")("an argument with U+FFFD itself is taken as it is", async () => {
+    expectLine(await runCli(["embed", "--image", "a\ufffd.png"]), 1, /a\ufffd\.png: expected a picture file/);
   });
 });
 
@@ -72,6 +77,8 @@ describe("input", () => {
     ["a folder as output", (at) => ["encode", ...pair, "--out", at], /--out: expected a file to write/],
     ["a folder's name as output", (at) => ["encode", ...pair, "--out", `${at}/x/`], /--out: expected a file to write/],
     ["no folder for output", (at) => ["encode", ...pair, "--out", `${at}/no/x`], /Make the folder .*no first/],
+    ["an empty name", () => ["match", "--image", "", "--text", "x"], /picture: expected the name of a file/],
+    ["a file as model", () => ["match", ...pair, "--model", picture], /000\.png: expected a model folder, .*a file/],
     ["a device as output", (at) => ["preprocess", ...pair, "--out", `${at}/device`], /which is no regular file/],
     ["a file for a folder", () => ["export", "--out", "package.json"], /--out: expected a folder/],
     ["a name that steers", () => ["embed", "--image", "\u001b[2J\u009b\n"], /\\u001b\[2J\\u009b\\(n|u000a): expected/],
@@ -103,6 +110,32 @@ describe("input", () => {
 });
 
 describe("the world around", () => {
+  test("a text that fills the command line", async () => {
+    const { code, stderr } = await runCli(["embed", "--text", "x".repeat(30_000)]);
+    expect(`${code}${stderr}`).toBe("0");
+  });
+
+  test("a broken tokenizer, which shows while the model is being compiled", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
+    await cp("models/mini", folder, { recursive: true });
+    await writeFile(join(folder, "tokenizer.json"), "{}");
+    const runs = await Promise.all([1, 2, 3].map(() => runCli(["match", ...pair, "--model", folder])));
+    for (const run of runs) expectLine(run, 1, /tokenizer\.json: expected/);
+    await rm(folder, { recursive: true });
+  });
+
+  test("an output whose name is as long as a name can be", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
+    const name = "x".repeat(255);
+    const { code } = await runCli(["preprocess", "--text", "a fox", "--out", join(folder, name)]);
+    expect(code).toBe(0);
+    expect(await readdir(folder)).toEqual([name]);
+    const longer = await runCli(["preprocess", "--text", "a fox", "--out", join(folder, `${name}x`)]);
+    expectLine(longer, 1, /expected a file that can be written, found a path that is too long/);
+    expect(await readdir(folder)).toEqual([name]);
+    await rm(folder, { recursive: true });
+  });
+
   const breaking = "data:text/javascript,process.stdout.write=()=>{throw%20new%20Error('boom')}";
 
   test("an internal error is one line; its stack is shown on request", async () => {
@@ -127,14 +160,14 @@ describe("the world around", () => {
     expect(stderr).toBe("code 0\n");
   });
 
-  test("Ctrl-C ends it with 130 and without a word", async () => {
+  test("Ctrl-C ends it by its signal and without a word", async () => {
     const child = spawnCli(["embed", "--text", "-"]);
     const stderr: Buffer[] = [];
     child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
     // More than a pipe holds: once all of it is gone, the command is reading and its signal handlers are in place.
     child.stdin.write("a fox\n".repeat(2 ** 20), () => child.kill("SIGINT"));
-    const [code] = (await once(child, "close")) as [number | null];
-    expect(code).toBe(130);
+    const [, signal] = (await once(child, "close")) as [number | null, string | null];
+    expect(signal).toBe("SIGINT");
     expect(Buffer.concat(stderr).toString()).toBe("");
   });
 });

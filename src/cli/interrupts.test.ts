@@ -3,34 +3,40 @@ import { expect, test } from "vitest";
 import { Interrupts } from "./interrupts.js";
 
 function fakeProcess() {
-  const codes: number[] = [];
-  const process = Object.assign(new EventEmitter(), { exit: (code: number) => void codes.push(code) });
-  return { process, codes, interrupts: new Interrupts(process, () => undefined) };
+  const ends: string[] = [];
+  const process = Object.assign(new EventEmitter(), {
+    pid: 7,
+    kill: (pid: number, signal: "SIGINT" | "SIGTERM") => {
+      // A process that still listens would survive its own signal.
+      if (process.listenerCount(signal) === 0) ends.push(`${pid} ${signal}`);
+    },
+  });
+  return { process, ends, interrupts: new Interrupts(process, () => undefined) };
 }
 
 test("a signal ends the process at once", () => {
-  const { process, codes } = fakeProcess();
+  const { process, ends } = fakeProcess();
   process.emit("SIGTERM");
-  expect(codes).toEqual([143]);
+  expect(ends).toEqual(["7 SIGTERM"]);
 });
 
 test("while files are written a signal waits, and work that asks can stop and clean up", async () => {
-  const { process, codes, interrupts } = fakeProcess();
+  const { process, ends, interrupts } = fakeProcess();
   const work = interrupts.whileWriting(() => {
     process.emit("SIGINT");
-    expect(codes).toEqual([]);
+    expect(ends).toEqual([]);
     return Promise.resolve().then(() => interrupts.throwIfPending());
   });
   await expect(work).rejects.toThrow("interrupted");
-  expect(codes).toEqual([130]);
+  expect(ends).toEqual(["7 SIGINT"]);
 });
 
 test("a second signal does not wait", async () => {
-  const { process, codes, interrupts } = fakeProcess();
+  const { process, ends, interrupts } = fakeProcess();
   await interrupts.whileWriting(() => {
     process.emit("SIGINT");
     process.emit("SIGINT");
-    expect(codes).toEqual([130]);
+    expect(ends).toEqual(["7 SIGINT"]);
     return Promise.resolve();
   });
 });

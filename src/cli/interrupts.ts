@@ -1,32 +1,32 @@
 /** Ctrl-C at any moment, without a half-written file. */
 
+type Signal = "SIGINT" | "SIGTERM";
+
 /** The parts of `process` that are needed here. */
 export interface Interruptible {
-  on(signal: "SIGINT" | "SIGTERM", listener: () => void): unknown;
-  exit(code: number): void;
+  readonly pid: number;
+  on(signal: Signal, listener: () => void): unknown;
+  removeAllListeners(signal: Signal): unknown;
+  kill(pid: number, signal: Signal): unknown;
 }
 
-const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
-
 /**
- * Ends the process on SIGINT with 130 and on SIGTERM with 143: at once, or, while files are being written, as soon as
- * they are whole or taken away. A second signal always ends it at once.
+ * Lets SIGINT and SIGTERM end the process (130 and 143 in a shell): at once, or, while files are being written, as soon
+ * as they are whole or taken away. A second signal always ends it at once.
  */
 export class Interrupts {
   private writing = false;
-  private pending: number | undefined;
+  private pending: Signal | undefined;
 
   constructor(
     private readonly process: Interruptible,
-    beforeExit: () => void,
+    private readonly beforeExit: () => void,
   ) {
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       process.on(signal, () => {
         const again = this.pending !== undefined;
-        this.pending = exitCodes[signal];
-        if (this.writing && !again) return;
-        beforeExit();
-        process.exit(this.pending);
+        this.pending = signal;
+        if (!this.writing || again) this.end(signal);
       });
     }
   }
@@ -38,12 +38,19 @@ export class Interrupts {
       return await work();
     } finally {
       this.writing = false;
-      if (this.pending !== undefined) this.process.exit(this.pending);
+      if (this.pending !== undefined) this.end(this.pending);
     }
   }
 
   /** Throws after a signal, for long work that can stop between two steps and clean up. */
   throwIfPending(): void {
     if (this.pending !== undefined) throw new Error("interrupted");
+  }
+
+  /** By the signal itself: `process.exit` would wait for the model's thread, and abort where that is in native code. */
+  private end(signal: Signal): void {
+    this.beforeExit();
+    this.process.removeAllListeners(signal);
+    this.process.kill(this.process.pid, signal);
   }
 }

@@ -2,6 +2,7 @@
  * The command `bridgetower`: reads the command line, runs one command, words errors, sets the exit code.
  * Loads only the module of the command that is run, because start-up counts for a tool that is called in loops.
  */
+import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { InputError } from "../errors.js";
@@ -28,11 +29,18 @@ const commands: readonly CommandEntry[] = [
   { name: "export", summary: "write the model as ONNX files", load: () => import("./commands/export.js") },
 ];
 
+const commandNames = () => commands.map(({ name }) => name).join(", ");
+
 async function run(args: readonly string[], terminal: Terminal): Promise<void> {
   checkEncoding(args);
+  checkHelp(args);
   if (args.length === 0) {
-    const expected = `a command: ${commands.map(({ name }) => name).join(", ")}`;
-    throw new UsageError({ where: "command line", expected, found: "none", mend: "See bridgetower --help" });
+    throw new UsageError({
+      where: "command line",
+      expected: `a command: ${commandNames()}`,
+      found: "none",
+      mend: "See bridgetower --help",
+    });
   }
   const program = new Command("bridgetower")
     .description("BridgeTower, a vision-language model: match pictures with texts, fill masks, embed.")
@@ -51,8 +59,24 @@ async function run(args: readonly string[], terminal: Terminal): Promise<void> {
 /** Node puts U+FFFD in the place of bytes that are not UTF-8: the text would not be the one that was meant. */
 function checkEncoding(args: readonly string[]): void {
   const found = args.find((arg) => arg.includes("\ufffd"));
-  if (found !== undefined)
-    throw new UsageError({ where: "command line", expected: "arguments in UTF-8", found: JSON.stringify(found) });
+  if (found === undefined || isWrittenInUtf8()) return;
+  const mend = "Convert them, or give texts as lines of standard input (--text -)";
+  throw new UsageError({ where: "command line", expected: "arguments in UTF-8", found: JSON.stringify(found), mend });
+}
+
+/** Linux tells the bytes of the command line, which may hold U+FFFD itself; elsewhere nothing does. */
+function isWrittenInUtf8(): boolean {
+  try {
+    return isUtf8(readFileSync("/proc/self/cmdline"));
+  } catch {
+    return false;
+  }
+}
+
+/** Commander answers `help` of an unknown command with the general help and an error without words. */
+function checkHelp([help, name]: readonly string[]): void {
+  if (help !== "help" || name === undefined || commands.some((command) => command.name === name)) return;
+  throw new UsageError({ where: "help", expected: `a command: ${commandNames()}`, found: JSON.stringify(name) });
 }
 
 /** A flag where a value should be means that the value was forgotten. */
@@ -80,8 +104,10 @@ function outcome(error: unknown): { readonly code: number; readonly line?: strin
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return { code: success };
     const hint =
-      error.code === "commander.excessArguments" ? " Repeat the flag before each value, and quote texts." : "";
-    return { code: badUsage, line: error.message.replace(/^error: /, "").replaceAll("\n", " ") + hint };
+      error.code === "commander.excessArguments"
+        ? "Repeat the flag before each value, and quote texts."
+        : "See bridgetower --help, or bridgetower <command> --help.";
+    return { code: badUsage, line: `${error.message.replace(/^error: /, "").replaceAll("\n", " ")}. ${hint}` };
   }
   const message = error instanceof Error ? error.message : String(error);
   const line = `internal error: ${message}. This is a bug: please report it, with what DEBUG=bridgetower adds to this line`;

@@ -38,7 +38,7 @@ test.each(readGolden<GoldenPicture[]>("pictures.json"))(
       const differences = Array.from(picture.data, (value, i) => Math.abs(value - expected[i]!));
       expect(Math.max(...differences)).toBeLessThanOrEqual(tolerance);
     }
-    expect(await decodePicture(await readFile(path))).toEqual(picture);
+    expect({ ...(await decodePicture(await readFile(path))), name: path }).toEqual(picture);
   },
 );
 
@@ -88,6 +88,16 @@ test("errors name the file and what is wrong with it", async () => {
     pictures/drawing.svg: expected a PNG, JPEG, WebP, GIF, TIFF or AVIF picture, found an SVG or XML text. Convert it to PNG or JPEG first.
     pictures/float.tif: expected 8 or 16 bits a channel, found samples of type float. Convert it to 8 bits first."
   `);
+});
+
+test("a row of pixels longer than any format but PNG and TIFF allows is refused before it is decoded", async () => {
+  const { default: sharp } = await import("sharp");
+  const row = await sharp({ create: { width: 65_536, height: 1, channels: 3, background: "red" } })
+    .png()
+    .toBuffer();
+  expect(await problem(row)).toBe(
+    "picture: expected sides of at most 65535 pixels, found 65536 x 1. Crop or shrink the picture.",
+  );
 });
 
 test("bytes are called what the caller calls them, and the limit on pixels is the caller's", async () => {

@@ -13,6 +13,8 @@ export interface DecodeOptions {
 }
 
 const defaultMaxPixels = 100_000_000;
+// The largest that JPEG and GIF can have; longer rows cost the decoder far more memory than their pixels.
+const maxSide = 65_535;
 const maxFileBytes = 512 * 2 ** 20;
 const maxSeconds = 15;
 
@@ -26,6 +28,9 @@ const maxSeconds = 15;
  */
 export async function decodePicture(source: string | Uint8Array, options: DecodeOptions = {}): Promise<Picture> {
   const where = typeof source === "string" ? source : (options.name ?? "picture");
+  if (source === "") {
+    throw new InputError({ where: "picture", expected: "the name of a file", found: "an empty name" });
+  }
   const bytes = typeof source === "string" ? await readBoundedFile(source, "a picture file", maxFileBytes) : source;
   if (bytes.length === 0) {
     throw new InputError({ where, expected: "a picture", found: "an empty file (0 bytes)", mend: "Give another file" });
@@ -42,7 +47,8 @@ export async function decodePicture(source: string | Uint8Array, options: Decode
     const metadata = await image.metadata();
     checkSize(metadata, where, options.maxPixels ?? defaultMaxPixels);
     checkDepth(metadata, where);
-    return pictureOf(await readSamples(image, metadata));
+    const picture = pictureOf(await readSamples(image, metadata));
+    return typeof source === "string" ? { ...picture, name: source } : picture;
   } catch (cause) {
     throw cause instanceof InputError ? cause : decodingError(where, kind.format, cause);
   }
@@ -53,6 +59,15 @@ function checkSize(metadata: Metadata, where: string, maxPixels: number): void {
   const height = pageHeight ?? metadata.height;
   if (!(width > 0 && height > 0)) {
     throw new InputError({ where, expected: "at least one pixel", found: `a size of ${width} x ${height}` });
+  }
+  if (Math.max(width, height) > maxSide) {
+    const mend = "Crop or shrink the picture";
+    throw new InputError({
+      where,
+      expected: `sides of at most ${maxSide} pixels`,
+      found: `${width} x ${height}`,
+      mend,
+    });
   }
   const cost = width * height * (depth === "ushort" ? 2 : 1);
   if (cost > maxPixels) {

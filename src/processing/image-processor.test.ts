@@ -65,6 +65,8 @@ test("no picture, and data that does not fit its size, are refused", () => {
   expect(() => processor().preprocess([])).toThrowErrorMatchingInlineSnapshot(
     `[InputError: images: expected at least one picture, found none.]`,
   );
+  const named = { name: "line.png", width: 900, height: 1, data: new Uint8Array(2700) };
+  expect(() => processor().preprocess([named])).toThrow("line.png: expected a picture whose shorter side");
   const broken = { width: 4, height: 4, data: new Uint8Array(47) };
   expect(() => processor().preprocess([broken])).toThrowErrorMatchingInlineSnapshot(
     `[InputError: images[0]: expected 3 bytes for each of at least one pixel, found 47 bytes for 4 x 4 pixels.]`,

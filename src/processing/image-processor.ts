@@ -37,7 +37,7 @@ export class ImageProcessor {
     if (pictures.length === 0) {
       throw new InputError({ where: "images", expected: "at least one picture", found: "none" });
     }
-    const windows = pictures.map((picture, index) => windowOf(picture, settings, `images[${index}]`));
+    const windows = pictures.map((picture, index) => windowOf(picture, settings, nameOf(pictures, index)));
     const height = Math.max(...windows.map((window) => window.height));
     const width = Math.max(...windows.map((window) => window.width));
     const odd = windows.findIndex((window) => window.height !== height || window.width !== width);
@@ -45,7 +45,7 @@ export class ImageProcessor {
       const expected = `${width} x ${height} pixels as the largest of the batch has (do_pad is off)`;
       const found = `${windows[odd]!.width} x ${windows[odd]!.height} pixels after resizing`;
       const mend = "Turn do_pad or do_center_crop on, or process pictures one by one";
-      throw new InputError({ where: `images[${odd}]`, expected, found, mend });
+      throw new InputError({ where: nameOf(pictures, odd), expected, found, mend });
     }
     if (pictures.length * 3 * height * width > maxValues) {
       const expected = `at most ${maxValues} values in a batch`;
@@ -64,6 +64,8 @@ export class ImageProcessor {
     return { pixel_values, pixel_mask };
   }
 }
+
+const nameOf = (pictures: readonly Picture[], index: number) => pictures[index]?.name ?? `images[${index}]`;
 
 /** What becomes of a picture: its resized size, and the window of `width` x `height` seen through at (left, top). */
 interface Window {

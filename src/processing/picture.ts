@@ -2,6 +2,8 @@
 
 /** A decoded picture: 8-bit RGB, 3 bytes a pixel, row-major. */
 export interface Picture {
+  /** What errors call it; its place in the batch unless given. */
+  readonly name?: string;
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array;

@@ -62,6 +62,7 @@ const changes: Record<string, (file: Awaited<ReturnType<typeof readVariant>>) =>
   "no frame": (file) => (file.post_processor = null),
   "another decoder": (file) => (file.decoder = { type: "WordPiece" }),
   "a broken added token": (file) => (file.added_tokens = [{ id: "0", content: "<s>" }]),
+  "added tokens that are no list": (file) => (file.added_tokens = {}),
   "no mask": (file) => (file.added_tokens = []),
 };
 

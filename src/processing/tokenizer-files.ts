@@ -95,8 +95,11 @@ async function readVocabAndMerges(folder: string, vocabPath: string): Promise<Bp
 const flags = ["single_word", "lstrip", "rstrip", "normalized", "special"] as const;
 
 function readAddedTokens(value: unknown, path: string): AddedToken[] {
-  const list: readonly unknown[] = Array.isArray(value) ? value : [];
-  return list.map((entry, index) => {
+  const list: unknown = value ?? [];
+  if (!Array.isArray(list)) {
+    throw new InputError({ where: `${path}: added_tokens`, expected: "a list", found: "another value" });
+  }
+  return list.map((entry: unknown, index) => {
     const fits =
       isObject(entry) &&
       typeof entry.content === "string" &&

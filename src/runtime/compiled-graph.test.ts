@@ -34,3 +34,18 @@ test("a device that cannot start is an error that names it, not a fall-back", as
     /^device (coreml|dml): expected a device on which ONNX Runtime can load the model, found «.*Install what the device needs, or use cpu\.$/,
   );
 });
+
+test("the thread can be ended while it loads, compiles or runs: what is under way fails, the process goes on", async () => {
+  const sum = add(input("a", "float32", ["batch", 3]), 1);
+  // Native code that is cut off aborts the process, at some moments only.
+  for (let delay = 0; delay < 200; delay += 20) {
+    const ending = new Runtime();
+    const compiled = ending.compile({ sum }, noWeights).then(
+      () => "in time",
+      (error: unknown) => String(error),
+    );
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    await ending.dispose();
+    expect(await compiled).toMatch(/in time|expected one in use, found one that was disposed of/);
+  }
+});

@@ -16,7 +16,8 @@ export type Call =
   | { readonly call: "run"; readonly session: number; readonly feeds: Values }
   | { readonly call: "release"; readonly session: number };
 
-export type Request = Call & { readonly id: number };
+/** `end`: the thread is to leave by itself. Ending it from outside while native code loads or runs aborts the process. */
+export type Request = (Call & { readonly id: number }) | { readonly call: "end" };
 
 /** `values` are the outputs of a run; other calls have none. */
 export type Reply = { readonly id: number; readonly values: Values } | { readonly id: number; readonly error: string };

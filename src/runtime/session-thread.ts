@@ -8,13 +8,25 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
+/**
+ * ONNX Runtime 1.30 reports its use over the network, and matches the process's command line against regular expressions
+ * that overflow the stack on a long text. It reads this variable from the process, so only the process can set it.
+ */
+function startWorker(): Worker {
+  process.env.ORT_DISABLE_TELEMETRY ??= "1";
+  return new Worker(new URL("./session-worker.js", import.meta.url));
+}
+
 export class SessionThread {
-  private readonly worker = new Worker(new URL("./session-worker.js", import.meta.url));
+  private readonly worker = startWorker();
   private readonly pending = new Map<number, Pending>();
   private calls = 0;
   private sessions = 0;
+  private ending = false;
   /** Why no further call is taken. */
   private ended: Error | undefined;
+
+  private readonly exited = new Promise<void>((resolve) => this.worker.once("exit", () => resolve()));
 
   constructor() {
     this.worker.on("message", (reply: Reply) => {
@@ -55,7 +67,10 @@ export class SessionThread {
         mend: "Load it again, or dispose of it later",
       }),
     );
-    await this.worker.terminate();
+    this.ending = true;
+    this.holdProcess();
+    this.worker.postMessage({ call: "end" } satisfies Request);
+    await this.exited;
   }
 
   private fail(error: Error): void {
@@ -64,9 +79,9 @@ export class SessionThread {
     this.pending.clear();
   }
 
-  /** Only a call under way keeps the process from ending. */
+  /** Only a call under way, or the end of the thread itself, keeps the process from ending. */
   private holdProcess(): void {
-    if (this.pending.size > 0) this.worker.ref();
+    if (this.pending.size > 0 || this.ending) this.worker.ref();
     else this.worker.unref();
   }
 }

@@ -13,7 +13,7 @@ env.logLevel = "fatal";
 /** @type {Map<number, InferenceSession>} */
 const sessions = new Map();
 
-/** @param {Request} request @returns {Promise<import("./session-messages.js").Values>} */
+/** @param {Exclude<Request, { call: "end" }>} request @returns {Promise<import("./session-messages.js").Values>} */
 async function answer(request) {
   if (request.call === "compile") {
     sessions.set(request.session, await InferenceSession.create(request.model, request.options));
@@ -36,6 +36,10 @@ async function answer(request) {
 }
 
 parentPort?.on("message", (/** @type {Request} */ request) => {
+  if (request.call === "end") {
+    parentPort?.close();
+    return;
+  }
   answer(request).then(
     (values) => {
       const buffers = new Set(

@@ -1,7 +1,8 @@
 /** Writes the model as ONNX files: the whole of it, and its three parts, over one shared file of weights. */
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  makeFolder,
   openCheckpoint,
   readSafetensors,
   resolveModel,
@@ -53,7 +54,7 @@ export async function exportOnnx(
   const graphs = Object.entries(exportedGraphs(config, heads));
   const total = graphs.length + 1;
 
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const parameters = topologicalOrder(graphs.flatMap(([, outputs]) => Object.values(outputs))).filter(
     (node) => node.kind === "parameter",
   );

@@ -77,6 +77,15 @@ test.each([NaN, Infinity, -Infinity])("a weight of %d is named", async (value) =
   );
 });
 
+test("an infinite weight is named where tanh would hide it", async () => {
+  const name = "cross_modal_image_pooler.dense.bias";
+  const folder = await tinyCheckpoint({
+    edit: (weights) => void ((weights.get(name)!.data as Float32Array)[7] = Infinity),
+  });
+  const model = await BridgeTower.fromPretrained(folder);
+  expect(await complaint(model.match([picture], ["a cat"]))).toContain(`${name} in ${folder}: expected finite weights`);
+});
+
 test("finite weights that overflow are told apart from broken ones", async () => {
   const folder = await tinyCheckpoint({ edit: (weights) => fillWeights(weights, /^itm_score\.fc\.weight/, 3e38) });
   const model = await BridgeTower.fromPretrained(folder);

@@ -102,7 +102,9 @@ export class LoadedModel {
     const parameters = topologicalOrder(Object.values(outputs)).filter((node) => node.kind === "parameter");
     this.parameters.set(key, parameters);
     const { device, threads } = this.options;
-    const graph = this.runtime.compile(outputs, this.weights, { ...options, device, threads });
+    const graph = this.checkPoolers(parameters).then(() =>
+      this.runtime.compile(outputs, this.weights, { ...options, device, threads }),
+    );
     this.graphs.set(key, graph);
     // What failed is not kept: the next call tries again.
     graph.catch(() => this.graphs.delete(key));
@@ -114,19 +116,30 @@ export class LoadedModel {
     return this.runtime.dispose();
   }
 
+  /** tanh turns the infinity of a pooler into ±1, so that no output would tell of it. */
+  private async checkPoolers(parameters: readonly Parameter[]): Promise<void> {
+    const problem = await this.firstNonFinite(parameters.filter(({ name }) => /_pooler\.dense\./.test(name)));
+    if (problem !== undefined) throw problem;
+  }
+
+  private async firstNonFinite(parameters: readonly Parameter[]): Promise<InputError | undefined> {
+    for (const parameter of parameters) {
+      const values = toFloat32(await readTensor(this.weights(parameter)));
+      if (values.every((value) => Number.isFinite(value))) continue;
+      return new InputError({
+        where: `${parameter.name} in ${this.folder}`,
+        expected: "finite weights",
+        found: "NaN or infinity",
+        mend: "Download the checkpoint again, or save it again from finite weights",
+      });
+    }
+    return undefined;
+  }
+
   /** Reads the weights of a graph to find the one that spoilt its output: too slow to do before every run. */
   private async nonFinite(output: string, key: string): Promise<InputError> {
-    for (const parameter of this.parameters.get(key) ?? []) {
-      const values = toFloat32(await readTensor(this.weights(parameter)));
-      if (values.some((value) => !Number.isFinite(value))) {
-        return new InputError({
-          where: `${parameter.name} in ${this.folder}`,
-          expected: "finite weights",
-          found: "NaN or infinity",
-          mend: "Download the checkpoint again, or save it again from finite weights",
-        });
-      }
-    }
+    const weight = await this.firstNonFinite(this.parameters.get(key) ?? []);
+    if (weight !== undefined) return weight;
     return new InputError({
       where: `${output} of the model in ${this.folder}`,
       expected: "finite numbers",

@@ -1,5 +1,5 @@
 /** What loading says about files that do not hold what config.json announces. */
-import { rm, writeFile } from "node:fs/promises";
+import { rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { InputError } from "../errors.js";
@@ -125,6 +125,15 @@ test("unknown names give one warning", async () => {
   ]);
 });
 
+test("an unknown name may be of any length", async () => {
+  const warnings: string[] = [];
+  const folder = await tinyCheckpoint({
+    edit: (weights) => void weights.set("x".repeat(2 ** 20), HostTensor.zeros("float32", [1])),
+  });
+  await BridgeTowerModel.fromPretrained(folder, { onWarning: (message) => warnings.push(message) });
+  expect(warnings[0]!.length).toBeLessThan(1000);
+});
+
 test("config.json that is missing, no JSON or wrong is named", async () => {
   const folder = await tinyCheckpoint();
   await writeFile(join(folder, "config.json"), JSON.stringify(tinyConfig({ link_tower_type: "ad" })));
@@ -133,8 +142,11 @@ test("config.json that is missing, no JSON or wrong is named", async () => {
   );
   await writeFile(join(folder, "config.json"), "{");
   expect(await complaint(folder, BridgeTowerModel.fromPretrained(folder))).toMatch(
-    /^FOLDER\/config\.json: expected JSON/,
+    /^FOLDER\/config\.json: expected a JSON object/,
   );
+  await rm(join(folder, "config.json"));
+  await symlink("/dev/zero", join(folder, "config.json"));
+  expect(await complaint(folder, BridgeTowerModel.fromPretrained(folder))).toContain("no regular file");
   await rm(join(folder, "config.json"));
   expect(await complaint(folder, BridgeTowerModel.fromPretrained(folder))).toBe(
     "FOLDER/config.json: expected the model's configuration, found no such file. " +

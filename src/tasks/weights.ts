@@ -28,7 +28,10 @@ export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, h
     return [`${name}: [${stored.shape.join(", ")}] in the file, [${shape.join(", ")}] by config.json`];
   });
   const known = new Set([...used, ...unused].map(({ name }) => name));
-  const surplus = [...byName.keys()].filter((name) => !known.has(name) && !ignored.test(name));
+  const surplus = [...byName.keys()]
+    .filter((name) => !known.has(name) && !ignored.test(name))
+    // A name from a stranger may be megabytes long.
+    .map((name) => name.slice(0, 200));
   if (missing.length > 0 || misshapen.length > 0) {
     const lists = [listed("missing", missing), listed("misshapen", misshapen), listed("surplus", surplus)];
     throw new InputError({
@@ -66,7 +69,7 @@ function listed(kind: string, names: readonly string[]): string {
 function advice(missing: readonly string[], misshapen: readonly string[], surplus: readonly string[]): string {
   const onlyHeads = missing.length > 0 && misshapen.length === 0 && missing.every((name) => ignored.test(name));
   if (onlyHeads) return "This checkpoint was saved without that head: name one that has it";
-  const near = missing.slice(0, 1).flatMap((name) => nearestNames(name, surplus, 1));
+  const near = missing.slice(0, 1).flatMap((name) => nearestNames(name, surplus.slice(0, 2_000), 1));
   if (near.length > 0) return `Config and weights disagree; ${missing[0]!} may be ${near[0]!}`;
   return "Config and weights disagree: use the config.json published with these weights";
 }
