@@ -126,14 +126,18 @@ reference?.close();
 
 const memory = { ours: 0, theirs: 0 };
 const ourArguments = ["match", "--model", folder, "--image", image, "--text", text, "--json"];
+/** The system may drop cached pages at any time: the question is about a file that is in the page cache. */
+const cacheWeights = () => runProcess("cat", [join(folder, "model.safetensors")], "ignore");
 const startUp = await alternate(
-  5,
+  7,
   async () => {
+    await cacheWeights();
     const run = await runProcess(process.execPath, [join(root, "bin/bridgetower.js"), ...ourArguments]);
     memory.ours = Math.max(memory.ours, run.privateBytes);
     return run.seconds;
   },
   whenCompared(async () => {
+    await cacheWeights();
     const run = await runProcess(python, [join(root, "benchmarks/reference.py"), folder, image, text]);
     memory.theirs = Math.max(memory.theirs, run.privateBytes);
     return run.seconds;
@@ -172,7 +176,9 @@ async function costSweep(): Promise<string> {
   ] as const;
   const points: { images: number; texts: number; seconds: number }[] = [];
   for (const [n, m] of grids) {
-    const time = await timed(() => model.match(images.slice(0, n), texts.slice(0, m)));
+    const run = () => timed(() => model.match(images.slice(0, n), texts.slice(0, m)));
+    // The faster of two: a machine that is busy with something else only ever adds.
+    const time = Math.min(await run(), await run());
     points.push({ images: n, texts: m, seconds: time });
   }
   const { vision, textCost, fusion, worst, svg } = costPlot(points, size);

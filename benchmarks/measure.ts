@@ -60,13 +60,17 @@ export interface ProcessRun {
 }
 
 /** A whole process, from its start to its end. */
-export async function runProcess(command: string, args: readonly string[]): Promise<ProcessRun> {
+export async function runProcess(
+  command: string,
+  args: readonly string[],
+  output: "pipe" | "ignore" = "pipe",
+): Promise<ProcessRun> {
   const start = performance.now();
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(command, args, { stdio: ["ignore", output, "inherit"] });
   let privateBytes = 0;
   const look = setInterval(() => (privateBytes = Math.max(privateBytes, anonymousBytes(child))), 1);
   const chunks: Buffer[] = [];
-  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+  child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
   const code = await new Promise((resolve, reject) => child.on("error", reject).on("close", resolve));
   clearInterval(look);
   if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${String(code)}`);

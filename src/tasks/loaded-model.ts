@@ -102,9 +102,8 @@ export class LoadedModel {
     const parameters = topologicalOrder(Object.values(outputs)).filter((node) => node.kind === "parameter");
     this.parameters.set(key, parameters);
     const { device, threads } = this.options;
-    const graph = this.checkPoolers(parameters).then(() =>
-      this.runtime.compile(outputs, this.weights, { ...options, device, threads }),
-    );
+    const compiled = this.runtime.compile(outputs, this.weights, { ...options, device, threads });
+    const graph = Promise.all([compiled, this.checkPoolers(parameters)]).then(([done]) => done);
     this.graphs.set(key, graph);
     // What failed is not kept: the next call tries again.
     graph.catch(() => this.graphs.delete(key));
