@@ -25,8 +25,10 @@ export function configure(command: Command, terminal: Terminal): void {
       const files = await terminal.interrupts.whileWriting(() => exportOnnx(model ?? defaultModel, out, load));
       terminal.show(json, { files }, () => {
         const blocks = files.map(({ file, bytes, inputs, outputs }) => {
+          const heading = `${visible(file)}  ${bytes} bytes\n`;
+          if (outputs.length === 0) return heading;
           const rows = [{ cells: ["inputs", inputs.join(", ")] }, { cells: ["outputs", outputs.join(", ")] }];
-          return `${visible(file)}  ${bytes} bytes\n${table(rows, { ...terminal.style, indent: 2 })}`;
+          return heading + table(rows, { ...terminal.style, indent: 2 });
         });
         return blocks.join("\n");
       });
