@@ -11,6 +11,7 @@ export {
   constant,
   formatType,
   input,
+  parametersOf,
   topologicalOrder,
   type Constant,
   type Dim,

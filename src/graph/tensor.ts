@@ -173,3 +173,8 @@ export function topologicalOrder(outputs: readonly Tensor[]): Tensor[] {
   }
   return order;
 }
+
+/** The weights that the outputs need. */
+export function parametersOf(outputs: Readonly<Record<string, Tensor>>): Parameter[] {
+  return topologicalOrder(Object.values(outputs)).filter((node) => node.kind === "parameter");
+}

@@ -21,7 +21,7 @@ import { contrastiveLoss, imageEmbedding, itmHead, mlmHead, pairEmbedding, textE
 export type Outputs = Readonly<Record<string, Tensor>>;
 
 /** Inputs of a graph over texts: `input_ids` and `attention_mask`, int64 [batch, text]. */
-export const textInputs = () => ({
+const textInputs = () => ({
   input_ids: input("input_ids", "int64", ["batch", "text"]),
   attention_mask: input("attention_mask", "int64", ["batch", "text"]),
 });
@@ -33,11 +33,11 @@ export interface PictureSize {
 }
 
 /** `pixel_values`, float32 [batch, channels, height, width]. */
-export const pixelInput = (config: BridgeTowerConfig, { height, width }: PictureSize) =>
+const pixelInput = (config: BridgeTowerConfig, { height, width }: PictureSize) =>
   input("pixel_values", "float32", ["batch", config.vision_config.num_channels, height, width]);
 
 /** Patches and class token of a picture. */
-export const imageTokens = ({ vision_config }: BridgeTowerConfig, { height, width }: PictureSize): number =>
+const imageTokens = ({ vision_config }: BridgeTowerConfig, { height, width }: PictureSize): number =>
   patchesAlong(vision_config, height) * patchesAlong(vision_config, width) + 1;
 
 export interface WholeModel {
@@ -62,13 +62,14 @@ export interface WholeModel {
  * The whole model over a batch of pairs.
  * @param picture size of `pixel_values`, or `"embeds"` to read `image_embeds` [batch, image, visionHidden] in their place
  * @param lastQueries `"first"` where only pooled outputs are wanted
+ * @param p the scope to ask for parameters, for callers that want to know which were asked for
  */
 export function wholeModel(
   config: BridgeTowerConfig,
   picture: PictureSize | "embeds",
   lastQueries: "all" | "first",
+  p = Scope.root(),
 ): WholeModel {
-  const p = Scope.root();
   const { input_ids, attention_mask } = textInputs();
   const embeddings =
     picture === "embeds"

@@ -4,17 +4,8 @@
  */
 import { input, type Parameter } from "../graph/index.js";
 import { layerNorm, linear, Scope } from "../nn/index.js";
-import {
-  crossModalEncoder,
-  imageBridge,
-  imageEmbeddings,
-  pooled,
-  textBridge,
-  textTower,
-  visionTower,
-} from "./bridgetower.js";
 import { visionDepth, type BridgeTowerConfig } from "./config.js";
-import { contrastiveLoss, imageEmbedding, itmHead, mlmHead, pairEmbedding, textEmbedding } from "./heads.js";
+import { nativePicture, wholeModel } from "./graphs.js";
 import { visionBlock } from "./vision-tower.js";
 
 export type Head = "itm" | "mlm" | "itc";
@@ -29,25 +20,10 @@ export interface ParameterList {
 /** Names and shapes of everything a checkpoint of this config with these heads holds; names without `bridgetower.` prefix. */
 export function parameterList(config: BridgeTowerConfig, heads: readonly Head[]): ParameterList {
   const p = Scope.root();
-  const ids = input("input_ids", "int64", ["batch", "text"]);
-  const mask = input("attention_mask", "int64", ["batch", "text"]);
-  const { image_size, num_channels } = config.vision_config;
-  const pixels = input("pixel_values", "float32", ["batch", num_channels, image_size, image_size]);
-  const textStates = textTower(p, config, ids, mask);
-  const visionStates = visionTower(p, config, imageEmbeddings(p, config, pixels));
-  const text = textBridge(p, config, textStates, mask);
-  const image = imageBridge(p, config, visionStates);
-  const last = crossModalEncoder(p, config, text, image, mask, "all").at(-1)!;
-  const pooler_output = pooled(p, config, last);
-  if (heads.includes("itm")) itmHead(p, pooler_output);
-  if (heads.includes("mlm")) mlmHead(p, config, last.text);
-  if (heads.includes("itc")) {
-    contrastiveLoss(p, {
-      text: textEmbedding(p, config, textStates.at(-2)!, mask),
-      image: imageEmbedding(p, config, visionStates.at(-2)!),
-      cross: pairEmbedding(p, config, pooler_output),
-    });
-  }
+  const model = wholeModel(config, nativePicture(config), "all", p);
+  if (heads.includes("itm")) model.itmLogits();
+  if (heads.includes("mlm")) model.mlmLogits();
+  if (heads.includes("itc")) model.contrastiveLoss();
   const used = p.parameters();
   declareUnused(p, config);
   return { used, unused: p.parameters().slice(used.length) };

@@ -3,7 +3,7 @@ import { relative, sep } from "node:path";
 import type { InferenceSession } from "onnxruntime-node";
 import { InputError } from "../errors.js";
 import {
-  topologicalOrder,
+  parametersOf,
   writeOnnx,
   type LocatedTensor,
   type Parameter,
@@ -87,10 +87,6 @@ export class Runtime {
   dispose(): Promise<void> {
     return this.thread.end();
   }
-}
-
-function parametersOf(outputs: Readonly<Record<string, Tensor>>): Parameter[] {
-  return topologicalOrder(Object.values(outputs)).filter((node) => node.kind === "parameter");
 }
 
 function located({ dtype, shape, data }: StoredTensor, folder: string): LocatedTensor {

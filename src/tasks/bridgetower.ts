@@ -80,10 +80,10 @@ export interface Progress {
 }
 
 export class BridgeTower {
-  private readonly available = new Set<Head>();
-
   private constructor(
     private readonly loaded: LoadedModel,
+    /** Heads that are known to be in the checkpoint. */
+    private readonly available: Set<Head>,
     private readonly prepackText: boolean,
     private readonly processor: BridgeTowerProcessor,
   ) {}
@@ -97,12 +97,13 @@ export class BridgeTower {
     idOrFolder = defaultModel,
     { prepare = [], prepackText = false, ...options }: BridgeTowerOptions = {},
   ): Promise<BridgeTower> {
-    const loaded = await loadModel(idOrFolder, [...new Set(prepare.map((task) => tasks[task].head))], options);
+    const heads = new Set<Head>(prepare.map((task) => tasks[task].head));
+    const loaded = await loadModel(idOrFolder, [...heads], options);
     try {
       for (const part of new Set(prepare.flatMap((task) => tasks[task].parts))) {
         loaded.prepare(part, () => parts[part](loaded.config), compileOptions(part, prepackText));
       }
-      return new BridgeTower(loaded, prepackText, await BridgeTowerProcessor.fromFolder(loaded.folder));
+      return new BridgeTower(loaded, heads, prepackText, await BridgeTowerProcessor.fromFolder(loaded.folder));
     } catch (error) {
       await loaded.dispose();
       throw error;

@@ -10,7 +10,7 @@ import {
   writeSafetensors,
 } from "../checkpoint/index.js";
 import type { HubOptions } from "../checkpoint/index.js";
-import { topologicalOrder, writeOnnx, type LocatedTensor, type Parameter, type StoredTensor } from "../graph/index.js";
+import { parametersOf, writeOnnx, type LocatedTensor, type Parameter, type StoredTensor } from "../graph/index.js";
 import {
   fusionPart,
   imagePart,
@@ -55,9 +55,7 @@ export async function exportOnnx(
   const total = graphs.length + 1;
 
   await makeFolder(folder);
-  const parameters = topologicalOrder(graphs.flatMap(([, outputs]) => Object.values(outputs))).filter(
-    (node) => node.kind === "parameter",
-  );
+  const parameters = graphs.flatMap(([, outputs]) => parametersOf(outputs));
   // Each graph has its own parameter nodes: one name is written once.
   const weights = join(folder, weightsFile);
   await writeSafetensors(weights, new Map(parameters.map((p) => [p.name, lookup(p)])));

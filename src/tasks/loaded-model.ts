@@ -9,7 +9,7 @@ import {
   type HubOptions,
 } from "../checkpoint/index.js";
 import { InputError } from "../errors.js";
-import { topologicalOrder, type HostTensor, type Parameter } from "../graph/index.js";
+import { parametersOf, type HostTensor, type Parameter } from "../graph/index.js";
 import { type BridgeTowerConfig, type Head, type Outputs } from "../model/index.js";
 import { Runtime, type CompiledGraph, type CompileOptions, type Device, type WeightLookup } from "../runtime/index.js";
 import { readConfig } from "./config-file.js";
@@ -99,7 +99,7 @@ export class LoadedModel {
     const known = this.graphs.get(key);
     if (known !== undefined) return known;
     const outputs = build();
-    const parameters = topologicalOrder(Object.values(outputs)).filter((node) => node.kind === "parameter");
+    const parameters = parametersOf(outputs);
     this.parameters.set(key, parameters);
     const { device, threads } = this.options;
     const compiled = this.runtime.compile(outputs, this.weights, { ...options, device, threads });
