@@ -20,14 +20,17 @@ function shown(language: string, heading: string): { readonly source: string; re
 const run = (...command: string[]) =>
   promisify(execFile)(process.execPath, ["--import", "tsx", ...command], { cwd: root });
 
-test("the first command prints what is shown", async () => {
-  const { source, output } = shown("sh", "# bridgetower");
-  const [, command] = /npx bridgetower ([^]*)/.exec(source)!;
-  const words = [...command!.replaceAll("\\\n", "").matchAll(/"([^"]*)"|(\S+)/g)].map(
-    ([, quoted, bare]) => quoted ?? bare!,
-  );
-  expect((await run("src/cli/main.ts", ...words)).stdout).toBe(output);
-});
+test.each(["# bridgetower", "## Questions, entailment, comparison"])(
+  "%s: the command prints what is shown",
+  async (heading) => {
+    const { source, output } = shown("sh", heading);
+    const [, command] = /npx bridgetower ([^]*)/.exec(source)!;
+    const words = [...command!.replaceAll("\\\n", "").matchAll(/"([^"]*)"|(\S+)/g)].map(
+      ([, quoted, bare]) => quoted ?? bare!,
+    );
+    expect((await run("src/cli/main.ts", ...words)).stdout).toBe(output);
+  },
+);
 
 test("the code prints what is shown", async () => {
   const { source, output } = shown("ts", "## In code");

@@ -21,7 +21,11 @@ const layers: Readonly<Record<string, Layer>> = {
   processing: { mayImport: ["graph"], pure: false },
   runtime: { mayImport: ["graph"], pure: false },
   tasks: { mayImport: ["graph", "nn", "model", "checkpoint", "processing", "runtime"], pure: false },
-  cli: { mayImport: ["graph", "checkpoint", "runtime", "tasks"], pure: false },
+  training: {
+    mayImport: ["graph", "nn", "model", "checkpoint", "processing", "runtime", "tasks"],
+    pure: false,
+  },
+  cli: { mayImport: ["graph", "checkpoint", "runtime", "tasks", "training"], pure: false },
   index: { mayImport: ["graph", "model", "checkpoint", "processing", "runtime", "tasks"], pure: false },
 };
 

@@ -3,8 +3,9 @@
 export { makeFolder, writeAtomically } from "./atomic-file.js";
 export { type Checkpoint, openCheckpoint } from "./checkpoint.js";
 export type { HubOptions, HubProgress } from "./hub-settings.js";
+export { ForeignObject } from "./pickle.js";
 export { resolveModel } from "./resolve-model.js";
 export { readSafetensors } from "./safetensors.js";
 export { readTensor, toFloat32 } from "./tensor-values.js";
-export { TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";
+export { type TorchFileOptions, TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";
 export { type WritableTensor, writeSafetensors } from "./write-safetensors.js";

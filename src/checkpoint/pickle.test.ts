@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { type PickleHost, unpickle } from "./pickle.js";
+import { ForeignObject, type PickleHost, unpickle } from "./pickle.js";
 
 const host: PickleHost<never> = {
   where: "x.bin: data.pkl",
@@ -30,7 +30,8 @@ test.each<[string, string, string]>([
   ["an unknown name", "cos\nsystem\n.", "found a reference to os.system"],
   ["an unknown name, protocol 4", "\x8c\x02os\x8c\x06system\x93.", "found a reference to os.system"],
   ["a call of a value", "K\x01)R.", "found another call"],
-  ["an opcode for instances", ")\x81.", "found opcode 0x81 at byte 1"],
+  ["an instance of a known name", "cknown\nlist\n)\x81.", "found an instance of known.list"],
+  ["an instance of a value", "K\x01)\x81.", "found an instance of a value"],
   ["protocol 0", "I1\n.", "found opcode 0x49 at byte 0"],
   ["protocol 6", "\x80\x06.", "found protocol 6"],
   ["an empty stack", ".", "expected a value on the stack, found none"],
@@ -51,6 +52,21 @@ test.each<[string, string, string]>([
 test("ends after its number of operations, however long the pickle is", () => {
   const endless = Buffer.alloc(20_000_002, "N0", "latin1");
   expect(() => unpickle(endless, host)).toThrow("expected at most 2000000 operations, found more");
+});
+
+const tolerant: PickleHost<never> = {
+  ...host,
+  global: (name) => ({ kind: "global", name, foreign: true, call: () => new ForeignObject(name) }),
+};
+const foreign = (name: string, state?: unknown) => Object.assign(new ForeignObject(name), { state });
+
+test.each<[string, string, unknown]>([
+  ["a call", "cos\nsystem\nX\x02\x00\x00\x00ls\x85R.", foreign("os.system")],
+  ["an instance with state", "ca\nB\n)\x81}X\x01\x00\x00\x00xK\x01sb.", foreign("a.B", new Map([["x", 1]]))],
+  ["an instance with keyword arguments", "ca\nB\n)}\x92.", foreign("a.B")],
+  ["items of an unknown dict and list", "ca\nB\n)\x81(K\x01K\x02uK\x03a.", foreign("a.B")],
+])("a host that tolerates unknown names gets a stand-in: %s", (_, text, value) => {
+  expect(unpickle(Uint8Array.from(Buffer.from(text, "latin1")), tolerant)).toEqual(value);
 });
 
 test("the whole message", () => {

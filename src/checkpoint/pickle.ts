@@ -6,11 +6,25 @@
 
 import { InputError } from "../errors.js";
 
-/** What a file may refer to by name: calling it (`REDUCE`) yields a value; without `call` it is only a token. */
+/**
+ * What a file may refer to by name: calling it (`REDUCE`) yields a value; without `call` it is only a token. Instances
+ * (`NEWOBJ`) exist of names that a host marks `foreign`, and are `ForeignObject`s.
+ */
 export interface PickleGlobal<T> {
   readonly kind: "global";
   readonly name: string;
+  readonly foreign?: boolean;
   readonly call?: (args: readonly PickleValue<T>[]) => PickleValue<T>;
+}
+
+/**
+ * Stands for an instance of a class that nobody here knows, or for what a call of an unknown name would have given: the
+ * name, and the state that followed in the pickle. Nothing of the class is looked up or run.
+ */
+export class ForeignObject {
+  state: unknown = undefined;
+
+  constructor(readonly name: string) {}
 }
 
 /** Python's None, bool, int, float, str, bytes, list or tuple, dict, and the host's own `T`. Lists may hold themselves. */
@@ -24,6 +38,7 @@ export type PickleValue<T> =
   | PickleValue<T>[]
   | Map<PickleValue<T>, PickleValue<T>>
   | PickleGlobal<T>
+  | ForeignObject
   | T;
 
 export interface PickleHost<T> {
@@ -166,6 +181,12 @@ class PickleMachine<T> {
       case 0x52: // REDUCE
         this.reduce();
         break;
+      case 0x81: // NEWOBJ
+        this.instantiate(2);
+        break;
+      case 0x92: // NEWOBJ_EX
+        this.instantiate(3);
+        break;
       case 0x62: // BUILD
         this.build();
         break;
@@ -230,20 +251,35 @@ class PickleMachine<T> {
     this.push(callee.call(args));
   }
 
-  /** State of an object, such as the `_metadata` of a state dict: nothing that tensors need. */
+  /** @param operands  the class, and the arguments that are not looked at */
+  private instantiate(operands: 2 | 3): void {
+    const [type] = this.popMany(operands);
+    if (!isGlobal(type) || type.foreign !== true) {
+      throw this.problem("tensors and plain values only", `an instance of ${isGlobal(type) ? type.name : "a value"}`);
+    }
+    this.push(new ForeignObject(type.name));
+  }
+
+  /** State of an object. That of a dict, such as the `_metadata` of a state dict, is nothing that tensors need. */
   private build(): void {
-    this.pop();
-    if (!(this.top() instanceof Map)) throw this.problem("extra state on a dict only", "extra state on another value");
+    const state = this.pop();
+    const object = this.top();
+    if (object instanceof ForeignObject) object.state = state;
+    else if (!(object instanceof Map)) {
+      throw this.problem("extra state on a dict only", "extra state on another value");
+    }
   }
 
   private append(values: PickleValue<T>[]): void {
     const list = this.top();
+    if (list instanceof ForeignObject) return;
     if (!Array.isArray(list)) throw this.problem("a list to append to", "another value");
     for (const value of values) list.push(value);
   }
 
   private setItems(items: PickleValue<T>[]): void {
     const dict = this.top();
+    if (dict instanceof ForeignObject) return;
     if (!(dict instanceof Map) || items.length % 2 !== 0) throw this.problem("keys and values for a dict", "others");
     for (let i = 0; i < items.length; i += 2) dict.set(items[i]!, items[i + 1]!);
   }

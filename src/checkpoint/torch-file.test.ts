@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 
 import type { DType } from "../graph/dtype.js";
 import { complaint, fixtures, succeedsOrComplains, temporaryFolder } from "./files.test-support.js";
+import { ForeignObject } from "./pickle.js";
 import { readTensor } from "./tensor-values.js";
 import { TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";
 import { zipBytes } from "./zip.test-support.js";
@@ -70,6 +71,12 @@ test("a pickle that would run a command is refused by name, and nothing runs", a
   expect(await complaint(fixtures, readTorchFile(join(fixtures, "command.bin")))).toMatchInlineSnapshot(
     `"command.bin: data.pkl: expected tensors and plain values only, found a reference to posix.system. Use a file that holds only tensors, best as safetensors; nothing in this one was run."`,
   );
+  await expect(access("executed-by-pickle")).rejects.toThrow();
+});
+
+test("a command is left unrun where foreign objects are kept", async () => {
+  const value = await readTorchFile(join(fixtures, "command.bin"), { foreign: "keep" });
+  expect(value).toEqual(new Map<string, unknown>([["weight", expect.any(TorchTensor)], ["extra", new ForeignObject("posix.system")]])); // prettier-ignore
   await expect(access("executed-by-pickle")).rejects.toThrow();
 });
 

@@ -6,7 +6,7 @@
 import { InputError } from "../errors.js";
 import { type DType, dtypes, type StoredTensor } from "../graph/index.js";
 import { type OpenFile, withFile } from "./open-file.js";
-import { type PickleGlobal, type PickleValue, unpickle } from "./pickle.js";
+import { ForeignObject, type PickleGlobal, type PickleValue, unpickle } from "./pickle.js";
 import { checkedByteLength, checkedShape } from "./shape.js";
 import { type StridedView, gatherStrided, isContiguous, spanOf } from "./strided.js";
 import { type ZipEntry, readZipEntries } from "./zip.js";
@@ -51,17 +51,24 @@ const storageDTypes: ReadonlyMap<string, DType> = new Map([
 const largestPickle = 64 * 2 ** 20;
 const resave = "Save it again with a recent torch.save, or better as safetensors";
 
+export interface TorchFileOptions {
+  /**
+   * What names other than tensors, storages and OrderedDict do: refuse the file (default), or leave a `ForeignObject` in
+   * their place, for files in which tensors lie among objects of a trainer or of TorchScript.
+   */
+  readonly foreign?: "refuse" | "keep";
+}
+
 /**
- * The unpickled content of a torch file. Nothing in it is executed: names other than tensors, storages and
- * OrderedDict refuse the file.
+ * The unpickled content of a torch file. Nothing in it is executed, whatever names it holds.
  * @throws InputError naming the file, and the entry where one is to blame.
  */
-export function readTorchFile(path: string): Promise<TorchValue> {
+export function readTorchFile(path: string, { foreign = "refuse" }: TorchFileOptions = {}): Promise<TorchValue> {
   return withFile(path, async (file) => {
     await checkFormat(file);
     const archive = await readArchive(file);
     const gathered: { view: StridedView; into: Uint8Array }[] = [];
-    const host = new TorchHost(file, archive, (view, into) => gathered.push({ view, into }));
+    const host = new TorchHost(file, archive, foreign, (view, into) => gathered.push({ view, into }));
     const value = unpickle(archive.pickle, host);
     for (const { view, into } of gathered) {
       const { offset, length } = spanOf(view);
@@ -98,8 +105,9 @@ interface Archive {
 }
 
 async function readArchive(file: OpenFile): Promise<Archive> {
-  const entries = await readZipEntries(file);
-  const pickles = [...entries.values()].filter(({ name }) => /^[^/]+\/data\.pkl$/.test(name));
+  // TorchScript archives also hold code, compressed, which nobody here reads.
+  const entries = await readZipEntries(file, (name) => /^[^/]+\/(data\.pkl|byteorder|data\/[^/]+)$/.test(name));
+  const pickles = [...entries.values()].filter(({ name }) => name.endsWith("/data.pkl"));
   const [entry, ...others] = pickles;
   if (entry === undefined || others.length > 0) {
     const found = entry === undefined ? "none" : "several";
@@ -134,6 +142,7 @@ class TorchHost {
   constructor(
     private readonly file: OpenFile,
     private readonly archive: Archive,
+    private readonly foreign: "refuse" | "keep",
     private readonly gather: (view: StridedView, into: Uint8Array) => void,
   ) {
     this.where = `${file.name}: data.pkl`;
@@ -141,12 +150,17 @@ class TorchHost {
     this.globals = new Map(this.names().map((global) => [global.name, global]));
   }
 
-  readonly global = (name: string): PickleGlobal<TorchObject> | undefined => this.globals.get(name);
+  readonly global = (name: string): PickleGlobal<TorchObject> | undefined => {
+    const known = this.globals.get(name);
+    if (known !== undefined || this.foreign === "refuse") return known;
+    return { kind: "global", name, foreign: true, call: () => new ForeignObject(name) };
+  };
 
   /** `("storage", type, key, device, elements)` */
-  readonly persistent = (id: TorchValue): TorchStorage => {
+  readonly persistent = (id: TorchValue): TorchStorage | ForeignObject => {
     const [tag, type, key, , elements]: readonly TorchValue[] = Array.isArray(id) ? id : [];
     const typeName = typeof type === "object" && type !== null && "name" in type ? type.name : undefined;
+    if (typeName !== undefined && isForeign(type)) return new ForeignObject(typeName);
     const dtype = storageDTypes.get(typeName ?? "");
     if (tag !== "storage" || dtype === undefined || typeof key !== "string" || typeof elements !== "number") {
       throw this.problem("a storage with type, key and size", "another persistent id");
@@ -176,14 +190,16 @@ class TorchHost {
   }
 
   /** `(tensor, requires_grad, backward_hooks)` */
-  private parameter([tensor]: readonly TorchValue[]): TorchTensor {
+  private parameter([tensor]: readonly TorchValue[]): TorchTensor | ForeignObject {
+    if (tensor instanceof ForeignObject) return tensor;
     if (!(tensor instanceof TorchTensor)) throw this.problem("a parameter around a tensor", "another value");
     return tensor;
   }
 
   /** `(storage, offset, size, stride, requires_grad, backward_hooks, metadata?)`, counted in the storage's elements */
-  private tensor(args: readonly TorchValue[]): TorchTensor {
+  private tensor(args: readonly TorchValue[]): TorchTensor | ForeignObject {
     const [storage] = args;
+    if (storage instanceof ForeignObject) return storage;
     if (!(storage instanceof TorchStorage)) throw this.problem("a tensor on a storage", "another value");
     return this.view(storage.dtype, storage.entry, args);
   }
@@ -228,4 +244,8 @@ class TorchHost {
   private problem(expected: string, found: string): InputError {
     return new InputError({ where: this.where, expected, found, mend: resave });
   }
+}
+
+function isForeign(value: TorchValue | undefined): boolean {
+  return typeof value === "object" && value !== null && "foreign" in value && value.foreign === true;
 }

@@ -35,12 +35,15 @@ const in64 = 0xffffffff;
 const cutShort = "Fetch or copy the file again: it was cut short or damaged";
 
 /**
- * All entries by name.
- * @throws InputError for a damaged archive, and for a compressed or encrypted entry.
+ * The wanted entries by name, all by default.
+ * @throws InputError for a damaged archive, and for a wanted entry that is compressed or encrypted.
  */
-export async function readZipEntries(file: OpenFile): Promise<Map<string, ZipEntry>> {
+export async function readZipEntries(
+  file: OpenFile,
+  wanted: (name: string) => boolean = () => true,
+): Promise<Map<string, ZipEntry>> {
   const directory = await findDirectory(file);
-  const listed = listEntries(file, directory, await file.read(directory.offset, directory.length));
+  const listed = listEntries(file, directory, await file.read(directory.offset, directory.length), wanted);
   const entries = await Promise.all(listed.map((entry) => locate(file, entry, directory.offset)));
   return new Map(entries.map((entry) => [entry.name, entry]));
 }
@@ -87,7 +90,12 @@ function checkedDirectory(file: OpenFile, directory: Directory): Directory {
   return directory;
 }
 
-function listEntries(file: OpenFile, { count }: Directory, bytes: Uint8Array): Listed[] {
+function listEntries(
+  file: OpenFile,
+  { count }: Directory,
+  bytes: Uint8Array,
+  wanted: (name: string) => boolean,
+): Listed[] {
   const directory = view(bytes);
   const seen = new Set<string>();
   const entries: Listed[] = [];
@@ -104,9 +112,11 @@ function listEntries(file: OpenFile, { count }: Directory, bytes: Uint8Array): L
     const name = new TextDecoder().decode(bytes.subarray(at + sizes.listed, nameEnd));
     if (seen.has(name)) throw damaged(file, "one zip entry of each name", `two called ${name}`);
     seen.add(name);
-    checkPlain(file, name, directory.getUint16(at + 8, true), directory.getUint16(at + 10, true));
-    const extra = view(bytes.subarray(nameEnd, nameEnd + extraLength));
-    entries.push({ name, ...wideFields(file, name, directory, at, extra) });
+    if (wanted(name)) {
+      checkPlain(file, name, directory.getUint16(at + 8, true), directory.getUint16(at + 10, true));
+      const extra = view(bytes.subarray(nameEnd, nameEnd + extraLength));
+      entries.push({ name, ...wideFields(file, name, directory, at, extra) });
+    }
     at = next;
   }
   return entries;

@@ -32,8 +32,28 @@ describe("usage", () => {
     ["an unknown device", ["match", ...pair, "--device", "gpu"], /--device: expected one of cpu, .*found "gpu"/],
     ["an unknown precision", ["match", ...pair, "--dtype", "fp16"], /--dtype: expected fp32, found "fp16"/],
     ["no candidates", ["fill-mask", ...pair, "--top-k", "0"], /--top-k: expected a whole number, 1 or more/],
+    ["no question", ["answer", "--image", picture], /answer: expected --image and --question, found no --question/],
+    ["a second question", ["answer", "--image", picture, "--question", "a", "--question", "b"], /--question: .*twice/],
+    [
+      "no answers",
+      ["answer", "--image", picture, "--question", "a", "--top-k", "0"],
+      /--top-k: expected a whole number/,
+    ],
+    ["no hypothesis", ["entail", "--image", picture], /entail: expected --image and --hypothesis/],
+    [
+      "one picture to compare",
+      ["compare", "--image", picture, "--statement", "a"],
+      /--image: expected two pictures to compare, found 1\. Give --image twice/,
+    ],
+    [
+      "three pictures to compare",
+      ["compare", ...["a", "b", "c"].flatMap((image) => ["--image", image]), "--statement", "a"],
+      /--image: expected two pictures to compare, found 3/,
+    ],
     ["nothing to embed", ["embed"], /embed: expected pictures or texts/],
     ["help of an unknown command", ["help", "mach"], /help: expected a command: match, .*found "mach"/],
+    ["nowhere to convert to", ["convert", "x.ckpt"], /missing required argument 'out'/],
+    ["a model flag for convert", ["convert", "x.ckpt", "out", "--model", "y"], /unknown option '--model'/],
     ["half a pair", ["embed", "--image", picture, "--pairs"], /--pairs: .*pictures: 1, texts: 0/],
     ["nothing to preprocess", ["preprocess", "--out", "x"], /preprocess: expected a picture or a text/],
     [
@@ -74,6 +94,11 @@ describe("input", () => {
     ],
     ["no such model", () => ["match", ...pair, "--model", "nowhere"], /nowhere: expected a model folder/],
     ["a text without <mask>", () => ["fill-mask", ...pair], /expected a <mask> to fill/],
+    [
+      "a model without the head",
+      () => ["entail", "--image", picture, "--hypothesis", "x"],
+      /the heads snli .* 6 missing \(snli_classifier\.0\.weight.* name one that has it\./,
+    ],
     ["a folder as output", (at) => ["encode", ...pair, "--out", at], /--out: expected a file to write/],
     ["a folder's name as output", (at) => ["encode", ...pair, "--out", `${at}/x/`], /--out: expected a file to write/],
     ["no folder for output", (at) => ["encode", ...pair, "--out", `${at}/no/x`], /Make the folder .*no first/],
@@ -81,6 +106,9 @@ describe("input", () => {
     ["a file as model", () => ["match", ...pair, "--model", picture], /000\.png: expected a model folder, .*a file/],
     ["a device as output", (at) => ["preprocess", ...pair, "--out", `${at}/device`], /which is no regular file/],
     ["a file for a folder", () => ["export", "--out", "package.json"], /--out: expected a folder/],
+    ["a file to convert into", () => ["convert", "x.ckpt", "package.json"], /<out>: expected a folder/],
+    ["no checkpoint to convert", (at) => ["convert", "no.ckpt", `${at}/new`], /no\.ckpt: .*found no such file/],
+    ["a text to convert", (at) => ["convert", "package.json", `${at}/new`], /package\.json: expected a zip file/],
     ["a name that steers", () => ["embed", "--image", "\u001b[2J\u009b\n"], /\\u001b\[2J\\u009b\\(n|u000a): expected/],
   ])("%s", async (_, args, words) => {
     expectLine(await runCli(args(folder)), 1, words);

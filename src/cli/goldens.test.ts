@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readSafetensors, readTensor } from "../checkpoint/index.js";
 import type { StoredTensor } from "../graph/index.js";
+import { BridgeTower } from "../tasks/index.js";
+import { tinyCheckpoint, tinyConfig } from "../tasks/tiny-checkpoint.test-support.js";
 import { documentOf, runCli } from "./run-cli.test-support.js";
 
 interface Golden {
@@ -102,6 +104,47 @@ test("fill-mask: the sentence, and five candidates of each mask unless K is give
   expect(mask!.predictions[0]!.id).toBe(golden!.fill_mask.argmax[mask!.index]);
   expect(all.masks[0]!.predictions).toHaveLength(3000);
   expect(all.masks[0]!.predictions.slice(0, 5)).toEqual(mask!.predictions);
+});
+
+interface Probable {
+  readonly probability: number;
+}
+
+test("answer: five answers unless K is given, from standard input as from the flag", async () => {
+  const question = "what is the background color?";
+  const args = ["answer", "--image", "examples/pictures/006.png", "--json", "--question"];
+  const [five, two] = await Promise.all([
+    runCli([...args, question]),
+    runCli([...args, "-", "--top-k", "2"], { stdin: `${question}\n` }),
+  ]);
+  const document = documentOf<{ question: string; answers: (Probable & { answer: string })[] }>(five);
+  expect(Object.keys(document)).toEqual(["question", "answers"]);
+  expect(document.question).toBe(question);
+  expect(document.answers).toHaveLength(5);
+  // PyTorch's numbers: src/tasks/classify.test.ts says how they were made.
+  expect(document.answers.map(({ answer }) => answer).slice(0, 3)).toEqual(["white", "gray", "pink"]);
+  expectNear(
+    document.answers.map(({ probability }) => probability),
+    [0.9999652, 0.9415708, 0.7965822],
+  );
+  expect(documentOf(two)).toEqual({ question, answers: document.answers.slice(0, 2) });
+});
+
+test("entail and compare: labels best first, the truth of a statement about two pictures", async () => {
+  const config = tinyConfig({ token_type_count: 3 });
+  const model = await tinyCheckpoint({ config, heads: ["snli", "nlvr2"] });
+  const [left, right] = ["examples/pictures/000.png", "examples/pictures/001.png"] as const;
+  const image = ["--model", model, "--json", "--image", left];
+  const [entailed, compared] = await Promise.all([
+    runCli(["entail", ...image, "--hypothesis", "a cat"]),
+    runCli(["compare", ...image, "--image", right, "--statement", "a dog"]),
+  ]);
+  const tasks = await BridgeTower.fromPretrained(model);
+  const expected = { hypothesis: "a cat", labels: await tasks.entail(left, "a cat") };
+  expect(documentOf(entailed)).toEqual(JSON.parse(JSON.stringify(expected)));
+  expect(expected.labels.map(({ label }) => label).sort()).toEqual(["contradiction", "entailment", "neutral"]);
+  expect(documentOf(compared)).toEqual({ statement: "a dog", probability: await tasks.compare(left, right, "a dog") });
+  await tasks.dispose();
 });
 
 const tensorsIn = async (file: string) =>

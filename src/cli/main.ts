@@ -24,9 +24,17 @@ const commands: readonly CommandEntry[] = [
   { name: "match", summary: "score pictures against texts", load: () => import("./commands/match.js") },
   { name: "fill-mask", summary: "find the words behind <mask>", load: () => import("./commands/fill-mask.js") },
   { name: "embed", summary: "embed pictures, texts and pairs", load: () => import("./commands/embed.js") },
+  { name: "answer", summary: "answer a question about a picture", load: () => import("./commands/answer.js") },
+  { name: "entail", summary: "tell whether a picture bears out a text", load: () => import("./commands/entail.js") },
+  { name: "compare", summary: "hold a statement against two pictures", load: () => import("./commands/compare.js") },
   { name: "encode", summary: "write the model's features to a file", load: () => import("./commands/encode.js") },
   { name: "preprocess", summary: "write the model's inputs to a file", load: () => import("./commands/preprocess.js") },
   { name: "export", summary: "write the model as ONNX files", load: () => import("./commands/export.js") },
+  {
+    name: "convert",
+    summary: "bring a training checkpoint into Hugging Face layout",
+    load: () => import("./commands/convert.js"),
+  },
 ];
 
 const commandNames = () => commands.map(({ name }) => name).join(", ");

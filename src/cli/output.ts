@@ -31,13 +31,13 @@ export async function checkOutputFile(path: string): Promise<void> {
   });
 }
 
-/** @throws InputError when `path` is there and is no folder: files cannot be written into it */
-export async function checkOutputFolder(path: string): Promise<void> {
+/** @throws InputError about the argument `where` when `path` is there and is no folder: files cannot be written into it */
+export async function checkOutputFolder(path: string, where = "--out"): Promise<void> {
   const there = await stat(path).catch(() => undefined);
   if (path !== "" && (there === undefined || there.isDirectory())) return;
   const found = path === "" ? "an empty name" : `the file ${path}`;
   throw new InputError({
-    where: "--out",
+    where,
     expected: "a folder",
     found,
     mend: "Name a folder; it is made where missing",

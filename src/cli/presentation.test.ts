@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readSafetensors, writeSafetensors, type WritableTensor } from "../checkpoint/index.js";
+import { tinyCheckpoint, tinyConfig } from "../tasks/tiny-checkpoint.test-support.js";
 import { runCli } from "./run-cli.test-support.js";
 
 const picture = "examples/pictures/000.png";
@@ -42,6 +43,54 @@ test("match: one text and many pictures, the best picture first", async () => {
   `);
 });
 
+test("convert: what became of each kind of name", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
+  const out = join(folder, "model");
+  const text = await shown("convert", "src/training/start/fixtures/lightning.ckpt", out);
+  expect(text.replaceAll(folder, "")).toMatchInlineSnapshot(`
+    "/model/model.safetensors
+    /model/preprocessor_config.json
+    /model/config.json
+
+      mapped     1  vit_model.visual.conv1.weight → vision_model.visual.embeddings.patch_embedding.weight
+      mapped     1  vit_model.visual.class_embedding → vision_model.visual.embeddings.class_embedding
+      mapped     1  vit_model.visual.positional_embedding → vision_model.visual.embeddings.position_embedding.weight
+      mapped     2  vit_model.visual.ln_pre.* → vision_model.visual.ln_pre.*
+      mapped     2  vit_model.visual.ln_post.* → vision_model.visual.ln_post.*
+      mapped    12  vit_model.visual.transformer.resblocks.{i}.* → vision_model.visual.transformer.resblocks.{i}.*
+      mapped    23  text_transformer.* → text_model.*
+      mapped   120  cross_modal_*
+      mapped     1  token_type_embeddings.weight
+      mapped     2  itm_score.*
+      mapped     6  mlm_score.*
+      mapped     2  itc_text_head.*
+      mapped     2  itc_image_head.*
+      mapped     1  temperature
+      mapped     2  rank_output.*
+      mapped     6  vqa_classifier.*
+      derived    1  logit_scale: −ln(temperature)
+      dropped    1  vit_model.positional_embedding
+      dropped    2  vit_model.ln_final.*
+      dropped    1  text_transformer.embeddings.position_ids
+      surplus    1  confusion.total
+    "
+  `);
+  await rm(folder, { recursive: true });
+});
+
+test("convert: a document for programs", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
+  const text = await shown("convert", "src/training/start/fixtures/lightning.ckpt", folder, "--json");
+  expect(JSON.parse(text)).toMatchObject({
+    out: folder,
+    files: ["model.safetensors", "preprocessor_config.json", "config.json"].map((name) => join(folder, name)),
+    config: { model_type: "bridgetower", contrastive_form: "dual" },
+    derived: [{ name: "logit_scale", how: "−ln(temperature)" }],
+    surplus: ["confusion.total"],
+  });
+  await rm(folder, { recursive: true });
+});
+
 test("fill-mask", async () => {
   const text = "an <mask> between a <mask> light and a snowman";
   expect(await shown("fill-mask", "--image", picture, "--text", text, "--top-k", "2")).toMatchInlineSnapshot(`
@@ -54,6 +103,34 @@ test("fill-mask", async () => {
     mask 2
       2.2%  ▎           " green"
       2.1%  ▎           " honey"
+    "
+  `);
+});
+
+test("answer: best first", async () => {
+  const question = ["--question", "where is this?", "--top-k", "3"];
+  expect(await shown("answer", "--image", "examples/pictures/003.png", ...question)).toMatchInlineSnapshot(`
+    "where is this?
+      100.0%  ██████████  beach
+       92.2%  █████████▎  snow
+       92.1%  █████████▎  bottom
+    "
+  `);
+});
+
+test("entail and compare", async () => {
+  const config = tinyConfig({ token_type_count: 3 });
+  const model = ["--model", await tinyCheckpoint({ config, heads: ["snli", "nlvr2"] }), "--image", picture];
+  expect(await shown("entail", ...model, "--hypothesis", "a cat")).toMatchInlineSnapshot(`
+    "a cat
+      34.6%  ███▌        contradiction
+      33.9%  ███▍        neutral
+      31.5%  ███▏        entailment
+    "
+  `);
+  expect(await shown("compare", ...model, "--image", picture, "--statement", "")).toMatchInlineSnapshot(`
+    """
+      52.6%  █████▎      true
     "
   `);
 });
@@ -86,13 +163,17 @@ test("help: every command with its summary, each command with an example", async
       match           score pictures against texts
       fill-mask       find the words behind <mask>
       embed           embed pictures, texts and pairs
+      answer          answer a question about a picture
+      entail          tell whether a picture bears out a text
+      compare         hold a statement against two pictures
       encode          write the model's features to a file
       preprocess      write the model's inputs to a file
       export          write the model as ONNX files
+      convert         bring a training checkpoint into Hugging Face layout
       help [command]  display help for command
     "
   `);
-  for (const name of ["match", "fill-mask", "embed", "encode", "preprocess", "export"]) {
+  for (const name of ["match", "fill-mask", "embed", "answer", "entail", "compare", "encode", "preprocess", "export"]) {
     expect(await shown("help", name)).toMatch(new RegExp(`Examples?:\\n  \\$ bridgetower ${name} --`));
   }
 });

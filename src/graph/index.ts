@@ -2,8 +2,18 @@
 export { dtypes, elementCount, type ArrayOf, type DType } from "./dtype.js";
 export { gradients } from "./gradients.js";
 export { HostTensor } from "./host-tensor.js";
-export { writeOnnx, type LocatedTensor, type OnnxModel, type OnnxOptions } from "./onnx/writer.js";
+export {
+  writeOnnx,
+  writeTrainingOnnx,
+  type LocatedTensor,
+  type OnnxModel,
+  type OnnxOptions,
+  type ParameterView,
+  type TrainingModel,
+} from "./onnx/writer.js";
 export * from "./ops/index.js";
+export { parameterGradients, type GradientPart } from "./parameter-gradients.js";
+export { recompute } from "./recompute.js";
 export { printGraph } from "./print.js";
 export { sameShape } from "./shape.js";
 export type { FileRange, StoredTensor } from "./stored-tensor.js";

@@ -44,6 +44,8 @@ export interface Operation extends TensorType {
   readonly attributes: Attributes;
   /** Gradients of the inputs given that of the output, `undefined` where none flows; absent for an op without gradient. */
   readonly pullback: ((dOutput: Tensor) => readonly (Tensor | undefined)[]) | undefined;
+  /** The same op with the same attributes on other inputs of the same types. */
+  readonly again: (inputs: readonly Tensor[]) => Operation;
   /** Writes the ONNX nodes and returns the name of the value that holds the output. */
   readonly emit: (emitter: Emitter) => string;
 }
@@ -99,6 +101,8 @@ export function defineOp<Inputs extends readonly Tensor[], A extends Attributes>
       attributes,
       dtype: type.dtype,
       shape: type.shape,
+      // Inputs of the same types and number are what the op was given.
+      again: (others) => apply(others as Inputs, attributes),
       pullback: gradient === "none" ? undefined : (dOutput) => gradient({ inputs, attributes, output: node, dOutput }),
       emit: (emitter) =>
         rules.onnx({

@@ -3,16 +3,17 @@
  * encoder. What depends on one modality alone (towers, bridges, the first level's self-attention and keys) is apart from
  * what needs both, so that n pictures and m texts cost n + m towers. Reference: transformers 5.23 `BridgeTowerModel`.
  */
-import { add, concat, reshape, slice, tanh, type Tensor } from "../graph/index.js";
-import { layerNorm, linear, type Context, type Scope } from "../nn/index.js";
-import { splitIndex, type BridgeTowerConfig } from "./config.js";
+import { add, concat, mul, reshape, slice, softmax, sum, tanh, type Tensor } from "../graph/index.js";
+import { layerNorm, linear, widthOf, type Context, type Scope } from "../nn/index.js";
+import { splitIndex, visionBlocks, type BridgeTowerConfig } from "./config.js";
 import { crossAttention, crossLayer, linkTower, otherContext, selfAttention } from "./cross-modal.js";
 import { attentionBias, textEmbeddings, textLayer } from "./text-tower.js";
 import { visionBlock, visionEmbeddings } from "./vision-tower.js";
 
 /** Row of the token-type table. */
 const textType = 0;
-const imageType = 1;
+/** Row of the token-type table: the picture, or the first and the second of two. */
+export type ImageType = 1 | 2;
 
 /** The first token of each sequence: [batch, tokens, hidden] -> [batch, 1, hidden] */
 export const firstToken = (x: Tensor): Tensor => slice(x, { axis: 1, start: 0, end: 1 });
@@ -29,13 +30,13 @@ export function textTower(p: Scope, config: BridgeTowerConfig, input_ids: Tensor
 }
 
 /**
- * States of the vision tower: the embeddings, then one block for each text layer (further blocks are never read).
+ * States of the vision tower: the embeddings, then each block that is read (see `visionBlocks`).
  * @param embeddings output of `imageEmbeddings`, or given by the caller [batch, image, hidden]
  */
 export function visionTower(p: Scope, config: BridgeTowerConfig, embeddings: Tensor): Tensor[] {
   const blocks = p.at("vision_model.visual.transformer.resblocks");
   const states = [embeddings];
-  for (let i = 0; i < config.text_config.num_hidden_layers; i++) {
+  for (let i = 0; i < visionBlocks(config); i++) {
     states.push(visionBlock(blocks.at(i), config.vision_config, states[i]!));
   }
   return states;
@@ -52,21 +53,36 @@ export function transformText(p: Scope, config: BridgeTowerConfig, x: Tensor, le
 }
 
 /** Ty(y): a vision tower state, normalised by `ln_post`, in the space of level `level`. [batch, image, visionHidden] -> [batch, image, hidden] */
-export function transformImage(p: Scope, config: BridgeTowerConfig, y: Tensor, level: number): Tensor {
-  const normalized = layerNorm(p.at("vision_model.visual.ln_post"), y, config.vision_config.layer_norm_eps);
-  const transformed = linear(
-    transformAt(p, config, "cross_modal_image_transform", level),
-    normalized,
-    config.hidden_size,
-  );
-  return add(transformed, tokenType(p, config, imageType));
+export function transformImage(
+  p: Scope,
+  config: BridgeTowerConfig,
+  y: Tensor,
+  level: number,
+  type: ImageType = 1,
+): Tensor {
+  return transformNormalizedImage(p, config, postNorm(p, config, y), level, type);
+}
+
+/** `ln_post` of a vision tower state; the tower itself goes on without it. */
+export const postNorm = (p: Scope, config: BridgeTowerConfig, y: Tensor): Tensor =>
+  layerNorm(p.at("vision_model.visual.ln_post"), y, config.vision_config.layer_norm_eps);
+
+function transformNormalizedImage(
+  p: Scope,
+  config: BridgeTowerConfig,
+  normalized: Tensor,
+  level: number,
+  type: ImageType,
+): Tensor {
+  const transform = transformAt(p, config, "cross_modal_image_transform", level);
+  return add(linear(transform, normalized, config.hidden_size), tokenType(p, config, type));
 }
 
 const transformAt = (p: Scope, config: BridgeTowerConfig, name: string, level: number): Scope =>
   config.share_cross_modal_transformer_layers ? p.at(name) : p.at(name).at(level);
 
 function tokenType(p: Scope, config: BridgeTowerConfig, row: number): Tensor {
-  const table = p.at("token_type_embeddings").parameter("weight", [2, config.hidden_size]);
+  const table = p.at("token_type_embeddings").parameter("weight", [config.token_type_count, config.hidden_size]);
   return reshape(slice(table, { axis: 0, start: row, end: row + 1 }), [config.hidden_size]);
 }
 
@@ -78,7 +94,7 @@ export interface Bridge {
   readonly probabilities: Tensor | undefined;
   /** First level: keys and values that the other modality reads. */
   readonly context: Context;
-  /** Tower states for the link towers of the levels 1 … N − 1, transformed [batch, tokens, hidden]. */
+  /** Tower states for the link towers of the levels 1 … N − 1, transformed [batch, tokens, hidden]; none in METER. */
   readonly levels: readonly Tensor[];
 }
 
@@ -89,42 +105,95 @@ export function textBridge(
   states: readonly Tensor[],
   attention_mask: Tensor,
 ): Bridge {
-  const { first, levels } = bridgedStates(config, states, (state, level) => transformText(p, config, state, level));
-  const a = layerNorm(p.at("cross_modal_text_layernorm"), first, config.layer_norm_eps);
+  const { first, levels } = entries[config.model_type].text(p, config, states);
   const { output, probabilities } = selfAttention(
     p.at("cross_modal_text_layers.0"),
     config,
-    a,
+    first,
     attentionBias(attention_mask),
   );
   return {
     attended: output,
     probabilities,
-    context: otherContext(p.at("cross_modal_image_layers.0"), config, a),
+    context: otherContext(p.at("cross_modal_image_layers.0"), config, first),
     levels,
   };
 }
 
 /** The bridge out of the vision tower's states. */
-export function imageBridge(p: Scope, config: BridgeTowerConfig, states: readonly Tensor[]): Bridge {
-  const { first, levels } = bridgedStates(config, states, (state, level) => transformImage(p, config, state, level));
-  const b = layerNorm(p.at("cross_modal_image_layernorm"), first, config.layer_norm_eps);
-  const { output, probabilities } = selfAttention(p.at("cross_modal_image_layers.0"), config, b);
+export function imageBridge(
+  p: Scope,
+  config: BridgeTowerConfig,
+  states: readonly Tensor[],
+  type: ImageType = 1,
+): Bridge {
+  const { first, levels } = entries[config.model_type].image(p, config, states, type);
+  const { output, probabilities } = selfAttention(p.at("cross_modal_image_layers.0"), config, first);
   return {
     attended: output,
     probabilities,
-    context: otherContext(p.at("cross_modal_text_layers.0"), config, b),
+    context: otherContext(p.at("cross_modal_text_layers.0"), config, first),
     levels,
   };
 }
 
-function bridgedStates(
-  config: BridgeTowerConfig,
-  states: readonly Tensor[],
-  transform: (state: Tensor, level: number) => Tensor,
-): { first: Tensor; levels: Tensor[] } {
-  const [first, ...levels] = states.slice(splitIndex(config)).map(transform);
-  return { first: first!, levels };
+/** What the first level reads of a tower, and what the link towers of the further levels read. */
+interface Entry {
+  readonly first: Tensor;
+  readonly levels: readonly Tensor[];
+}
+
+/** How the towers' states enter the cross-modal encoder. */
+const entries: Record<
+  BridgeTowerConfig["model_type"],
+  {
+    text(p: Scope, config: BridgeTowerConfig, states: readonly Tensor[]): Entry;
+    image(p: Scope, config: BridgeTowerConfig, states: readonly Tensor[], type: ImageType): Entry;
+  }
+> = {
+  bridgetower: {
+    text(p, config, states) {
+      const [first, ...levels] = states
+        .slice(splitIndex(config))
+        .map((state, level) => transformText(p, config, state, level));
+      return { first: layerNorm(p.at("cross_modal_text_layernorm"), first!, config.layer_norm_eps), levels };
+    },
+    image(p, config, states, type) {
+      const [first, ...levels] = states
+        .slice(splitIndex(config))
+        .map((state, level) => transformImage(p, config, state, level, type));
+      return { first: layerNorm(p.at("cross_modal_image_layernorm"), first!, config.layer_norm_eps), levels };
+    },
+  },
+  meter: {
+    text(p, config, states) {
+      const fused = config.meter_fusion ? gatedSum(p.at("text_gate"), states.slice(1)) : states.at(-1)!;
+      return { first: transformText(p, config, fused, 0), levels: [] };
+    },
+    image(p, config, states, type) {
+      const layers = states.slice(1).map((state) => () => postNorm(p, config, state));
+      const fused = config.meter_fusion
+        ? gatedSum(
+            p.at("image_gate"),
+            layers.map((normalized) => normalized()),
+          )
+        : layers.at(-1)!();
+      return { first: transformNormalizedImage(p, config, fused, 0, type), levels: [] };
+    },
+  },
+};
+
+/** METER's fusion of a tower's layers F: F_L + Σ g_l F_l over l < L, g = softmax over l of W F_l + b, for each channel. */
+function gatedSum(p: Scope, layers: readonly Tensor[]): Tensor {
+  const last = layers.at(-1)!;
+  if (layers.length === 1) return last;
+  const [batch, tokens, width] = last.shape;
+  const stack = concat(
+    layers.slice(0, -1).map((layer) => reshape(layer, [1, batch!, tokens!, width!])),
+    0,
+  );
+  const gates = softmax(linear(p, stack, widthOf(last)), 0);
+  return add(last, sum(mul(gates, stack), { axes: [0] }));
 }
 
 /** One level of the cross-modal encoder. */
@@ -154,9 +223,11 @@ export function crossModalEncoder(
   const imageLayers = p.at("cross_modal_image_layers");
   const lastLevel = config.num_hidden_layers - 1;
   const queriesAt = (level: number, x: Tensor) => (level === lastLevel && lastQueries === "first" ? firstToken(x) : x);
-  const link = (modality: "text" | "image", level: number) => {
-    const towers = p.at(`cross_modal_${modality}_link_tower`);
-    return config.share_link_tower_layers ? towers : towers.at(level - 1);
+  const link = (modality: "text" | "image", level: number, towerStates: readonly Tensor[], below: Tensor) => {
+    const tower = towerStates[level - 1];
+    if (tower === undefined) return below;
+    const scope = p.at(`cross_modal_${modality}_link_tower`);
+    return linkTower(config.share_link_tower_layers ? scope : scope.at(level - 1), config, tower, below);
   };
 
   const levels: Level[] = [
@@ -169,8 +240,8 @@ export function crossModalEncoder(
   ];
   for (let level = 1; level <= lastLevel; level++) {
     const below = levels[level - 1]!;
-    const a = linkTower(link("text", level), config, text.levels[level - 1]!, below.text);
-    const b = linkTower(link("image", level), config, image.levels[level - 1]!, below.image);
+    const a = link("text", level, text.levels, below.text);
+    const b = link("image", level, image.levels, below.image);
     const textOut = crossLayer(textLayers.at(level), config, a, b, { self: mask }, queriesAt(level, a));
     const imageOut = crossLayer(imageLayers.at(level), config, b, a, { other: mask }, queriesAt(level, b));
     levels.push({

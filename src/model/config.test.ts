@@ -13,13 +13,24 @@ function commonFields(ours: object, theirs: Readonly<Record<string, unknown>>): 
   return Object.fromEntries(Object.keys(ours).flatMap((key) => (key in theirs ? [[key, theirs[key]]] : [])));
 }
 
+/** Fields that transformers does not have: heads and objectives of the authors' code. */
+const ours = {
+  contrastive_form: "joint",
+  token_type_count: 2,
+  meter_fusion: false,
+  vqav2_label_size: 3_129,
+  task_head_layers: 2,
+  head_hidden_scale: 1,
+  nlvr2_drop_rate: 0.1,
+};
+
 test("defaults are those of transformers", () => {
   const { text_config, vision_config, ...top } = parseConfig(json());
   const { text_config: theirText, vision_config: theirVision, ...theirTop } = published;
   expect(text_config).toEqual(commonFields(text_config, theirText as Record<string, unknown>));
   expect(vision_config).toEqual(commonFields(vision_config, theirVision as Record<string, unknown>));
   const { contrastive_hidden_size, logit_scale_init_value, ...common } = top;
-  expect(common).toEqual(commonFields(common, theirTop));
+  expect(common).toEqual({ ...ours, ...commonFields(common, theirTop) });
   expect([contrastive_hidden_size, logit_scale_init_value]).toEqual([undefined, undefined]);
   expect(parseConfig(published)).toEqual(parseConfig(json()));
 });
@@ -79,8 +90,8 @@ test("what cannot be is refused, with the field, the reason and the way out", ()
   });
   expect(messages.join("\n")).toMatchInlineSnapshot(`
     "no object: InputError: config.json: expected a JSON object, found an array.
-    another model: InputError: model_type in config.json: expected "bridgetower", found "clip". Name the folder of a BridgeTower checkpoint.
-    no model: InputError: model_type in config.json: expected "bridgetower", found nothing. Name the folder of a BridgeTower checkpoint.
+    another model: InputError: model_type in config.json: expected "bridgetower" or "meter", found "clip". Name the folder of a BridgeTower checkpoint.
+    no model: InputError: model_type in config.json: expected "bridgetower" or "meter", found nothing. Name the folder of a BridgeTower checkpoint.
     text_config is a list: InputError: text_config in config.json: expected a JSON object, found an array.
     an unknown activation: InputError: text_config.hidden_act in config.json: expected one of gelu, gelu_python, gelu_10, gelu_new, gelu_fast, gelu_accurate, gelu_pytorch_tanh, gelu_python_tanh, hardswish, laplace, leaky_relu, linear, mish, quick_gelu, relu, relu2, relu6, sigmoid, silu, sqrtsoftplus, swish, tanh, found "gelu_nwe". The nearest is gelu_new.
     an activation like none: InputError: hidden_act in config.json: expected one of gelu, gelu_python, gelu_10, gelu_new, gelu_fast, gelu_accurate, gelu_pytorch_tanh, gelu_python_tanh, hardswish, laplace, leaky_relu, linear, mish, quick_gelu, relu, relu2, relu6, sigmoid, silu, sqrtsoftplus, swish, tanh, found "softmax".

@@ -45,7 +45,8 @@ export interface VisionConfig {
 }
 
 export interface BridgeTowerConfig {
-  readonly model_type: "bridgetower";
+  /** `meter`: the baseline without bridges, both towers read at their last layer only (METER, Dou et al., CVPR 2022). */
+  readonly model_type: "bridgetower" | "meter";
   readonly hidden_size: number;
   /** Number of cross-modal layers. */
   readonly num_hidden_layers: number;
@@ -65,6 +66,23 @@ export interface BridgeTowerConfig {
   /** Width of the contrastive embeddings; needed by the contrastive class only. */
   readonly contrastive_hidden_size: number | undefined;
   readonly logit_scale_init_value: number | undefined;
+  /**
+   * `joint`: text, image and pair embeddings, the image's behind the cross-modal transform (transformers). `dual`: text and
+   * image embeddings straight from the towers, and a trained `temperature` (the authors' code).
+   */
+  readonly contrastive_form: "joint" | "dual";
+  /** Rows of the token-type table: text, image, and the second image of NLVR2. */
+  readonly token_type_count: number;
+  /** METER: gated sums of all tower layers in place of the last one alone. */
+  readonly meter_fusion: boolean;
+  /** Answers that the VQA classifier tells apart. */
+  readonly vqav2_label_size: number;
+  /** Of the VQA, SNLI-VE and NLVR2 classifiers: one linear layer, or two. */
+  readonly task_head_layers: number;
+  /** Width inside those classifiers, in multiples of `2 · hidden_size`. */
+  readonly head_hidden_scale: number;
+  /** Dropout in front of the NLVR2 classifier. */
+  readonly nlvr2_drop_rate: number;
   readonly text_config: TextConfig;
   readonly vision_config: VisionConfig;
 }
@@ -154,6 +172,13 @@ const rules: Rules<Omit<BridgeTowerConfig, "model_type" | "text_config" | "visio
   init_layernorm_from_vision_encoder: flag(false),
   contrastive_hidden_size: optional(width(512)),
   logit_scale_init_value: optional(positive(2.6592)),
+  contrastive_form: oneOf(["joint", "dual"], "joint"),
+  token_type_count: size(2, { min: 2, max: 3 }),
+  meter_fusion: flag(false),
+  vqav2_label_size: size(3_129),
+  task_head_layers: size(2, { max: 2 }),
+  head_hidden_scale: positive(1),
+  nlvr2_drop_rate: positive(0.1),
 };
 
 /**
@@ -164,16 +189,17 @@ const rules: Rules<Omit<BridgeTowerConfig, "model_type" | "text_config" | "visio
  */
 export function parseConfig(json: unknown, where = "config.json"): BridgeTowerConfig {
   const top = objectAt(json, where);
-  if (top.model_type !== "bridgetower") {
+  const { model_type } = top;
+  if (model_type !== "bridgetower" && model_type !== "meter") {
     throw new InputError({
       where: `model_type in ${where}`,
-      expected: '"bridgetower"',
-      found: (JSON.stringify(top.model_type) ?? "nothing").slice(0, 80),
+      expected: '"bridgetower" or "meter"',
+      found: (JSON.stringify(model_type) ?? "nothing").slice(0, 80),
       mend: "Name the folder of a BridgeTower checkpoint",
     });
   }
   const config: BridgeTowerConfig = {
-    model_type: "bridgetower",
+    model_type,
     ...applyRules(rules, top, where),
     text_config: applyRules(
       textRules,
@@ -263,13 +289,13 @@ function checkConsistency(config: BridgeTowerConfig, top: Readonly<Record<string
       vision.hidden_size,
     ],
     [
-      splitIndex(config) >= 0,
+      config.model_type === "meter" || splitIndex(config) >= 0,
       "num_hidden_layers",
       `at most ${text.num_hidden_layers + 1}: one for each text layer and one for the embeddings`,
       config.num_hidden_layers,
     ],
     [
-      visionDepth(vision) >= text.num_hidden_layers,
+      config.model_type === "meter" ? visionDepth(vision) > 0 : visionDepth(vision) >= text.num_hidden_layers,
       "vision_config.num_hidden_layers",
       `at least ${text.num_hidden_layers} blocks, one for each text layer`,
       visionDepth(vision),
@@ -302,6 +328,10 @@ const isTrue = (object: unknown, key: string): boolean =>
 /** Number of vision blocks that the checkpoint holds. */
 export const visionDepth = (vision: VisionConfig): number =>
   vision.num_hidden_layers - (vision.remove_last_layer ? 1 : 0);
+
+/** Vision blocks that are run: a bridge needs one for each text layer, METER runs all. */
+export const visionBlocks = (config: BridgeTowerConfig): number =>
+  config.model_type === "meter" ? visionDepth(config.vision_config) : config.text_config.num_hidden_layers;
 
 /** Tokens that the position table can take: positions start at `pad_token_id + 1`. */
 export const longestText = (text: TextConfig): number => text.max_position_embeddings - text.pad_token_id - 1;

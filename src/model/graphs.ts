@@ -13,10 +13,23 @@ import {
   textTower,
   visionTower,
   type Bridge,
+  type ImageType,
   type Level,
 } from "./bridgetower.js";
 import { patchesAlong, type BridgeTowerConfig } from "./config.js";
-import { contrastiveLoss, imageEmbedding, itmHead, mlmHead, pairEmbedding, textEmbedding } from "./heads.js";
+import { jointContrastiveLoss } from "./contrastive.js";
+import {
+  imageEmbedding,
+  itmHead,
+  lastImageToken,
+  lastTextToken,
+  mlmHead,
+  nlvr2Head,
+  pairEmbedding,
+  snliHead,
+  textEmbedding,
+  vqaHead,
+} from "./heads.js";
 
 export type Outputs = Readonly<Record<string, Tensor>>;
 
@@ -82,8 +95,10 @@ export function wholeModel(
   const levels = crossModalEncoder(p, config, text, image, attention_mask, lastQueries);
   const last = levels.at(-1)!;
   const pooler_output = pooled(p, config, last);
-  const text_embeds = once(() => textEmbedding(p, config, textStates.at(-2)!, attention_mask));
-  const image_embeds = once(() => imageEmbedding(p, config, imageStates.at(-2)!));
+  const text_embeds = once(() =>
+    textEmbedding(p, config, lastTextToken(p, config, textStates.at(-2)!, attention_mask)),
+  );
+  const image_embeds = once(() => imageEmbedding(p, config, lastImageToken(p, config, imageStates.at(-2)!)));
   const cross_embeds = once(() => pairEmbedding(p, config, pooler_output));
   const embeds = () => [text_embeds(), image_embeds(), cross_embeds()] as const;
   const row = (x: Tensor) => reshape(x, [x.shape[0]!, 1, x.shape[1]!]);
@@ -100,14 +115,14 @@ export function wholeModel(
     mlmLogits: () => mlmHead(p, config, last.text),
     contrastiveLoss: () => {
       const [text, image, cross] = embeds();
-      return contrastiveLoss(p, { text, image, cross });
+      return jointContrastiveLoss(p, { text, image, cross });
     },
   };
 }
 
-/** The head's tensor, made when first asked for: a checkpoint may lack its weights. */
-function once(make: () => Tensor): () => Tensor {
-  let made: Tensor | undefined;
+/** The value, made when first asked for: a head's weights may be missing in a checkpoint. */
+export function once<T>(make: () => T): () => T {
+  let made: T | undefined;
   return () => (made ??= make());
 }
 
@@ -118,17 +133,21 @@ export function textPart(config: BridgeTowerConfig): { bridge: Outputs; embeds: 
   const states = textTower(p, config, input_ids, attention_mask);
   return {
     bridge: bridgeOutputs("text", textBridge(p, config, states, attention_mask)),
-    embeds: () => ({ text_embeds: textEmbedding(p, config, states.at(-2)!, attention_mask) }),
+    embeds: () => ({ text_embeds: textEmbedding(p, config, lastTextToken(p, config, states.at(-2)!, attention_mask)) }),
   };
 }
 
-/** The image half for pictures of one size: its bridge, and `image_embeds` [batch, contrastive_hidden_size]. */
-export function imagePart(config: BridgeTowerConfig, picture: PictureSize): { bridge: Outputs; embeds: () => Outputs } {
+/** The image half for pictures of one size, each the picture of its text or the second of two: its bridge, and `image_embeds` [batch, contrastive_hidden_size]. */
+export function imagePart(
+  config: BridgeTowerConfig,
+  picture: PictureSize,
+  type: ImageType = 1,
+): { bridge: Outputs; embeds: () => Outputs } {
   const p = Scope.root();
   const states = visionTower(p, config, imageEmbeddings(p, config, pixelInput(config, picture)));
   return {
-    bridge: bridgeOutputs("image", imageBridge(p, config, states)),
-    embeds: () => ({ image_embeds: imageEmbedding(p, config, states.at(-2)!) }),
+    bridge: bridgeOutputs("image", imageBridge(p, config, states, type)),
+    embeds: () => ({ image_embeds: imageEmbedding(p, config, lastImageToken(p, config, states.at(-2)!)) }),
   };
 }
 
@@ -139,6 +158,10 @@ export interface FusionOutputs {
   readonly mlm: () => Outputs;
   /** `cross_embeds` [batch, contrastive_hidden_size]. */
   readonly itc: () => Outputs;
+  /** `logits` [batch, vqav2_label_size]. */
+  readonly vqa: () => Outputs;
+  /** `logits` [batch, 3]: contradiction, neutral, entailment. */
+  readonly snli: () => Outputs;
   /** `pooler_output` [batch, 2 hidden]. */
   readonly pooled: () => Outputs;
 }
@@ -164,8 +187,16 @@ export function fusionPart(
     itm: () => ({ logits: itmHead(p, pooler_output()) }),
     mlm: () => ({ mlm_logits: mlmHead(p, config, last.text) }),
     itc: () => ({ cross_embeds: pairEmbedding(p, config, pooler_output()) }),
+    vqa: () => ({ logits: vqaHead(p, config, pooler_output()) }),
+    snli: () => ({ logits: snliHead(p, config, pooler_output()) }),
     pooled: () => ({ pooler_output: pooler_output() }),
   };
+}
+
+/** `logits` [batch, 2]: false, true; from `first_pooler_output` and `second_pooler_output` [batch, 2 hidden]. */
+export function comparisonPart(config: BridgeTowerConfig): Outputs {
+  const pooled = (which: string) => input(`${which}_pooler_output`, "float32", ["batch", 2 * config.hidden_size]);
+  return { logits: nlvr2Head(Scope.root(), config, [pooled("first"), pooled("second")]) };
 }
 
 function bridgeOutputs(modality: "text" | "image", { attended, context, levels }: Bridge): Outputs {
@@ -185,7 +216,8 @@ function bridgeInputs(modality: "text" | "image", config: BridgeTowerConfig, bat
     key: input(`${modality}_key`, "float32", [batch, heads, headSize, tokens]),
     value: input(`${modality}_value`, "float32", [batch, heads, tokens, headSize]),
   };
-  const levels = Array.from({ length: config.num_hidden_layers - 1 }, (_, i) => state(`level_${i + 1}`));
+  const bridged = config.model_type === "meter" ? 0 : config.num_hidden_layers - 1;
+  const levels = Array.from({ length: bridged }, (_, i) => state(`level_${i + 1}`));
   return { attended: state("attended"), probabilities: undefined, context, levels };
 }
 

@@ -1,22 +1,9 @@
 /** Task heads over the encoder's outputs. Reference: the head classes of transformers 5.23 `modeling_bridgetower`. */
 import { InputError } from "../errors.js";
-import {
-  add,
-  div,
-  exp,
-  linear as linearOp,
-  logSumExp,
-  matmul,
-  mul,
-  reshape,
-  sub,
-  sum,
-  transposeMatrix,
-  type Tensor,
-} from "../graph/index.js";
-import { activations, layerNorm, linear, mean, normalize, type Scope } from "../nn/index.js";
-import { firstToken, transformImage } from "./bridgetower.js";
-import type { BridgeTowerConfig } from "./config.js";
+import { concat, gelu, linear as linearOp, reshape, type Tensor } from "../graph/index.js";
+import { activations, dropout, layerNorm, linear, normalize, type Scope } from "../nn/index.js";
+import { firstToken, postNorm, transformImage } from "./bridgetower.js";
+import { visionBlocks, type BridgeTowerConfig } from "./config.js";
 import { attentionBias, textLayer } from "./text-tower.js";
 import { visionBlock } from "./vision-tower.js";
 
@@ -52,41 +39,73 @@ function contrastiveSize({ contrastive_hidden_size }: BridgeTowerConfig): number
 }
 
 /**
- * The text embedding. The last layer is computed for its first token only.
- * @param below the tower's last state but one [batch, text, hidden] -> [batch, contrastive_hidden_size]
+ * The text tower's last state for the first token alone, which is all that an embedding reads.
+ * @param below the tower's last state but one [batch, text, hidden] -> [batch, 1, hidden]
  */
-export function textEmbedding(p: Scope, config: BridgeTowerConfig, below: Tensor, attention_mask: Tensor): Tensor {
+export function lastTextToken(p: Scope, config: BridgeTowerConfig, below: Tensor, attention_mask: Tensor): Tensor {
   const layer = p.at("text_model.encoder.layer").at(config.text_config.num_hidden_layers - 1);
-  const last = textLayer(layer, config.text_config, below, attentionBias(attention_mask), firstToken(below));
-  return itcHead(p.at("itc_text_head"), config, reshape(last, [last.shape[0]!, config.hidden_size]));
+  return textLayer(layer, config.text_config, below, attentionBias(attention_mask), firstToken(below));
 }
 
 /**
- * The image embedding: last block, ln_post, last transform and token type, all for the class token only.
- * @param below the tower's last state but one [batch, image, visionHidden] -> [batch, contrastive_hidden_size]
+ * The vision tower's last state for the class token alone.
+ * @param below the tower's last state but one [batch, image, visionHidden] -> [batch, 1, visionHidden]
  */
-export function imageEmbedding(p: Scope, config: BridgeTowerConfig, below: Tensor): Tensor {
-  const block = p.at("vision_model.visual.transformer.resblocks").at(config.text_config.num_hidden_layers - 1);
-  const last = visionBlock(block, config.vision_config, below, firstToken(below));
-  const transformed = transformImage(p, config, last, config.num_hidden_layers - 1);
-  return itcHead(p.at("itc_image_head"), config, reshape(transformed, [last.shape[0]!, config.hidden_size]));
+export function lastImageToken(p: Scope, config: BridgeTowerConfig, below: Tensor): Tensor {
+  const block = p.at("vision_model.visual.transformer.resblocks").at(visionBlocks(config) - 1);
+  return visionBlock(block, config.vision_config, below, firstToken(below));
 }
+
+/** The text embedding. @param last the tower's last state [batch, 1 or more, hidden] -> [batch, contrastive_hidden_size] */
+export const textEmbedding = (p: Scope, config: BridgeTowerConfig, last: Tensor): Tensor =>
+  itcHead(p.at("itc_text_head"), config, firstRow(last));
+
+/** The image embedding. @param last the tower's last state [batch, 1 or more, visionHidden] -> [batch, contrastive_hidden_size] */
+export function imageEmbedding(p: Scope, config: BridgeTowerConfig, last: Tensor): Tensor {
+  const token = firstToken(last);
+  const read = {
+    joint: () => transformImage(p, config, token, config.num_hidden_layers - 1),
+    dual: () => postNorm(p, config, token),
+  }[config.contrastive_form]();
+  return itcHead(p.at("itc_image_head"), config, firstRow(read));
+}
+
+/** [batch, tokens, hidden] -> [batch, hidden] */
+const firstRow = (x: Tensor): Tensor => reshape(firstToken(x), [x.shape[0]!, x.shape[2]!]);
 
 /** The joint embedding of a pair. [batch, 2 hidden] -> [batch, contrastive_hidden_size] */
 export const pairEmbedding = (p: Scope, config: BridgeTowerConfig, pooler_output: Tensor): Tensor =>
   itcHead(p.at("itc_cross_modal_head"), config, pooler_output);
 
 /**
- * (CE(k·t iᵀ) + CE(k·t cᵀ) + CE(k·i cᵀ)) / 3 with k = exp(logit_scale) and the diagonal as targets, rows only.
- * @param embeds text, image and pair embeddings [batch, contrastive_hidden_size] each
+ * A task's classifier: Linear, LN, GELU, Linear, or one Linear alone; names as in the authors' code. [batch, inputs] -> [batch, classes]
+ * @param width inside the classifier
  */
-export function contrastiveLoss(p: Scope, embeds: { text: Tensor; image: Tensor; cross: Tensor }): Tensor {
-  const scale = exp(p.parameter("logit_scale", []));
-  const rowLoss = (queries: Tensor, targets: Tensor) => {
-    const logits = mul(matmul(queries, transposeMatrix(targets)), scale);
-    const diagonal = mul(sum(mul(queries, targets), { axes: [-1] }), scale);
-    return mean(sub(logSumExp(logits, { axes: [-1] }), diagonal));
-  };
-  const { text, image, cross } = embeds;
-  return div(add(add(rowLoss(text, image), rowLoss(text, cross)), rowLoss(image, cross)), 3);
+function classifier(p: Scope, config: BridgeTowerConfig, x: Tensor, width: number, classes: number): Tensor {
+  if (config.task_head_layers === 1) return linear(p.at(0), x, classes);
+  return linear(p.at(3), gelu(layerNorm(p.at(1), linear(p.at(0), x, width), 1e-5)), classes);
 }
+
+/** Width inside a classifier. */
+const classifierWidth = (config: BridgeTowerConfig): number =>
+  Math.floor(2 * config.hidden_size * config.head_hidden_scale);
+
+/** One logit for each answer. [batch, 2 hidden] -> [batch, vqav2_label_size] */
+export const vqaHead = (p: Scope, config: BridgeTowerConfig, pooler_output: Tensor): Tensor =>
+  classifier(p.at("vqa_classifier"), config, pooler_output, classifierWidth(config), config.vqav2_label_size);
+
+/** Contradiction, neutral, entailment. [batch, 2 hidden] -> [batch, 3] */
+export const snliHead = (p: Scope, config: BridgeTowerConfig, pooler_output: Tensor): Tensor =>
+  classifier(p.at("snli_classifier"), config, pooler_output, classifierWidth(config), 3);
+
+/**
+ * False, true.
+ * @param poolers pooled vectors of the statement with the first picture and with the second [batch, 2 hidden] -> [batch, 2]
+ */
+export function nlvr2Head(p: Scope, config: BridgeTowerConfig, poolers: readonly [Tensor, Tensor]): Tensor {
+  const both = dropout(p, concat(poolers, 1), config.nlvr2_drop_rate);
+  return classifier(p.at("nlvr2_classifier"), config, both, classifierWidth(config), 2);
+}
+
+/** How well text and picture fit, to rank texts against each other. [batch, 2 hidden] -> [batch, 1] */
+export const rankHead = (p: Scope, pooler_output: Tensor): Tensor => linear(p.at("rank_output"), pooler_output, 1);

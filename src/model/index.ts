@@ -1,6 +1,8 @@
 /** BridgeTower itself: config, towers, bridges, cross-modal encoder, heads and losses. Pure: no files, no runtime. */
+export { bicubicWeights } from "./bicubic.js";
 export { longestText, parseConfig, type BridgeTowerConfig, type TextConfig, type VisionConfig } from "./config.js";
 export {
+  comparisonPart,
   fusionPart,
   imagePart,
   nativePicture,
@@ -10,5 +12,16 @@ export {
   type PictureSize,
   type WholeModel,
 } from "./graphs.js";
-export { parameterList, type Head, type ParameterList } from "./parameters.js";
+export { contrastiveBatch, temperatureRange } from "./contrastive.js";
+export {
+  headsOf,
+  objectives,
+  trainingStep,
+  type ObjectiveName,
+  type ObjectiveUse,
+  type ObjectiveUses,
+  type TrainingStep,
+} from "./objectives.js";
+export type { StackSizes } from "./step.js";
+export { heads, parameterList, type Head, type ParameterList } from "./parameters.js";
 export { checkPictureSize } from "./vision-tower.js";

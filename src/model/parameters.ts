@@ -4,11 +4,14 @@
  */
 import { input, type Parameter } from "../graph/index.js";
 import { layerNorm, linear, Scope } from "../nn/index.js";
-import { visionDepth, type BridgeTowerConfig } from "./config.js";
-import { nativePicture, wholeModel } from "./graphs.js";
+import { visionBlocks, visionDepth, type BridgeTowerConfig } from "./config.js";
+import { nativePicture, wholeModel, type WholeModel } from "./graphs.js";
+import { temperature } from "./contrastive.js";
+import { nlvr2Head, rankHead, snliHead, vqaHead } from "./heads.js";
 import { visionBlock } from "./vision-tower.js";
 
-export type Head = "itm" | "mlm" | "itc";
+export const heads = ["itm", "mlm", "itc", "vqa", "snli", "nlvr2", "rank"] as const;
+export type Head = (typeof heads)[number];
 
 export interface ParameterList {
   /** Read by an output of the model or of its heads. */
@@ -21,12 +24,26 @@ export interface ParameterList {
 export function parameterList(config: BridgeTowerConfig, heads: readonly Head[]): ParameterList {
   const p = Scope.root();
   const model = wholeModel(config, nativePicture(config), "all", p);
-  if (heads.includes("itm")) model.itmLogits();
-  if (heads.includes("mlm")) model.mlmLogits();
-  if (heads.includes("itc")) model.contrastiveLoss();
+  const { pooler_output } = model;
+  const declare: Record<Head, () => unknown> = {
+    itm: () => model.itmLogits(),
+    mlm: () => model.mlmLogits(),
+    itc: () => (config.contrastive_form === "joint" ? model.contrastiveLoss() : declareDual(p, model)),
+    vqa: () => vqaHead(p, config, pooler_output),
+    snli: () => snliHead(p, config, pooler_output),
+    nlvr2: () => nlvr2Head(p, config, [pooler_output, pooler_output]),
+    rank: () => rankHead(p, pooler_output),
+  };
+  for (const head of heads) declare[head]();
   const used = p.parameters();
   declareUnused(p, config);
   return { used, unused: p.parameters().slice(used.length) };
+}
+
+function declareDual(p: Scope, model: WholeModel): void {
+  model.text_embeds();
+  model.image_embeds();
+  temperature(p);
 }
 
 function declareUnused(p: Scope, config: BridgeTowerConfig): void {
@@ -34,7 +51,7 @@ function declareUnused(p: Scope, config: BridgeTowerConfig): void {
   const visual = p.at("vision_model.visual");
   linear(p.at("text_model.pooler.dense"), input("state", "float32", [1, text.hidden_size]), text.hidden_size);
   const state = input("state", "float32", [1, 1, vision.hidden_size]);
-  for (let i = text.num_hidden_layers; i < visionDepth(vision); i++) {
+  for (let i = visionBlocks(config); i < visionDepth(vision); i++) {
     visionBlock(visual.at("transformer.resblocks").at(i), vision, state);
   }
   if (!vision.share_layernorm) {

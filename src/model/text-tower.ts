@@ -15,6 +15,7 @@ import {
 import {
   activations,
   attend,
+  dropout,
   embedding,
   layerNorm,
   linear,
@@ -35,7 +36,8 @@ export function textEmbeddings(p: Scope, config: TextConfig, input_ids: Tensor):
   });
   const types = p.at("token_type_embeddings").parameter("weight", [config.type_vocab_size, hidden]);
   const type = reshape(slice(types, { axis: 0, start: 0, end: 1 }), [hidden]);
-  return layerNorm(p.at("LayerNorm"), add(add(word, type), position), config.layer_norm_eps);
+  const embedded = layerNorm(p.at("LayerNorm"), add(add(word, type), position), config.layer_norm_eps);
+  return dropout(p, embedded, config.hidden_dropout_prob);
 }
 
 /** Tokens count up from pad + 1; padding stays at pad. Positions follow the ids, not the attention mask. */
@@ -70,8 +72,11 @@ export function attentionContext(p: Scope, config: TextConfig, x: Tensor): Conte
  */
 export function attentionLayer(p: Scope, config: TextConfig, x: Tensor, context: Context, mask?: Tensor): Attended {
   const query = linear(p.at("self.query"), x, config.hidden_size);
-  const { output, probabilities } = attend(query, context, config.num_attention_heads, mask);
-  const dense = linear(p.at("output.dense"), output, config.hidden_size);
+  const { output, probabilities } = attend(query, context, config.num_attention_heads, {
+    mask,
+    drop: (weights) => dropout(p, weights, config.attention_probs_dropout_prob),
+  });
+  const dense = dropout(p, linear(p.at("output.dense"), output, config.hidden_size), config.hidden_dropout_prob);
   return { output: layerNorm(p.at("output.LayerNorm"), add(dense, x), config.layer_norm_eps), probabilities };
 }
 
@@ -79,7 +84,7 @@ export function attentionLayer(p: Scope, config: TextConfig, x: Tensor, context:
 export function feedForward(p: Scope, config: TextConfig, x: Tensor): Tensor {
   const act = activations[config.hidden_act];
   const wide = act(linear(p.at("intermediate.dense"), x, config.intermediate_size));
-  const narrow = linear(p.at("output.dense"), wide, config.hidden_size);
+  const narrow = dropout(p, linear(p.at("output.dense"), wide, config.hidden_size), config.hidden_dropout_prob);
   return layerNorm(p.at("output.LayerNorm"), add(narrow, x), config.layer_norm_eps);
 }
 

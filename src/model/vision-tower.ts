@@ -15,6 +15,7 @@ import {
 } from "../graph/index.js";
 import { attend, layerNorm, linear, quickGelu, splitContext, type Scope } from "../nn/index.js";
 import { InputError } from "../errors.js";
+import { bicubicWeights } from "./bicubic.js";
 import { patchesAlong, visionHeads, visionPositions, type VisionConfig } from "./config.js";
 
 /**
@@ -55,26 +56,8 @@ function positions(p: Scope, config: VisionConfig, rows: number, columns: number
   return concat([classRow, reshape(wide, [rows * columns, config.hidden_size])], 0);
 }
 
-/**
- * Bicubic resizing as a matrix [to, from]: torch `interpolate` with a = −0.75, half-pixel centres, edges repeated, and a
- * kernel that is not widened when shrinking.
- */
-function bicubic(from: number, to: number): Tensor {
-  const a = -0.75;
-  const near = (u: number) => ((a + 2) * u - (a + 3)) * u * u + 1;
-  const far = (u: number) => ((a * u - 5 * a) * u + 8 * a) * u - 4 * a;
-  const weights = HostTensor.zeros("float32", [to, from]);
-  for (let i = 0; i < to; i++) {
-    const source = ((i + 0.5) * from) / to - 0.5;
-    const first = Math.floor(source);
-    const t = source - first;
-    [far(1 + t), near(t), near(1 - t), far(2 - t)].forEach((weight, tap) => {
-      const column = Math.min(Math.max(first - 1 + tap, 0), from - 1);
-      weights.data[i * from + column]! += weight;
-    });
-  }
-  return constant(weights);
-}
+const bicubic = (from: number, to: number): Tensor =>
+  constant(new HostTensor("float32", [to, from], Float32Array.from(bicubicWeights(from, to))));
 
 /**
  * A CLIP block: x + attention(ln_1 x), then r + MLP(ln_2 r). Only the tokens in `queries` are computed; they attend to all of x.

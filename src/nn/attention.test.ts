@@ -15,7 +15,7 @@ const feeds = { query: random("query", queries), key: random("key", tokens), val
 function attention(headCount: number) {
   const tensor = (name: string) => input(name, "float32", ["batch", name === "query" ? "queries" : "tokens", hidden]);
   const mask = input("mask", "float32", ["batch", 1, 1, "tokens"]);
-  return attend(tensor("query"), splitContext(tensor("key"), tensor("value"), headCount), headCount, mask);
+  return attend(tensor("query"), splitContext(tensor("key"), tensor("value"), headCount), headCount, { mask });
 }
 
 const maskOf = (values: readonly number[]) => new HostTensor("float32", [1, 1, 1, tokens], Float32Array.from(values));

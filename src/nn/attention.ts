@@ -31,16 +31,27 @@ export interface Attended {
   readonly probabilities: Tensor;
 }
 
+export interface AttentionOptions {
+  /** Added to the scores, broadcast from [batch, 1, 1, tokens]; none where every token is seen. */
+  readonly mask?: Tensor | undefined;
+  /** What the values are weighted with, made from the probabilities: dropout where there is any. */
+  readonly drop?: (probabilities: Tensor) => Tensor;
+}
+
 /**
  * softmax(q kᵀ / √headSize + mask) v for each head, heads side by side in the output.
  * @param query projected queries [batch, queries, hidden]
- * @param mask added to the scores, broadcast from [batch, 1, 1, tokens]; none where every token is seen
  */
-export function attend(query: Tensor, { key, value }: Context, headCount: number, mask?: Tensor): Attended {
+export function attend(
+  query: Tensor,
+  { key, value }: Context,
+  headCount: number,
+  { mask, drop = (probabilities) => probabilities }: AttentionOptions = {},
+): Attended {
   const scale = 1 / Math.sqrt(widthOf(query) / headCount);
   const scores = mul(matmul(transpose(heads(query, headCount), [0, 2, 1, 3]), key), scale);
   const probabilities = softmax(mask === undefined ? scores : add(scores, mask), -1);
-  const perHead = transpose(matmul(probabilities, value), [0, 2, 1, 3]);
+  const perHead = transpose(matmul(drop(probabilities), value), [0, 2, 1, 3]);
   const [batch, queries] = perHead.shape;
   return { output: reshape(perHead, [batch!, queries!, widthOf(query)]), probabilities };
 }

@@ -24,7 +24,7 @@ async function withGradient(
 const crossEntropyOf = (logits: HostTensor, labels: readonly number[], ignoreIndex?: number) => {
   const shape = logits.shape.slice(0, -1);
   const names = shape.map((_, axis) => `axis${axis}`);
-  return withGradient((x) => crossEntropy(x, input("labels", "int64", names), ignoreIndex), logits, {
+  return withGradient((x) => crossEntropy(x, input("labels", "int64", names), { ignoreIndex }), logits, {
     labels: new HostTensor("int64", shape, BigInt64Array.from(labels, BigInt)),
   });
 };

@@ -1,13 +1,18 @@
 /** Losses and the normalisation that contrastive ones need. */
 import {
+  add,
+  argMax,
   cast,
   div,
   equal,
+  exp,
   expand,
+  log,
   logSumExp,
   maximum,
   mul,
   pick,
+  relu,
   scalar,
   sqrt,
   sub,
@@ -27,18 +32,54 @@ export function mean(x: Tensor): Tensor {
   return div(sum(x, { axes }), sum(expand(scalar(1), x.shape), { axes }));
 }
 
+export interface CrossEntropyOptions {
+  /** Default −100. */
+  readonly ignoreIndex?: number | undefined;
+  /** A scalar to divide by in place of the number of labels that count. */
+  readonly count?: Tensor | undefined;
+}
+
 /**
  * Mean of −log softmax(logits)[label] over the labels that are not `ignoreIndex`; NaN where all are ignored, as in PyTorch.
  * @param logits [..., classes]
  * @param labels int64 [...], each in 0..classes − 1 or `ignoreIndex`
  */
-export function crossEntropy(logits: Tensor, labels: Tensor, ignoreIndex = -100): Tensor {
+export function crossEntropy(
+  logits: Tensor,
+  labels: Tensor,
+  { ignoreIndex = -100, count }: CrossEntropyOptions = {},
+): Tensor {
   const ignored = equal(labels, int64(ignoreIndex));
   const safe = where(ignored, int64(0), labels);
   const losses = sub(logSumExp(logits, { axes: [-1] }), pick(logits, safe));
   const counted = sub(1, cast(ignored, "float32"));
   const axes = labels.shape.map((_, axis) => axis);
-  return div(sum(mul(losses, counted), { axes }), sum(counted, { axes }));
+  return div(sum(mul(losses, counted), { axes }), count ?? sum(counted, { axes }));
+}
+
+/**
+ * Mean over all entries of −(t log σ(x) + (1 − t) log(1 − σ(x))), written so that no logit overflows.
+ * @param logits x, any shape @param targets t in 0..1, the same shape
+ */
+export function binaryCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  const magnitude = maximum(logits, mul(logits, -1));
+  return mean(add(sub(relu(logits), mul(logits, targets)), log(add(exp(mul(magnitude, -1)), 1))));
+}
+
+/**
+ * Mean over rows of −Σ target · log softmax(logits).
+ * @param logits [rows, classes] @param targets [rows, classes], each row sums to 1
+ */
+export function softCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  return mean(sub(logSumExp(logits, { axes: [-1] }), sum(mul(targets, logits), { axes: [-1] })));
+}
+
+/** Share of the labels that are not `ignoreIndex` which are the arg-max of their logits, 0 where there are none. [..., classes], int64 [...] -> [] */
+export function accuracy(logits: Tensor, labels: Tensor, ignoreIndex = -100): Tensor {
+  const axes = labels.shape.map((_, axis) => axis);
+  const counted = sub(1, cast(equal(labels, int64(ignoreIndex)), "float32"));
+  const hits = mul(counted, cast(equal(argMax(logits, -1), labels), "float32"));
+  return div(sum(hits, { axes }), maximum(sum(counted, { axes }), 1));
 }
 
 /** u / max(‖u‖₂, 10⁻¹²) over the last axis, as PyTorch's `normalize`. */

@@ -1,21 +1,30 @@
-/** Parameters by their checkpoint names: a scope adds a prefix, so the path in the code is the name in the file. */
-import type { Parameter } from "../graph/index.js";
+/**
+ * Where a layer gets its parameters, and while training its random bytes. Parameters go by their checkpoint names: a scope
+ * adds a prefix, so the path in the code is the name in the file.
+ */
+import type { Dim, Input, Parameter } from "../graph/index.js";
 import { InputError } from "../errors.js";
 
 export class Scope {
   private constructor(
     private readonly prefix: string,
     private readonly known: Map<string, Parameter>,
+    private readonly noise: Input[] | undefined,
   ) {}
 
   /** The scope of a whole model, whose names have no prefix. */
   static root(): Scope {
-    return new Scope("", new Map());
+    return new Scope("", new Map(), undefined);
+  }
+
+  /** The scope of a whole model that is trained: its layers may ask for random bytes. */
+  static training(): Scope {
+    return new Scope("", new Map(), []);
   }
 
   /** The scope below `path`: `root.at("text_model").at("encoder.layer.0")`. */
   at(path: string | number): Scope {
-    return new Scope(`${this.prefix}${path}.`, this.known);
+    return new Scope(`${this.prefix}${path}.`, this.known, this.noise);
   }
 
   /** The float32 parameter `name` of this scope; the same tensor each time it is asked for. */
@@ -35,6 +44,19 @@ export class Scope {
       });
     }
     return existing;
+  }
+
+  /** A new input of uniformly random bytes, uint8 of `shape`; `undefined` where the model is not trained. */
+  randomBytes(shape: readonly Dim[]): Input | undefined {
+    if (this.noise === undefined) return undefined;
+    const bytes: Input = { kind: "input", name: `random_bytes_${this.noise.length}`, dtype: "uint8", shape };
+    this.noise.push(bytes);
+    return bytes;
+  }
+
+  /** The inputs of random bytes asked for so far. */
+  randomInputs(): readonly Input[] {
+    return this.noise ?? [];
   }
 
   /** All parameters asked for so far in this scope's model, in the order of their first use. */

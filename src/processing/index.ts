@@ -2,7 +2,7 @@
 export { decodePicture, type DecodeOptions } from "./decode-picture.js";
 export { ImageProcessor, type PixelBatch } from "./image-processor.js";
 export { imageSettings, type ImageSettings } from "./image-settings.js";
-export { readJsonIfPresent } from "./json-file.js";
+export { readJsonIfPresent, readTextIfPresent } from "./json-file.js";
 export type { Picture } from "./picture.js";
 export { type ProcessedBatch, Processor, type ProcessorInputs } from "./processor.js";
 export { type ResampleFilter, resampleFilters } from "./resample.js";

@@ -20,10 +20,9 @@ export class CompiledGraph {
    * @throws InputError when an input is missing or its shape does not fit
    */
   async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
-    const values = Object.fromEntries(this.inputs.map((input) => [input.name, toRuntime(input, feeds[input.name])]));
-    checkNamedSizes(this.inputs, feeds);
+    const values = toRuntimeValues(this.inputs, feeds);
     const results = await this.thread.call({ call: "run", session: this.session, feeds: values });
-    return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, toHost(value)]));
+    return toHostTensors(results);
   }
 
   /** Frees the session. */
@@ -31,6 +30,16 @@ export class CompiledGraph {
     await this.thread.call({ call: "release", session: this.session });
   }
 }
+
+/** The values of all inputs, checked. */
+export function toRuntimeValues(inputs: readonly Input[], feeds: Readonly<Record<string, HostTensor>>): Values {
+  const values = Object.fromEntries(inputs.map((input) => [input.name, toRuntime(input, feeds[input.name])]));
+  checkNamedSizes(inputs, feeds);
+  return values;
+}
+
+export const toHostTensors = (values: Values): Record<string, HostTensor> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, toHost(value)]));
 
 function toRuntime(input: Input, value: HostTensor | undefined): Values[string] {
   const fits =

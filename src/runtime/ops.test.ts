@@ -52,7 +52,7 @@ function valuesOf(operand: Operand, dims: Readonly<Record<string, number>>, seed
   }
   return operand.dtype === "int64"
     ? new HostTensor("int64", shape, BigInt64Array.from(whole(), BigInt))
-    : new HostTensor("bool", shape, Uint8Array.from(whole()));
+    : new HostTensor(operand.dtype, shape, Uint8Array.from(whole()));
 }
 
 function feedsOf(sample: Sample, dims: Readonly<Record<string, number>>): Record<string, HostTensor> {
@@ -149,11 +149,13 @@ test("what an op refuses, it says", () => {
     InputError: less(x, y): expected shapes that broadcast, found float32[batch, text, 4] and float32[batch, text, 3].
     InputError: equal(x, y): expected shapes that broadcast, found float32[batch, text, 4] and float32[batch, text, 3].
     InputError: where(x, x, x): expected a bool condition that broadcasts with the values, found float32[batch, text, 4] and float32[batch, text, 4] and float32[batch, text, 4].
+    InputError: dropBytes(x, x): expected float32 and as many uint8 of the same shape, found float32[batch, text, 4] and float32[batch, text, 4].
     cast takes everything
     InputError: sum(x): expected float32 with the distinct axes 1, -2, found float32[batch, text, 4].
     InputError: logSumExp(x): expected float32 with the distinct axes 1, -2, found float32[batch, text, 4].
     InputError: softmax(x): expected float32 with an axis 3, found float32[batch, text, 4].
     InputError: layerNormalization(x, weight, bias): expected float32 with weight and bias of its last axis, found float32[batch, text, 4] and float32[3] and float32[4].
+    InputError: argMax(ids): expected float32 with an axis 2, found int64[batch, text].
     InputError: cumulativeSum(x): expected an axis 3, found float32[batch, text, 4].
     InputError: reshape(x): expected as many elements as [batch, text, 5], found float32[batch, text, 4].
     InputError: transpose(x): expected each of its axes once, not (0, 1, 1), found float32[batch, text, 4].

@@ -5,13 +5,17 @@ import { InputError } from "../errors.js";
 import {
   parametersOf,
   writeOnnx,
+  writeTrainingOnnx,
+  type GradientPart,
   type LocatedTensor,
   type Parameter,
   type StoredTensor,
   type Tensor,
 } from "../graph/index.js";
 import { CompiledGraph } from "./compiled-graph.js";
+import type { LentView } from "./session-messages.js";
 import { SessionThread } from "./session-thread.js";
+import { TrainingGraph } from "./training-graph.js";
 
 /** Execution providers of onnxruntime-node. All but `cpu` need hardware and libraries of their own. */
 export const devices = ["cpu", "cuda", "webgpu", "dml", "coreml"] as const;
@@ -49,8 +53,7 @@ export class Runtime {
     const folder = commonFolder(stored.values());
     const model = writeOnnx(outputs, { locate: (parameter) => located(stored.get(parameter)!, folder) });
     const allFloat32 = [...stored.values()].every(({ dtype }) => dtype === "float32");
-    const options: InferenceSession.SessionOptions = {
-      executionProviders: [device],
+    const session = await this.create(model.bytes, device, {
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
       logSeverityLevel: 4,
       enableMemPattern: false,
@@ -65,10 +68,65 @@ export class Runtime {
           force_spinning_stop: "1",
         },
       },
-    };
+    });
+    return new CompiledGraph(this.thread, session, model.inputs);
+  }
+
+  /**
+   * Compiles a graph whose parameters change from run to run.
+   * @param outputs returned by each run
+   * @param gradients written into arrays by each run; the runtime starts with the last
+   */
+  async compileTraining(
+    outputs: Readonly<Record<string, Tensor>>,
+    gradients: readonly GradientPart[],
+    { device = "cpu", threads }: Pick<CompileOptions, "device" | "threads"> = {},
+  ): Promise<TrainingGraph> {
+    const keyOf = ({ parameter, firstElement }: GradientPart) => `∂${parameter.name}[${firstElement}]`;
+    const model = writeTrainingOnnx({
+      ...Object.fromEntries(gradients.map((part) => [keyOf(part), part.gradient])),
+      ...outputs,
+    });
+    const read = model.views.map(({ input, parameter, firstElement, shape }): LentView => ({
+      name: input,
+      array: parameter,
+      firstElement,
+      dims: shape,
+    }));
+    const written = gradients.map((part): LentView => ({
+      name: model.outputNames[keyOf(part)]!,
+      array: part.parameter.name,
+      firstElement: part.firstElement,
+      dims: part.gradient.shape as readonly number[],
+    }));
+    const session = await this.create(
+      model.bytes,
+      device,
+      {
+        ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+        logSeverityLevel: 4,
+        // As written: merging equal nodes would keep what is to be computed again, and the order would change.
+        graphOptimizationLevel: "disabled",
+        extra: { session: { force_spinning_stop: "1" } },
+      },
+      { parameters: read, gradients: written },
+    );
+    const names = (views: readonly LentView[]) => [...new Set(views.map(({ array }) => array))];
+    const outputNames = new Map(Object.keys(outputs).map((name) => [model.outputNames[name]!, name]));
+    return new TrainingGraph(this.thread, session, model.inputs, outputNames, names(read), names(written));
+  }
+
+  /** A new session; what the runtime refuses is worded. */
+  private async create(
+    model: Uint8Array<ArrayBuffer>,
+    device: Device,
+    settings: InferenceSession.SessionOptions,
+    views?: { readonly parameters: readonly LentView[]; readonly gradients: readonly LentView[] },
+  ): Promise<number> {
     const session = this.thread.newSession();
-    const call = { call: "compile", session, model: model.bytes, options } as const;
-    await this.thread.call(call, [model.bytes.buffer]).catch((cause: unknown) => {
+    const options = { ...settings, executionProviders: [device] };
+    const call = { call: "compile", session, model, options, ...(views === undefined ? {} : { views }) } as const;
+    await this.thread.call(call, [model.buffer]).catch((cause: unknown) => {
       if (cause instanceof InputError) throw cause;
       throw new InputError(
         {
@@ -80,7 +138,7 @@ export class Runtime {
         { cause },
       );
     });
-    return new CompiledGraph(this.thread, session, model.inputs);
+    return session;
   }
 
   /** Frees everything that was compiled and ends the thread. */

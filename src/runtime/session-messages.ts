@@ -6,18 +6,37 @@ export type Values = Readonly<
   Record<string, { readonly type: Tensor.Type; readonly data: Tensor.DataType; readonly dims: readonly number[] }>
 >;
 
+/** A run of the elements of a lent array, under the name that the ONNX model gives it. */
+export interface LentView {
+  readonly name: string;
+  readonly array: string;
+  readonly firstElement: number;
+  readonly dims: readonly number[];
+}
+
+/** Arrays whose memory is moved to the thread for one run, and back with the reply. */
+export interface Lent {
+  /** Read. */
+  readonly parameters: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
+  /** Written. */
+  readonly gradients: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
+}
+
 export type Call =
   | {
       readonly call: "compile";
       readonly session: number;
       readonly model: Uint8Array<ArrayBuffer>;
       readonly options: InferenceSession.SessionOptions;
+      /** What a training graph reads from and writes to lent arrays. */
+      readonly views?: { readonly parameters: readonly LentView[]; readonly gradients: readonly LentView[] };
     }
-  | { readonly call: "run"; readonly session: number; readonly feeds: Values }
+  | { readonly call: "run"; readonly session: number; readonly feeds: Values; readonly lent?: Lent }
   | { readonly call: "release"; readonly session: number };
 
 /** `end`: the thread is to leave by itself. Ending it from outside while native code loads or runs aborts the process. */
 export type Request = (Call & { readonly id: number }) | { readonly call: "end" };
 
-/** `values` are the outputs of a run; other calls have none. */
-export type Reply = { readonly id: number; readonly values: Values } | { readonly id: number; readonly error: string };
+/** `values` are the outputs of a run; other calls have none. What was lent comes back, also with an error. */
+export type Answer = { readonly lent?: Lent } & ({ readonly values: Values } | { readonly error: string });
+export type Reply = Answer & { readonly id: number };

@@ -1,10 +1,10 @@
 /** The main thread's end of the thread that owns the sessions. */
 import { Worker } from "node:worker_threads";
 import { InputError } from "../errors.js";
-import type { Call, Reply, Request, Values } from "./session-messages.js";
+import type { Answer, Call, Reply, Request, Values } from "./session-messages.js";
 
 interface Pending {
-  readonly resolve: (values: Values) => void;
+  readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -14,7 +14,8 @@ interface Pending {
  */
 function startWorker(): Worker {
   process.env.ORT_DISABLE_TELEMETRY ??= "1";
-  return new Worker(new URL("./session-worker.js", import.meta.url));
+  // Flags of the process, such as an input type, are not for this file.
+  return new Worker(new URL("./session-worker.js", import.meta.url), { execArgv: [] });
 }
 
 export class SessionThread {
@@ -33,8 +34,7 @@ export class SessionThread {
       const call = this.pending.get(reply.id);
       this.pending.delete(reply.id);
       this.holdProcess();
-      if ("error" in reply) call?.reject(new Error(reply.error));
-      else call?.resolve(reply.values);
+      call?.resolve(reply);
     });
     this.worker.on("error", (error) => this.fail(error));
     this.worker.on("exit", () => this.fail(new Error("the thread that runs the model has ended")));
@@ -47,7 +47,14 @@ export class SessionThread {
   }
 
   /** @returns the outputs of a run, nothing for other calls */
-  call(call: Call, transfer: readonly ArrayBuffer[] = []): Promise<Values> {
+  async call(call: Call, transfer: readonly ArrayBuffer[] = []): Promise<Values> {
+    const answer = await this.exchange(call, transfer);
+    if ("error" in answer) throw new Error(answer.error);
+    return answer.values;
+  }
+
+  /** As `call`, for one that lends arrays: they come back with the answer, whatever it is. */
+  exchange(call: Call, transfer: readonly ArrayBuffer[]): Promise<Answer> {
     if (this.ended !== undefined) return Promise.reject(this.ended);
     const id = this.calls++;
     return new Promise((resolve, reject) => {

@@ -5,22 +5,34 @@
 import { parentPort } from "node:worker_threads";
 import { env, InferenceSession, Tensor } from "onnxruntime-node";
 
-/** @import { Request, Reply } from "./session-messages.js" */
+/** @import { Answer, Call, Lent, LentView, Reply, Request, Values } from "./session-messages.js" */
 
 // What goes wrong is thrown: the runtime's own lines on standard error would say it twice.
 env.logLevel = "fatal";
 
-/** @type {Map<number, InferenceSession>} */
+/** @typedef {{ session: InferenceSession, views: NonNullable<Extract<Call, { call: "compile" }>["views"]> }} Compiled */
+
+/** @type {Map<number, Compiled>} */
 const sessions = new Map();
 
-/** @param {Exclude<Request, { call: "end" }>} request @returns {Promise<import("./session-messages.js").Values>} */
+/** @param {LentView} view @param {Lent["parameters"]} arrays */
+function viewOf({ array, firstElement, dims }, arrays) {
+  const length = dims.reduce((product, size) => product * size, 1);
+  const whole = arrays[array];
+  if (whole === undefined) throw new Error(`${array} was not lent`);
+  return new Tensor("float32", whole.subarray(firstElement, firstElement + length), dims);
+}
+
+/** @param {Exclude<Request, { call: "end" }>} request @returns {Promise<Values>} */
 async function answer(request) {
   if (request.call === "compile") {
-    sessions.set(request.session, await InferenceSession.create(request.model, request.options));
+    const session = await InferenceSession.create(request.model, request.options);
+    sessions.set(request.session, { session, views: request.views ?? { parameters: [], gradients: [] } });
     return {};
   }
-  const session = sessions.get(request.session);
-  if (session === undefined) throw new Error("the session was released");
+  const compiled = sessions.get(request.session);
+  if (compiled === undefined) throw new Error("the session was released");
+  const { session, views } = compiled;
   if (request.call === "release") {
     sessions.delete(request.session);
     await session.release();
@@ -29,9 +41,16 @@ async function answer(request) {
   /** @type {Record<string, import("onnxruntime-node").Tensor>} */
   const feeds = {};
   for (const [name, { type, data, dims }] of Object.entries(request.feeds)) feeds[name] = new Tensor(type, data, dims);
-  const results = await session.run(feeds);
+  const { parameters, gradients } = request.lent ?? { parameters: {}, gradients: {} };
+  for (const view of views.parameters) feeds[view.name] = viewOf(view, parameters);
+  /** @type {Record<string, import("onnxruntime-node").Tensor | null>} */
+  const fetches = Object.fromEntries(session.outputNames.map((name) => [name, null]));
+  for (const view of views.gradients) fetches[view.name] = viewOf(view, gradients);
+  const results = await session.run(feeds, fetches);
   return Object.fromEntries(
-    Object.entries(results).map(([name, { type, data, dims }]) => [name, { type, data, dims }]),
+    Object.entries(results)
+      .filter(([name]) => fetches[name] === null)
+      .map(([name, { type, data, dims }]) => [name, { type, data, dims }]),
   );
 }
 
@@ -40,16 +59,20 @@ parentPort?.on("message", (/** @type {Request} */ request) => {
     parentPort?.close();
     return;
   }
+  const lent = request.call === "run" ? request.lent : undefined;
+  const arrays = Object.values(lent?.parameters ?? {}).concat(Object.values(lent?.gradients ?? {}));
+  /** @param {Answer} answered @param {readonly { buffer: ArrayBuffer }[]} moved */
+  const reply = (answered, moved) => {
+    /** @type {Reply} */
+    const message = { id: request.id, ...answered, ...(lent === undefined ? {} : { lent }) };
+    parentPort?.postMessage(message, [...new Set(moved.concat(arrays).map(({ buffer }) => buffer))]);
+  };
   answer(request).then(
-    (values) => {
-      const buffers = new Set(
-        Object.values(values).map(({ data }) => /** @type {Float32Array<ArrayBuffer>} */ (data).buffer),
-      );
-      parentPort?.postMessage(/** @type {Reply} */ ({ id: request.id, values }), [...buffers]);
-    },
-    (/** @type {unknown} */ error) => {
-      const message = error instanceof Error ? error.message : String(error);
-      parentPort?.postMessage(/** @type {Reply} */ ({ id: request.id, error: message }));
-    },
+    (values) =>
+      reply(
+        { values },
+        Object.values(values).map(({ data }) => /** @type {Float32Array<ArrayBuffer>} */ (data)),
+      ),
+    (/** @type {unknown} */ error) => reply({ error: error instanceof Error ? error.message : String(error) }, []),
   );
 });

@@ -1,51 +1,21 @@
 /**
- * What a user calls: match, fillMask, embedText, embedImage, embedPair. Each picture and each text goes through its tower
- * once; texts of equal length are computed together, so that no padding is ever computed and results do not depend on it.
+ * What a user calls: match, fillMask, embedText, embedImage, embedPair, answer, entail, compare. Each picture and each text
+ * goes through its tower once; texts of equal length are computed together, so that no padding is ever computed and results
+ * do not depend on it.
  */
 import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
-import {
-  checkPictureSize,
-  fusionPart,
-  imagePart,
-  nativePicture,
-  textPart,
-  type BridgeTowerConfig,
-  type Head,
-  type Outputs,
-} from "../model/index.js";
-import { decoded, type FilledMask } from "./fill-mask.js";
-import { defaultModel, loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
-import { asList, BridgeTowerProcessor, loadPicture, type ImageInput } from "./processor.js";
+import type { BridgeTowerConfig } from "../model/index.js";
 import { ahead } from "./ahead.js";
-import { batchOf, chunksOfEqualLength, residentGroups, type Tokens } from "./text-chunks.js";
-
-/** The graphs that the tasks run. */
-const parts = {
-  text: (config) => textPart(config).bridge,
-  image: (config) => imagePart(config, nativePicture(config)).bridge,
-  "fusion itm": (config) => fusionPart(config, nativePicture(config), 1, "first").itm(),
-  "fusion mlm": (config) => fusionPart(config, nativePicture(config), 1, "all").mlm(),
-  "fusion itc": (config) => fusionPart(config, nativePicture(config), "batch", "first").itc(),
-  "embed text": (config) => textPart(config).embeds(),
-  "embed image": (config) => imagePart(config, nativePicture(config)).embeds(),
-} satisfies Record<string, (config: BridgeTowerConfig) => Outputs>;
-
-type Part = keyof typeof parts;
-
-/** The head that each task needs, and the graphs it runs in their order. */
-const tasks = {
-  match: { head: "itm", parts: ["text", "image", "fusion itm"] },
-  fillMask: { head: "mlm", parts: ["text", "image", "fusion mlm"] },
-  embedText: { head: "itc", parts: ["embed text"] },
-  embedImage: { head: "itc", parts: ["embed image"] },
-  embedPair: { head: "itc", parts: ["text", "image", "fusion itc"] },
-} satisfies Record<string, { readonly head: Head; readonly parts: readonly Part[] }>;
-
-export type Task = keyof typeof tasks;
-
-/** Outputs of one part of the model, which are inputs of the next. */
-type States = Readonly<Record<string, HostTensor>>;
+import { readAnswers } from "./answers.js";
+import { entailmentLabels, logitsAbout, logitsAboutTwo, type Answer, type Entailment } from "./classify.js";
+import { decoded, type FilledMask } from "./fill-mask.js";
+import { defaultModel, type LoadOptions } from "./loaded-model.js";
+import { PartedModel, type States } from "./parted-model.js";
+import type { Task } from "./parts.js";
+import { asList, type ImageInput } from "./processor.js";
+import { best, checkTopK, sigmoid, softmax } from "./ranking.js";
+import { batchOf, residentGroups, type Tokens } from "./text-chunks.js";
 
 export interface BridgeTowerOptions extends LoadOptions {
   /**
@@ -71,8 +41,11 @@ export interface MatchScore {
   readonly probability: number;
 }
 
+/** One result for one input, a list for a list. */
+export type ResultsOf<Input, Result> = Input extends readonly unknown[] ? Result[] : Result;
+
 /** One embedding for one input, a list for a list. */
-export type EmbeddingsOf<Input> = Input extends readonly unknown[] ? Float32Array[] : Float32Array;
+export type EmbeddingsOf<Input> = ResultsOf<Input, Float32Array>;
 
 export interface Progress {
   /** Told after each step how many of the answers are there. */
@@ -80,13 +53,9 @@ export interface Progress {
 }
 
 export class BridgeTower {
-  private constructor(
-    private readonly loaded: LoadedModel,
-    /** Heads that are known to be in the checkpoint. */
-    private readonly available: Set<Head>,
-    private readonly prepackText: boolean,
-    private readonly processor: BridgeTowerProcessor,
-  ) {}
+  private answers: Promise<readonly string[]> | undefined;
+
+  private constructor(private readonly model: PartedModel) {}
 
   /**
    * Opens a checkpoint with its tokenizer and picture settings.
@@ -97,26 +66,23 @@ export class BridgeTower {
     idOrFolder = defaultModel,
     { prepare = [], prepackText = false, ...options }: BridgeTowerOptions = {},
   ): Promise<BridgeTower> {
-    const heads = new Set<Head>(prepare.map((task) => tasks[task].head));
-    const loaded = await loadModel(idOrFolder, [...heads], options);
+    const model = new BridgeTower(await PartedModel.open(idOrFolder, { prepare, prepackText }, options));
     try {
-      for (const part of new Set(prepare.flatMap((task) => tasks[task].parts))) {
-        loaded.prepare(part, () => parts[part](loaded.config), compileOptions(part, prepackText));
-      }
-      return new BridgeTower(loaded, heads, prepackText, await BridgeTowerProcessor.fromFolder(loaded.folder));
+      if (prepare.includes("answer")) await model.answerList();
+      return model;
     } catch (error) {
-      await loaded.dispose();
+      await model.dispose();
       throw error;
     }
   }
 
   get config(): BridgeTowerConfig {
-    return this.loaded.config;
+    return this.model.config;
   }
 
   /** Frees the compiled graphs. */
   dispose(): Promise<void> {
-    return this.loaded.dispose();
+    return this.model.dispose();
   }
 
   /**
@@ -129,18 +95,18 @@ export class BridgeTower {
     { onProgress }: Progress = {},
   ): Promise<MatchScore[]> {
     const [pictureList, textList] = [asList(images), asList(texts)];
-    this.requireHead(tasks.match.head);
+    this.model.require("match");
     const scores = new Array<MatchScore>(pictureList.length * textList.length);
     let done = 0;
-    for (const resident of residentGroups(this.chunked(textList), stateBytes(this.config))) {
+    for (const resident of residentGroups(this.model.chunked(textList), this.model.stateBytes)) {
       // The next picture is decoded while the model runs on this one.
-      const pictures = ahead(pictureList, (image) => this.pixels([image]));
+      const pictures = ahead(pictureList, (image) => this.model.pixels([image]));
       const groups: { readonly chunk: readonly Tokens[]; readonly states: States }[] = [];
-      for (const chunk of resident) groups.push({ chunk, states: await this.textStates(chunk) });
+      for (const chunk of resident) groups.push({ chunk, states: await this.model.textStates(chunk) });
       for await (const [image, pixels] of pictures) {
-        const imageStates = await this.run("image", pixels);
+        const imageStates = await this.model.run("image", pixels);
         for (const { chunk, states } of groups) {
-          const { logits } = await this.run("fusion itm", { ...imageStates, ...states });
+          const { logits } = await this.model.run("fusion itm", { ...imageStates, ...states });
           for (const [row, { index }] of chunk.entries()) {
             const pair = [logits!.at(row, 0), logits!.at(row, 1)] as const;
             const probability = 1 / (1 + Math.exp(pair[0] - pair[1]));
@@ -159,28 +125,28 @@ export class BridgeTower {
    * @throws InputError when the text has no `<mask>`, or one too far back for the model
    */
   async fillMask(image: ImageInput, text: string, { topK = 5 } = {}): Promise<FilledMask> {
-    this.requireHead(tasks.fillMask.head);
-    const [tokens] = this.tokenize([text]);
-    const { tokenizer } = this.processor;
+    this.model.require("fillMask");
+    checkTopK(topK);
+    const [tokens] = this.model.tokenize([text]);
+    const { tokenizer, maxLength } = this.model;
     const masks = (ids: readonly number[]) => ids.filter((id) => id === tokenizer.maskTokenId).length;
     const wanted = masks(tokenizer.encode(text).ids);
     if (wanted === 0 || masks(tokens!.ids) < wanted) {
       throw new InputError({
         where: "text",
-        expected:
-          wanted === 0 ? "a <mask> to fill" : `every <mask> within the first ${this.processor.maxLength} tokens`,
+        expected: wanted === 0 ? "a <mask> to fill" : `every <mask> within the first ${maxLength} tokens`,
         found: wanted === 0 ? "none" : "one behind them",
         mend: wanted === 0 ? "Write <mask> where a word is missing" : "Shorten the text",
       });
     }
-    const states = { ...(await this.textStates([tokens!])), ...(await this.imageStates([image])) };
-    const { mlm_logits } = await this.run("fusion mlm", states);
+    const states = { ...(await this.model.textStates([tokens!])), ...(await this.model.imageStates([image])) };
+    const { mlm_logits } = await this.model.run("fusion mlm", states);
     return decoded(mlm_logits!.row(0), tokens!.ids, tokenizer, topK);
   }
 
   /** Unit-length embeddings of texts; computes the text tower only. -> a Float32Array [contrastive_hidden_size] each */
   async embedText<T extends string | readonly string[]>(texts: T, options: Progress = {}): Promise<EmbeddingsOf<T>> {
-    this.requireHead(tasks.embedText.head);
+    this.model.require("embedText");
     return inFormOf(texts, await this.embedTexts(asList<string>(texts), options));
   }
 
@@ -189,7 +155,7 @@ export class BridgeTower {
     images: T,
     options: Progress = {},
   ): Promise<EmbeddingsOf<T>> {
-    this.requireHead(tasks.embedImage.head);
+    this.model.require("embedImage");
     return inFormOf(images, await this.embedImages(asList<ImageInput>(images), options));
   }
 
@@ -202,15 +168,66 @@ export class BridgeTower {
     texts: T extends readonly ImageInput[] ? readonly string[] : string,
     options: Progress = {},
   ): Promise<EmbeddingsOf<T>> {
-    this.requireHead(tasks.embedPair.head);
+    this.model.require("embedPair");
     return inFormOf(images, await this.embedPairs(asList<ImageInput>(images), asList<string>(texts), options));
+  }
+
+  /**
+   * Answers questions about a picture, which goes through its tower once for all of them.
+   * @param options topK: answers to each question, best first (default 5)
+   * @throws InputError when nothing says what the classifier's outputs stand for
+   */
+  async answer<T extends string | readonly string[]>(
+    image: ImageInput,
+    questions: T,
+    { topK = 5 } = {},
+  ): Promise<ResultsOf<T, Answer[]>> {
+    this.model.require("answer");
+    checkTopK(topK);
+    const answers = await this.answerList();
+    const rows = await logitsAbout(this.model, image, asList<string>(questions), "fusion vqa");
+    const ranked = rows.map((logits) =>
+      best(logits, topK).map((id) => ({ answer: answers[id]!, probability: sigmoid(logits[id]!) })),
+    );
+    return inFormOf(questions, ranked);
+  }
+
+  /** Whether a picture entails a hypothesis, contradicts it, or neither: the three labels, best first. */
+  async entail<T extends string | readonly string[]>(
+    image: ImageInput,
+    hypotheses: T,
+  ): Promise<ResultsOf<T, Entailment[]>> {
+    this.model.require("entail");
+    const rows = await logitsAbout(this.model, image, asList<string>(hypotheses), "fusion snli");
+    const ranked = rows.map((logits) => {
+      const probabilities = softmax(logits);
+      return best(logits).map((id) => ({ label: entailmentLabels[id]!, probability: probabilities[id]! }));
+    });
+    return inFormOf(hypotheses, ranked);
+  }
+
+  /**
+   * The probability 0..1 that a statement about two pictures is true. Their order counts: the statement may speak of the
+   * left one and the right one.
+   */
+  async compare<T extends string | readonly string[]>(
+    first: ImageInput,
+    second: ImageInput,
+    statements: T,
+  ): Promise<ResultsOf<T, number>> {
+    this.model.require("compare");
+    const rows = await logitsAboutTwo(this.model, [first, second], asList<string>(statements));
+    return inFormOf(
+      statements,
+      rows.map((logits) => softmax(logits)[1]!),
+    );
   }
 
   private async embedTexts(texts: readonly string[], { onProgress }: Progress): Promise<Float32Array[]> {
     const embeddings = new Array<Float32Array>(texts.length);
     let done = 0;
-    for (const chunk of this.chunked(texts)) {
-      const { text_embeds } = await this.run("embed text", batchOf(chunk));
+    for (const chunk of this.model.chunked(texts)) {
+      const { text_embeds } = await this.model.run("embed text", batchOf(chunk));
       for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(text_embeds!, row);
       onProgress?.((done += chunk.length), texts.length);
     }
@@ -219,11 +236,11 @@ export class BridgeTower {
 
   private async embedImages(images: readonly ImageInput[], { onProgress }: Progress): Promise<Float32Array[]> {
     const embeddings: Float32Array[] = [];
-    const runs = Array.from({ length: Math.ceil(images.length / this.chunkSize) }, (_, i) =>
-      images.slice(i * this.chunkSize, (i + 1) * this.chunkSize),
+    const runs = Array.from({ length: Math.ceil(images.length / this.model.chunkSize) }, (_, i) =>
+      images.slice(i * this.model.chunkSize, (i + 1) * this.model.chunkSize),
     );
-    for await (const [, pixels] of ahead(runs, (run) => this.pixels(run))) {
-      const { image_embeds } = await this.run("embed image", pixels);
+    for await (const [, pixels] of ahead(runs, (run) => this.model.pixels(run))) {
+      const { image_embeds } = await this.model.run("embed image", pixels);
       for (let row = 0; row < image_embeds!.shape[0]!; row++) embeddings.push(vector(image_embeds!, row));
       onProgress?.(embeddings.length, images.length);
     }
@@ -244,77 +261,33 @@ export class BridgeTower {
     }
     const embeddings = new Array<Float32Array>(texts.length);
     let done = 0;
-    for (const chunk of this.chunked(texts)) {
-      const imageStates = await this.imageStates(chunk.map(({ index }) => images[index]!));
-      const { cross_embeds } = await this.run("fusion itc", { ...imageStates, ...(await this.textStates(chunk)) });
+    for (const chunk of this.model.chunked(texts)) {
+      const imageStates = await this.model.imageStates(chunk.map(({ index }) => images[index]!));
+      const { cross_embeds } = await this.model.run("fusion itc", {
+        ...imageStates,
+        ...(await this.model.textStates(chunk)),
+      });
       for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(cross_embeds!, row);
       onProgress?.((done += chunk.length), texts.length);
     }
     return embeddings;
   }
 
-  private requireHead(head: Head): void {
-    if (this.available.has(head)) return;
-    this.loaded.requireHead(head);
-    this.available.add(head);
-  }
-
-  private tokenize(texts: readonly string[]): Tokens[] {
-    const { tokenizer, maxLength } = this.processor;
-    return texts.map((text, index) => ({ index, ids: tokenizer.encode(text, { maxLength }).ids }));
-  }
-
-  private chunked(texts: readonly string[]): Tokens[][] {
-    return chunksOfEqualLength(this.tokenize(texts), this.chunkSize);
-  }
-
-  /**
-   * Pairs that one run of the fusion computes: enough to spread the cost of a run over small models, few enough that the
-   * activations of large ones stay in the cache.
-   */
-  private get chunkSize(): number {
-    const { hidden_size, vision_config } = this.config;
-    const elements = (vision_config.image_size / vision_config.patch_size) ** 2 * hidden_size;
-    return Math.min(64, Math.max(1, Math.round(2 ** 20 / elements)));
-  }
-
-  private run(part: Part, feeds: States): Promise<States> {
-    return this.loaded.run(part, () => parts[part](this.config), feeds, compileOptions(part, this.prepackText));
-  }
-
-  /** The text tower's bridge for texts of one length, with the mask that the fusion needs too. */
-  private async textStates(chunk: readonly Tokens[]): Promise<States> {
-    const feeds = batchOf(chunk);
-    return { ...(await this.run("text", feeds)), attention_mask: feeds.attention_mask };
-  }
-
-  private async imageStates(images: readonly ImageInput[]): Promise<States> {
-    return this.run("image", await this.pixels(images));
-  }
-
-  private async pixels(images: readonly ImageInput[]): Promise<States> {
-    const pictures = await Promise.all(images.map(loadPicture));
-    const { pixel_values } = await this.processor.process(pictures);
-    const [, , height, width] = pixel_values.shape as readonly [number, number, number, number];
-    checkPictureSize(this.config.vision_config, height, width, false);
-    return { pixel_values };
+  private answerList(): Promise<readonly string[]> {
+    if (this.answers !== undefined) return this.answers;
+    const answers = readAnswers(this.model.folder, this.config.vqav2_label_size);
+    this.answers = answers;
+    // What failed is not kept: the next call tries again.
+    answers.catch(() => (this.answers = undefined));
+    return answers;
   }
 }
 
-/** Only the text tower is short enough to gain from packed weights. */
-const compileOptions = (part: Part, prepackText: boolean) => ({
-  prepack: prepackText && (part === "text" || part === "embed text"),
-});
-
 /** The list itself for a list, its only entry for a single input. */
-const inFormOf = <T>(input: T, embeddings: Float32Array[]): EmbeddingsOf<T> =>
+const inFormOf = <T, Result>(input: T, results: Result[]): ResultsOf<T, Result> =>
   // The condition is that of the type; TypeScript does not follow it.
-  (Array.isArray(input) ? embeddings : embeddings[0]!) as EmbeddingsOf<T>;
+  (Array.isArray(input) ? results : results[0]!) as ResultsOf<T, Result>;
 
 /** A copy of one row, so that it does not keep its whole batch in memory. */
 const vector = (embeds: HostTensor, row: number): Float32Array =>
   Float32Array.from(embeds.row(row).data as Float32Array);
-
-/** Bytes that the text states of one token take: what attends at level 0, its key and value, and the other levels. */
-const stateBytes = ({ hidden_size, num_hidden_layers }: BridgeTowerConfig): number =>
-  (num_hidden_layers + 2) * hidden_size * 4;

@@ -6,8 +6,9 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { expect, onTestFinished, test } from "vitest";
 import { readCase, readExpected } from "../../fixtures/golden.js";
 import { deviation } from "../../fixtures/tolerance.js";
+import { readTrainingCase } from "../../fixtures/training-golden.js";
 import { exportOnnx } from "./index.js";
-import { tinyCheckpoint } from "./tiny-checkpoint.test-support.js";
+import { tinyCheckpoint, tinyConfig } from "./tiny-checkpoint.test-support.js";
 
 type Values = Record<string, Tensor>;
 
@@ -85,6 +86,49 @@ test("heads that the checkpoint lacks are left out", async () => {
   const fusion = files.find(({ file }) => file.endsWith("fusion.onnx"))!;
   expect(fusion.outputs).toEqual(["pooler_output", "logits"]);
   expect(files.flatMap(({ outputs }) => outputs).some((name) => name.endsWith("_embeds"))).toBe(false);
+});
+
+test("two pictures and a statement through the exported parts give the reference's numbers", async () => {
+  const { config, feeds: given, outputs } = readTrainingCase("nlvr2");
+  const folder = await emptyFolder();
+  await exportOnnx(await tinyCheckpoint({ config, heads: ["nlvr2"] }), folder);
+  const rows = (stack: string, input: string): Values => {
+    const picked = given[input]!.toArray().map((row) => given[stack]!.row(row));
+    const shape = [picked.length, ...picked[0]!.shape];
+    const values = picked.flatMap((row) => row.toArray());
+    const tensor =
+      given[stack]!.dtype === "int64"
+        ? new Tensor("int64", values.map(BigInt), shape)
+        : new Tensor("float32", values, shape);
+    return { [stack]: tensor };
+  };
+  const texts = { ...rows("input_ids", "nlvr2_texts"), ...rows("attention_mask", "nlvr2_texts") };
+  const text = { ...texts, ...(await run(join(folder, "text.onnx"), texts)) };
+  const pooled = async (vision: string, input: string) => {
+    const image = await run(join(folder, vision), rows("pixel_values", input));
+    return (await run(join(folder, "fusion.onnx"), { ...text, ...image })).pooler_output!;
+  };
+  const { nlvr2_logits } = await run(join(folder, "comparison.onnx"), {
+    first_pooler_output: await pooled("vision.onnx", "nlvr2_first_images"),
+    second_pooler_output: await pooled("second-vision.onnx", "nlvr2_second_images"),
+  });
+  const expected = outputs.get("nlvr2.logits")!.toArray();
+  expect(deviation(nlvr2_logits!.data as Float32Array, expected)).toBeLessThan(1);
+});
+
+test("answers and entailment come out of the fusion", async () => {
+  const config = tinyConfig({ vqav2_label_size: 7 });
+  const files = await exportOnnx(await tinyCheckpoint({ config, heads: ["vqa", "snli"] }), await emptyFolder());
+  const fusion = files.find(({ file }) => file.endsWith("fusion.onnx"))!;
+  expect(fusion.outputs).toEqual(["pooler_output", "vqa_logits", "snli_logits"]);
+  expect(files).toHaveLength(5);
+});
+
+test("the dual form of the contrastive heads has no embedding of pairs", async () => {
+  const config = tinyConfig({ contrastive_form: "dual" });
+  const files = await exportOnnx(await tinyCheckpoint({ config, heads: ["itc"] }), await emptyFolder());
+  const embeds = files.flatMap(({ outputs }) => outputs.filter((name) => name.endsWith("_embeds")));
+  expect(embeds).toEqual(["text_embeds", "image_embeds", "image_embeds", "text_embeds"]);
 });
 
 test("a target that is a file is refused by name", async () => {

@@ -1,17 +1,11 @@
 /** Writes the model as ONNX files: the whole of it, and its three parts, over one shared file of weights. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  makeFolder,
-  openCheckpoint,
-  readSafetensors,
-  resolveModel,
-  writeAtomically,
-  writeSafetensors,
-} from "../checkpoint/index.js";
+import { makeFolder, readSafetensors, resolveModel, writeAtomically, writeSafetensors } from "../checkpoint/index.js";
 import type { HubOptions } from "../checkpoint/index.js";
 import { parametersOf, writeOnnx, type LocatedTensor, type Parameter, type StoredTensor } from "../graph/index.js";
 import {
+  comparisonPart,
   fusionPart,
   imagePart,
   nativePicture,
@@ -22,7 +16,7 @@ import {
   type Outputs,
 } from "../model/index.js";
 import type { Progress } from "./bridgetower.js";
-import { readConfig } from "./config-file.js";
+import { openModelFolder } from "./model-folder.js";
 import { bindWeights, headsIn } from "./weights.js";
 
 export interface ExportedFile {
@@ -39,7 +33,8 @@ const weightsFile = "weights.safetensors";
 /**
  * Writes `model.onnx` (whole), `vision.onnx`, `text.onnx`, `fusion.onnx` and `weights.safetensors` into a folder. The
  * outputs of `vision.onnx` and `text.onnx` are the inputs of `fusion.onnx` under the same names; `batch` and `text` are
- * dynamic, the picture size is the checkpoint's. Heads that the checkpoint lacks are left out.
+ * dynamic, the picture size is the checkpoint's. Heads that the checkpoint lacks are left out. With the head of NLVR2 there
+ * are `second-vision.onnx`, for the second of two pictures, and `comparison.onnx`, over the fusion's pooled outputs for both.
  * @throws InputError when the checkpoint is broken or the folder cannot be written
  */
 export async function exportOnnx(
@@ -48,7 +43,7 @@ export async function exportOnnx(
   { onProgress, ...hub }: HubOptions & Progress = {},
 ): Promise<ExportedFile[]> {
   const source = await resolveModel(idOrFolder, hub);
-  const [config, checkpoint] = await Promise.all([readConfig(source), openCheckpoint(source)]);
+  const { config, checkpoint } = await openModelFolder(source);
   const heads = headsIn(checkpoint, config);
   const { lookup } = bindWeights(checkpoint, config, heads);
   const graphs = Object.entries(exportedGraphs(config, heads));
@@ -80,6 +75,8 @@ function exportedGraphs(config: BridgeTowerConfig, heads: readonly Head[]): Read
   const fusion = fusionPart(config, picture, "batch", "all");
   const has = (head: Head, outputs: () => Outputs) => (heads.includes(head) ? outputs() : {});
   const { text: text_features, image: image_features } = whole.levels.at(-1)!;
+  // The dual form embeds texts and pictures, not pairs.
+  const pairs = config.contrastive_form === "joint";
   return {
     model: {
       text_features,
@@ -90,12 +87,25 @@ function exportedGraphs(config: BridgeTowerConfig, heads: readonly Head[]): Read
       ...has("itc", () => ({
         text_embeds: whole.text_embeds(),
         image_embeds: whole.image_embeds(),
-        cross_embeds: whole.cross_embeds(),
+        ...(pairs ? { cross_embeds: whole.cross_embeds() } : {}),
       })),
     },
     vision: { ...image.bridge, ...has("itc", image.embeds) },
     text: { ...text.bridge, ...has("itc", text.embeds) },
-    fusion: { ...fusion.pooled(), ...has("itm", fusion.itm), ...has("mlm", fusion.mlm), ...has("itc", fusion.itc) },
+    fusion: {
+      ...fusion.pooled(),
+      ...has("itm", fusion.itm),
+      ...has("mlm", fusion.mlm),
+      ...(pairs ? has("itc", fusion.itc) : {}),
+      ...has("vqa", () => ({ vqa_logits: fusion.vqa().logits! })),
+      ...has("snli", () => ({ snli_logits: fusion.snli().logits! })),
+    },
+    ...(heads.includes("nlvr2") && config.token_type_count > 2
+      ? {
+          "second-vision": imagePart(config, picture, 2).bridge,
+          comparison: { nlvr2_logits: comparisonPart(config).logits! },
+        }
+      : {}),
   };
 }
 

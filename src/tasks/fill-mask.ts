@@ -1,7 +1,7 @@
 /** MLM logits as words. */
-import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
 import type { Tokenizer } from "../processing/index.js";
+import { best, softmax } from "./ranking.js";
 
 export interface MaskPrediction {
   /** The token as text, with its leading space where it has one. */
@@ -23,23 +23,16 @@ export interface FilledMask {
 
 /** @param logits float32 [text, vocabulary] */
 export function decoded(logits: HostTensor, ids: readonly number[], tokenizer: Tokenizer, topK: number): FilledMask {
-  if (!Number.isInteger(topK) || topK < 1) {
-    throw new InputError({ where: "topK", expected: "a whole number, 1 or more", found: String(topK) });
-  }
   const sentence = tokenizer.decode(logits.argmax().data, { skipSpecialTokens: true });
   const masks = ids.flatMap((id, index) =>
-    id === tokenizer.maskTokenId ? [{ index, predictions: best(logits.row(index), tokenizer, topK) }] : [],
+    id === tokenizer.maskTokenId
+      ? [{ index, predictions: predictionsFor(logits.row(index).toArray(), tokenizer, topK) }]
+      : [],
   );
   return { sentence, masks };
 }
 
-function best(logits: HostTensor, tokenizer: Tokenizer, topK: number): MaskPrediction[] {
-  const values = logits.toArray();
-  const largest = values.reduce((a, b) => Math.max(a, b), -Infinity);
-  const total = values.reduce((sum, value) => sum + Math.exp(value - largest), 0);
-  return values
-    .map((value, id) => ({ id, value }))
-    .sort((a, b) => b.value - a.value || a.id - b.id)
-    .slice(0, topK)
-    .map(({ id, value }) => ({ token: tokenizer.decode([id]), id, probability: Math.exp(value - largest) / total }));
+function predictionsFor(logits: readonly number[], tokenizer: Tokenizer, topK: number): MaskPrediction[] {
+  const probabilities = softmax(logits);
+  return best(logits, topK).map((id) => ({ token: tokenizer.decode([id]), id, probability: probabilities[id]! }));
 }

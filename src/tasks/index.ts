@@ -5,12 +5,14 @@ export {
   type EmbeddingsOf,
   type MatchScore,
   type Progress,
-  type Task,
+  type ResultsOf,
 } from "./bridgetower.js";
+export type { Answer, Entailment } from "./classify.js";
 export { exportOnnx, type ExportedFile } from "./export.js";
 export type { FilledMask, MaskPrediction } from "./fill-mask.js";
 export { defaultModel, type LoadOptions } from "./loaded-model.js";
 export type { ModelInputs } from "./model-inputs.js";
+export type { Task } from "./parts.js";
 export {
   BridgeTowerForContrastiveLearning,
   BridgeTowerForImageAndTextRetrieval,

@@ -6,8 +6,9 @@ import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { InputError } from "../errors.js";
+import { heads } from "../model/index.js";
 import { BridgeTower } from "./index.js";
-import { fillWeights, tinyCheckpoint } from "./tiny-checkpoint.test-support.js";
+import { fillWeights, tinyCheckpoint, tinyConfig } from "./tiny-checkpoint.test-support.js";
 
 const picture = {
   width: 40,
@@ -20,13 +21,21 @@ const tasks = {
   embedText: async (model: BridgeTower) => model.embedText(["a cat"]),
   embedImage: async (model: BridgeTower) => model.embedImage([picture]),
   embedPair: async (model: BridgeTower) => model.embedPair([picture], ["a cat"]),
+  answer: async (model: BridgeTower) => model.answer(picture, "a cat"),
+  entail: async (model: BridgeTower) => model.entail(picture, "a cat"),
+  compare: async (model: BridgeTower) => model.compare(picture, picture, "a cat"),
 };
 type Task = keyof typeof tasks;
 const taskNames = Object.keys(tasks) as Task[];
 
 /** What a task gives on a checkpoint in which the weights of these names are NaN. */
 async function answer(task: Task, spoilt: RegExp): Promise<unknown> {
-  const model = await BridgeTower.fromPretrained(await tinyCheckpoint({ edit: (w) => fillWeights(w, spoilt, NaN) }));
+  const folder = await tinyCheckpoint({
+    config: tinyConfig({ token_type_count: 3, vqav2_label_size: 3, id2label: ["yes", "no", "two"] }),
+    heads,
+    edit: (weights) => fillWeights(weights, spoilt, NaN),
+  });
+  const model = await BridgeTower.fromPretrained(folder);
   try {
     return await tasks[task](model);
   } finally {
@@ -51,6 +60,10 @@ test.each<[string, RegExp, readonly Task[]]>([
   ["the ITM head", /^itm_/, taskNames.filter((task) => task !== "match")],
   ["the MLM head", /^mlm_/, taskNames.filter((task) => task !== "fillMask")],
   ["the joint contrastive head", /^itc_cross/, taskNames.filter((task) => task !== "embedPair")],
+  ["the VQA head", /^vqa_/, taskNames.filter((task) => task !== "answer")],
+  ["the SNLI-VE head", /^snli_/, taskNames.filter((task) => task !== "entail")],
+  ["the NLVR2 head", /^nlvr2_/, taskNames.filter((task) => task !== "compare")],
+  ["the ranking head", /^rank_/, taskNames],
   ["the temperature of the contrastive loss", /^logit_scale/, taskNames],
 ])("NaN in %s spoils only what reads it", async (_, spoilt, unharmed) => {
   for (const task of taskNames) {

@@ -1,18 +1,11 @@
 /** A checkpoint that is open: its config, its weights by reference, and the graphs compiled so far. */
 import { fileURLToPath } from "node:url";
-import {
-  openCheckpoint,
-  readTensor,
-  resolveModel,
-  toFloat32,
-  type Checkpoint,
-  type HubOptions,
-} from "../checkpoint/index.js";
+import { readTensor, resolveModel, toFloat32, type Checkpoint, type HubOptions } from "../checkpoint/index.js";
 import { InputError } from "../errors.js";
 import { parametersOf, type HostTensor, type Parameter } from "../graph/index.js";
 import { type BridgeTowerConfig, type Head, type Outputs } from "../model/index.js";
 import { Runtime, type CompiledGraph, type CompileOptions, type Device, type WeightLookup } from "../runtime/index.js";
-import { readConfig } from "./config-file.js";
+import { openModelFolder } from "./model-folder.js";
 import { bindWeights } from "./weights.js";
 
 /** The checkpoint that the package carries, for use without a name. */
@@ -41,7 +34,7 @@ export async function loadModel(
   const runtime = new Runtime();
   try {
     const folder = await resolveModel(idOrFolder, options);
-    const [config, checkpoint] = await Promise.all([readConfig(folder), openCheckpoint(folder)]);
+    const { config, checkpoint } = await openModelFolder(folder);
     const { surplus, lookup } = bindWeights(checkpoint, config, heads);
     if (surplus.length > 0) {
       options.onWarning?.(`${checkpoint.source}: ignored ${surplus.length} unknown names, such as ${surplus[0]!}`);

@@ -3,6 +3,7 @@ import { HostTensor, input, type Tensor } from "../graph/index.js";
 import { wholeModel, type BridgeTowerConfig, type Outputs, type WholeModel } from "../model/index.js";
 import { crossEntropy } from "../nn/index.js";
 import { loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
+import { checkJointForm } from "./parts.js";
 import { checkInputs, checkLabels, type ModelInputs } from "./model-inputs.js";
 
 export interface ForwardOptions {
@@ -230,7 +231,14 @@ export class BridgeTowerForContrastiveLearning extends PretrainedModel {
     idOrFolder: string,
     options: LoadOptions = {},
   ): Promise<BridgeTowerForContrastiveLearning> {
-    return new BridgeTowerForContrastiveLearning(await loadModel(idOrFolder, ["itc"], options));
+    const loaded = await loadModel(idOrFolder, ["itc"], options);
+    try {
+      checkJointForm(loaded.config, "BridgeTowerForContrastiveLearning");
+    } catch (error) {
+      await loaded.dispose();
+      throw error;
+    }
+    return new BridgeTowerForContrastiveLearning(loaded);
   }
 
   async forward(

@@ -77,7 +77,7 @@ async function writeWeights(folder: string, weights: Weights, layout: WeightLayo
   const { dtype = "float32", prefix = "bridgetower.", shards = 1 } = "halves" in layout ? {} : layout;
   for (const [name, tensor] of weights) {
     // Head classes write their own parameters without the prefix.
-    const written = /^(itm|mlm|itc)_|^logit_scale$/.test(name) ? name : prefix + name;
+    const written = /^(itm|mlm|itc|vqa|snli|nlvr2|rank)_|^(logit_scale|temperature)$/.test(name) ? name : prefix + name;
     named.set(written, "halves" in layout ? widened(shortened(tensor, layout.halves)) : shortened(tensor, dtype));
   }
   if (shards === 1) return writeSafetensors(join(folder, "model.safetensors"), named);

@@ -47,6 +47,11 @@ test("a task whose head the checkpoint lacks says so when it is called; the othe
   expect(await complaint(folder, model.embedText(["a cat"]))).toContain("the heads itc");
   expect(await complaint(folder, model.embedImage([picture]))).toContain("the heads itc");
   expect(await complaint(folder, model.embedPair([picture], ["a cat"]))).toContain("the heads itc");
+  expect(await complaint(folder, model.answer(picture, "a cat"))).toContain("6 missing (vqa_classifier.0.weight");
+  expect(await complaint(folder, model.entail(picture, "a cat"))).toContain("6 missing (snli_classifier.0.weight");
+  expect(await complaint(folder, model.compare(picture, picture, "a cat"))).toMatch(
+    /the heads nlvr2 .* 6 missing \(nlvr2_classifier\.0\.weight.* name one that has it\.$/,
+  );
   expect(await model.match([picture], ["a cat"])).toHaveLength(1);
 });
 
@@ -113,8 +118,10 @@ test("unknown names give one warning", async () => {
     edit: (weights) => {
       weights.set("spare.weight", HostTensor.zeros("float32", [1]));
       weights.set("spare.bias", HostTensor.zeros("float32", [1]));
-      // Heads of fine-tuned checkpoints are known, though no class reads them.
+      // Other heads and what trains them are known, though this task does not read them.
       weights.set("vqa_classifier.0.weight", HostTensor.zeros("float32", [1]));
+      weights.set("rank_output.bias", HostTensor.zeros("float32", [1]));
+      weights.set("temperature", HostTensor.zeros("float32", []));
     },
   });
   const model = await BridgeTower.fromPretrained(folder, { onWarning: (message) => warnings.push(message) });

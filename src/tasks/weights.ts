@@ -2,11 +2,11 @@
 import { type Checkpoint } from "../checkpoint/index.js";
 import { InputError, nearestNames } from "../errors.js";
 import { sameShape, type Parameter, type StoredTensor } from "../graph/index.js";
-import { parameterList, type BridgeTowerConfig, type Head } from "../model/index.js";
+import { heads, parameterList, type BridgeTowerConfig, type Head } from "../model/index.js";
 
 /** Heads that a checkpoint may hold besides the ones a class reads, and buffers of old versions. */
 const ignored =
-  /^(itm_score|mlm_score|itc_(text|image|cross_modal)_head|vqa_classifier|snli_classifier|nlvr2_classifier|rank_output)\.|^logit_scale$|\.(position_ids|token_type_ids)$/;
+  /^(itm_score|mlm_score|itc_(text|image|cross_modal)_head|vqa_classifier|snli_classifier|nlvr2_classifier|rank_output)\.|^(logit_scale|temperature)$|\.(position_ids|token_type_ids)$/;
 
 export interface BoundWeights {
   readonly lookup: (parameter: Parameter) => StoredTensor;
@@ -18,9 +18,9 @@ export interface BoundWeights {
  * Finds each parameter under its name, with or without the prefix `bridgetower.` that head classes write.
  * @throws InputError naming all missing and all misshapen parameters, and the surplus names when there are such
  */
-export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, heads: readonly Head[]): BoundWeights {
+export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, wanted: readonly Head[]): BoundWeights {
   const byName = tensorsByName(checkpoint);
-  const { used, unused } = parameterList(config, heads);
+  const { used, unused } = parameterList(config, wanted);
   const missing = used.filter(({ name }) => !byName.has(name)).map(({ name }) => name);
   const misshapen = [...used, ...unused].flatMap(({ name, shape }) => {
     const stored = byName.get(name);
@@ -36,7 +36,7 @@ export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, h
     const lists = [listed("missing", missing), listed("misshapen", misshapen), listed("surplus", surplus)];
     throw new InputError({
       where: checkpoint.source,
-      expected: `the weights of a BridgeTower${heads.length === 0 ? "" : ` with the heads ${heads.join(", ")}`} of this config.json`,
+      expected: `the weights of a BridgeTower${wanted.length === 0 ? "" : ` with the heads ${wanted.join(", ")}`} of this config.json`,
       found: lists.filter((list) => list !== "").join("; "),
       mend: advice(missing, misshapen, surplus),
     });
@@ -45,7 +45,7 @@ export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, h
 }
 
 /** A checkpoint's tensors without the prefix `bridgetower.`. */
-function tensorsByName({ tensors }: Checkpoint): Map<string, StoredTensor> {
+export function tensorsByName({ tensors }: Checkpoint): Map<string, StoredTensor> {
   return new Map([...tensors].map(([name, tensor]) => [name.replace(/^bridgetower\./, ""), tensor]));
 }
 
@@ -53,8 +53,7 @@ function tensorsByName({ tensors }: Checkpoint): Map<string, StoredTensor> {
 export function headsIn(checkpoint: Checkpoint, config: BridgeTowerConfig): Head[] {
   const byName = tensorsByName(checkpoint);
   const body = new Set(parameterList(config, []).used.map(({ name }) => name));
-  const possible: readonly Head[] =
-    config.contrastive_hidden_size === undefined ? ["itm", "mlm"] : ["itm", "mlm", "itc"];
+  const possible = heads.filter((head) => head !== "itc" || config.contrastive_hidden_size !== undefined);
   return possible.filter((head) =>
     parameterList(config, [head]).used.every(({ name }) => body.has(name) || byName.has(name)),
   );

@@ -2,10 +2,9 @@ import type { Command } from "commander";
 import type { MatchScore } from "../../tasks/index.js";
 import { addCommonOptions, loadOptions, requireOptions, repeated, type CommonOptions } from "../options.js";
 import { pictureFiles } from "../pictures.js";
-import { bar, percent, table } from "../table.js";
+import { probabilities } from "../probabilities.js";
 import type { Terminal } from "../terminal.js";
 import { readTexts } from "../texts.js";
-import { visible } from "../visible.js";
 
 interface MatchOptions extends CommonOptions {
   readonly image: readonly string[];
@@ -56,14 +55,11 @@ function grouped(
   const names = { image: images, text: texts };
   const groups = names[outer].map((heading, group) => {
     const size = names[inner].length;
-    const rows = scores
+    const entries = scores
       .slice(group * size, (group + 1) * size)
       .sort((a, b) => b.probability - a.probability)
-      .map((score, rank) => ({
-        cells: [percent(score.probability), bar(score.probability), visible(names[inner][score[inner]]!) || '""'],
-        strong: rank === 0 && size > 1,
-      }));
-    return `${visible(heading) || '""'}\n${table(rows, { ...terminal.style, right: [0], indent: 2 })}`;
+      .map((score) => ({ name: names[inner][score[inner]]!, probability: score.probability }));
+    return probabilities(heading, entries, terminal);
   });
   return groups.join("\n");
 }

@@ -29,6 +29,20 @@ export interface OnnxModel {
   readonly inputs: readonly Input[];
 }
 
+/** A run of a parameter's elements that is an input of the model. */
+export interface ParameterView {
+  readonly input: string;
+  readonly parameter: string;
+  readonly firstElement: number;
+  readonly shape: readonly number[];
+}
+
+export interface TrainingModel extends OnnxModel {
+  readonly views: readonly ParameterView[];
+  /** What the ONNX model calls each output. */
+  readonly outputNames: Readonly<Record<string, string>>;
+}
+
 /** The ONNX file of `outputs`, under their keys as output names; inputs keep their names and named dimensions. */
 export function writeOnnx(outputs: Readonly<Record<string, Tensor>>, options: OnnxOptions): OnnxModel {
   const order = topologicalOrder(Object.values(outputs));
@@ -46,12 +60,52 @@ export function writeOnnx(outputs: Readonly<Record<string, Tensor>>, options: On
   return { bytes, inputs };
 }
 
+/**
+ * The ONNX model of a graph whose parameters change from run to run: they are inputs, and an output is the very value that a
+ * node writes, so that neither is ever copied.
+ * @param outputs ONNX Runtime computes the last one first and goes backwards from there; what an output alone needs is
+ *   computed when its turn comes
+ */
+export function writeTrainingOnnx(outputs: Readonly<Record<string, Tensor>>): TrainingModel {
+  const order = topologicalOrder(Object.values(outputs));
+  const inputs = order.filter((node) => node.kind === "input");
+  const consumed = new Set(order.flatMap((node) => (node.kind === "operation" ? node.inputs : [])));
+  const leaves = new Set(Object.values(outputs).filter((node) => !consumed.has(node)));
+  const outputNames: Record<string, string> = {};
+  const views: ParameterView[] = [];
+  const bytes = modelProto("", (writer) => {
+    graphProto.name(writer, "bridgetower");
+    const emitter = new GraphEmitter(writer, inputs, (parameter, view, input) => {
+      views.push({ input, parameter: parameter.name, ...view });
+      return "input";
+    });
+    // The runtime starts at the leaf that was written last.
+    for (const node of order) if (!leaves.has(node)) emitter.visit(node);
+    for (const node of leaves) emitter.visit(node);
+    for (const node of inputs) graphProto.input(writer, node.name, node);
+    for (const [name, tensor] of Object.entries(outputs)) {
+      outputNames[name] = emitter.outputValue(tensor);
+      graphProto.output(writer, outputNames[name], tensor);
+    }
+    for (const { input, shape } of views) graphProto.input(writer, input, { dtype: "float32", shape });
+  });
+  return { bytes, inputs, views, outputNames };
+}
+
 interface Reshape {
   /** What is reshaped: never a reshape itself. */
   readonly source: string;
   readonly from: readonly Dim[];
   readonly to: readonly Dim[];
   written: boolean;
+}
+
+/** Where the elements of a parameter are: in bytes, or in an input that this call has declared. */
+type Locate = (parameter: Parameter, view: View, name: string) => LocatedTensor | "input";
+
+interface View {
+  readonly shape: readonly number[];
+  readonly firstElement: number;
 }
 
 class GraphEmitter implements Emitter {
@@ -62,12 +116,13 @@ class GraphEmitter implements Emitter {
   private readonly located = new Map<Parameter, LocatedTensor>();
   /** Reshapes by the name of their output; `written` once a node has asked for that very shape. */
   private readonly reshapes = new Map<string, Reshape>();
+  private readonly outputValues = new Set<string>();
   private nodeCount = 0;
 
   constructor(
     private readonly writer: BinaryWriter,
     private readonly inputs: readonly Input[],
-    private readonly locate: OnnxOptions["locate"],
+    private readonly locate: Locate,
   ) {}
 
   visit(node: Tensor): void {
@@ -79,6 +134,16 @@ class GraphEmitter implements Emitter {
     const value = this.nameOf(tensor);
     this.writeReshape(value);
     graphProto.node(this.writer, "Identity", [value], name, {});
+  }
+
+  /** The name of the value that holds an output, as no other output has it. */
+  outputValue(tensor: Tensor): string {
+    const value = this.nameOf(tensor);
+    this.writeReshape(value);
+    const own = tensor.kind === "operation" && !this.outputValues.has(value);
+    const name = own ? value : this.node("Identity", [value]);
+    this.outputValues.add(name);
+    return name;
   }
 
   nameOf(tensor: Tensor): string {
@@ -159,13 +224,15 @@ class GraphEmitter implements Emitter {
     return target.filter((size) => size === -1).length <= 1 ? this.ints(target) : this.shape(to);
   }
 
-  parameterView(parameter: Parameter, view: { shape: readonly number[]; firstElement: number }): string {
-    const { dtype, shape, bytes } = this.locateOnce(parameter);
-    const first = view.firstElement * dtypes[dtype].bytes;
-    const length = elementCount(view.shape) * dtypes[dtype].bytes;
-    const whole = sameShape(shape, view.shape);
+  parameterView(parameter: Parameter, view: View): string {
+    const whole = sameShape(parameter.shape, view.shape);
     const name = whole ? parameter.name : `${parameter.name}[${view.firstElement}]:${view.shape.join("x")}`;
     return this.share(`parameter ${name}`, () => {
+      const located = this.locateOnce(parameter, view, name);
+      if (located === "input") return name;
+      const { dtype, bytes } = located;
+      const first = view.firstElement * dtypes[dtype].bytes;
+      const length = elementCount(view.shape) * dtypes[dtype].bytes;
       const part =
         bytes instanceof Uint8Array
           ? bytes.subarray(first, first + length)
@@ -175,10 +242,11 @@ class GraphEmitter implements Emitter {
     });
   }
 
-  private locateOnce(parameter: Parameter): LocatedTensor {
-    let found = this.located.get(parameter);
+  private locateOnce(parameter: Parameter, view: View, name: string): LocatedTensor | "input" {
+    let found: LocatedTensor | "input" | undefined = this.located.get(parameter);
     if (found === undefined) {
-      found = this.locate(parameter);
+      found = this.locate(parameter, view, name);
+      if (found === "input") return found;
       if (!sameShape(found.shape, parameter.shape)) {
         throw new InputError({
           where: parameter.name,

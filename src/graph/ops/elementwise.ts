@@ -2,7 +2,7 @@
 import type { DType } from "../dtype.js";
 import { dtypes } from "../dtype.js";
 import { HostTensor } from "../host-tensor.js";
-import { broadcastShapes } from "../shape.js";
+import { broadcastShapes, sameShape } from "../shape.js";
 import { constant, defineOp, shapeError, type Tensor, type TensorType } from "../tensor.js";
 
 type One = readonly [Tensor];
@@ -112,6 +112,31 @@ export const elementwise = {
     gradient: ({ inputs: [condition], dOutput: dy }) => [undefined, where(condition, dy, 0), where(condition, 0, dy)],
     onnx: ({ emitter, names }) => emitter.node("Where", names),
   }),
+  /**
+   * y = 0 where byte < dropped, x · 256 / (256 − dropped) elsewhere: dropout of `dropped` in 256 by uniformly random bytes;
+   * dx = dy dropped by the same bytes. ONNX `Less` and `Where`.
+   */
+  dropBytes: defineOp<Two, { readonly dropped: number }>("dropBytes", {
+    type([x, bytes], { dropped }) {
+      if (x.dtype !== "float32" || bytes.dtype !== "uint8" || !sameShape(x.shape, bytes.shape)) {
+        throw shapeError("dropBytes", [x, bytes], "float32 and as many uint8 of the same shape");
+      }
+      if (!Number.isInteger(dropped) || dropped < 0 || dropped > 255) {
+        throw shapeError("dropBytes", [x, bytes], `0 to 255 of 256 dropped, not ${dropped}`);
+      }
+      return x;
+    },
+    gradient: ({ inputs: [, bytes], attributes: { dropped }, dOutput }) => [
+      dropBytes(dOutput, bytes, dropped),
+      undefined,
+    ],
+    onnx({ emitter, names: [x, bytes], attributes: { dropped } }) {
+      const scaled = emitter.node("Mul", [x!, emitter.nameOf(scalar(256 / (256 - dropped)))]);
+      const limit = constant(new HostTensor("uint8", [], Uint8Array.of(dropped)));
+      const drop = emitter.node("Less", [bytes!, emitter.nameOf(limit)]);
+      return emitter.node("Where", [drop, emitter.zero("float32"), scaled]);
+    },
+  }),
   /** y = x in another element type. ONNX `Cast`, opset 19. */
   cast: defineOp<One, { readonly to: DType }>("cast", {
     type: ([x], { to }) => ({ dtype: to, shape: x.shape }),
@@ -137,4 +162,7 @@ export const less = (a: Operand, b: Operand): Tensor => elementwise.less([tensor
 export const equal = (a: Operand, b: Operand): Tensor => elementwise.equal([tensorOf(a), tensorOf(b)], {});
 export const where = (condition: Tensor, a: Operand, b: Operand): Tensor =>
   elementwise.where([condition, tensorOf(a), tensorOf(b)], {});
+/** Dropout by uniformly random bytes: `dropped` in 256 elements become 0, the others are scaled up. */
+export const dropBytes = (x: Tensor, bytes: Tensor, dropped: number): Tensor =>
+  elementwise.dropBytes([x, bytes], { dropped });
 export const cast = (x: Tensor, to: DType): Tensor => elementwise.cast([x], { to });

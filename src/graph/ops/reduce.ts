@@ -83,6 +83,15 @@ export const reduce = {
     onnx: ({ emitter, names, attributes: { epsilon } }) =>
       emitter.node("LayerNormalization", names, { axis: -1, epsilon: { float: epsilon } }),
   }),
+  /** Index of the largest entry along `axis`, the first of equal ones. ONNX `ArgMax`, opset 13. */
+  argMax: defineOp<One, Axis>("argMax", {
+    type(inputs, { axis }) {
+      const { shape } = alongAxis("argMax", inputs, axis);
+      return { dtype: "int64", shape: shape.filter((_, i) => i !== normalizeAxis(axis, shape.length)) };
+    },
+    gradient: "none",
+    onnx: ({ emitter, names, attributes: { axis } }) => emitter.node("ArgMax", names, { axis, keepdims: 0 }),
+  }),
   /** y[t] = x[0] + … + x[t] along `axis`. ONNX `CumSum`, opset 14. */
   cumulativeSum: defineOp<One, Axis>("cumulativeSum", {
     type([x], { axis }) {
@@ -107,4 +116,5 @@ export const logSumExp = (x: Tensor, { axes, keepDims = false }: ReduceOptions):
 export const softmax = (x: Tensor, axis: number): Tensor => reduce.softmax([x], { axis });
 export const layerNormalization = (x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor =>
   reduce.layerNormalization([x, weight, bias], { epsilon });
+export const argMax = (x: Tensor, axis: number): Tensor => reduce.argMax([x], { axis });
 export const cumulativeSum = (x: Tensor, axis: number): Tensor => reduce.cumulativeSum([x], { axis });

@@ -5,9 +5,11 @@ import {
   above,
   awayFrom0,
   bool,
+  byte,
   float,
   ids,
   int,
+  one,
   rows,
   x,
   type Operand,
@@ -98,6 +100,15 @@ export const elementwiseSamples = {
     ],
     refused: () => g.where(x, x, x),
   },
+  dropBytes: one(
+    {
+      operands: [rows, byte("batch", "text", 4)],
+      build: (x, bytes) => g.dropBytes(x, bytes, 100),
+      type: "float32[batch, text, 4]",
+      element: (at, x, bytes) => (read(bytes, at) < 100 ? 0 : (read(x, at) * 256) / 156),
+    },
+    () => g.dropBytes(x, x, 100),
+  ),
   cast: {
     samples: [
       {

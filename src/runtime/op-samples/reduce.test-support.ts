@@ -1,7 +1,7 @@
 import * as g from "../../graph/index.js";
 import type { HostTensor, Tensor } from "../../graph/index.js";
 import { read, total } from "../reference.test-support.js";
-import { float, int, one, rows, x, type OpSamples, type Sample } from "./sample.test-support.js";
+import { float, ids, int, one, rows, x, type OpSamples, type Sample } from "./sample.test-support.js";
 
 function reduction(
   build: (x: Tensor, options: g.ReduceOptions) => Tensor,
@@ -71,6 +71,16 @@ export const reduceSamples = {
       },
     },
     () => g.layerNormalization(x, g.input("weight", "float32", [3]), g.input("bias", "float32", [4]), 1e-5),
+  ),
+  argMax: one(
+    {
+      operands: [rows],
+      build: (x) => g.argMax(x, -1),
+      type: "int64[batch, text]",
+      element: ([i, j], x) =>
+        [0, 1, 2, 3].reduce((best, k) => (read(x, [i!, j!, k]) > read(x, [i!, j!, best]) ? k : best), 0),
+    },
+    () => g.argMax(ids, 2),
   ),
   cumulativeSum: {
     samples: [

@@ -3,7 +3,7 @@ import { input, type Dim, type HostTensor, type Tensor } from "../../graph/index
 
 /** An operand: an input of the graph, filled with random values. */
 export interface Operand {
-  readonly dtype: "float32" | "int64" | "bool";
+  readonly dtype: "float32" | "int64" | "bool" | "uint8";
   readonly shape: readonly Dim[];
   /** Values of floats, from a random number in −1.5..1.5; of whole numbers: 0 up to `below`, exclusive. */
   readonly values?: (random: number) => number;
@@ -31,6 +31,8 @@ export const above = (low: number, operand: Operand): Operand => ({ ...operand, 
 export const awayFrom0 = (operand: Operand): Operand => ({ ...operand, values: (u) => u + 0.1 * Math.sign(u) });
 export const int = (below: number, ...shape: Dim[]): Operand => ({ dtype: "int64", shape, below });
 export const bool = (...shape: Dim[]): Operand => ({ dtype: "bool", shape, below: 2 });
+
+export const byte = (...shape: Dim[]): Operand => ({ dtype: "uint8", shape, below: 256 });
 
 /** For uses that are refused. */
 export const x = input("x", "float32", ["batch", "text", 4]);

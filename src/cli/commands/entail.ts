@@ -1,0 +1,36 @@
+import type { Command } from "commander";
+import { addCommonOptions, loadOptions, requireOptions, single, type CommonOptions } from "../options.js";
+import { probabilities } from "../probabilities.js";
+import type { Terminal } from "../terminal.js";
+import { readText } from "../texts.js";
+
+interface EntailOptions extends CommonOptions {
+  readonly image: string;
+  readonly hypothesis: string;
+}
+
+export function configure(command: Command, terminal: Terminal): void {
+  requireOptions(command, ["image", "hypothesis"]);
+  addCommonOptions(
+    command
+      .addOption(single("--image <file>", "picture"))
+      .addOption(single("--hypothesis <text>", "statement about the picture, or - for a line of standard input")),
+  )
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ bridgetower entail --model snli-ve/ --image photo.png --hypothesis 'an animal is outdoors'",
+    )
+    .action(async (options: EntailOptions) => {
+      const hypothesis = await readText(options.hypothesis, terminal.stdin);
+      const { BridgeTower } = await import("../../tasks/index.js");
+      const model = await BridgeTower.fromPretrained(options.model, {
+        ...loadOptions(options, terminal),
+        prepare: ["entail"],
+      });
+      const labels = await model.entail(options.image, hypothesis);
+      terminal.show(options.json, { hypothesis, labels }, () => {
+        const rows = labels.map(({ label, probability }) => ({ name: label, probability }));
+        return probabilities(hypothesis, rows, terminal);
+      });
+    });
+}

@@ -1,0 +1,68 @@
+/** Gradients of parameters, in the parts that the graph reads them in. */
+import { gradients } from "./gradients.js";
+import { add } from "./ops/elementwise.js";
+import { elementCount } from "./dtype.js";
+import { topologicalOrder, type Operation, type Parameter, type Tensor } from "./tensor.js";
+
+/** The gradient of a run of a parameter's elements. */
+export interface GradientPart {
+  readonly parameter: Parameter;
+  readonly firstElement: number;
+  readonly gradient: Tensor;
+}
+
+/**
+ * ∂loss/∂p for each parameter that the loss reads. A parameter that is only read in slices of its first axis, as a fused
+ * projection is, gets one part for each slice: the whole is then never put together. Parameters that the loss does not read
+ * have no part, and elements that no slice reads are in none.
+ * @returns in the order in which the forward half first reads the parameters
+ */
+export function parameterGradients(loss: Tensor, parameters: readonly Parameter[]): GradientPart[] {
+  const wanted = new Set<Tensor>(parameters);
+  const readers = new Map<Parameter, Operation[]>();
+  for (const node of topologicalOrder([loss])) {
+    if (node.kind !== "operation") continue;
+    for (const x of new Set(node.inputs)) {
+      if (x.kind === "parameter" && wanted.has(x)) readers.set(x, [...(readers.get(x) ?? []), node]);
+    }
+  }
+  const leaves = [...readers].flatMap(([parameter, nodes]) => partsOf(parameter, nodes));
+  const found = gradients(
+    loss,
+    leaves.flatMap(({ nodes }) => nodes),
+  );
+  let next = 0;
+  return leaves.flatMap(({ parameter, firstElement, nodes }) => {
+    const summands = found.slice(next, (next += nodes.length)).filter((gradient) => gradient !== undefined);
+    if (summands.length === 0) return [];
+    return [{ parameter, firstElement, gradient: summands.reduce((sum, gradient) => add(sum, gradient)) }];
+  });
+}
+
+/** What is differentiated for a parameter: all its views of one run of elements, or the parameter itself. */
+interface Leaf {
+  readonly parameter: Parameter;
+  readonly firstElement: number;
+  readonly nodes: readonly Tensor[];
+}
+
+function partsOf(parameter: Parameter, readers: readonly Operation[]): Leaf[] {
+  const runs = new Map<number, { readonly end: number; readonly nodes: Operation[] }>();
+  for (const node of readers) {
+    const { axis, start } = node.attributes;
+    if (node.op !== "slice" || axis !== 0) return [{ parameter, firstElement: 0, nodes: [parameter] }];
+    const first = Number(start) * elementCount(parameter.shape.slice(1) as readonly number[]);
+    const end = first + elementCount(node.shape as readonly number[]);
+    const known = runs.get(first);
+    if (known?.end === end) known.nodes.push(node);
+    else runs.set(first, { end, nodes: [node, ...(known?.nodes ?? [])] });
+  }
+  const parts = [...runs].sort(([a], [b]) => a - b);
+  const overlap = parts.some(([, { end, nodes }], i) => {
+    const sizes = new Set(nodes.map((node) => elementCount(node.shape as readonly number[])));
+    return sizes.size > 1 || end > (parts[i + 1]?.[0] ?? Infinity);
+  });
+  return overlap
+    ? [{ parameter, firstElement: 0, nodes: [parameter] }]
+    : parts.map(([firstElement, { nodes }]) => ({ parameter, firstElement, nodes }));
+}

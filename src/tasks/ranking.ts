@@ -1,0 +1,24 @@
+/** Logits in order, and as probabilities. */
+import { InputError } from "../errors.js";
+
+/** Places of the `count` largest logits, largest first; of equal ones the smaller comes first, as in PyTorch. */
+export function best(logits: readonly number[], count = logits.length): number[] {
+  return [...logits.keys()].sort((a, b) => logits[b]! - logits[a]! || a - b).slice(0, count);
+}
+
+/** exp(x) / Σ exp(x) */
+export function softmax(logits: readonly number[]): number[] {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const powers = logits.map((logit) => Math.exp(logit - largest));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  return powers.map((power) => power / total);
+}
+
+/** 1 / (1 + exp(−x)) */
+export const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
+
+/** @throws InputError unless `topK` can be a number of candidates */
+export function checkTopK(topK: number): void {
+  if (Number.isInteger(topK) && topK >= 1) return;
+  throw new InputError({ where: "topK", expected: "a whole number, 1 or more", found: String(topK) });
+}

@@ -1,0 +1,115 @@
+/**
+ * Contrast over all pairs of a step although no graph holds them all: embeddings first, then the loss over all of them, whose
+ * gradients each micro-batch carries back. Gao et al., Scaling Deep Contrastive Learning Batch Size under Memory Limited
+ * Setup, 2021.
+ */
+import { HostTensor, parameterGradients } from "../graph/index.js";
+import { contrastiveBatch } from "../model/index.js";
+import type { Arrays, TrainingGraph } from "../runtime/index.js";
+import type { Batch } from "./batch.js";
+import { trained, type StepGraphOptions } from "./step-graph.js";
+
+export interface BatchContrast {
+  readonly loss: number;
+  readonly score: number;
+  /** For each micro-batch the inputs that carry its embeddings' gradients. */
+  readonly gradientFeeds: readonly Record<string, HostTensor>[];
+  /** Gradients of the temperature, or of the logit scale: to be added to the sum of the micro-batches'. */
+  readonly own: Arrays;
+}
+
+interface ContrastGraph {
+  readonly graph: TrainingGraph;
+  /** Zeros to write gradients into. */
+  readonly own: () => Arrays;
+}
+
+export class CachedContrast {
+  private readonly graphs = new Map<string, Promise<ContrastGraph>>();
+
+  /** @param weight of the contrastive loss in the sum */
+  constructor(
+    private readonly options: StepGraphOptions,
+    private readonly weight: number,
+  ) {}
+
+  /**
+   * @param embeddings of a micro-batch: `text`, `image` and in the joint form `cross`
+   * @returns gradients of count · loss, because the optimizer divides the sum over micro-batches by their count
+   */
+  async differentiate(
+    microBatches: readonly Batch[],
+    embeddings: (batch: Batch, i: number) => Promise<Record<string, HostTensor>>,
+    values: Arrays,
+  ): Promise<BatchContrast> {
+    const count = microBatches.length;
+    const parts: Record<string, HostTensor>[] = [];
+    for (const [i, batch] of microBatches.entries()) parts.push(await embeddings(batch, i));
+    const names = Object.keys(parts[0]!);
+    const feeds: Record<string, HostTensor> = Object.fromEntries(
+      names.map((name) => [`itc_${name}`, joined(parts.map((part) => part[name] as HostTensor<"float32">))]),
+    );
+    const ids = microBatches.flatMap(({ itc_image_ids }) => (itc_image_ids === undefined ? [] : [itc_image_ids]));
+    if (ids.length > 0) feeds.itc_image_ids = joined(ids as HostTensor<"int64">[]);
+    const pairs = feeds.itc_text!.shape[0]!;
+    const { graph, own } = await this.graphFor(pairs, ids.length > 0);
+    const gradients = own();
+    const outputs = await graph.run(feeds, values, gradients);
+    for (const gradient of gradients.values()) scale(gradient, this.weight * count);
+    for (const name of names) scale(outputs[name]!.data as Float32Array, count);
+    return {
+      loss: outputs.loss!.at(),
+      score: outputs.score!.at(),
+      gradientFeeds: parts.map((part, i) => feedsOf(part, outputs, i * part.text!.shape[0]!)),
+      own: gradients,
+    };
+  }
+
+  private graphFor(pairs: number, imageIds: boolean): Promise<ContrastGraph> {
+    const key = `${pairs} ${imageIds}`;
+    const known = this.graphs.get(key) ?? this.compile(pairs, imageIds);
+    this.graphs.set(key, known);
+    return known;
+  }
+
+  private async compile(pairs: number, imageIds: boolean): Promise<ContrastGraph> {
+    const { config, runtime, threads } = this.options;
+    const { loss, score, p, gradients } = contrastiveBatch(config, pairs, imageIds);
+    const parts = parameterGradients(loss, trained(p.parameters(), this.options));
+    const graph = await runtime.compileTraining({ loss, score, ...gradients }, parts, { threads });
+    return { graph, own: () => new Map(parts.map(({ parameter }) => [parameter.name, new Float32Array(1)])) };
+  }
+}
+
+/** The rows from `start` on of the gradients by the embeddings, for a micro-batch. */
+function feedsOf(
+  part: Readonly<Record<string, HostTensor>>,
+  gradients: Readonly<Record<string, HostTensor>>,
+  start: number,
+): Record<string, HostTensor> {
+  return Object.fromEntries(
+    Object.entries(part).map(([name, { shape }]) => {
+      const [rows, width] = shape as readonly [number, number];
+      const values = (gradients[name]!.data as Float32Array).slice(start * width, (start + rows) * width);
+      return [`itc_${name}_gradient`, new HostTensor("float32", shape, values)];
+    }),
+  );
+}
+
+/** Tensors one below the other. */
+function joined<D extends "float32" | "int64">(tensors: readonly HostTensor<D>[]): HostTensor<D> {
+  const [first] = tensors;
+  const rows = tensors.reduce((total, { shape }) => total + shape[0]!, 0);
+  const all = HostTensor.zeros(first!.dtype, [rows, ...first!.shape.slice(1)]);
+  let start = 0;
+  for (const { data } of tensors) {
+    // Both are of dtype D; TypeScript cannot follow the pairing of dtype and array through the generic.
+    (all.data as { set(values: unknown, start: number): void }).set(data, start);
+    start += data.length;
+  }
+  return all;
+}
+
+function scale(values: Float32Array, factor: number): void {
+  for (let i = 0; i < values.length; i++) values[i]! *= factor;
+}

@@ -1,0 +1,233 @@
+/** Whole training steps: against PyTorch's over ten steps, and against themselves however a batch is cut up. */
+import { afterEach, describe, expect, test } from "vitest";
+import {
+  digestDifference,
+  gradientDigest,
+  readTrainingRun,
+  trainingRuns,
+  type TrainingRun,
+} from "../../fixtures/training-golden.js";
+import { tinyInput, tinyWeight } from "../../fixtures/tiny-weights.js";
+import { HostTensor } from "../graph/index.js";
+import { headsOf, parameterList, parseConfig, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
+import type { Arrays } from "../runtime/index.js";
+import type { Batch } from "./batch.js";
+import { Learner, type LearnerSettings } from "./learner.js";
+import { optimizerSettings } from "./optimizer/index.js";
+import { tiny, tinyWithoutDropout, withoutDropout } from "./tiny-config.test-support.js";
+
+const learners: Learner[] = [];
+afterEach(async () => {
+  await Promise.all(learners.splice(0).map((learner) => learner.dispose()));
+});
+
+function tinyValues(config: BridgeTowerConfig, objectives: readonly ObjectiveName[]): Arrays {
+  const { used } = parameterList(config, [...new Set(objectives.flatMap((name) => headsOf[name]))]);
+  return new Map(
+    used.map(({ name, shape }) => [name, Float32Array.from(tinyWeight(name, shape as readonly number[]))]),
+  );
+}
+
+function learner(values: Arrays, settings: LearnerSettings): Learner {
+  const made = new Learner(values, settings);
+  learners.push(made);
+  return made;
+}
+
+const copyOf = (values: Arrays): Arrays => new Map([...values].map(([name, array]) => [name, array.slice()]));
+
+describe.each(trainingRuns())("%s", (name) => {
+  test("ten steps as PyTorch", async () => {
+    const golden = readTrainingRun(name);
+    const config = parseConfig(withoutDropout(golden.config));
+    const objectives = Object.fromEntries(golden.objectives.map(({ name, weight }) => [name, weight]));
+    const values = tinyValues(config, Object.keys(objectives) as ObjectiveName[]);
+    for (const [name, value] of Object.entries(golden.start)) values.set(name, Float32Array.of(value));
+    const before = copyOf(values);
+    const { optimizer: form, accumulation, clip_norm, ema_decay, ...settings } = golden.settings;
+    const trained = learner(values, {
+      config,
+      objectives,
+      accumulation: "averaged",
+      optimizer: optimizerSettings({
+        ...settings,
+        form,
+        max_grad_norm: clip_norm ?? undefined,
+        ema_decay: ema_decay ?? undefined,
+      }),
+    });
+    for (const [t, step] of golden.steps.entries()) {
+      const batches = Array.from({ length: accumulation }, (_, i) => golden.batches[(t * accumulation + i) % 2]!);
+      const report = await trained.step(t, batches);
+      expect(Math.abs(report.loss / step.loss - 1), `loss of step ${t}`).toBeLessThan(2e-5);
+      expect(Math.abs(report.gradientNorm / step.gradient_norm - 1), `norm of step ${t}`).toBeLessThan(1e-4);
+      expect(report.learningRate).toBeCloseTo(step.lr_factor * settings.learning_rate, 12);
+    }
+    expect(missed(golden, golden.changes, before, values)).toEqual([]);
+    const averages = new Map([...trained.optimizerState()].map(([name, { average }]) => [name, average]));
+    expect(missed(golden, golden.averagedChanges, before, averages)).toEqual([]);
+    for (const name of golden.unchanged) expect(values.get(name) ?? before.get(name)).toEqual(before.get(name));
+  });
+});
+
+/**
+ * Parameters whose change is not PyTorch's. A bias that softmax cancels has a gradient of rounding errors, which Adam with its
+ * small eps makes a step of: PyTorch's own float32 misses it by any amount, and `float32` says by how much it misses the others.
+ */
+function missed(
+  { settings: { eps } }: TrainingRun,
+  changes: TrainingRun["changes"],
+  before: Arrays,
+  after: ReadonlyMap<string, Float32Array | undefined>,
+): string[] {
+  return [...changes].flatMap(([name, expected]) => {
+    if (/key\.bias$|in_proj_bias$/.test(name)) return [];
+    const start = before.get(name)!;
+    const change = Float64Array.from(after.get(name)!, (value, i) => value - start[i]!);
+    const ours = gradientDigest(name, [start.length], change);
+    const miss =
+      digestDifference(ours, expected) / (5 * expected.float32 + (eps < 1e-6 ? 1e-3 : 3e-4) * expected.norm + 1e-7);
+    return miss < 1 ? [] : [`${name}: ${miss}`];
+  });
+}
+
+const tokens = 7;
+const plain = optimizerSettings({ learning_rate: 1e-3, warmup_steps: 0, max_steps: 10, form: "decoupled" });
+
+/** Pairs `from` to `to` of one batch of eight, for masked language modelling, matching and contrast. */
+function pairs(from: number, to: number): Batch {
+  const count = to - from;
+  const int64 = (shape: readonly number[], value: (flat: number) => number) =>
+    new HostTensor(
+      "int64",
+      shape,
+      BigInt64Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => BigInt(value(i))),
+    );
+  const pair = (flat: number) => from + (Math.floor(flat / tokens) % count);
+  const length = (flat: number) => 5 + (pair(flat) % 3);
+  const place = (flat: number) => flat % tokens;
+  const pixels = tinyInput("pixel_values", [8, 3, 32, 32]);
+  const row = (flat: number) => flat;
+  const token = (flat: number) => 3 + ((pair(flat) * 17 + place(flat) * 5 + (flat < count * tokens ? 0 : 31)) % 100);
+  return {
+    // The texts, then the same with masked tokens.
+    input_ids: int64([2 * count, tokens], (i) => (place(i) < length(i) ? token(i) : 1)),
+    attention_mask: int64([2 * count, tokens], (i) => (place(i) < length(i) ? 1 : 0)),
+    pixel_values: new HostTensor("float32", [count, 3, 32, 32], pixels.slice(from * 3_072, to * 3_072)),
+    mlm_texts: int64([count], (i) => count + i),
+    mlm_images: int64([count], row),
+    // One to three labels a text: micro-batches hold different numbers.
+    mlm_labels: int64([count, tokens], (i) => (place(i) > 0 && place(i) <= 1 + (pair(i) % 3) ? 40 + pair(i) : -100)),
+    itm_texts: int64([count], row),
+    itm_images: int64([count], (i) => (i % 2 === 0 ? i : i - 1)),
+    itm_labels: int64([count], (i) => 1 - (i % 2)),
+    itc_texts: int64([count], row),
+    itc_images: int64([count], row),
+  };
+}
+
+describe.each(["joint", "dual"])("contrast in the %s form", (contrastive_form) => {
+  const config = tinyWithoutDropout({ contrastive_form });
+  const objectives = { mlm: 1, itm: 0.5, itc: 2 };
+
+  async function afterOneStep(accumulation: "exact" | "averaged", cuts: readonly number[], config_ = config) {
+    const values = tinyValues(config_, ["mlm", "itm", "itc"]);
+    const trained = learner(values, { config: config_, objectives, accumulation, optimizer: plain, seed: 3 });
+    const batches = cuts.slice(1).map((end, i) => pairs(cuts[i]!, end));
+    const report = await trained.step(0, batches);
+    return { report, values, state: trained.optimizerState() };
+  }
+
+  test("four micro-batches are one batch", async () => {
+    const whole = await afterOneStep("exact", [0, 8]);
+    const parts = await afterOneStep("exact", [0, 2, 4, 6, 8]);
+    expect(parts.report.loss).toBeCloseTo(whole.report.loss, 5);
+    expect(parts.report.objectives.itc!.loss).toBeCloseTo(whole.report.objectives.itc!.loss, 5);
+    expect(parts.report.objectives.itc!.score).toBe(whole.report.objectives.itc!.score);
+    // After one step, m is the gradient times 1 − β1.
+    const norm = Math.hypot(...[...whole.state.values()].map(({ m }) => Math.hypot(...m)));
+    for (const [name, { m }] of whole.state) {
+      const difference = Math.hypot(...parts.state.get(name)!.m.map((value, i) => value - m[i]!));
+      expect(difference / (Math.hypot(...m) + 1e-2 * norm), name).toBeLessThan(1e-4);
+    }
+  });
+
+  test("averaged micro-batches contrast only what each holds", async () => {
+    const whole = await afterOneStep("exact", [0, 8]);
+    const parts = await afterOneStep("averaged", [0, 2, 4, 6, 8]);
+    expect(parts.report.objectives.itc!.loss).toBeLessThan(0.9 * whole.report.objectives.itc!.loss);
+  });
+
+  test("with dropout a step follows from seed and number alone", async () => {
+    const noisy = tiny({ contrastive_form });
+    const runs = [];
+    for (let i = 0; i < 2; i++) runs.push(await afterOneStep("exact", [0, 4, 8], noisy));
+    const [first, second] = runs;
+    expect(second!.report).toEqual(first!.report);
+    expect([...second!.values]).toEqual([...first!.values]);
+    const without = await afterOneStep("exact", [0, 4, 8]);
+    expect(first!.report.loss).not.toBeCloseTo(without.report.loss, 3);
+  });
+});
+
+test("a frozen tower stays as it is, and so does what no objective reads", async () => {
+  const config = tinyWithoutDropout({});
+  const values = tinyValues(config, ["mlm"]);
+  const before = copyOf(values);
+  const trained = learner(values, { config, objectives: { mlm: 1 }, frozen: ["text_model.*"], optimizer: plain });
+  await trained.step(0, [pairs(0, 4)]);
+  const moved = [...values].filter(([name, array]) => array.some((value, i) => value !== before.get(name)![i]));
+  const names = new Set(moved.map(([name]) => name));
+  expect([...names].some((name) => name.startsWith("text_model."))).toBe(false);
+  expect(names.has("vision_model.visual.transformer.resblocks.0.mlp.c_fc.weight")).toBe(true);
+  expect(trained.unused).toContain("cross_modal_image_layers.1.output.dense.weight");
+  expect(trained.unused).toContain("cross_modal_text_pooler.dense.weight");
+  for (const name of trained.unused) expect(names.has(name)).toBe(false);
+});
+
+test("judging a batch changes nothing and has no dropout", async () => {
+  const config = tiny({});
+  const values = tinyValues(config, ["mlm", "itm"]);
+  const before = copyOf(values);
+  const trained = learner(values, { config, objectives: { mlm: 1, itm: 1 }, optimizer: plain });
+  const first = await trained.evaluate(pairs(0, 4));
+  expect(await trained.evaluate(pairs(0, 4))).toEqual(first);
+  expect([...values]).toEqual([...before]);
+});
+
+test("what cannot be trained is said", async () => {
+  const config = tinyWithoutDropout({});
+  const values = () => tinyValues(config, ["itm"]);
+  const base = { config, objectives: { itm: 1 }, optimizer: plain };
+  const few = values();
+  few.delete("itm_score.fc.bias");
+  const attempts: (() => unknown)[] = [
+    () => learner(values(), { ...base, objectives: {} }),
+    () => learner(values(), { ...base, objectives: { itn: 1 } as object }),
+    () => learner(values(), { ...base, frozen: ["text_modle.*"] }),
+    () => learner(values(), { ...base, frozen: ["*"] }),
+    () => learner(few, base),
+    () => learner(values(), base).step(0, []),
+    () => learner(values(), base).step(0, [{ ...pairs(0, 2), itm_texts: HostTensor.zeros("int64", [0]) }]),
+    () => learner(values(), base).step(0, [Object.fromEntries(Object.entries(pairs(0, 2)).slice(1))]),
+  ];
+  const messages: string[] = [];
+  for (const attempt of attempts) {
+    try {
+      await attempt();
+      messages.push("nothing");
+    } catch (error) {
+      messages.push(String(error));
+    }
+  }
+  expect(messages.join("\n")).toMatchInlineSnapshot(`
+    "InputError: objectives: expected at least one with a weight, found none.
+    InputError: objective itn: expected one of mlm, itm, itc, itm_itc, irtr, vqa, snli, nlvr2 with a finite weight, found 1.
+    InputError: frozen "text_modle.*": expected the name of a parameter, with * for any run of characters, found a pattern that no parameter matches.
+    InputError: frozen: expected patterns that leave something to train, found none left.
+    InputError: values: expected every parameter of the model and of the heads that are trained, found 1 that do not fit: itm_score.fc.bias (2 values, found nothing). Make them with startingValues for this config.
+    InputError: step: expected at least one micro-batch, found none.
+    InputError: itm_texts of the batch: expected a tensor of 1 axis, none of them empty, found int64[0].
+    InputError: input_ids of the batch: expected a tensor of 2 axes, none of them empty, found nothing."
+  `);
+});

@@ -1,0 +1,45 @@
+import { expect, test, vi } from "vitest";
+import { Optimizer, optimizerSettings } from "./index.js";
+import { OptimizerThread } from "./optimizer-thread.js";
+
+const ones = (size: number) => new Float32Array(size).fill(1);
+
+test("a call returns the sums and the arrays", async () => {
+  const thread = new OptimizerThread();
+  const gradients = Float32Array.of(3, 4);
+  const call = thread.call({ call: "sumsOfSquares", loans: [{ gradients }] });
+  expect(gradients.length).toBe(0);
+  const { sums, loans } = await call;
+  expect(sums).toEqual([25]);
+  expect([...loans[0]!.gradients]).toEqual([3, 4]);
+  await thread.end();
+  await expect(thread.call({ call: "sumsOfSquares", loans: [] })).rejects.toThrow("was disposed of");
+});
+
+test("what a dead thread held is lost: the maps lose it, the rest comes back, and no further step is taken", async () => {
+  const settings = optimizerSettings({ learning_rate: 1, warmup_steps: 0, max_steps: 9 });
+  const parameters = [
+    { name: "large", shape: [8] },
+    { name: "small", shape: [2] },
+    { name: "tiny", shape: [1] },
+  ];
+  const optimizer = new Optimizer(parameters, settings, 2);
+  const values = new Map([...parameters].map(({ name, shape }) => [name, ones(shape[0]!)]));
+  const gradients = new Map([...parameters].map(({ name, shape }) => [name, ones(shape[0]!)]));
+  // The first thread, which has the largest parameter, dies of its first call.
+  const call = vi.spyOn(OptimizerThread.prototype, "call").mockImplementation(function (
+    this: OptimizerThread,
+    request,
+  ) {
+    call.mockRestore();
+    return Promise.reject(new Error(`out of memory in ${request.call}`));
+  });
+  await expect(optimizer.step(0, values, gradients)).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[Error: a thread of the optimizer died: out of memory in sumsOfSquares. Lost with it: large, of 1 in all. Go on from the last checkpoint]`,
+  );
+  expect([...values.keys()]).toEqual(["large", "small", "tiny"]);
+  expect([...gradients.keys()]).toEqual(["small", "tiny"]);
+  expect([...gradients.get("small")!]).toEqual([1, 1]);
+  await expect(optimizer.step(0, values, gradients)).rejects.toThrow("Go on from the last checkpoint");
+  await optimizer.dispose();
+});

@@ -1,0 +1,2 @@
+/** Seeded random streams, found by name. */
+export { Random, type Label } from "./random.js";

@@ -1,0 +1,165 @@
+/** A checkpoint of the authors' training code, or any other BridgeTower weights, as a folder in Hugging Face layout. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { resolveModel, type HubOptions, type WritableTensor } from "../../checkpoint/index.js";
+import { InputError } from "../../errors.js";
+import { HostTensor, type Parameter } from "../../graph/index.js";
+import { heads, parameterList, parseConfig, type BridgeTowerConfig } from "../../model/index.js";
+import { readJsonIfPresent } from "../../processing/index.js";
+import { saveCheckpoint, tokenizerFiles } from "../save-checkpoint.js";
+import { inferConfig, type ConfigJson } from "./inferred-config.js";
+import { openStart } from "./open-start.js";
+import type { StartingTensors } from "./starting-tensors.js";
+import { planStart, type PlannedValues } from "./starting-values.js";
+
+export interface ConvertOptions extends HubOptions {
+  /** A config.json, or a folder with one; its fields go before those inferred from the weights. */
+  readonly config?: string | undefined;
+  /** Folder or hub id whose tokenizer is copied. */
+  readonly tokenizer?: string | undefined;
+}
+
+export interface Conversion {
+  /** Paths of the files written. */
+  readonly files: readonly string[];
+  /** Content of config.json. */
+  readonly config: ConfigJson;
+  /** Patterns of names in the file, what they became, and for how many tensors. */
+  readonly mapped: readonly { readonly from: string; readonly to: string; readonly tensors: number }[];
+  /** Tensors computed from others. */
+  readonly derived: readonly { readonly name: string; readonly how: string }[];
+  /** Patterns of names that have no place in the folder. */
+  readonly dropped: readonly { readonly from: string; readonly tensors: number }[];
+  /** Names in the file that no BridgeTower of this config has. */
+  readonly surplus: readonly string[];
+}
+
+const largestConfig = 2 ** 20;
+
+/**
+ * Writes `config.json`, `model.safetensors`, `preprocessor_config.json` and, where asked for, a tokenizer's files. Weights
+ * keep their type and are copied piece by piece.
+ * @param source folder, hub id or file, as `openStart` takes them
+ * @throws InputError when it holds no whole BridgeTower, config and weights disagree, or the folder cannot be written
+ */
+export async function convertCheckpoint(
+  source: string,
+  folder: string,
+  { config: configPath, tokenizer, ...hub }: ConvertOptions = {},
+): Promise<Conversion> {
+  const start = await openStart(source, hub);
+  if (start.layout !== "bridgetower" && start.layout !== "original") throw notWhole(start);
+  const json = overlaid(inferConfig(start.source, start.tensors), await givenConfig(configPath));
+  const config = parseConfig(json, configPath ?? `config.json inferred from ${start.source}`);
+  const { plans, report } = planStart(wantedParameters(config, start), [start]);
+  checkComplete(start, config, report.initialised);
+  const files = tokenizer === undefined ? undefined : await checkedTokenizer(await resolveModel(tokenizer, hub));
+  const written = await saveCheckpoint(folder, {
+    config: json,
+    parameters: await writable(plans),
+    documents: { "preprocessor_config.json": preprocessorConfig(config.vision_config.image_size) },
+    ...(files === undefined ? {} : { files }),
+  });
+  return {
+    files: written,
+    config: json,
+    mapped: start.rules.flatMap(({ from, to, tensors }) => (to === undefined ? [] : [{ from, to, tensors }])),
+    derived: report.derived,
+    dropped: start.rules.flatMap(({ from, to, tensors }) => (to === undefined ? [{ from, tensors }] : [])),
+    surplus: report.unused,
+  };
+}
+
+function notWhole({ source, layout }: StartingTensors): InputError {
+  return new InputError({
+    where: source,
+    expected: "the weights of a whole BridgeTower",
+    found: `${layout === "roberta" ? "RoBERTa" : "CLIP"} alone`,
+    mend: "A tower alone can only start a training run: name a BridgeTower checkpoint",
+  });
+}
+
+async function givenConfig(path: string | undefined): Promise<ConfigJson> {
+  if (path === undefined) return {};
+  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
+  const file = isFolder ? join(path, "config.json") : path;
+  const json = await readJsonIfPresent(file, largestConfig);
+  if (json !== undefined) return json;
+  throw new InputError({ where: file, expected: "a config.json", found: "no such file", mend: "Check the path" });
+}
+
+/** The inferred config with the given fields in their places, one level down too. */
+function overlaid(inferred: ConfigJson, given: ConfigJson): ConfigJson {
+  const nested = ["text_config", "vision_config"].map((name) => {
+    const over = given[name];
+    return [name, { ...(inferred[name] as ConfigJson), ...(typeof over === "object" ? over : {}) }] as const;
+  });
+  return { ...inferred, ...given, ...Object.fromEntries(nested) };
+}
+
+/** What a checkpoint of this config holds, with the heads of which any tensor is there. */
+function wantedParameters(config: BridgeTowerConfig, { tensors }: StartingTensors): Parameter[] {
+  const { used, unused } = parameterList(config, []);
+  const body = new Set(used.map(({ name }) => name));
+  const present = heads.filter((head) => {
+    if (head === "itc" && config.contrastive_hidden_size === undefined) return false;
+    return parameterList(config, [head]).used.some(({ name }) => !body.has(name) && tensors.has(name));
+  });
+  const wanted = [...parameterList(config, present).used, ...unused.filter(({ name }) => tensors.has(name))];
+  const scale: Parameter = { kind: "parameter", name: "logit_scale", dtype: "float32", shape: [] };
+  // transformers knows the temperature by its logarithm only.
+  const addScale =
+    present.includes("itc") && tensors.has("temperature") && !wanted.some(({ name }) => name === "logit_scale");
+  return addScale ? [...wanted, scale] : wanted;
+}
+
+function checkComplete(
+  { source }: StartingTensors,
+  { model_type }: BridgeTowerConfig,
+  missing: readonly string[],
+): void {
+  if (missing.length === 0) return;
+  const rest = missing.length > 12 ? ` and ${missing.length - 12} more` : "";
+  throw new InputError({
+    where: source,
+    expected: `all weights of a ${model_type === "meter" ? "METER" : "BridgeTower"} of this config`,
+    found: `${missing.length} missing (${missing.slice(0, 12).join(", ")}${rest})`,
+    mend: "Fetch the file again, or give the config.json that belongs to it",
+  });
+}
+
+async function checkedTokenizer(folder: string): Promise<ReadonlyMap<string, string>> {
+  const files = await tokenizerFiles(folder);
+  if (files.has("tokenizer.json") || (files.has("vocab.json") && files.has("merges.txt"))) return files;
+  const expected = "a tokenizer: tokenizer.json, or vocab.json and merges.txt";
+  throw new InputError({ where: folder, expected, found: "neither", mend: "Name a folder or id that has one" });
+}
+
+async function writable(plans: readonly PlannedValues[]): Promise<Map<string, WritableTensor>> {
+  const tensors = new Map<string, WritableTensor>();
+  for (const { parameter, taken, derived } of plans) {
+    const { name, shape } = parameter;
+    // Neither layout of a whole BridgeTower has stacked pieces.
+    const tensor = taken?.parts[0] ?? new HostTensor("float32", shape as readonly number[], await derived!.read());
+    tensors.set(name, tensor);
+  }
+  return tensors;
+}
+
+/** As published with the checkpoints, for pictures of `edge` × `edge` pixels. */
+const preprocessorConfig = (edge: number) => ({
+  image_processor_type: "BridgeTowerImageProcessor",
+  do_resize: true,
+  do_center_crop: true,
+  do_rescale: true,
+  do_normalize: true,
+  do_pad: true,
+  size: { shortest_edge: edge },
+  crop_size: { shortest_edge: edge },
+  // Resized sides are multiples of it: a model for tiny pictures needs a smaller one.
+  size_divisor: Math.min(32, edge),
+  resample: 3,
+  rescale_factor: 1 / 255,
+  image_mean: [0.48145466, 0.4578275, 0.40821073],
+  image_std: [0.26862954, 0.26130258, 0.27577711],
+});

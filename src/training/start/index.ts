@@ -1,0 +1,6 @@
+/** Where a training run starts from, and checkpoints of other layouts as model folders. */
+export { convertCheckpoint, type Conversion, type ConvertOptions } from "./convert.js";
+export type { LayoutName } from "./layouts.js";
+export { openStart } from "./open-start.js";
+export type { StartingTensor, StartingTensors } from "./starting-tensors.js";
+export { startingValues, type StartingValues, type StartReport } from "./starting-values.js";
