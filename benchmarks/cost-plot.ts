@@ -1,4 +1,5 @@
 /** Fits N·vision + M·text + N·M·fusion to measured grids by least squares and draws measured against fitted. */
+import { plots, text } from "./plot.js";
 
 export interface GridTime {
   readonly images: number;
@@ -52,27 +53,22 @@ function leastSquares(
 }
 
 function plot(points: readonly GridTime[], fitted: readonly number[], title: string): string {
-  const [width, height, margin] = [560, 400, 60];
-  const largest = Math.max(...points.map(({ seconds }) => seconds), ...fitted) * 1.15;
-  const x = (value: number) => margin + (value / largest) * (width - margin - 20);
-  const y = (value: number) => height - margin - (value / largest) * (height - margin - 40);
-  const dots = points.map(({ images, texts, seconds }, i) => {
-    const [cx, cy] = [x(fitted[i]!), y(seconds)];
-    return `<circle cx="${cx.toFixed(1)}" cy="${cy.toFixed(1)}" r="4" fill="#2563eb"/><text x="${(cx + 8).toFixed(1)}" y="${(cy + 12).toFixed(1)}">${images}×${texts}</text>`;
+  const largest = Math.max(...points.map(({ seconds }) => seconds), ...fitted);
+  const ticks = [0.25, 0.5, 0.75, 1].map((part) => ({
+    at: largest * part,
+    label: `${(largest * part).toPrecision(2)} s`,
+  }));
+  const axis = (label: string) => ({ label, from: 0, to: largest * 1.15, ticks });
+  return plots({
+    title: `match of N pictures × M texts, ${title} size: measured against N·vision + M·text + N·M·fusion`,
+    x: axis("fitted"),
+    y: axis("measured"),
+    marks: (x, y) => [
+      `<path d="M${x(0)} ${y(0)}L${x(largest * 1.15)} ${y(largest * 1.15)}" stroke="#999" stroke-dasharray="4 4"/>`,
+      ...points.map(({ images, texts, seconds }, i) => {
+        const [cx, cy] = [x(fitted[i]!), y(seconds)];
+        return `<circle cx="${cx.toFixed(1)}" cy="${cy.toFixed(1)}" r="4" fill="#2563eb"/>${text(cx + 8, cy + 12, `${images}×${texts}`)}`;
+      }),
+    ],
   });
-  const ticks = [0.25, 0.5, 0.75, 1].map((part) => {
-    const value = (largest / 1.15) * part;
-    const label = `${value.toPrecision(2)} s`;
-    return `<text x="${x(value).toFixed(1)}" y="${height - margin + 18}" text-anchor="middle">${label}</text><text x="${margin - 8}" y="${(y(value) + 4).toFixed(1)}" text-anchor="end">${label}</text>`;
-  });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">
-<rect width="${width}" height="${height}" fill="white"/>
-<text x="${width / 2}" y="22" text-anchor="middle" font-size="14">match of N pictures × M texts, ${title} size: measured against N·vision + M·text + N·M·fusion</text>
-<path d="M${margin} 40V${height - margin}H${width - 20}" fill="none" stroke="black"/>
-<path d="M${x(0)} ${y(0)}L${x(largest)} ${y(largest)}" stroke="#999" stroke-dasharray="4 4"/>
-${[...ticks, ...dots].join("\n")}
-<text x="${width / 2}" y="${height - 14}" text-anchor="middle">fitted</text>
-<text x="16" y="${height / 2}" text-anchor="middle" transform="rotate(-90 16 ${height / 2})">measured</text>
-</svg>
-`;
 }

@@ -92,6 +92,7 @@ export class LineServer {
   constructor(command: string, args: readonly string[]) {
     this.child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
     this.lines = createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]();
+    this.ended = new Promise((resolve) => this.child.once("close", () => resolve()));
   }
 
   async next(): Promise<unknown> {
@@ -104,6 +105,9 @@ export class LineServer {
     this.child.stdin!.write(`${JSON.stringify(command)}\n`);
     return this.next();
   }
+
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<void>;
 
   close(): void {
     this.child.stdin!.end();

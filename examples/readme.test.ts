@@ -32,11 +32,14 @@ test.each(["# bridgetower", "## Questions, entailment, comparison"])(
   },
 );
 
-test("the code prints what is shown", async () => {
-  const { source, output } = shown("ts", "## In code");
+test.each(["## In code", "## Training"])("%s: the code prints what is shown", async (heading) => {
+  const { source, output } = shown("ts", heading);
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-readme-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, "snippet.mts");
-  await writeFile(file, source.replace('"bridgetower"', JSON.stringify(join(root, "src/index.ts"))));
+  const inPlace = source
+    .replace('"bridgetower"', JSON.stringify(join(root, "src/index.ts")))
+    .replaceAll('"./src/', `${JSON.stringify(join(root, "src/")).slice(0, -1)}`);
+  await writeFile(file, inPlace);
   expect((await run(file)).stdout).toBe(output);
 });

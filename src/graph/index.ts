@@ -23,6 +23,7 @@ export {
   input,
   parametersOf,
   topologicalOrder,
+  withGradient,
   type Constant,
   type Dim,
   type Input,

@@ -4,17 +4,20 @@ import { add } from "./ops/elementwise.js";
 import { elementCount } from "./dtype.js";
 import { topologicalOrder, type Operation, type Parameter, type Tensor } from "./tensor.js";
 
-/** The gradient of a run of a parameter's elements. */
+/** The gradient of a run of a parameter's elements, or of rows of a table. */
 export interface GradientPart {
   readonly parameter: Parameter;
-  readonly firstElement: number;
   readonly gradient: Tensor;
+  /** Where the run starts; 0 with `rows`. */
+  readonly firstElement: number;
+  /** int64 […]: `gradient` […, width] holds what is to be added to each of these rows of a table that is zero elsewhere. */
+  readonly rows?: Tensor;
 }
 
 /**
  * ∂loss/∂p for each parameter that the loss reads. A parameter that is only read in slices of its first axis, as a fused
- * projection is, gets one part for each slice: the whole is then never put together. Parameters that the loss does not read
- * have no part, and elements that no slice reads are in none.
+ * projection is, gets one part for each slice: the whole is then never put together. A table that is only gathered from gets
+ * the rows alone. Parameters that the loss does not read have no part, and elements that no slice reads are in none.
  * @returns in the order in which the forward half first reads the parameters
  */
 export function parameterGradients(loss: Tensor, parameters: readonly Parameter[]): GradientPart[] {
@@ -32,21 +35,26 @@ export function parameterGradients(loss: Tensor, parameters: readonly Parameter[
     leaves.flatMap(({ nodes }) => nodes),
   );
   let next = 0;
-  return leaves.flatMap(({ parameter, firstElement, nodes }) => {
+  return leaves.flatMap(({ parameter, firstElement, nodes, rows }) => {
     const summands = found.slice(next, (next += nodes.length)).filter((gradient) => gradient !== undefined);
     if (summands.length === 0) return [];
-    return [{ parameter, firstElement, gradient: summands.reduce((sum, gradient) => add(sum, gradient)) }];
+    const gradient = summands.reduce((sum, summand) => add(sum, summand));
+    return [{ parameter, firstElement, gradient, ...(rows === undefined ? {} : { rows }) }];
   });
 }
 
-/** What is differentiated for a parameter: all its views of one run of elements, or the parameter itself. */
+/** What is differentiated for a parameter: all its views of one run of elements, rows gathered from it, or itself. */
 interface Leaf {
   readonly parameter: Parameter;
   readonly firstElement: number;
   readonly nodes: readonly Tensor[];
+  readonly rows?: Tensor;
 }
 
 function partsOf(parameter: Parameter, readers: readonly Operation[]): Leaf[] {
+  if (readers.every(({ op, inputs }) => op === "gather" && inputs[0] === parameter)) {
+    return readers.map((node) => ({ parameter, firstElement: 0, nodes: [node], rows: node.inputs[1]! }));
+  }
   const runs = new Map<number, { readonly end: number; readonly nodes: Operation[] }>();
   for (const node of readers) {
     const { axis, start } = node.attributes;

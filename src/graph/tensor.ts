@@ -120,6 +120,32 @@ export function defineOp<Inputs extends readonly Tensor[], A extends Attributes>
   return Object.assign(apply, { op: name, differentiable: rules.gradient !== "none" });
 }
 
+/**
+ * `output` under another gradient rule: for a composition whose gradient has a shorter form than its ops' rules give together.
+ * @param name what prints
+ * @param inputs what `output` is computed from
+ * @param gradient gradients of the inputs given that of the output, in ops
+ */
+export function withGradient(
+  name: string,
+  output: Tensor,
+  inputs: readonly Tensor[],
+  gradient: (dOutput: Tensor) => readonly (Tensor | undefined)[],
+): Operation {
+  const { dtype, shape } = output;
+  return {
+    kind: "operation",
+    op: name,
+    inputs: [output, ...inputs],
+    attributes: {},
+    dtype,
+    shape,
+    again: ([again, ...others]) => withGradient(name, again!, others, gradient),
+    pullback: (dOutput) => [undefined, ...gradient(dOutput)],
+    emit: (emitter) => emitter.nameOf(output),
+  };
+}
+
 export interface OpFunction<Inputs extends readonly Tensor[], A extends Attributes> {
   (inputs: Inputs, attributes: A): Operation;
   readonly op: string;

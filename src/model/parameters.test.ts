@@ -81,3 +81,22 @@ test("a contrastive head without a width is refused", () => {
     `[InputError: contrastive_hidden_size in config.json: expected the width of the contrastive embeddings, found nothing. Name a checkpoint with contrastive heads, such as BridgeTower/bridgetower-large-itm-mlm-itc.]`,
   );
 });
+
+// Two normalisations in front of the first level, two link towers at each of the five others, each of a weight and a bias.
+test.each([
+  ["base", 18_432],
+  ["large", 24_576],
+])("METER of the %s size has twelve normalisations less, %i values", (size, fewer) => {
+  const listOf = (changes: object) => {
+    const { used, unused } = parameterList(parseConfig({ ...(configs[size] as object), ...changes }), ["itm", "mlm"]);
+    return [...used, ...unused];
+  };
+  const [bridged, meter] = [listOf({}), listOf({ model_type: "meter" })];
+  const names = new Set(meter.map(({ name }) => name));
+  const missing = bridged.filter(({ name }) => !names.has(name));
+  expect(missing.length).toBe(24);
+  expect(missing.every(({ name }) => /^cross_modal_(text|image)_(layernorm|link_tower)\b/.test(name))).toBe(true);
+  const count = (list: typeof bridged) =>
+    list.reduce((total, { shape }) => total + shape.reduce<number>((product, size) => product * Number(size), 1), 0);
+  expect(count(bridged) - count(meter)).toBe(fewer);
+});

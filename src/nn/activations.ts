@@ -15,6 +15,7 @@ import {
   sub,
   tanh,
   where,
+  withGradient,
   type Tensor,
 } from "../graph/index.js";
 
@@ -30,7 +31,12 @@ const tanhGelu = (x: Tensor) => {
 const silu = (x: Tensor) => mul(x, sigmoid(x));
 
 /** x · sigmoid(1.702 x), the activation of CLIP's towers. */
-export const quickGelu = (x: Tensor): Tensor => mul(x, sigmoid(mul(x, 1.702)));
+export function quickGelu(x: Tensor): Tensor {
+  const s = sigmoid(mul(x, 1.702));
+  const y = mul(x, s);
+  // dx = (s + 1.702 (y − y s)) dy: five passes, where the rules of the three ops take eight.
+  return withGradient("quickGelu", y, [x], (dy) => [mul(add(s, mul(sub(y, mul(y, s)), 1.702)), dy)]);
+}
 
 export const activations = {
   gelu,

@@ -1,5 +1,5 @@
 /** Scaled dot-product attention over heads, in two halves so that keys and values can be kept and used again. */
-import { add, matmul, mul, reshape, softmax, transpose, type Tensor } from "../graph/index.js";
+import { add, matmul, mul, reshape, softmax, sub, sum, transpose, withGradient, type Tensor } from "../graph/index.js";
 import { widthOf } from "./layers.js";
 
 /** What is attended to, split into heads. */
@@ -48,10 +48,28 @@ export function attend(
   headCount: number,
   { mask, drop = (probabilities) => probabilities }: AttentionOptions = {},
 ): Attended {
-  const scale = 1 / Math.sqrt(widthOf(query) / headCount);
-  const scores = mul(matmul(transpose(heads(query, headCount), [0, 2, 1, 3]), key), scale);
-  const probabilities = softmax(mask === undefined ? scores : add(scores, mask), -1);
-  const perHead = transpose(matmul(drop(probabilities), value), [0, 2, 1, 3]);
-  const [batch, queries] = perHead.shape;
-  return { output: reshape(perHead, [batch!, queries!, widthOf(query)]), probabilities };
+  // Scaled before the product: the query is smaller than the scores.
+  const scaled = mul(query, 1 / Math.sqrt(widthOf(query) / headCount));
+  const product = matmul(transpose(heads(scaled, headCount), [0, 2, 1, 3]), key);
+  const scores = mask === undefined ? product : add(product, mask);
+  const probabilities = softmax(scores, -1);
+  const perHead = weightedSum(scores, probabilities, drop(probabilities), value);
+  const [batch, , queries] = perHead.shape;
+  const output = reshape(transpose(perHead, [0, 2, 1, 3]), [batch!, queries!, widthOf(query)]);
+  return { output, probabilities };
+}
+
+/**
+ * weights value, with its gradient taken through softmax in one: as Σ p ⊙ dp = Σ dy ⊙ y for each query, the softmax's own sum
+ * runs over the head and not over all tokens (Dao et al., FlashAttention, 2022, B.2).
+ */
+function weightedSum(scores: Tensor, probabilities: Tensor, weights: Tensor, value: Tensor): Tensor {
+  const y: Tensor = matmul(weights, value);
+  return withGradient("attention", y, [scores, value], (dy) => {
+    const dWeights = matmul(dy, value, { transposeB: true });
+    const dropped = weights !== probabilities && weights.kind === "operation";
+    const dProbabilities = dropped ? weights.pullback!(dWeights)[0]! : dWeights;
+    const dScores = mul(probabilities, sub(dProbabilities, sum(mul(dy, y), { axes: [-1], keepDims: true })));
+    return [dScores, matmul(weights, dy, { transposeA: true })];
+  });
 }

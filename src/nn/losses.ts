@@ -62,7 +62,7 @@ export function crossEntropy(
  * @param logits x, any shape @param targets t in 0..1, the same shape
  */
 export function binaryCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
-  const magnitude = maximum(logits, mul(logits, -1));
+  const magnitude = maximum(mul(logits, -1), logits);
   return mean(add(sub(relu(logits), mul(logits, targets)), log(add(exp(mul(magnitude, -1)), 1))));
 }
 

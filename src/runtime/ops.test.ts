@@ -155,6 +155,8 @@ test("what an op refuses, it says", () => {
     InputError: logSumExp(x): expected float32 with the distinct axes 1, -2, found float32[batch, text, 4].
     InputError: softmax(x): expected float32 with an axis 3, found float32[batch, text, 4].
     InputError: layerNormalization(x, weight, bias): expected float32 with weight and bias of its last axis, found float32[batch, text, 4] and float32[3] and float32[4].
+    InputError: standardize(ids): expected float32 with an axis -1, found int64[batch, text].
+    InputError: inverseDeviation(ids): expected float32 with an axis -1, found int64[batch, text].
     InputError: argMax(ids): expected float32 with an axis 2, found int64[batch, text].
     InputError: cumulativeSum(x): expected an axis 3, found float32[batch, text, 4].
     InputError: reshape(x): expected as many elements as [batch, text, 5], found float32[batch, text, 4].

@@ -13,7 +13,7 @@ import {
   type Tensor,
 } from "../graph/index.js";
 import { CompiledGraph } from "./compiled-graph.js";
-import type { LentView } from "./session-messages.js";
+import type { LentViews } from "./session-messages.js";
 import { SessionThread } from "./session-thread.js";
 import { TrainingGraph } from "./training-graph.js";
 
@@ -31,6 +31,11 @@ export interface CompileOptions {
    * time of products with few rows. For a short graph that is run many times, such as a text tower in a server.
    */
   readonly prepack?: boolean | undefined;
+}
+
+export interface TrainingOptions extends Pick<CompileOptions, "device" | "threads"> {
+  /** Start of the name of a file that ONNX Runtime writes when the graph is freed: the time of every node of every run. */
+  readonly profile?: string | undefined;
 }
 
 /** Where the bytes of a parameter lie, by its name in the model. */
@@ -80,40 +85,62 @@ export class Runtime {
   async compileTraining(
     outputs: Readonly<Record<string, Tensor>>,
     gradients: readonly GradientPart[],
-    { device = "cpu", threads }: Pick<CompileOptions, "device" | "threads"> = {},
+    { device = "cpu", threads, profile }: TrainingOptions = {},
   ): Promise<TrainingGraph> {
-    const keyOf = ({ parameter, firstElement }: GradientPart) => `∂${parameter.name}[${firstElement}]`;
+    const parts = gradients.map((part, i) => ({ ...part, key: `∂${i}`, rowsKey: `rows ${i}` }));
     const model = writeTrainingOnnx({
-      ...Object.fromEntries(gradients.map((part) => [keyOf(part), part.gradient])),
+      ...Object.fromEntries(
+        parts.flatMap(({ key, gradient, rowsKey, rows }) => [
+          [key, gradient],
+          ...(rows === undefined ? [] : [[rowsKey, rows] as const]),
+        ]),
+      ),
       ...outputs,
     });
-    const read = model.views.map(({ input, parameter, firstElement, shape }): LentView => ({
-      name: input,
-      array: parameter,
-      firstElement,
-      dims: shape,
-    }));
-    const written = gradients.map((part): LentView => ({
-      name: model.outputNames[keyOf(part)]!,
-      array: part.parameter.name,
-      firstElement: part.firstElement,
-      dims: part.gradient.shape as readonly number[],
-    }));
+    const nameOf = (key: string) => model.outputNames[key]!;
+    const views: LentViews = {
+      parameters: model.views.map(({ input, parameter, firstElement, shape }) => ({
+        name: input,
+        array: parameter,
+        firstElement,
+        dims: shape,
+      })),
+      gradients: parts
+        .filter(({ rows }) => rows === undefined)
+        .map(({ key, parameter, firstElement, gradient }) => ({
+          name: nameOf(key),
+          array: parameter.name,
+          firstElement,
+          dims: gradient.shape as readonly number[],
+        })),
+      rows: parts
+        .filter(({ rows }) => rows !== undefined)
+        .map(({ key, rowsKey, parameter }) => ({
+          array: parameter.name,
+          values: nameOf(key),
+          rows: nameOf(rowsKey),
+        })),
+    };
     const session = await this.create(
       model.bytes,
       device,
       {
         ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
         logSeverityLevel: 4,
+        // The arena keeps half as much again as a step needs at its peak (docs/decisions/0014).
+        enableCpuMemArena: false,
+        enableMemPattern: false,
+        ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
         // As written: merging equal nodes would keep what is to be computed again, and the order would change.
         graphOptimizationLevel: "disabled",
         extra: { session: { force_spinning_stop: "1" } },
       },
-      { parameters: read, gradients: written },
+      views,
     );
-    const names = (views: readonly LentView[]) => [...new Set(views.map(({ array }) => array))];
-    const outputNames = new Map(Object.keys(outputs).map((name) => [model.outputNames[name]!, name]));
-    return new TrainingGraph(this.thread, session, model.inputs, outputNames, names(read), names(written));
+    const names = (parts: readonly { readonly array: string }[]) => [...new Set(parts.map(({ array }) => array))];
+    const outputNames = new Map(Object.keys(outputs).map((name) => [nameOf(name), name]));
+    const written = names([...views.gradients, ...views.rows]);
+    return new TrainingGraph(this.thread, session, model.inputs, outputNames, names(views.parameters), written);
   }
 
   /** A new session; what the runtime refuses is worded. */
@@ -121,7 +148,7 @@ export class Runtime {
     model: Uint8Array<ArrayBuffer>,
     device: Device,
     settings: InferenceSession.SessionOptions,
-    views?: { readonly parameters: readonly LentView[]; readonly gradients: readonly LentView[] },
+    views?: LentViews,
   ): Promise<number> {
     const session = this.thread.newSession();
     const options = { ...settings, executionProviders: [device] };

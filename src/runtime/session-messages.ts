@@ -14,6 +14,22 @@ export interface LentView {
   readonly dims: readonly number[];
 }
 
+/** Rows of a lent table: the names of two outputs, of what is added to it and of where. */
+export interface LentRows {
+  readonly array: string;
+  /** float32 […, width] */
+  readonly values: string;
+  /** int64 […] */
+  readonly rows: string;
+}
+
+/** What a training graph reads from and writes to lent arrays. */
+export interface LentViews {
+  readonly parameters: readonly LentView[];
+  readonly gradients: readonly LentView[];
+  readonly rows: readonly LentRows[];
+}
+
 /** Arrays whose memory is moved to the thread for one run, and back with the reply. */
 export interface Lent {
   /** Read. */
@@ -28,8 +44,7 @@ export type Call =
       readonly session: number;
       readonly model: Uint8Array<ArrayBuffer>;
       readonly options: InferenceSession.SessionOptions;
-      /** What a training graph reads from and writes to lent arrays. */
-      readonly views?: { readonly parameters: readonly LentView[]; readonly gradients: readonly LentView[] };
+      readonly views?: LentViews;
     }
   | { readonly call: "run"; readonly session: number; readonly feeds: Values; readonly lent?: Lent }
   | { readonly call: "release"; readonly session: number };

@@ -5,12 +5,12 @@
 import { parentPort } from "node:worker_threads";
 import { env, InferenceSession, Tensor } from "onnxruntime-node";
 
-/** @import { Answer, Call, Lent, LentView, Reply, Request, Values } from "./session-messages.js" */
+/** @import { Answer, Lent, LentRows, LentView, LentViews, Reply, Request, Values } from "./session-messages.js" */
 
 // What goes wrong is thrown: the runtime's own lines on standard error would say it twice.
 env.logLevel = "fatal";
 
-/** @typedef {{ session: InferenceSession, views: NonNullable<Extract<Call, { call: "compile" }>["views"]> }} Compiled */
+/** @typedef {{ session: InferenceSession, views: LentViews }} Compiled */
 
 /** @type {Map<number, Compiled>} */
 const sessions = new Map();
@@ -23,11 +23,32 @@ function viewOf({ array, firstElement, dims }, arrays) {
   return new Tensor("float32", whole.subarray(firstElement, firstElement + length), dims);
 }
 
+/**
+ * Sums up rows in tables that are zero elsewhere.
+ * @param {readonly LentRows[]} parts
+ * @param {import("onnxruntime-node").InferenceSession.OnnxValueMapType} results
+ * @param {Lent["gradients"]} arrays
+ */
+function addRows(parts, results, arrays) {
+  for (const name of new Set(parts.map(({ array }) => array))) arrays[name]?.fill(0);
+  for (const part of parts) {
+    const table = arrays[part.array];
+    const values = /** @type {Float32Array} */ (results[part.values]?.data);
+    const rows = /** @type {BigInt64Array} */ (results[part.rows]?.data);
+    if (table === undefined) throw new Error(`${part.array} was not lent`);
+    const width = values.length / rows.length;
+    rows.forEach((row, i) => {
+      const start = Number(row) * width;
+      for (let k = 0; k < width; k++) table[start + k] = (table[start + k] ?? 0) + (values[i * width + k] ?? 0);
+    });
+  }
+}
+
 /** @param {Exclude<Request, { call: "end" }>} request @returns {Promise<Values>} */
 async function answer(request) {
   if (request.call === "compile") {
     const session = await InferenceSession.create(request.model, request.options);
-    sessions.set(request.session, { session, views: request.views ?? { parameters: [], gradients: [] } });
+    sessions.set(request.session, { session, views: request.views ?? { parameters: [], gradients: [], rows: [] } });
     return {};
   }
   const compiled = sessions.get(request.session);
@@ -47,9 +68,11 @@ async function answer(request) {
   const fetches = Object.fromEntries(session.outputNames.map((name) => [name, null]));
   for (const view of views.gradients) fetches[view.name] = viewOf(view, gradients);
   const results = await session.run(feeds, fetches);
+  addRows(views.rows, results, gradients);
+  const kept = new Set(views.rows.flatMap(({ values, rows }) => [values, rows]));
   return Object.fromEntries(
     Object.entries(results)
-      .filter(([name]) => fetches[name] === null)
+      .filter(([name]) => fetches[name] === null && !kept.has(name))
       .map(([name, { type, data, dims }]) => [name, { type, data, dims }]),
   );
 }

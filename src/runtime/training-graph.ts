@@ -58,7 +58,7 @@ function pick(arrays: Arrays, names: readonly string[]): Record<string, Float32A
   return Object.fromEntries(
     names.map((name) => {
       const array = arrays.get(name);
-      if (array === undefined || array.byteLength !== array.buffer.byteLength) {
+      if (array === undefined || array.length === 0 || array.byteLength !== array.buffer.byteLength) {
         throw new InputError({
           where: name,
           expected: "an array with a buffer of its own",

@@ -1,7 +1,13 @@
 /** What a batch holds, told by its tensors: the names are those that the objectives of the model read. */
 import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
-import { objectives, type ObjectiveName, type ObjectiveUses, type StackSizes } from "../model/index.js";
+import {
+  objectives,
+  type ObjectiveName,
+  type ObjectiveUse,
+  type ObjectiveUses,
+  type StackSizes,
+} from "../model/index.js";
 
 /**
  * The tensors of one micro-batch: the stacks `input_ids`, `attention_mask` int64 [texts, tokens] and `pixel_values`
@@ -43,6 +49,7 @@ export function batchShape(
 ): BatchShape {
   const [texts, tokens] = shapeOf(batch, "input_ids", 2);
   const [images, , height, width] = shapeOf(batch, "pixel_values", 4);
+  checkRows(batch, texts!, images!);
   const uses = weights.map(([name, weight]) => {
     const rows = `${name === "itm_itc" ? "itc" : name}_texts`;
     const [pairs, ranked] = shapeOf(batch, rows, name === "irtr" ? 2 : 1);
@@ -64,6 +71,27 @@ export function batchShape(
   };
 }
 
+/** By objective, how many pairs a micro-batch holds in units of the mean over all; 1 for MLM, which counts labels. */
+export type Shares = Readonly<Partial<Record<ObjectiveName, number>>>;
+
+export function pairShares(shapes: readonly BatchShape[]): Shares[] {
+  const mean = (name: ObjectiveName) =>
+    shapes.reduce((total, { uses }) => total + uses[name]!.pairs, 0) / shapes.length;
+  return shapes.map(({ uses }) => {
+    const names = Object.keys(uses) as ObjectiveName[];
+    return Object.fromEntries(names.map((name) => [name, name === "mlm" ? 1 : uses[name]!.pairs / mean(name)]));
+  });
+}
+
+/** The same with weights multiplied; an objective without a share keeps its own. */
+export function sharedOut({ sizes, uses }: BatchShape, shares: Shares): BatchShape {
+  const entries = (Object.entries(uses) as [ObjectiveName, ObjectiveUse][]).map(([name, use]) => [
+    name,
+    { ...use, weight: (use.weight ?? 1) * (shares[name] ?? 1) },
+  ]);
+  return { sizes, uses: Object.fromEntries(entries) as ObjectiveUses };
+}
+
 function shapeOf(batch: Batch, name: string, rank: number): readonly number[] {
   const tensor = batch[name];
   if (tensor?.shape.length === rank && !tensor.shape.includes(0)) return tensor.shape;
@@ -72,6 +100,20 @@ function shapeOf(batch: Batch, name: string, rank: number): readonly number[] {
     expected: `a tensor of ${rank} ${rank === 1 ? "axis" : "axes"}, none of them empty`,
     found: tensor === undefined ? "nothing" : `${tensor.dtype}[${tensor.shape.join(", ")}]`,
   });
+}
+
+/** The runtime would count a negative row from the end. */
+function checkRows(batch: Batch, texts: number, images: number): void {
+  for (const [name, tensor] of Object.entries(batch)) {
+    const stack = name.endsWith("_texts") ? texts : name.endsWith("_images") ? images : undefined;
+    const odd = stack === undefined ? undefined : tensor.toArray().find((row) => !(row >= 0 && row < stack));
+    if (odd === undefined) continue;
+    throw new InputError({
+      where: `${name} of the batch`,
+      expected: `rows of the stack, 0 to ${stack! - 1}`,
+      found: String(odd),
+    });
+  }
 }
 
 /** Labels of masked tokens in a batch; −100 stands where nothing is masked. */

@@ -35,12 +35,14 @@ export class CachedContrast {
 
   /**
    * @param embeddings of a micro-batch: `text`, `image` and in the joint form `cross`
+   * @param shares what the graphs of the micro-batches multiply their losses with, which this one's is not to be
    * @returns gradients of count · loss, because the optimizer divides the sum over micro-batches by their count
    */
   async differentiate(
     microBatches: readonly Batch[],
     embeddings: (batch: Batch, i: number) => Promise<Record<string, HostTensor>>,
     values: Arrays,
+    shares: readonly number[],
   ): Promise<BatchContrast> {
     const count = microBatches.length;
     const parts: Record<string, HostTensor>[] = [];
@@ -60,7 +62,7 @@ export class CachedContrast {
     return {
       loss: outputs.loss!.at(),
       score: outputs.score!.at(),
-      gradientFeeds: parts.map((part, i) => feedsOf(part, outputs, i * part.text!.shape[0]!)),
+      gradientFeeds: gradientFeeds(parts, outputs, shares),
       own: gradients,
     };
   }
@@ -81,19 +83,24 @@ export class CachedContrast {
   }
 }
 
-/** The rows from `start` on of the gradients by the embeddings, for a micro-batch. */
-function feedsOf(
-  part: Readonly<Record<string, HostTensor>>,
+/** For each micro-batch its rows of the gradients by the embeddings, divided by its share. */
+function gradientFeeds(
+  parts: readonly Readonly<Record<string, HostTensor>>[],
   gradients: Readonly<Record<string, HostTensor>>,
-  start: number,
-): Record<string, HostTensor> {
-  return Object.fromEntries(
-    Object.entries(part).map(([name, { shape }]) => {
-      const [rows, width] = shape as readonly [number, number];
+  shares: readonly number[],
+): Record<string, HostTensor>[] {
+  let start = 0;
+  return parts.map((part, i) => {
+    const rows = part.text!.shape[0]!;
+    const feeds = Object.entries(part).map(([name, { shape }]) => {
+      const width = shape[1]!;
       const values = (gradients[name]!.data as Float32Array).slice(start * width, (start + rows) * width);
-      return [`itc_${name}_gradient`, new HostTensor("float32", shape, values)];
-    }),
-  );
+      scale(values, 1 / shares[i]!);
+      return [`itc_${name}_gradient`, new HostTensor("float32", shape, values)] as const;
+    });
+    start += rows;
+    return Object.fromEntries(feeds);
+  });
 }
 
 /** Tensors one below the other. */

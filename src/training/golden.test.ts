@@ -27,9 +27,16 @@ describe.each(trainingCases())("%s", (name) => {
   const parameters = parameterList(config, [...new Set(weights.flatMap(([name]) => headsOf[name]))]).used;
   const batch: Batch = { ...golden.feeds, mlm_label_count: scalar(maskedLabels(golden.feeds)) };
 
-  test.each([false, true])("as PyTorch, with recompute %s", async (recompute) => {
+  test.each(["nothing", "cheap", "blocks"] as const)("as PyTorch, computing %s again", async (recompute) => {
     const isFrozen = frozenBy(golden.frozen, parameters);
-    const options = { config, trains: (name: string) => !isFrozen(name), recompute, runtime, threads: undefined };
+    const options = {
+      config,
+      trains: (name: string) => !isFrozen(name),
+      recompute,
+      runtime,
+      threads: undefined,
+      profile: undefined,
+    };
     const graph = await StepGraph.compile(batchShape(batch, weights, false), "train", options);
     const values: Arrays = new Map(
       parameters.map(({ name, shape }) => [name, Float32Array.from(tinyWeight(name, numbers(shape)))]),

@@ -138,9 +138,12 @@ describe.each(["joint", "dual"])("contrast in the %s form", (contrastive_form) =
     return { report, values, state: trained.optimizerState() };
   }
 
-  test("four micro-batches are one batch", async () => {
+  test.each([
+    ["four", [0, 2, 4, 6, 8]],
+    ["three unequal", [0, 2, 6, 8]],
+  ])("%s micro-batches are one batch", async (_, cuts) => {
     const whole = await afterOneStep("exact", [0, 8]);
-    const parts = await afterOneStep("exact", [0, 2, 4, 6, 8]);
+    const parts = await afterOneStep("exact", cuts);
     expect(parts.report.loss).toBeCloseTo(whole.report.loss, 5);
     expect(parts.report.objectives.itc!.loss).toBeCloseTo(whole.report.objectives.itc!.loss, 5);
     expect(parts.report.objectives.itc!.score).toBe(whole.report.objectives.itc!.score);
@@ -199,6 +202,7 @@ test("what cannot be trained is said", async () => {
   const config = tinyWithoutDropout({});
   const values = () => tinyValues(config, ["itm"]);
   const base = { config, objectives: { itm: 1 }, optimizer: plain };
+  const rows = (...list: number[]) => new HostTensor("int64", [list.length], BigInt64Array.from(list, BigInt));
   const few = values();
   few.delete("itm_score.fc.bias");
   const attempts: (() => unknown)[] = [
@@ -207,9 +211,13 @@ test("what cannot be trained is said", async () => {
     () => learner(values(), { ...base, frozen: ["text_modle.*"] }),
     () => learner(values(), { ...base, frozen: ["*"] }),
     () => learner(few, base),
+    () => learner(values(), { ...base, objectives: { itm_itc: 1 } }),
+    () => learner(values(), { ...base, objectives: { nlvr2: 1 } }),
     () => learner(values(), base).step(0, []),
     () => learner(values(), base).step(0, [{ ...pairs(0, 2), itm_texts: HostTensor.zeros("int64", [0]) }]),
     () => learner(values(), base).step(0, [Object.fromEntries(Object.entries(pairs(0, 2)).slice(1))]),
+    () => learner(values(), base).step(0, [{ ...pairs(0, 2), itm_images: rows(0, 2) }]),
+    () => learner(values(), base).evaluate({ ...pairs(0, 2), itm_texts: rows(-1, 0) }),
   ];
   const messages: string[] = [];
   for (const attempt of attempts) {
@@ -226,8 +234,12 @@ test("what cannot be trained is said", async () => {
     InputError: frozen "text_modle.*": expected the name of a parameter, with * for any run of characters, found a pattern that no parameter matches.
     InputError: frozen: expected patterns that leave something to train, found none left.
     InputError: values: expected every parameter of the model and of the heads that are trained, found 1 that do not fit: itm_score.fc.bias (2 values, found nothing). Make them with startingValues for this config.
+    InputError: objective itm_itc: expected contrastive_form "dual" in config.json, whose similarities negatives are drawn by, found "joint".
+    InputError: objective nlvr2: expected token_type_count 3 in config.json, with a row for the second picture, found 2.
     InputError: step: expected at least one micro-batch, found none.
     InputError: itm_texts of the batch: expected a tensor of 1 axis, none of them empty, found int64[0].
-    InputError: input_ids of the batch: expected a tensor of 2 axes, none of them empty, found nothing."
+    InputError: input_ids of the batch: expected a tensor of 2 axes, none of them empty, found nothing.
+    InputError: itm_images of the batch: expected rows of the stack, 0 to 1, found 2.
+    InputError: itm_texts of the batch: expected rows of the stack, 0 to 3, found -1."
   `);
 });

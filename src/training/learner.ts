@@ -13,12 +13,30 @@ import {
   type ObjectiveName,
 } from "../model/index.js";
 import { Runtime, type Arrays } from "../runtime/index.js";
-import { batchShape, maskedLabels, objectiveWeights, type Batch, type ObjectiveWeights } from "./batch.js";
+import {
+  batchShape,
+  maskedLabels,
+  objectiveWeights,
+  pairShares,
+  sharedOut,
+  type Batch,
+  type BatchShape,
+  type ObjectiveWeights,
+  type Shares,
+} from "./batch.js";
 import { CachedContrast, type BatchContrast } from "./cached-contrast.js";
 import { frozenBy } from "./frozen.js";
 import { addInto, Optimizer, type OptimizerSettings, type ParameterState } from "./optimizer/index.js";
 import { Random } from "./random/index.js";
-import { scalar, StepGraph, trained, type ObjectiveReport, type Reports, type StepGraphOptions } from "./step-graph.js";
+import {
+  scalar,
+  StepGraph,
+  trained,
+  type ObjectiveReport,
+  type Recompute,
+  type Reports,
+  type StepGraphOptions,
+} from "./step-graph.js";
 
 export interface LearnerSettings {
   readonly config: BridgeTowerConfig;
@@ -27,8 +45,8 @@ export interface LearnerSettings {
   readonly optimizer: OptimizerSettings;
   /** Names of parameters that stay as they are; `*` stands for any run of characters, as in `text_model.*`. */
   readonly frozen?: readonly string[];
-  /** Compute what lies inside a block again in the backward half: less memory, more time. Default false. */
-  readonly recompute?: boolean;
+  /** What is computed again in the backward half instead of being kept: less memory for more time. Default `cheap`. */
+  readonly recompute?: Recompute;
   /**
    * How several micro-batches make a step. `exact` (default): as one batch of them all, also for contrast and masked tokens.
    * `averaged`: each has its own loss, and the losses are averaged, as the authors' code does.
@@ -36,6 +54,8 @@ export interface LearnerSettings {
   readonly accumulation?: "exact" | "averaged";
   /** Of dropout. Default 0. */
   readonly seed?: number;
+  /** Start of the names of the files to which ONNX Runtime writes the time of every node when the learner is disposed of. */
+  readonly profile?: string;
   /** Of ONNX Runtime and of the optimizer; all cores by default. */
   readonly threads?: number;
 }
@@ -74,15 +94,17 @@ export class Learner {
   ) {
     const { config, objectives, frozen = [], threads } = settings;
     this.weights = objectiveWeights(objectives);
+    checkObjectives(config, this.weights);
     const parameters = parametersFor(config, this.weights);
     checkValues(parameters, values);
     const isFrozen = frozenBy(frozen, parameters);
     this.options = {
       config,
       trains: (name) => !isFrozen(name),
-      recompute: settings.recompute ?? false,
+      recompute: settings.recompute ?? "cheap",
       runtime: this.runtime,
       threads,
+      profile: settings.profile,
     };
     const reached = reachedBy(config, this.weights, this.options);
     if (reached.length === 0) {
@@ -95,8 +117,9 @@ export class Learner {
     );
     this.optimizer = new Optimizer(reached, settings.optimizer, threads);
     this.random = new Random(settings.seed ?? 0).at("dropout");
-    const weight = this.weights.find(([name]) => name === "itc" || name === "itm_itc")?.[1];
-    this.contrast = weight === undefined ? undefined : new CachedContrast(this.options, weight);
+    const contrastive = this.weights.filter(([name]) => name === "itc" || name === "itm_itc");
+    const weight = contrastive.reduce((sum, [, weight]) => sum + weight, 0);
+    this.contrast = contrastive.length === 0 ? undefined : new CachedContrast(this.options, weight);
   }
 
   /**
@@ -118,13 +141,18 @@ export class Learner {
     }));
     const cached = exact && count > 1 && this.contrast !== undefined;
     const randoms = feeds.map((_, i) => () => this.random.at(t, i));
+    const shapes = feeds.map((batch) => batchShape(batch, this.weights, cached));
+    const shares = exact ? pairShares(shapes) : shapes.map((): Shares => ({}));
     const graphs: StepGraph[] = [];
-    for (const batch of feeds) graphs.push(await this.graphFor(batch, "train", cached));
+    for (const [i, shape] of shapes.entries()) {
+      graphs.push(await this.graphFor(sharedOut(shape, shares[i]!), "train"));
+    }
     const contrast = cached
       ? await this.contrast.differentiate(
           feeds,
           (batch, i) => graphs[i]!.embeddings(batch, this.values, randoms[i]!()),
           this.values,
+          shares.map(({ itc, itm_itc }) => itc ?? itm_itc!),
         )
       : undefined;
 
@@ -137,7 +165,7 @@ export class Learner {
     }
     // No micro-batch writes these.
     for (const [name, gradient] of contrast?.own ?? []) this.gradients.get(name)!.set(gradient);
-    const objectives = withContrast(averaged(reports), contrast);
+    const objectives = withContrast(averaged(reports, shares), contrast);
     const { gradientNorm, learningRate } = await this.optimizer.step(t, this.values, this.gradients, {
       gradientScale: 1 / count,
     });
@@ -147,7 +175,7 @@ export class Learner {
   /** Losses and scores of a batch as the model is, without dropout. */
   async evaluate(batch: Batch): Promise<Reports> {
     const feeds = { ...batch, mlm_label_count: scalar(Math.max(maskedLabels(batch), 1)) };
-    const graph = await this.graphFor(feeds, "judge", false);
+    const graph = await this.graphFor(batchShape(feeds, this.weights, false), "judge");
     return graph.run(feeds, this.values, new Map(), this.random);
   }
 
@@ -168,6 +196,7 @@ export class Learner {
 
   /** Ends all threads. */
   async dispose(): Promise<void> {
+    for (const graph of this.graphs.values()) await graph.then((compiled) => compiled.dispose()).catch(() => undefined);
     await Promise.all([this.runtime.dispose(), this.optimizer.dispose()]);
   }
 
@@ -175,8 +204,7 @@ export class Learner {
     return this.weights.reduce((total, [name, weight]) => total + weight * objectives[name]!.loss, 0);
   }
 
-  private graphFor(batch: Batch, mode: "train" | "judge", cached: boolean): Promise<StepGraph> {
-    const shape = batchShape(batch, this.weights, cached);
+  private graphFor(shape: BatchShape, mode: "train" | "judge"): Promise<StepGraph> {
     const key = `${mode} ${JSON.stringify(shape)}`;
     const known = this.graphs.get(key) ?? StepGraph.compile(shape, mode, this.options);
     this.graphs.set(key, known);
@@ -211,6 +239,22 @@ function parametersFor(config: BridgeTowerConfig, weights: readonly (readonly [O
   return [...parameterList(config, [...heads]).used];
 }
 
+/** @throws InputError for an objective that the config has no model for */
+function checkObjectives(
+  { contrastive_form, token_type_count }: BridgeTowerConfig,
+  weights: readonly (readonly [ObjectiveName, number])[],
+): void {
+  const wants = (wanted: ObjectiveName) => weights.some(([name]) => name === wanted);
+  if (wants("itm_itc") && contrastive_form !== "dual") {
+    const expected = 'contrastive_form "dual" in config.json, whose similarities negatives are drawn by';
+    throw new InputError({ where: "objective itm_itc", expected, found: `"${contrastive_form}"` });
+  }
+  if (wants("nlvr2") && token_type_count < 3) {
+    const expected = "token_type_count 3 in config.json, with a row for the second picture";
+    throw new InputError({ where: "objective nlvr2", expected, found: String(token_type_count) });
+  }
+}
+
 function checkValues(parameters: readonly Parameter[], values: Arrays): void {
   const wrong = parameters.flatMap(({ name, shape }) => {
     const needed = elementCount(shape as readonly number[]);
@@ -233,9 +277,10 @@ function clampTemperature(values: Arrays): void {
   if (temperature !== undefined) temperature[0] = Math.min(Math.max(temperature[0]!, low), high);
 }
 
-function averaged(reports: readonly Reports[]): Reports {
+/** @param shares of the micro-batches in each objective's mean */
+function averaged(reports: readonly Reports[], shares: readonly Shares[]): Reports {
   const mean = (name: ObjectiveName, field: keyof ObjectiveReport) =>
-    reports.reduce((sum, report) => sum + report[name]![field], 0) / reports.length;
+    reports.reduce((sum, report, i) => sum + (shares[i]![name] ?? 1) * report[name]![field], 0) / reports.length;
   const names = Object.keys(reports[0]!) as ObjectiveName[];
   return Object.fromEntries(names.map((name) => [name, { loss: mean(name, "loss"), score: mean(name, "score") }]));
 }

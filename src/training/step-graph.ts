@@ -1,5 +1,14 @@
 /** A step of the model compiled for the sizes of its batch: losses and gradients, and the embeddings that contrast needs first. */
-import { HostTensor, parameterGradients, recompute, type Input, type Parameter, type Tensor } from "../graph/index.js";
+import {
+  HostTensor,
+  topologicalOrder,
+  parameterGradients,
+  recompute,
+  type Input,
+  type Parameter,
+  type GradientPart,
+  type Tensor,
+} from "../graph/index.js";
 import { trainingStep, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
 import { Scope } from "../nn/index.js";
 import type { Arrays, Runtime, TrainingGraph } from "../runtime/index.js";
@@ -10,10 +19,36 @@ export interface StepGraphOptions {
   readonly config: BridgeTowerConfig;
   /** Whether a parameter is trained. */
   readonly trains: (name: string) => boolean;
-  readonly recompute: boolean;
+  readonly recompute: Recompute;
   readonly runtime: Runtime;
   /** Of ONNX Runtime. */
   readonly threads: number | undefined;
+  readonly profile: string | undefined;
+}
+
+/**
+ * What the backward half computes a second time instead of keeping it. `cheap`: all but matrix products of weights and what
+ * attention gives; `blocks`: all that lies between the states of the towers and levels.
+ */
+export type Recompute = "nothing" | "cheap" | "blocks";
+
+/** The values of the forward half that are kept; `undefined` for all. */
+const keeps: Readonly<Record<Recompute, (boundaries: readonly Tensor[], loss: Tensor) => Tensor[] | undefined>> = {
+  nothing: () => undefined,
+  cheap: (boundaries, loss) => [
+    ...boundaries,
+    ...topologicalOrder([loss]).filter((node) => node.kind === "operation" && /^(linear|attention)$/.test(node.op)),
+  ],
+  blocks: (boundaries) => [...boundaries],
+};
+
+function recomputed(parts: readonly GradientPart[], loss: Tensor, kept: readonly Tensor[]): GradientPart[] {
+  const again = recompute(
+    parts.map(({ gradient }) => gradient),
+    loss,
+    kept,
+  );
+  return parts.map((part, i) => ({ ...part, gradient: again[i]! }));
 }
 
 export interface ObjectiveReport {
@@ -39,7 +74,7 @@ export class StepGraph {
     mode: "train" | "judge",
     options: StepGraphOptions,
   ): Promise<StepGraph> {
-    const { config, runtime, threads } = options;
+    const { config, runtime, threads, profile } = options;
     const scope = mode === "train" ? Scope.training() : Scope.root();
     const { loss, results, boundaries, p } = trainingStep(config, sizes, uses, scope);
     const outputs: Record<string, Tensor> = {};
@@ -47,19 +82,13 @@ export class StepGraph {
       outputs[`${name}_loss`] = result.ownLoss ?? result.loss;
       outputs[`${name}_score`] = result.score;
     }
-    let parts = mode === "judge" ? [] : parameterGradients(loss, trained(p.parameters(), options));
-    if (options.recompute) {
-      const again = recompute(
-        parts.map(({ gradient }) => gradient),
-        loss,
-        boundaries,
-      );
-      parts = parts.map((part, i) => ({ ...part, gradient: again[i]! }));
-    }
+    const exact = mode === "judge" ? [] : parameterGradients(loss, trained(p.parameters(), options));
+    const kept = keeps[options.recompute](boundaries, loss);
+    const parts = kept === undefined ? exact : recomputed(exact, loss, kept);
     const contrast = [uses.itc, uses.itm_itc].some((use) => use?.cached === true);
     const embeds = (results.itc ?? results.itm_itc)?.embeds;
     return new StepGraph(
-      await runtime.compileTraining(outputs, parts, { threads }),
+      await runtime.compileTraining(outputs, parts, { threads, profile }),
       contrast && embeds !== undefined ? await runtime.compileTraining({ ...embeds }, [], { threads }) : undefined,
       p.randomInputs(),
       Object.keys(results) as ObjectiveName[],

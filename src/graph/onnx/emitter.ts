@@ -10,6 +10,15 @@ export interface Emitter {
   nameOf(tensor: Tensor): string;
   /** Adds a node of the default domain with one output. */
   node(op: string, inputs: readonly string[], attributes?: Readonly<Record<string, OnnxAttribute>>): string;
+  /** The outputs of a node of the default domain that has several: one node for equal inputs and attributes. */
+  outputs(
+    op: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>>,
+    count: number,
+  ): readonly string[];
+  /** Adds a node of one of ONNX Runtime's own operators (`com.microsoft`), for graphs that only it runs. */
+  runtimeNode(op: string, inputs: readonly string[], attributes?: Readonly<Record<string, OnnxAttribute>>): string;
   /** An int64 constant: a scalar for a number, else one-dimensional. */
   ints(values: number | readonly number[]): string;
   /** A scalar zero. */

@@ -32,17 +32,29 @@ function integer(writer: BinaryWriter, field: number, value: number): void {
   writer.tag(field, WireType.Varint).int64(value);
 }
 
-/** ModelProto. `graph` writes the fields of its GraphProto. */
-export function modelProto(producerVersion: string, graph: Message): Uint8Array<ArrayBuffer> {
+/** The domain of ONNX Runtime's own operators. */
+export const runtimeDomain = "com.microsoft";
+
+/** ModelProto. `graph` writes the fields of its GraphProto and says whether it uses ONNX Runtime's own operators. */
+export function modelProto(
+  producerVersion: string,
+  graph: (writer: BinaryWriter) => { readonly runtimeOps: boolean },
+): Uint8Array<ArrayBuffer> {
   const writer = new BinaryWriter();
   integer(writer, 1, irVersion);
   text(writer, 2, "bridgetower");
   text(writer, 3, producerVersion);
-  message(writer, 7, graph);
-  message(writer, 8, (w) => {
-    text(w, 1, "");
-    integer(w, 2, opset);
+  let used = { runtimeOps: false };
+  message(writer, 7, (w) => {
+    used = graph(w);
   });
+  const imports = [{ domain: "", version: opset }, ...(used.runtimeOps ? [{ domain: runtimeDomain, version: 1 }] : [])];
+  for (const { domain, version } of imports) {
+    message(writer, 8, (w) => {
+      text(w, 1, domain);
+      integer(w, 2, version);
+    });
+  }
   return writer.finish();
 }
 
@@ -52,15 +64,17 @@ export const graphProto = {
     writer: BinaryWriter,
     op: string,
     inputs: readonly string[],
-    output: string,
+    outputs: readonly string[],
     attributes: Readonly<Record<string, OnnxAttribute>>,
+    domain = "",
   ): void {
     message(writer, 1, (w) => {
       for (const name of inputs) text(w, 1, name);
-      text(w, 2, output);
-      text(w, 3, output);
+      for (const name of outputs) text(w, 2, name);
+      text(w, 3, outputs[0]!);
       text(w, 4, op);
       for (const [name, value] of Object.entries(attributes)) message(w, 5, (a) => attribute(a, name, value));
+      if (domain !== "") text(w, 7, domain);
     });
   },
   name: (writer: BinaryWriter, name: string): void => text(writer, 2, name),

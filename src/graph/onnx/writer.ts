@@ -7,7 +7,7 @@ import { dtypes, elementCount, type DType } from "../dtype.js";
 import { sameShape } from "../shape.js";
 import { topologicalOrder, type Dim, type Input, type Parameter, type Tensor } from "../tensor.js";
 import type { Emitter, OnnxAttribute } from "./emitter.js";
-import { graphProto, modelProto, type BinaryWriter, type TensorBytes } from "./proto.js";
+import { graphProto, modelProto, runtimeDomain, type BinaryWriter, type TensorBytes } from "./proto.js";
 
 /** A parameter's element type in its file, and its bytes. */
 export interface LocatedTensor {
@@ -56,6 +56,7 @@ export function writeOnnx(outputs: Readonly<Record<string, Tensor>>, options: On
       emitter.output(name, tensor);
       graphProto.output(writer, name, tensor);
     }
+    return emitter;
   });
   return { bytes, inputs };
 }
@@ -79,18 +80,23 @@ export function writeTrainingOnnx(outputs: Readonly<Record<string, Tensor>>): Tr
       views.push({ input, parameter: parameter.name, ...view });
       return "input";
     });
-    // The runtime starts at the leaf that was written last.
+    // The runtime starts at the leaf that was written last: each with the reshape that may end it.
     for (const node of order) if (!leaves.has(node)) emitter.visit(node);
-    for (const node of leaves) emitter.visit(node);
-    for (const node of inputs) graphProto.input(writer, node.name, node);
     for (const [name, tensor] of Object.entries(outputs)) {
+      if (leaves.delete(tensor)) emitter.visit(tensor);
       outputNames[name] = emitter.outputValue(tensor);
       graphProto.output(writer, outputNames[name], tensor);
     }
+    for (const node of inputs) graphProto.input(writer, node.name, node);
     for (const { input, shape } of views) graphProto.input(writer, input, { dtype: "float32", shape });
+    return emitter;
   });
   return { bytes, inputs, views, outputNames };
 }
+
+/** `LayerNormalization_7`, `LayerNormalization_7.1`, … */
+const outputNames = (first: string, count: number): readonly string[] =>
+  Array.from({ length: count }, (_, i) => (i === 0 ? first : `${first}.${i}`));
 
 interface Reshape {
   /** What is reshaped: never a reshape itself. */
@@ -117,6 +123,8 @@ class GraphEmitter implements Emitter {
   /** Reshapes by the name of their output; `written` once a node has asked for that very shape. */
   private readonly reshapes = new Map<string, Reshape>();
   private readonly outputValues = new Set<string>();
+  /** Whether a node of ONNX Runtime's own was written. */
+  runtimeOps = false;
   private nodeCount = 0;
 
   constructor(
@@ -133,7 +141,7 @@ class GraphEmitter implements Emitter {
   output(name: string, tensor: Tensor): void {
     const value = this.nameOf(tensor);
     this.writeReshape(value);
-    graphProto.node(this.writer, "Identity", [value], name, {});
+    graphProto.node(this.writer, "Identity", [value], [name], {});
   }
 
   /** The name of the value that holds an output, as no other output has it. */
@@ -162,9 +170,38 @@ class GraphEmitter implements Emitter {
   }
 
   node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}): string {
+    return this.writeNode(op, inputs, attributes, "");
+  }
+
+  runtimeNode(op: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}): string {
+    this.runtimeOps = true;
+    return this.writeNode(op, inputs, attributes, runtimeDomain);
+  }
+
+  outputs(
+    op: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>>,
+    count: number,
+  ): readonly string[] {
+    const first = this.share(`${op} ${inputs.join(" ")} ${JSON.stringify(attributes)}`, () => {
+      for (const name of inputs) this.writeReshape(name);
+      const output = `${op}_${this.nodeCount++}`;
+      graphProto.node(this.writer, op, inputs, outputNames(output, count), attributes);
+      return output;
+    });
+    return outputNames(first, count);
+  }
+
+  private writeNode(
+    op: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>>,
+    domain: string,
+  ): string {
     for (const name of inputs) this.writeReshape(name);
     const output = `${op}_${this.nodeCount++}`;
-    graphProto.node(this.writer, op, inputs, output, attributes);
+    graphProto.node(this.writer, op, inputs, [output], attributes, domain);
     return output;
   }
 
@@ -197,7 +234,7 @@ class GraphEmitter implements Emitter {
     if (reshape === undefined || reshape.written) return;
     reshape.written = true;
     const inputs = [reshape.source, this.reshapeTarget(reshape.from, reshape.to)];
-    graphProto.node(this.writer, "Reshape", inputs, name, {});
+    graphProto.node(this.writer, "Reshape", inputs, [name], {});
   }
 
   ints(values: number | readonly number[]): string {

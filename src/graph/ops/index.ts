@@ -12,4 +12,14 @@ export * from "./elementwise.js";
 export { gather, pick, place, scatterRows } from "./indexing.js";
 export { linear, matmul, transposeMatrix } from "./matmul.js";
 export { concat, expand, pad, reshape, slice, transpose } from "./movement.js";
-export { argMax, cumulativeSum, layerNormalization, logSumExp, softmax, sum, type ReduceOptions } from "./reduce.js";
+export {
+  argMax,
+  cumulativeSum,
+  inverseDeviation,
+  layerNormalization,
+  logSumExp,
+  softmax,
+  standardize,
+  sum,
+  type ReduceOptions,
+} from "./reduce.js";

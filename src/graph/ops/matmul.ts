@@ -1,6 +1,6 @@
 /** Matrix products. */
 import { broadcastShapes, productOf } from "../shape.js";
-import { defineOp, shapeError, type Tensor } from "../tensor.js";
+import { defineOp, shapeError, type Dim, type Tensor } from "../tensor.js";
 import { reshape, transpose } from "./movement.js";
 
 /** The last two axes exchanged. */
@@ -12,22 +12,47 @@ export function transposeMatrix(x: Tensor): Tensor {
 /** All axes but the last made one: [..., width] -> [rows, width]. */
 const asMatrix = (x: Tensor): Tensor => reshape(x, [productOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
 
+/** Which operands are read with their last two axes exchanged. */
+type Transposes = { readonly transposeA?: boolean; readonly transposeB?: boolean };
+
+const matrixOf = (x: Tensor, transposed: boolean | undefined): readonly [rows: Dim, columns: Dim] => {
+  const [rows, columns] = x.shape.slice(-2) as [Dim, Dim];
+  return transposed === true ? [columns, rows] : [rows, columns];
+};
+
 export const matmulOps = {
   /**
-   * y = a b over the last two axes, the others broadcast; da = dy bᵀ, db = aᵀ dy. ONNX `MatMul`, opset 13.
+   * y = a b over the last two axes, the others broadcast; da = dy bᵀ, db = aᵀ dy. ONNX `MatMul`, opset 13; with an operand
+   * transposed, which costs nothing, `Gemm`, or ONNX Runtime's `FusedMatMul` where there are more axes.
    * [..., rows, inner] × [..., inner, columns] -> [..., rows, columns]
    */
-  matmul: defineOp<readonly [Tensor, Tensor], Record<string, never>>("matmul", {
-    type([a, b]) {
+  matmul: defineOp<readonly [Tensor, Tensor], Transposes>("matmul", {
+    type([a, b], { transposeA, transposeB }) {
       const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
-      const inner = a.shape.at(-1) === b.shape.at(-2) && a.shape.length >= 2 && b.shape.length >= 2;
-      if (a.dtype !== "float32" || b.dtype !== "float32" || batch === undefined || !inner) {
+      const [rows, inner] = matrixOf(a, transposeA);
+      const [innerB, columns] = matrixOf(b, transposeB);
+      const matrices = a.shape.length >= 2 && b.shape.length >= 2 && inner === innerB;
+      if (a.dtype !== "float32" || b.dtype !== "float32" || batch === undefined || !matrices) {
         throw shapeError("matmul", [a, b], "float32 [..., rows, inner] and [..., inner, columns]");
       }
-      return { dtype: "float32", shape: [...batch, a.shape.at(-2)!, b.shape.at(-1)!] };
+      return { dtype: "float32", shape: [...batch, rows, columns] };
     },
-    gradient: ({ inputs: [a, b], dOutput: dy }) => [matmul(dy, transposeMatrix(b)), matmul(transposeMatrix(a), dy)],
-    onnx: ({ emitter, names }) => emitter.node("MatMul", names),
+    gradient({ inputs: [a, b], dOutput: dy, attributes: { transposeA = false, transposeB = false } }) {
+      // In the terms of the plain product A B, with A = aᵀ or a: dA = dy Bᵀ, dB = Aᵀ dy, transposed back.
+      const da = transposeA
+        ? matmul(b, dy, { transposeA: transposeB, transposeB: true })
+        : matmul(dy, b, { transposeB: !transposeB });
+      const db = transposeB
+        ? matmul(dy, a, { transposeA: true, transposeB: transposeA })
+        : matmul(a, dy, { transposeA: !transposeA });
+      return [da, db];
+    },
+    onnx({ emitter, names, output, attributes: { transposeA = false, transposeB = false } }) {
+      if (!transposeA && !transposeB) return emitter.node("MatMul", names);
+      const attributes = { transA: Number(transposeA), transB: Number(transposeB) };
+      if (output.shape.length === 2) return emitter.node("Gemm", names, attributes);
+      return emitter.runtimeNode("FusedMatMul", names, attributes);
+    },
   }),
   /**
    * y = x Wᵀ + b on a checkpoint's own layout, W stored as [out, in]; dx = dy W, dW = dyᵀ x, db = Σ dy.
@@ -47,7 +72,7 @@ export const matmulOps = {
     gradient({ inputs: [x, weight, bias], dOutput: dy }) {
       const rows = asMatrix(dy);
       const dx = reshape(matmul(rows, weight), x.shape);
-      const dWeight = matmul(transposeMatrix(rows), asMatrix(x));
+      const dWeight = matmul(rows, asMatrix(x), { transposeA: true });
       return bias === undefined ? [dx, dWeight] : [dx, dWeight, dy];
     },
     onnx({ emitter, names: [x, ...weightAndBias], inputs: [tensor], output }) {
@@ -59,6 +84,7 @@ export const matmulOps = {
   }),
 };
 
-export const matmul = (a: Tensor, b: Tensor): Tensor => matmulOps.matmul([a, b], {});
+export const matmul = (a: Tensor, b: Tensor, transposes: Transposes = {}): Tensor =>
+  matmulOps.matmul([a, b], transposes);
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor =>
   matmulOps.linear(bias === undefined ? [x, weight] : [x, weight, bias], {});

@@ -1,7 +1,10 @@
 /** Ops that combine the elements along axes. */
+import { HostTensor } from "../host-tensor.js";
+import type { Emitter } from "../onnx/emitter.js";
 import { normalizeAxis } from "../shape.js";
-import { defineOp, shapeError, type Tensor, type TensorType } from "../tensor.js";
-import { add, div, exp, mul, sqrt, sub } from "./elementwise.js";
+import { constant, defineOp, shapeError, type Tensor, type TensorType } from "../tensor.js";
+import { exp, mul, sub } from "./elementwise.js";
+import { matmul } from "./matmul.js";
 import { expand, reshape } from "./movement.js";
 
 type One = readonly [Tensor];
@@ -69,19 +72,38 @@ export const reduce = {
       }
       return x;
     },
-    gradient({ inputs: [x, weight], dOutput: dy, attributes: { epsilon } }) {
-      const width = x.shape.at(-1);
-      if (typeof width !== "number") throw shapeError("layerNormalization", [x], "a last axis of known size");
-      const mean = (t: Tensor) => mul(sum(t, { axes: [-1], keepDims: true }), 1 / width);
-      const centred = sub(x, mean(x));
-      const deviation = sqrt(add(mean(mul(centred, centred)), epsilon));
-      const normalized = div(centred, deviation);
-      const g = mul(dy, weight);
-      const dx = div(sub(sub(g, mean(g)), mul(normalized, mean(mul(g, normalized)))), deviation);
-      return [dx, mul(dy, normalized), dy];
+    gradient({ inputs: [tensor, weight], dOutput, attributes: { epsilon } }) {
+      const width = tensor.shape.at(-1);
+      if (typeof width !== "number") throw shapeError("layerNormalization", [tensor], "a last axis of known size");
+      // A single row is one of a matrix, as products want it.
+      const rows = [...(tensor.shape.length < 2 ? [1] : []), ...tensor.shape];
+      const [x, dy] = [reshape(tensor, rows), reshape(dOutput, rows)];
+      const normalized = standardize(x, epsilon);
+      const scaled = mul(dy, normalized);
+      // mean(g) and mean(g x̂) as products with a column: one pass over what is there anyway.
+      const column = reshape(mul(weight, 1 / width), [width, 1]);
+      const inner = sub(sub(mul(dy, weight), matmul(dy, column)), mul(normalized, matmul(scaled, column)));
+      return [reshape(mul(inner, inverseDeviation(x, epsilon)), tensor.shape), scaled, dy];
     },
     onnx: ({ emitter, names, attributes: { epsilon } }) =>
       emitter.node("LayerNormalization", names, { axis: -1, epsilon: { float: epsilon } }),
+  }),
+  /** y = (x − mean) / √(var + ε) over the last axis, var biased. ONNX `LayerNormalization`, opset 17. */
+  standardize: defineOp<One, { readonly epsilon: number }>("standardize", {
+    type: (inputs) => alongAxis("standardize", inputs, -1),
+    gradient: "none",
+    onnx: ({ emitter, names: [x], inputs: [tensor], attributes: { epsilon } }) =>
+      statistics(emitter, x!, tensor, epsilon)[0]!,
+  }),
+  /** y = 1 / √(var + ε) over the last axis, var biased: [..., width] -> [..., 1]. ONNX `LayerNormalization`, third output. */
+  inverseDeviation: defineOp<One, { readonly epsilon: number }>("inverseDeviation", {
+    type(inputs) {
+      const { shape } = alongAxis("inverseDeviation", inputs, -1);
+      return { dtype: "float32", shape: [...shape.slice(0, -1), 1] };
+    },
+    gradient: "none",
+    onnx: ({ emitter, names: [x], inputs: [tensor], attributes: { epsilon } }) =>
+      statistics(emitter, x!, tensor, epsilon)[2]!,
   }),
   /** Index of the largest entry along `axis`, the first of equal ones. ONNX `ArgMax`, opset 13. */
   argMax: defineOp<One, Axis>("argMax", {
@@ -103,6 +125,14 @@ export const reduce = {
   }),
 };
 
+/** What standardizes a tensor, its mean, and its inverse deviation: three outputs of one node. */
+function statistics(emitter: Emitter, x: string, { shape }: Tensor, epsilon: number): readonly string[] {
+  const width = shape.at(-1) as number;
+  const ones = constant(new HostTensor("float32", [width], new Float32Array(width).fill(1)));
+  const attributes = { axis: -1, epsilon: { float: epsilon } };
+  return emitter.outputs("LayerNormalization", [x, emitter.nameOf(ones)], attributes, 3);
+}
+
 export interface ReduceOptions {
   readonly axes: readonly number[];
   /** Leave the reduced axes in place with size 1 (default false). */
@@ -116,5 +146,7 @@ export const logSumExp = (x: Tensor, { axes, keepDims = false }: ReduceOptions):
 export const softmax = (x: Tensor, axis: number): Tensor => reduce.softmax([x], { axis });
 export const layerNormalization = (x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor =>
   reduce.layerNormalization([x, weight, bias], { epsilon });
+export const standardize = (x: Tensor, epsilon: number): Tensor => reduce.standardize([x], { epsilon });
+export const inverseDeviation = (x: Tensor, epsilon: number): Tensor => reduce.inverseDeviation([x], { epsilon });
 export const argMax = (x: Tensor, axis: number): Tensor => reduce.argMax([x], { axis });
 export const cumulativeSum = (x: Tensor, axis: number): Tensor => reduce.cumulativeSum([x], { axis });

@@ -72,6 +72,31 @@ export const reduceSamples = {
     },
     () => g.layerNormalization(x, g.input("weight", "float32", [3]), g.input("bias", "float32", [4]), 1e-5),
   ),
+  standardize: one(
+    {
+      operands: [rows],
+      build: (x) => g.standardize(x, 1e-3),
+      type: "float32[batch, text, 4]",
+      element: ([i, j, k], x) => {
+        const mean = total(4, (n) => read(x, [i!, j!, n])) / 4;
+        const variance = total(4, (n) => (read(x, [i!, j!, n]) - mean) ** 2) / 4;
+        return (read(x, [i!, j!, k!]) - mean) / Math.sqrt(variance + 1e-3);
+      },
+    },
+    () => g.standardize(ids, 1e-3),
+  ),
+  inverseDeviation: one(
+    {
+      operands: [rows],
+      build: (x) => g.inverseDeviation(x, 1e-3),
+      type: "float32[batch, text, 1]",
+      element: ([i, j], x) => {
+        const mean = total(4, (n) => read(x, [i!, j!, n])) / 4;
+        return 1 / Math.sqrt(total(4, (n) => (read(x, [i!, j!, n]) - mean) ** 2) / 4 + 1e-3);
+      },
+    },
+    () => g.inverseDeviation(ids, 1e-3),
+  ),
   argMax: one(
     {
       operands: [rows],

@@ -1,0 +1,269 @@
+/**
+ * Samples to a batch: all texts and all pictures in one stack each, so that the towers run once, and for each objective the
+ * rows that go together. Objectives share rows: captions stand there once, and so does every picture.
+ */
+import { InputError } from "../errors.js";
+import { HostTensor } from "../graph/index.js";
+import { longestText, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
+import { objectiveWeights, type Batch, type ObjectiveWeights } from "./batch.js";
+import { checkLabel, checkNumber, checkScores, partOf, type Sample, type SamplePicture } from "./collate-sample.js";
+import { checkBuckets, int64, padded } from "./collate-tokens.js";
+import { maskTokens, type Masking } from "./masking.js";
+import type { Random } from "./random/index.js";
+
+export interface CollateOptions {
+  readonly config: BridgeTowerConfig;
+  /**
+   * The stream of this batch, by what the run wants chance to depend on: `random.at("epoch", epoch)`, `random.at("step", t, i)`.
+   * The order of the samples has no part in what is drawn.
+   */
+  readonly random: Random;
+  /** Widths in tokens that texts are padded to, as `textBuckets` makes them; a graph is compiled for each. */
+  readonly textBuckets: readonly number[];
+  /** Zeros are added to the stack of pictures up to a multiple of this, for fewer graphs. Default 1. */
+  readonly pictureMultiple?: number;
+  /** Needed for MLM. */
+  readonly masking?: Masking;
+  /** Dual contrastive losses: pairs of the same picture count as partners. Default false. */
+  readonly softTargets?: boolean;
+}
+
+type Tensors = Record<string, HostTensor>;
+
+/** What one objective reads beside the stacks, on which it puts what it needs. */
+type Collator = (step: Collation) => Tensors;
+
+/**
+ * One micro-batch of the samples, in their order.
+ *
+ * ITM: ⌊samples / 2⌋ of them, drawn, keep their picture, the others get their false one, which is stacked behind the true ones
+ * unless it is among them. The authors shuffle the rows; here the drawn labels are shuffled.
+ * @throws InputError naming the sample that lacks what an objective reads, or has it of the wrong kind
+ */
+export function collate(samples: readonly Sample[], objectives: ObjectiveWeights, options: CollateOptions): Batch {
+  const names = objectiveWeights(objectives).map(([name]) => name);
+  if (samples.length === 0) {
+    throw new InputError({ where: "batch", expected: "at least one sample", found: "none" });
+  }
+  checkBuckets(options.textBuckets, longestText(options.config.text_config));
+  const step = new Collation(samples, options);
+  const tensors = names.map((name) => collators[name](step));
+  return Object.assign(step.stacks(), ...tensors) as Batch;
+}
+
+/** A batch that grows. */
+class Collation {
+  /** Rows of the stack of pictures that the samples' own pictures have. */
+  readonly images: readonly number[];
+  /** Samples by index: draws are taken in this order. */
+  readonly byIndex: readonly number[];
+  private readonly texts: ArrayLike<number | bigint>[] = [];
+  private readonly labels: ArrayLike<number | bigint>[] = [];
+  private readonly pictures: SamplePicture[] = [];
+  private readonly pictureRows = new Map<number, number>();
+  private captionRows: readonly number[] | undefined;
+
+  constructor(
+    readonly samples: readonly Sample[],
+    readonly options: CollateOptions,
+  ) {
+    for (const { index } of samples) checkNumber(index, "index of a sample");
+    this.images = samples.map(({ picture }) => this.image(picture));
+    this.byIndex = [...samples.keys()].sort((a, b) => samples[a]!.index - samples[b]!.index);
+  }
+
+  /** The row of a text, which gets a new one. */
+  text(ids: ArrayLike<number | bigint>, where: string): number {
+    const { textBuckets, config } = this.options;
+    const longest = textBuckets.at(-1)!;
+    if (ids.length === 0 || ids.length > longest) {
+      throw new InputError({
+        where,
+        expected: `1 to ${longest} tokens`,
+        found: String(ids.length),
+        ...(ids.length === 0 ? {} : { mend: "Cut it when it is encoded, with maxLength" }),
+      });
+    }
+    const { vocab_size } = config.text_config;
+    const odd = Array.from(ids, Number).find((id) => !(Number.isInteger(id) && id >= 0 && id < vocab_size));
+    if (odd !== undefined) {
+      const mend = "Use the tokenizer that goes with the model";
+      throw new InputError({ where, expected: `token ids from 0 to ${vocab_size - 1}`, found: String(odd), mend });
+    }
+    return this.texts.push(ids) - 1;
+  }
+
+  /** Rows of the captions, the same for all objectives. */
+  captions(objective: ObjectiveName): readonly number[] {
+    this.captionRows ??= this.samples.map((sample) =>
+      this.text(partOf(sample, "caption", objective), `caption of sample ${sample.index}`),
+    );
+    return this.captionRows;
+  }
+
+  /** The row of a picture, old or new. */
+  image(picture: SamplePicture): number {
+    const known = this.pictureRows.get(picture.id);
+    if (known !== undefined) return known;
+    this.checkPicture(picture);
+    const row = this.pictures.push(picture) - 1;
+    this.pictureRows.set(picture.id, row);
+    return row;
+  }
+
+  /** The captions, each with tokens hidden, as texts of their own. */
+  maskedCaptions(masking: Masking): number[] {
+    return this.samples.map((sample) => {
+      const caption = partOf(sample, "caption", "mlm");
+      const { input_ids, labels } = maskTokens(caption, masking, this.options.random.at("mask", sample.index));
+      this.labels.push(labels);
+      return this.text(input_ids, `caption of sample ${sample.index}`);
+    });
+  }
+
+  /** Gumbel noise for every pair of samples, [samples, samples]. */
+  noise(label: string): HostTensor<"float32"> {
+    const count = this.samples.length;
+    const noise = HostTensor.zeros("float32", [count, count]);
+    const random = this.options.random.at(label);
+    for (const row of this.byIndex)
+      for (const column of this.byIndex) noise.data[row * count + column] = random.gumbel();
+    return noise;
+  }
+
+  stacks(): Tensors {
+    const { textBuckets, config } = this.options;
+    const longest = this.texts.reduce((most, { length }) => Math.max(most, length), 0);
+    const width = textBuckets.find((bucket) => bucket >= longest)!;
+    const ones = this.texts.map(({ length }) => new Uint8Array(length).fill(1));
+    return {
+      input_ids: padded(this.texts, width, config.text_config.pad_token_id),
+      attention_mask: padded(ones, width, 0),
+      pixel_values: this.pixelValues(),
+      // Beside the stacks because their width is that of the texts.
+      ...(this.labels.length === 0 ? {} : { mlm_labels: padded(this.labels, width, -100) }),
+    };
+  }
+
+  private pixelValues(): HostTensor<"float32"> {
+    const { pictureMultiple = 1 } = this.options;
+    const count = Math.ceil(this.pictures.length / pictureMultiple) * pictureMultiple;
+    const stack = HostTensor.zeros("float32", [count, ...this.pictures[0]!.pixel_values.shape]);
+    this.pictures.forEach(({ pixel_values }, row) => stack.row(row).data.set(pixel_values.data));
+    return stack;
+  }
+
+  private checkPicture({ id, pixel_values: { shape } }: SamplePicture): void {
+    checkNumber(id, "id of a picture");
+    const channels = this.options.config.vision_config.num_channels;
+    const wanted = this.pictures[0]?.pixel_values.shape ?? [channels, shape[1] ?? 0, shape[2] ?? 0];
+    if (shape.join() === wanted.join() && !shape.includes(0)) return;
+    throw new InputError({
+      where: `picture ${id}`,
+      expected:
+        this.pictures.length === 0
+          ? `float32[${channels}, height, width]`
+          : `float32[${wanted.join(", ")}], as the first of the batch`,
+      found: `float32[${shape.join(", ")}]`,
+      mend: "Process all pictures with the same settings",
+    });
+  }
+}
+
+function mlm(step: Collation): Tensors {
+  const { masking } = step.options;
+  if (masking === undefined) {
+    throw new InputError({ where: "masking", expected: "how mlm hides tokens", found: "nothing" });
+  }
+  return { mlm_texts: int64(step.maskedCaptions(masking)), mlm_images: int64(step.images) };
+}
+
+function itm(step: Collation): Tensors {
+  const { samples, byIndex, images } = step;
+  const order = step.options.random.at("itm").permutation(samples.length);
+  const labels = new Array<number>(samples.length);
+  byIndex.forEach((row, i) => (labels[row] = order[i]! < Math.floor(samples.length / 2) ? 1 : 0));
+  return {
+    itm_texts: int64(step.captions("itm")),
+    itm_images: int64(
+      samples.map((sample, i) => (labels[i] === 1 ? images[i]! : step.image(partOf(sample, "falsePicture", "itm")))),
+    ),
+    itm_labels: int64(labels),
+  };
+}
+
+function itc(step: Collation): Tensors {
+  const { samples, options } = step;
+  const ids = samples.map(({ picture }) => picture.id);
+  return {
+    itc_texts: int64(step.captions("itc")),
+    itc_images: int64(step.images),
+    ...(options.softTargets === true ? { itc_image_ids: int64(ids) } : {}),
+  };
+}
+
+const itm_itc: Collator = (step) => ({
+  ...itc(step),
+  itm_itc_image_noise: step.noise("itm_itc_image_noise"),
+  itm_itc_text_noise: step.noise("itm_itc_text_noise"),
+});
+
+function irtr(step: Collation): Tensors {
+  const { samples } = step;
+  const captions = step.captions("irtr");
+  const count = partOf(samples[0]!, "falseTexts", "irtr").length;
+  const rows = samples.flatMap((sample, i) => {
+    const texts = partOf(sample, "falseTexts", "irtr");
+    const where = `falseTexts of sample ${sample.index}`;
+    if (texts.length === 0 || texts.length !== count) {
+      const expected = `at least one text, as many in each sample (${count} in the first)`;
+      throw new InputError({ where, expected, found: String(texts.length) });
+    }
+    return [captions[i]!, ...texts.map((ids) => step.text(ids, where))];
+  });
+  return { irtr_texts: int64(rows, [samples.length, 1 + count]), irtr_images: int64(step.images) };
+}
+
+function vqa(step: Collation): Tensors {
+  const { vqav2_label_size } = step.options.config;
+  const vqa_scores = HostTensor.zeros("float32", [step.samples.length, vqav2_label_size]);
+  const texts = step.samples.map((sample, i) => {
+    const { text, scores } = partOf(sample, "question", "vqa");
+    const where = `question of sample ${sample.index}`;
+    checkScores(scores, vqav2_label_size, where);
+    for (const [answer, score] of scores) vqa_scores.data[i * vqav2_label_size + answer] = score;
+    return step.text(text, where);
+  });
+  return { vqa_texts: int64(texts), vqa_images: int64(step.images), vqa_scores };
+}
+
+function snli(step: Collation): Tensors {
+  const parts = step.samples.map((sample) => {
+    const { text, label } = partOf(sample, "hypothesis", "snli");
+    const where = `hypothesis of sample ${sample.index}`;
+    checkLabel(label, 3, where);
+    return { row: step.text(text, where), label };
+  });
+  return {
+    snli_texts: int64(parts.map(({ row }) => row)),
+    snli_images: int64(step.images),
+    snli_labels: int64(parts.map(({ label }) => label)),
+  };
+}
+
+function nlvr2(step: Collation): Tensors {
+  const parts = step.samples.map((sample) => {
+    const { text, label, secondPicture } = partOf(sample, "statement", "nlvr2");
+    const where = `statement of sample ${sample.index}`;
+    checkLabel(label, 2, where);
+    return { row: step.text(text, where), second: step.image(secondPicture), label };
+  });
+  return {
+    nlvr2_texts: int64(parts.map(({ row }) => row)),
+    nlvr2_first_images: int64(step.images),
+    nlvr2_second_images: int64(parts.map(({ second }) => second)),
+    nlvr2_labels: int64(parts.map(({ label }) => label)),
+  };
+}
+
+const collators = { mlm, itm, itc, itm_itc, irtr, vqa, snli, nlvr2 } satisfies Record<ObjectiveName, Collator>;
