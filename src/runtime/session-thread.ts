@@ -1,12 +1,8 @@
 /** The main thread's end of the thread that owns the sessions. */
 import { Worker } from "node:worker_threads";
 import { InputError } from "../errors.js";
-import type { Answer, Call, Reply, Request, Values } from "./session-messages.js";
-
-interface Pending {
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: Error) => void;
-}
+import type { Answer, Call, Reply, Values } from "./session-messages.js";
+import { WorkerThread } from "./worker-thread.js";
 
 /**
  * ONNX Runtime 1.30 reports its use over the network, and matches the process's command line against regular expressions
@@ -14,32 +10,12 @@ interface Pending {
  */
 function startWorker(): Worker {
   process.env.ORT_DISABLE_TELEMETRY ??= "1";
-  // Flags of the process, such as an input type, are not for this file.
   return new Worker(new URL("./session-worker.js", import.meta.url), { execArgv: [] });
 }
 
 export class SessionThread {
-  private readonly worker = startWorker();
-  private readonly pending = new Map<number, Pending>();
-  private calls = 0;
+  private readonly thread = new WorkerThread<Call, Reply>(startWorker(), "the thread that runs the model");
   private sessions = 0;
-  private ending = false;
-  /** Why no further call is taken. */
-  private ended: Error | undefined;
-
-  private readonly exited = new Promise<void>((resolve) => this.worker.once("exit", () => resolve()));
-
-  constructor() {
-    this.worker.on("message", (reply: Reply) => {
-      const call = this.pending.get(reply.id);
-      this.pending.delete(reply.id);
-      this.holdProcess();
-      call?.resolve(reply);
-    });
-    this.worker.on("error", (error) => this.fail(error));
-    this.worker.on("exit", () => this.fail(new Error("the thread that runs the model has ended")));
-    this.holdProcess();
-  }
 
   /** A number that no other session of this thread has. */
   newSession(): number {
@@ -55,18 +31,12 @@ export class SessionThread {
 
   /** As `call`, for one that lends arrays: they come back with the answer, whatever it is. */
   exchange(call: Call, transfer: readonly ArrayBuffer[]): Promise<Answer> {
-    if (this.ended !== undefined) return Promise.reject(this.ended);
-    const id = this.calls++;
-    return new Promise((resolve, reject) => {
-      this.pending.set(id, { resolve, reject });
-      this.holdProcess();
-      this.worker.postMessage({ ...call, id } satisfies Request, transfer);
-    });
+    return this.thread.exchange(call, transfer);
   }
 
   /** Ends the thread and frees its sessions; calls under way fail. */
-  async end(): Promise<void> {
-    this.fail(
+  end(): Promise<void> {
+    return this.thread.end(
       new InputError({
         where: "model",
         expected: "one in use",
@@ -74,21 +44,5 @@ export class SessionThread {
         mend: "Load it again, or dispose of it later",
       }),
     );
-    this.ending = true;
-    this.holdProcess();
-    this.worker.postMessage({ call: "end" } satisfies Request);
-    await this.exited;
-  }
-
-  private fail(error: Error): void {
-    this.ended ??= error;
-    for (const { reject } of this.pending.values()) reject(error);
-    this.pending.clear();
-  }
-
-  /** Only a call under way, or the end of the thread itself, keeps the process from ending. */
-  private holdProcess(): void {
-    if (this.pending.size > 0 || this.ending) this.worker.ref();
-    else this.worker.unref();
   }
 }

@@ -17,9 +17,17 @@ export function configure(command: Command, terminal: Terminal): void {
     .argument("<file>", "checkpoint of the authors' training code (.ckpt), or a file, folder or hub id of BridgeTower")
     .argument("<out>", "folder for config.json, model.safetensors and preprocessor_config.json")
     .addOption(
-      single("--config <path>", "a config.json, or its folder, whose fields go before those found in the weights"),
+      single(
+        "--config <path>",
+        "a config.json, or its folder, whose fields go before the source's own and those found in the weights",
+      ),
     )
-    .addOption(single("--tokenizer <folder or id>", "copy the tokenizer of this model"))
+    .addOption(
+      single(
+        "--tokenizer <folder or id>",
+        "copy the tokenizer of this model (default: of the source, if it is a folder)",
+      ),
+    )
     .option("--json", "print one JSON document instead of a table")
     .addHelpText(
       "after",

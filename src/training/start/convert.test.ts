@@ -192,3 +192,19 @@ test("files in an output folder are replaced, others stay; a folder in the place
   );
   expect(await readdir(blocked)).toEqual(["config.json"]);
 });
+
+test("a folder keeps its own config, picture settings and tokenizer; those that are named go before them", async () => {
+  const out = join(await temporaryFolder(), "model");
+  await convertCheckpoint(mini, out);
+  const own = await json(join(mini, "config.json"));
+  const converted = await json(join(out, "config.json"));
+  expect(converted).toMatchObject(own);
+  for (const name of ["tokenizer.json", "preprocessor_config.json", "answers.json"]) {
+    expect(await readFile(join(out, name)), name).toEqual(await readFile(join(mini, name)));
+  }
+  const changed = join(await temporaryFolder(), "changed.json");
+  await writeFile(changed, JSON.stringify({ vision_config: { image_size: 120 } }));
+  await convertCheckpoint(mini, out, { config: changed });
+  expect((await json(join(out, "config.json"))).vision_config).toMatchObject({ image_size: 120, patch_size: 12 });
+  expect(await json(join(out, "preprocessor_config.json"))).toMatchObject({ size: { shortest_edge: 120 } });
+});

@@ -6,16 +6,16 @@ import { InputError } from "../../errors.js";
 import { HostTensor, type Parameter } from "../../graph/index.js";
 import { heads, parameterList, parseConfig, type BridgeTowerConfig } from "../../model/index.js";
 import { readJsonIfPresent } from "../../processing/index.js";
-import { saveCheckpoint, tokenizerFiles } from "../save-checkpoint.js";
+import { processorFiles, saveCheckpoint, tokenizerFiles } from "../save-checkpoint.js";
 import { inferConfig, type ConfigJson } from "./inferred-config.js";
 import { openStart } from "./open-start.js";
 import type { StartingTensors } from "./starting-tensors.js";
 import { planStart, type PlannedValues } from "./starting-values.js";
 
 export interface ConvertOptions extends HubOptions {
-  /** A config.json, or a folder with one; its fields go before those inferred from the weights. */
+  /** A config.json, or a folder with one; its fields go before those inferred from the weights. By default the source's own. */
   readonly config?: string | undefined;
-  /** Folder or hub id whose tokenizer is copied. */
+  /** Folder or hub id whose tokenizer is copied; by default the source's own. */
   readonly tokenizer?: string | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface Conversion {
 const largestConfig = 2 ** 20;
 
 /**
- * Writes `config.json`, `model.safetensors`, `preprocessor_config.json` and, where asked for, a tokenizer's files. Weights
+ * Writes `config.json`, `model.safetensors`, `preprocessor_config.json` and the tokenizer's files, where there are any. Weights
  * keep their type and are copied piece by piece.
  * @param source folder, hub id or file, as `openStart` takes them
  * @throws InputError when it holds no whole BridgeTower, config and weights disagree, or the folder cannot be written
@@ -49,16 +49,25 @@ export async function convertCheckpoint(
 ): Promise<Conversion> {
   const start = await openStart(source, hub);
   if (start.layout !== "bridgetower" && start.layout !== "original") throw notWhole(start);
-  const json = overlaid(inferConfig(start.source, start.tensors), await givenConfig(configPath));
+  const own = await ownFolder(source, hub);
+  const inferred = inferConfig(start.source, start.tensors);
+  const json = overlaid(overlaid(inferred, await ownConfig(own)), await givenConfig(configPath));
   const config = parseConfig(json, configPath ?? `config.json inferred from ${start.source}`);
   const { plans, report } = planStart(wantedParameters(config, start), [start]);
   checkComplete(start, config, report.initialised);
-  const files = tokenizer === undefined ? undefined : await checkedTokenizer(await resolveModel(tokenizer, hub));
+  const files = new Map(own === undefined ? [] : await processorFiles(own));
+  if (tokenizer !== undefined) {
+    for (const name of (await tokenizerFiles(own ?? "")).keys()) files.delete(name);
+    for (const [name, path] of await checkedTokenizer(await resolveModel(tokenizer, hub))) files.set(name, path);
+  }
+  // Given fields may ask for pictures of another size.
+  const ownPictures = files.has("preprocessor_config.json") && configPath === undefined;
+  if (!ownPictures) files.delete("preprocessor_config.json");
   const written = await saveCheckpoint(folder, {
     config: json,
     parameters: await writable(plans),
-    documents: { "preprocessor_config.json": preprocessorConfig(config.vision_config.image_size) },
-    ...(files === undefined ? {} : { files }),
+    documents: ownPictures ? {} : { "preprocessor_config.json": preprocessorConfig(config.vision_config.image_size) },
+    files,
   });
   return {
     files: written,
@@ -78,6 +87,15 @@ function notWhole({ source, layout }: StartingTensors): InputError {
     mend: "A tower alone can only start a training run: name a BridgeTower checkpoint",
   });
 }
+
+/** The folder of a source that is one, or comes from the hub; none for a file. */
+async function ownFolder(source: string, hub: HubOptions): Promise<string | undefined> {
+  const isFile = (await stat(source).catch(() => undefined))?.isFile() === true;
+  return isFile ? undefined : resolveModel(source, hub);
+}
+
+const ownConfig = async (folder: string | undefined): Promise<ConfigJson> =>
+  folder === undefined ? {} : ((await readJsonIfPresent(join(folder, "config.json"), largestConfig)) ?? {});
 
 async function givenConfig(path: string | undefined): Promise<ConfigJson> {
   if (path === undefined) return {};
