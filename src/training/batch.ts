@@ -3,6 +3,7 @@ import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
 import {
   objectives,
+  type BridgeTowerConfig,
   type ObjectiveName,
   type ObjectiveUse,
   type ObjectiveUses,
@@ -41,15 +42,16 @@ export interface BatchShape {
   readonly uses: ObjectiveUses;
 }
 
-/** @throws InputError naming the tensor that is missing or of no use */
+/** @throws InputError naming the tensor that is missing, of no use, or holds a number that names nothing */
 export function batchShape(
   batch: Batch,
+  config: BridgeTowerConfig,
   weights: readonly (readonly [ObjectiveName, number])[],
   cached: boolean,
 ): BatchShape {
   const [texts, tokens] = shapeOf(batch, "input_ids", 2);
   const [images, , height, width] = shapeOf(batch, "pixel_values", 4);
-  checkRows(batch, texts!, images!);
+  checkNumbers(batch, config, texts!, images!);
   const uses = weights.map(([name, weight]) => {
     const rows = `${name === "itm_itc" ? "itc" : name}_texts`;
     const [pairs, ranked] = shapeOf(batch, rows, name === "irtr" ? 2 : 1);
@@ -102,21 +104,39 @@ function shapeOf(batch: Batch, name: string, rank: number): readonly number[] {
   });
 }
 
-/** The runtime would count a negative row from the end. */
-function checkRows(batch: Batch, texts: number, images: number): void {
+/** Whole numbers that name something: the runtime counts a negative one from the end, and says of others only that they are odd. */
+function checkNumbers(
+  batch: Batch,
+  { text_config: { vocab_size } }: BridgeTowerConfig,
+  texts: number,
+  images: number,
+): void {
+  const limits: Readonly<Record<string, number>> = {
+    input_ids: vocab_size,
+    mlm_labels: vocab_size,
+    itm_labels: 2,
+    snli_labels: 3,
+    nlvr2_labels: 2,
+  };
   for (const [name, tensor] of Object.entries(batch)) {
-    const stack = name.endsWith("_texts") ? texts : name.endsWith("_images") ? images : undefined;
-    const odd = stack === undefined ? undefined : tensor.toArray().find((row) => !(row >= 0 && row < stack));
+    const limit = name.endsWith("_texts") ? texts : name.endsWith("_images") ? images : limits[name];
+    if (limit === undefined) continue;
+    const ignored = name === "mlm_labels" ? ignoredLabel : undefined;
+    const odd = tensor.toArray().find((value) => !(value >= 0 && value < limit) && value !== ignored);
     if (odd === undefined) continue;
+    const rows = name.endsWith("_texts") || name.endsWith("_images");
     throw new InputError({
       where: `${name} of the batch`,
-      expected: `rows of the stack, 0 to ${stack! - 1}`,
+      expected: `${rows ? "rows of the stack, " : ""}0 to ${limit - 1}${ignored === undefined ? "" : ` or ${ignored}`}`,
       found: String(odd),
     });
   }
 }
 
-/** Labels of masked tokens in a batch; −100 stands where nothing is masked. */
+/** Stands where no token is masked. */
+const ignoredLabel = -100;
+
+/** Labels of masked tokens in a batch. */
 export function maskedLabels({ mlm_labels }: Batch): number {
-  return mlm_labels === undefined ? 0 : mlm_labels.toArray().filter((id) => id !== -100).length;
+  return mlm_labels === undefined ? 0 : mlm_labels.toArray().filter((id) => id !== ignoredLabel).length;
 }

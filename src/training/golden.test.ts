@@ -37,7 +37,7 @@ describe.each(trainingCases())("%s", (name) => {
       threads: undefined,
       profile: undefined,
     };
-    const graph = await StepGraph.compile(batchShape(batch, weights, false), "train", options);
+    const graph = await StepGraph.compile(batchShape(batch, config, weights, false), "train", options);
     const values: Arrays = new Map(
       parameters.map(({ name, shape }) => [name, Float32Array.from(tinyWeight(name, numbers(shape)))]),
     );

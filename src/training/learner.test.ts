@@ -218,6 +218,15 @@ test("what cannot be trained is said", async () => {
     () => learner(values(), base).step(0, [Object.fromEntries(Object.entries(pairs(0, 2)).slice(1))]),
     () => learner(values(), base).step(0, [{ ...pairs(0, 2), itm_images: rows(0, 2) }]),
     () => learner(values(), base).evaluate({ ...pairs(0, 2), itm_texts: rows(-1, 0) }),
+    () => learner(values(), base).step(0, [{ ...pairs(0, 2), itm_labels: rows(1, 2) }]),
+    () =>
+      learner(values(), base).step(0, [
+        { ...pairs(0, 1), input_ids: new HostTensor("int64", [2, 1], BigInt64Array.of(3n, -1n)) },
+      ]),
+    () =>
+      learner(values(), base).step(0, [
+        { ...pairs(0, 1), mlm_labels: new HostTensor("int64", [1, 2], BigInt64Array.of(-100n, 120n)) },
+      ]),
   ];
   const messages: string[] = [];
   for (const attempt of attempts) {
@@ -240,6 +249,9 @@ test("what cannot be trained is said", async () => {
     InputError: itm_texts of the batch: expected a tensor of 1 axis, none of them empty, found int64[0].
     InputError: input_ids of the batch: expected a tensor of 2 axes, none of them empty, found nothing.
     InputError: itm_images of the batch: expected rows of the stack, 0 to 1, found 2.
-    InputError: itm_texts of the batch: expected rows of the stack, 0 to 3, found -1."
+    InputError: itm_texts of the batch: expected rows of the stack, 0 to 3, found -1.
+    InputError: itm_labels of the batch: expected 0 to 1, found 2.
+    InputError: input_ids of the batch: expected 0 to 119, found -1.
+    InputError: mlm_labels of the batch: expected 0 to 119 or -100, found 120."
   `);
 });

@@ -141,7 +141,7 @@ export class Learner {
     }));
     const cached = exact && count > 1 && this.contrast !== undefined;
     const randoms = feeds.map((_, i) => () => this.random.at(t, i));
-    const shapes = feeds.map((batch) => batchShape(batch, this.weights, cached));
+    const shapes = feeds.map((batch) => batchShape(batch, this.options.config, this.weights, cached));
     const shares = exact ? pairShares(shapes) : shapes.map((): Shares => ({}));
     const graphs: StepGraph[] = [];
     for (const [i, shape] of shapes.entries()) {
@@ -175,7 +175,7 @@ export class Learner {
   /** Losses and scores of a batch as the model is, without dropout. */
   async evaluate(batch: Batch): Promise<Reports> {
     const feeds = { ...batch, mlm_label_count: scalar(Math.max(maskedLabels(batch), 1)) };
-    const graph = await this.graphFor(batchShape(feeds, this.weights, false), "judge");
+    const graph = await this.graphFor(batchShape(feeds, this.options.config, this.weights, false), "judge");
     return graph.run(feeds, this.values, new Map(), this.random);
   }
 
