@@ -18,6 +18,7 @@ import {
   LineServer,
   machine,
   printTable,
+  randomCheckpoint,
   runProcess,
   seconds,
   timed,
@@ -31,20 +32,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const built = new URL("../dist/index.js", import.meta.url).href;
 const { BridgeTower } = (await import(built)) as typeof bridgetower;
 const size = process.argv[2] ?? "base";
-const folder = join(root, ".bench", size);
+const folder = randomCheckpoint(size);
 const python = process.env.PYTHON ?? "python3";
-
-if (!existsSync(join(folder, "model.safetensors"))) {
-  console.error(`writing a random checkpoint of the ${size} size …`);
-  const made = spawnSync(
-    process.execPath,
-    ["--import", "tsx", join(root, "scripts/make-checkpoint.ts"), size, folder],
-    {
-      stdio: "inherit",
-    },
-  );
-  if (made.status !== 0) process.exit(1);
-}
 const images = await pictures(16);
 // 16 texts of about 20 tokens with the made-up vocabulary, each different.
 const texts = images.map(

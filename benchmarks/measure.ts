@@ -1,8 +1,10 @@
 /** Timing, memory and tables for the benchmarks. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
 /** Seconds, sorted upwards. */
 export class Times {
@@ -118,6 +120,18 @@ export function printTable(header: readonly string[], rows: readonly (readonly s
   const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
   const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |`;
   console.log([line(header), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n"));
+}
+
+/** The folder of a checkpoint of a published size with random weights, written at its first use; the process ends where it cannot be. */
+export function randomCheckpoint(size: string): string {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const folder = join(root, ".bench", size);
+  if (existsSync(join(folder, "model.safetensors"))) return folder;
+  console.error(`writing a random checkpoint of the ${size} size …`);
+  const script = join(root, "scripts/make-checkpoint.ts");
+  const made = spawnSync(process.execPath, ["--import", "tsx", script, size, folder], { stdio: "inherit" });
+  if (made.status !== 0) process.exit(1);
+  return folder;
 }
 
 /** Processor, cores and memory of this machine. */

@@ -7,21 +7,15 @@
  *   npm run bench:train -- ROUNDS
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { existsSync } from "node:fs";
-import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { LineServer, machine, printTable, seconds, Times } from "./measure.js";
+import { LineServer, machine, printTable, randomCheckpoint, seconds, Times } from "./measure.js";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const rounds = Number(process.argv[2] ?? 5);
 const python = process.env.PYTHON ?? "python3";
-const folder = join(root, ".bench", "base");
-if (!existsSync(join(folder, "model.safetensors"))) {
-  spawnSync("npx", ["tsx", "scripts/make-checkpoint.ts", "base", folder], { cwd: root, stdio: "inherit" });
-}
+const folder = randomCheckpoint("base");
 
 interface Step {
   readonly loss: number;
@@ -36,20 +30,20 @@ writeFileSync(batchFile, JSON.stringify({ input_ids: [0, 1, 2, 3].map(ids), labe
 
 const ours = (...args: readonly string[]) =>
   new LineServer("npx", ["tsx", here("training-side.ts"), folder, batchFile, ...args]);
-const sides = {
-  "all kept": () => ours("nothing"),
-  "cheap computed again (default)": () => ours("cheap"),
-  "blocks computed again": () => ours("blocks"),
-  "PyTorch eager": () => new LineServer(python, [here("reference_training.py"), folder, batchFile]),
-};
+/** Ours by what is computed again, as the table calls them. */
+const variants = [
+  ["all kept", "nothing"],
+  ["cheap computed again (default)", "cheap"],
+  ["blocks computed again", "blocks"],
+] as const;
 
 try {
   const steps = new Map<string, Step[]>();
   // Two processes of this size at a time fit where four do not: each of ours runs in turn with PyTorch.
-  const reference = sides["PyTorch eager"]();
+  const reference = new LineServer(python, [here("reference_training.py"), folder, batchFile]);
   const versions = await reference.next();
-  for (const name of ["all kept", "cheap computed again (default)", "blocks computed again"] as const) {
-    const side = sides[name]();
+  for (const [name, recompute] of variants) {
+    const side = ours(recompute);
     await side.next();
     for (let round = 0; round <= rounds; round++) {
       for (const [who, server] of [[name, side] as const, ["PyTorch eager", reference] as const]) {

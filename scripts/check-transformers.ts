@@ -103,10 +103,7 @@ await writeFile(join(folder, "expected.json"), JSON.stringify({ inputs: listedIn
 function parametersWith(heads: readonly Head[]): Map<string, WritableTensor> {
   const { used, unused } = parameterList(config, heads);
   return new Map(
-    [...used, ...unused].map(({ name, shape }) => [
-      name,
-      new HostTensor("float32", shape as readonly number[], values.get(name)!),
-    ]),
+    [...used, ...unused].map(({ name, shape }) => [name, new HostTensor("float32", shape, values.get(name)!)]),
   );
 }
 

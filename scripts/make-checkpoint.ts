@@ -52,7 +52,7 @@ const { used, unused } = parameterList(parseConfig(json), ["itm", "mlm", "itc"])
 const head = /^(itm_score|mlm_score|itc_\w+_head|logit_scale)/;
 const tensors = new Map<string, WritableTensor>();
 for (const { name, shape } of [...used, ...unused]) {
-  const concrete = shape as readonly number[];
+  const concrete = shape;
   tensors.set(head.test(name) ? name : `bridgetower.${name}`, {
     dtype: "float32",
     shape: concrete,

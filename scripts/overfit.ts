@@ -170,7 +170,7 @@ await writeFile(
 );
 const files = await processorFiles(defaultModel);
 const tensors = used.map(({ name, shape }) => {
-  return [name, new HostTensor("float32", shape as readonly number[], values.get(name)!)] as const;
+  return [name, new HostTensor("float32", shape, values.get(name)!)] as const;
 });
 await saveCheckpoint(flags.out, {
   config: json,

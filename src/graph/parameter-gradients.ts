@@ -59,7 +59,7 @@ function partsOf(parameter: Parameter, readers: readonly Operation[]): Leaf[] {
   for (const node of readers) {
     const { axis, start } = node.attributes;
     if (node.op !== "slice" || axis !== 0) return [{ parameter, firstElement: 0, nodes: [parameter] }];
-    const first = Number(start) * elementCount(parameter.shape.slice(1) as readonly number[]);
+    const first = Number(start) * elementCount(parameter.shape.slice(1));
     const end = first + elementCount(node.shape as readonly number[]);
     const known = runs.get(first);
     if (known?.end === end) known.nodes.push(node);

@@ -30,7 +30,7 @@ const total = (x: Tensor) => sum(x, { axes: x.shape.map((_, axis) => axis) });
 /** Values of outputs over x, with the tiny weights of their parameters. */
 async function evaluate(outputs: Readonly<Record<string, Tensor>>, x: HostTensor): Promise<Record<string, HostTensor>> {
   const [values] = await evaluateAll(outputs, [{ x }], ({ name, shape }) => {
-    const sizes = shape as readonly number[];
+    const sizes = shape;
     return { dtype: "float32", shape: sizes, data: new Uint8Array(random(name, sizes).data.buffer) };
   });
   return values!;

@@ -29,6 +29,7 @@ export interface Input extends TensorType {
 export interface Parameter extends TensorType {
   readonly kind: "parameter";
   readonly name: string;
+  readonly shape: readonly number[];
 }
 
 /** A value known when the graph is built. */

@@ -18,6 +18,9 @@ export type ImageType = 1 | 2;
 /** The first token of each sequence: [batch, tokens, hidden] -> [batch, 1, hidden] */
 export const firstToken = (x: Tensor): Tensor => slice(x, { axis: 1, start: 0, end: 1 });
 
+/** The first token of each sequence as a row: [batch, tokens, hidden] -> [batch, hidden] */
+export const firstRow = (x: Tensor): Tensor => reshape(firstToken(x), [x.shape[0]!, x.shape[2]!]);
+
 /** States of the text tower: the embeddings, then each layer. int64 [batch, text] both -> [batch, text, hidden] each */
 export function textTower(p: Scope, config: BridgeTowerConfig, input_ids: Tensor, attention_mask: Tensor): Tensor[] {
   const tower = p.at("text_model");
@@ -256,9 +259,7 @@ export function crossModalEncoder(
 
 /** [tanh(text pooler); tanh(image pooler)] of the first tokens. -> [batch, 2 hidden] */
 export function pooled(p: Scope, config: BridgeTowerConfig, { text, image }: Pick<Level, "text" | "image">): Tensor {
-  const pool = (modality: "text" | "image", x: Tensor) => {
-    const first = reshape(firstToken(x), [x.shape[0]!, config.hidden_size]);
-    return tanh(linear(p.at(`cross_modal_${modality}_pooler.dense`), first, config.hidden_size));
-  };
+  const pool = (modality: "text" | "image", x: Tensor) =>
+    tanh(linear(p.at(`cross_modal_${modality}_pooler.dense`), firstRow(x), config.hidden_size));
   return concat([pool("text", text), pool("image", image)], 1);
 }

@@ -1,8 +1,8 @@
 /** Task heads over the encoder's outputs. Reference: the head classes of transformers 5.23 `modeling_bridgetower`. */
 import { InputError } from "../errors.js";
-import { concat, gelu, linear as linearOp, reshape, type Tensor } from "../graph/index.js";
+import { concat, gelu, linear as linearOp, type Tensor } from "../graph/index.js";
 import { activations, dropout, layerNorm, linear, normalize, type Scope } from "../nn/index.js";
-import { firstToken, postNorm, transformImage } from "./bridgetower.js";
+import { firstRow, firstToken, postNorm, transformImage } from "./bridgetower.js";
 import { visionBlocks, type BridgeTowerConfig } from "./config.js";
 import { attentionBias, textLayer } from "./text-tower.js";
 import { visionBlock } from "./vision-tower.js";
@@ -70,9 +70,6 @@ export function imageEmbedding(p: Scope, config: BridgeTowerConfig, last: Tensor
   return itcHead(p.at("itc_image_head"), config, firstRow(read));
 }
 
-/** [batch, tokens, hidden] -> [batch, hidden] */
-const firstRow = (x: Tensor): Tensor => reshape(firstToken(x), [x.shape[0]!, x.shape[2]!]);
-
 /** The joint embedding of a pair. [batch, 2 hidden] -> [batch, contrastive_hidden_size] */
 export const pairEmbedding = (p: Scope, config: BridgeTowerConfig, pooler_output: Tensor): Tensor =>
   itcHead(p.at("itc_cross_modal_head"), config, pooler_output);
@@ -87,8 +84,20 @@ function classifier(p: Scope, config: BridgeTowerConfig, x: Tensor, width: numbe
 }
 
 /** Width inside a classifier. */
-const classifierWidth = (config: BridgeTowerConfig): number =>
-  Math.floor(2 * config.hidden_size * config.head_hidden_scale);
+export const classifierWidth = ({
+  hidden_size,
+  head_hidden_scale,
+}: Pick<BridgeTowerConfig, "hidden_size" | "head_hidden_scale">): number =>
+  Math.floor(2 * hidden_size * head_hidden_scale);
+
+/** The `head_hidden_scale` under which classifiers are `width` wide inside. */
+export function headHiddenScale(width: number, hidden_size: number): number {
+  const head_hidden_scale = width / (2 * hidden_size);
+  // The quotient itself may be rounded to below the width: half a column more.
+  return classifierWidth({ hidden_size, head_hidden_scale }) === width
+    ? head_hidden_scale
+    : (width + 0.5) / (2 * hidden_size);
+}
 
 /** One logit for each answer. [batch, 2 hidden] -> [batch, vqav2_label_size] */
 export const vqaHead = (p: Scope, config: BridgeTowerConfig, pooler_output: Tensor): Tensor =>

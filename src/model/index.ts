@@ -23,5 +23,6 @@ export {
   type TrainingStep,
 } from "./objectives.js";
 export type { StackSizes } from "./step.js";
-export { heads, parameterList, type Head, type ParameterList } from "./parameters.js";
+export { classifierWidth, headHiddenScale } from "./heads.js";
+export { heads, isHeadParameter, parameterList, type Head, type ParameterList } from "./parameters.js";
 export { checkPictureSize } from "./vision-tower.js";

@@ -68,7 +68,7 @@ test.each(differentiated)("the %s loss's gradient of %s agrees with central diff
   const [gradient] = gradients(losses[loss], [parameter]);
   const feeds = [trainingFeeds(golden)];
   const [ours] = await evaluateAll({ gradient: gradient! }, feeds, tinyStoredTensor);
-  const random = tinyInput(`direction ${name}`, parameter.shape as readonly number[]);
+  const random = tinyInput(`direction ${name}`, parameter.shape);
   const direction = random.map((value) => value / Math.sqrt(dot(random, random)));
   const lossAt = async (step: number) => {
     const [moved] = await evaluateAll({ loss: losses[loss] }, feeds, movedWeights(name, direction, step));

@@ -28,7 +28,7 @@ const sorted = (named: readonly Named[]) => named.map(([name, shape]) => `${name
 /** Names and shapes of all that a checkpoint holds, read or not. */
 function ours(config: unknown, heads: readonly Head[]): string[] {
   const { used, unused } = parameterList(parseConfig(config), heads);
-  return sorted([...used, ...unused].map(({ name, shape }) => [name, shape as readonly number[]]));
+  return sorted([...used, ...unused].map(({ name, shape }) => [name, shape]));
 }
 
 const classes = Object.keys(sizes).flatMap((size) => Object.keys(headsOf).map((name) => [size, name] as const));

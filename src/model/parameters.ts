@@ -13,6 +13,12 @@ import { visionBlock } from "./vision-tower.js";
 export const heads = ["itm", "mlm", "itc", "vqa", "snli", "nlvr2", "rank"] as const;
 export type Head = (typeof heads)[number];
 
+const headNames =
+  /^((itm|mlm)_score|itc_(text|image|cross_modal)_head|(vqa|snli|nlvr2)_classifier|rank_output)\.|^(logit_scale|temperature)$/;
+
+/** Whether a parameter belongs to a head, which head classes hold beside the model: transformers gives it no prefix. */
+export const isHeadParameter = (name: string): boolean => headNames.test(name);
+
 export interface ParameterList {
   /** Read by an output of the model or of its heads. */
   readonly used: readonly Parameter[];

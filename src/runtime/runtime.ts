@@ -58,22 +58,19 @@ export class Runtime {
     const folder = commonFolder(stored.values());
     const model = writeOnnx(outputs, { locate: (parameter) => located(stored.get(parameter)!, folder) });
     const allFloat32 = [...stored.values()].every(({ dtype }) => dtype === "float32");
-    const session = await this.create(model.bytes, device, {
-      ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-      logSeverityLevel: 4,
-      enableMemPattern: false,
-      // Our graphs run as fast without the runtime's rewrites, which take a fifth of the time to compile
-      // (docs/decisions/0008); only the casts of half-precision weights want to be folded.
-      graphOptimizationLevel: allFloat32 ? "disabled" : "basic",
-      extra: {
+    const session = await this.create(
+      model.bytes,
+      { device, threads },
+      {
+        // Our graphs run as fast without the runtime's rewrites, which take a fifth of the time to compile
+        // (docs/decisions/0008); only the casts of half-precision weights want to be folded.
+        graphOptimizationLevel: allFloat32 ? "disabled" : "basic",
         session: {
           model_external_initializers_file_folder_path: folder,
           disable_prepacking: prepack ? "0" : "1",
-          // Towers and fusion are separate sessions: a pool that spins after its run would take the next one's core.
-          force_spinning_stop: "1",
         },
       },
-    });
+    );
     return new CompiledGraph(this.thread, session, model.inputs);
   }
 
@@ -123,17 +120,13 @@ export class Runtime {
     };
     const session = await this.create(
       model.bytes,
-      device,
+      { device, threads },
       {
-        ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-        logSeverityLevel: 4,
         // The arena keeps half as much again as a step needs at its peak (docs/decisions/0014).
         enableCpuMemArena: false,
-        enableMemPattern: false,
         ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
         // As written: merging equal nodes would keep what is to be computed again, and the order would change.
         graphOptimizationLevel: "disabled",
-        extra: { session: { force_spinning_stop: "1" } },
       },
       views,
     );
@@ -146,12 +139,20 @@ export class Runtime {
   /** A new session; what the runtime refuses is worded. */
   private async create(
     model: Uint8Array<ArrayBuffer>,
-    device: Device,
-    settings: InferenceSession.SessionOptions,
+    { device, threads }: { readonly device: Device; readonly threads: number | undefined },
+    { session: config, ...settings }: InferenceSession.SessionOptions & { readonly session?: Record<string, string> },
     views?: LentViews,
   ): Promise<number> {
     const session = this.thread.newSession();
-    const options = { ...settings, executionProviders: [device] };
+    const options: InferenceSession.SessionOptions = {
+      ...settings,
+      executionProviders: [device],
+      ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+      logSeverityLevel: 4,
+      enableMemPattern: false,
+      // Towers, fusion and steps are separate sessions: a pool that spins after its run would take the next one's core.
+      extra: { session: { ...config, force_spinning_stop: "1" } },
+    };
     const call = { call: "compile", session, model, options, ...(views === undefined ? {} : { views }) } as const;
     await this.thread.call(call, [model.buffer]).catch((cause: unknown) => {
       if (cause instanceof InputError) throw cause;

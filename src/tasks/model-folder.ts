@@ -1,6 +1,6 @@
 /** A model folder: its config and its weights, opened together, because the weights know best how large the heads are. */
 import { openCheckpoint, type Checkpoint } from "../checkpoint/index.js";
-import type { BridgeTowerConfig } from "../model/index.js";
+import { classifierWidth, headHiddenScale, type BridgeTowerConfig } from "../model/index.js";
 import { readConfig } from "./config-file.js";
 import { tensorsByName } from "./weights.js";
 
@@ -32,7 +32,10 @@ export function configFor(checkpoint: Checkpoint, config: BridgeTowerConfig): Br
     ...config,
     vqav2_label_size: vqa?.classes ?? config.vqav2_label_size,
     task_head_layers: layers ?? config.task_head_layers,
-    head_hidden_scale: width === undefined ? config.head_hidden_scale : scaleFor(width, config),
+    head_hidden_scale:
+      width === undefined || classifierWidth(config) === width
+        ? config.head_hidden_scale
+        : headHiddenScale(width, config.hidden_size),
   };
 }
 
@@ -56,11 +59,4 @@ function classifier(shapeOf: (layer: number) => readonly number[] | undefined): 
 function onlyOne(values: readonly number[]): number | undefined {
   const [first, ...others] = new Set(values);
   return others.length === 0 ? first : undefined;
-}
-
-/** The k of ⌊2 · hidden_size · k⌋ = width: that of the config where it fits. */
-function scaleFor(width: number, { head_hidden_scale, hidden_size }: BridgeTowerConfig): number {
-  const fits = (scale: number) => Math.floor(2 * hidden_size * scale) === width;
-  // The quotient may be rounded to below the width.
-  return [head_hidden_scale, width / (2 * hidden_size)].find(fits) ?? (width + 0.5) / (2 * hidden_size);
 }

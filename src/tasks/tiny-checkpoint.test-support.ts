@@ -52,7 +52,7 @@ export async function tinyCheckpoint(options: TinyCheckpoint = {}): Promise<stri
   const weights: Weights = new Map();
   const { used, unused } = parameterList(parsed, heads);
   for (const { name, shape } of [...used, ...unused]) {
-    const sizes = shape as readonly number[];
+    const sizes = shape;
     weights.set(name, new HostTensor("float32", sizes, tinyWeight(name, sizes)));
   }
   edit?.(weights);

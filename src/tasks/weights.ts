@@ -2,11 +2,10 @@
 import { type Checkpoint } from "../checkpoint/index.js";
 import { InputError, nearestNames } from "../errors.js";
 import { sameShape, type Parameter, type StoredTensor } from "../graph/index.js";
-import { heads, parameterList, type BridgeTowerConfig, type Head } from "../model/index.js";
+import { heads, isHeadParameter, parameterList, type BridgeTowerConfig, type Head } from "../model/index.js";
 
-/** Heads that a checkpoint may hold besides the ones a class reads, and buffers of old versions. */
-const ignored =
-  /^(itm_score|mlm_score|itc_(text|image|cross_modal)_head|vqa_classifier|snli_classifier|nlvr2_classifier|rank_output)\.|^(logit_scale|temperature)$|\.(position_ids|token_type_ids)$/;
+/** What a checkpoint may hold besides what a class reads: other heads, and buffers of old versions. */
+const isIgnored = (name: string): boolean => isHeadParameter(name) || /\.(position_ids|token_type_ids)$/.test(name);
 
 export interface BoundWeights {
   readonly lookup: (parameter: Parameter) => StoredTensor;
@@ -29,7 +28,7 @@ export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, w
   });
   const known = new Set([...used, ...unused].map(({ name }) => name));
   const surplus = [...byName.keys()]
-    .filter((name) => !known.has(name) && !ignored.test(name))
+    .filter((name) => !known.has(name) && !isIgnored(name))
     // A name from a stranger may be megabytes long.
     .map((name) => name.slice(0, 200));
   if (missing.length > 0 || misshapen.length > 0) {
@@ -66,7 +65,7 @@ function listed(kind: string, names: readonly string[]): string {
 }
 
 function advice(missing: readonly string[], misshapen: readonly string[], surplus: readonly string[]): string {
-  const onlyHeads = missing.length > 0 && misshapen.length === 0 && missing.every((name) => ignored.test(name));
+  const onlyHeads = missing.length > 0 && misshapen.length === 0 && missing.every((name) => isIgnored(name));
   if (onlyHeads) return "This checkpoint was saved without that head: name one that has it";
   const near = missing.slice(0, 1).flatMap((name) => nearestNames(name, surplus.slice(0, 2_000), 1));
   if (near.length > 0) return `Config and weights disagree; ${missing[0]!} may be ${near[0]!}`;

@@ -119,15 +119,15 @@ function checkNumbers(
     nlvr2_labels: 2,
   };
   for (const [name, tensor] of Object.entries(batch)) {
-    const limit = name.endsWith("_texts") ? texts : name.endsWith("_images") ? images : limits[name];
+    const stack = name.endsWith("_texts") ? texts : name.endsWith("_images") ? images : undefined;
+    const limit = stack ?? limits[name];
     if (limit === undefined) continue;
     const ignored = name === "mlm_labels" ? ignoredLabel : undefined;
     const odd = tensor.toArray().find((value) => !(value >= 0 && value < limit) && value !== ignored);
     if (odd === undefined) continue;
-    const rows = name.endsWith("_texts") || name.endsWith("_images");
     throw new InputError({
       where: `${name} of the batch`,
-      expected: `${rows ? "rows of the stack, " : ""}0 to ${limit - 1}${ignored === undefined ? "" : ` or ${ignored}`}`,
+      expected: `${stack !== undefined ? "rows of the stack, " : ""}0 to ${limit - 1}${ignored === undefined ? "" : ` or ${ignored}`}`,
       found: String(odd),
     });
   }

@@ -3,11 +3,11 @@
  * gradients each micro-batch carries back. Gao et al., Scaling Deep Contrastive Learning Batch Size under Memory Limited
  * Setup, 2021.
  */
-import { HostTensor, parameterGradients } from "../graph/index.js";
+import { HostTensor } from "../graph/index.js";
 import { contrastiveBatch } from "../model/index.js";
 import type { Arrays, TrainingGraph } from "../runtime/index.js";
 import type { Batch } from "./batch.js";
-import { trained, type StepGraphOptions } from "./step-graph.js";
+import { trainedGradients, type StepGraphOptions } from "./step-graph.js";
 
 export interface BatchContrast {
   readonly loss: number;
@@ -77,7 +77,7 @@ export class CachedContrast {
   private async compile(pairs: number, imageIds: boolean): Promise<ContrastGraph> {
     const { config, runtime, threads } = this.options;
     const { loss, score, p, gradients } = contrastiveBatch(config, pairs, imageIds);
-    const parts = parameterGradients(loss, trained(p.parameters(), this.options));
+    const parts = trainedGradients(loss, p, this.options);
     const graph = await runtime.compileTraining({ loss, score, ...gradients }, parts, { threads });
     return { graph, own: () => new Map(parts.map(({ parameter }) => [parameter.name, new Float32Array(1)])) };
   }

@@ -17,9 +17,7 @@ function learnerOf(golden: TrainingCase): Learner {
   const config = parseConfig(golden.config);
   const names = golden.objectives.map(({ name }) => name);
   const { used } = parameterList(config, [...new Set(names.flatMap((name) => headsOf[name]))]);
-  const values: Arrays = new Map(
-    used.map(({ name, shape }) => [name, Float32Array.from(tinyWeight(name, shape as readonly number[]))]),
-  );
+  const values: Arrays = new Map(used.map(({ name, shape }) => [name, Float32Array.from(tinyWeight(name, shape))]));
   const learner = new Learner(values, {
     config,
     objectives: Object.fromEntries(golden.objectives.map(({ name, weight }) => [name, weight])),

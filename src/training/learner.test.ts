@@ -23,9 +23,7 @@ afterEach(async () => {
 
 function tinyValues(config: BridgeTowerConfig, objectives: readonly ObjectiveName[]): Arrays {
   const { used } = parameterList(config, [...new Set(objectives.flatMap((name) => headsOf[name]))]);
-  return new Map(
-    used.map(({ name, shape }) => [name, Float32Array.from(tinyWeight(name, shape as readonly number[]))]),
-  );
+  return new Map(used.map(({ name, shape }) => [name, Float32Array.from(tinyWeight(name, shape))]));
 }
 
 function learner(values: Arrays, settings: LearnerSettings): Learner {

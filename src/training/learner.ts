@@ -3,7 +3,7 @@
  * the optimizer's state, the batch and the seed alone.
  */
 import { InputError } from "../errors.js";
-import { elementCount, parameterGradients, type Parameter } from "../graph/index.js";
+import { elementCount, type Parameter } from "../graph/index.js";
 import {
   headsOf,
   parameterList,
@@ -31,7 +31,7 @@ import { Random } from "./random/index.js";
 import {
   scalar,
   StepGraph,
-  trained,
+  trainedGradients,
   type ObjectiveReport,
   type Recompute,
   type Reports,
@@ -112,9 +112,7 @@ export class Learner {
     }
     const names = new Set(reached.map(({ name }) => name));
     this.unused = parameters.map(({ name }) => name).filter((name) => !isFrozen(name) && !names.has(name));
-    this.gradients = new Map(
-      reached.map(({ name, shape }) => [name, new Float32Array(elementCount(shape as readonly number[]))]),
-    );
+    this.gradients = new Map(reached.map(({ name, shape }) => [name, new Float32Array(elementCount(shape))]));
     this.optimizer = new Optimizer(reached, settings.optimizer, threads);
     this.random = new Random(settings.seed ?? 0).at("dropout");
     const contrastive = this.weights.filter(([name]) => name === "itc" || name === "itm_itc");
@@ -229,7 +227,7 @@ function reachedBy(
   const sizes = { texts: 2, tokens: 2, images: 2, picture: { height: image_size, width: image_size } };
   const uses = Object.fromEntries(weights.map(([name]) => [name, { pairs: 2, falseTexts: 1 }]));
   const { loss, p } = trainingStep(config, sizes, uses);
-  const parts = parameterGradients(loss, trained(p.parameters(), options));
+  const parts = trainedGradients(loss, p, options);
   return [...new Set(parts.map(({ parameter }) => parameter))];
 }
 
@@ -257,7 +255,7 @@ function checkObjectives(
 
 function checkValues(parameters: readonly Parameter[], values: Arrays): void {
   const wrong = parameters.flatMap(({ name, shape }) => {
-    const needed = elementCount(shape as readonly number[]);
+    const needed = elementCount(shape);
     const found = values.get(name)?.length;
     return found === needed ? [] : [`${name} (${needed} values, found ${found ?? "nothing"})`];
   });

@@ -4,6 +4,7 @@ import { readFile, rename, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { makeFolder, writeAtomically, writeSafetensors, type WritableTensor } from "../checkpoint/index.js";
 import { InputError } from "../errors.js";
+import { isHeadParameter } from "../model/index.js";
 
 export interface SavedCheckpoint {
   /** Content of `config.json`: a parsed config, or an object from JSON. */
@@ -15,10 +16,6 @@ export interface SavedCheckpoint {
   /** Files to copy beside the weights, as `processorFiles` finds them: file name -> path. */
   readonly files?: ReadonlyMap<string, string>;
 }
-
-/** Parameters that head classes own, which transformers names without prefix. */
-const heads =
-  /^((itm|mlm)_score|itc_(text|image|cross_modal)_head|(vqa|snli|nlvr2)_classifier|rank_output)\.|^(logit_scale|temperature)$/;
 
 const tokenizerNames = [
   "tokenizer.json",
@@ -86,7 +83,9 @@ export async function saveCheckpoint(
 }
 
 function named(parameters: ReadonlyMap<string, WritableTensor>): Map<string, WritableTensor> {
-  return new Map([...parameters].map(([name, tensor]) => [heads.test(name) ? name : `bridgetower.${name}`, tensor]));
+  return new Map(
+    [...parameters].map(([name, tensor]) => [isHeadParameter(name) ? name : `bridgetower.${name}`, tensor]),
+  );
 }
 
 async function checkReplaceable(folder: string, names: readonly string[]): Promise<void> {

@@ -5,7 +5,6 @@ import {
   parameterGradients,
   recompute,
   type Input,
-  type Parameter,
   type GradientPart,
   type Tensor,
 } from "../graph/index.js";
@@ -32,21 +31,28 @@ export interface StepGraphOptions {
  */
 export type Recompute = "nothing" | "cheap" | "blocks";
 
-/** The values of the forward half that are kept; `undefined` for all. */
-const keeps: Readonly<Record<Recompute, (boundaries: readonly Tensor[], loss: Tensor) => Tensor[] | undefined>> = {
-  nothing: () => undefined,
+/** The values of the forward half that are kept where not all are. */
+const keeps: Readonly<
+  Record<Exclude<Recompute, "nothing">, (boundaries: readonly Tensor[], loss: Tensor) => readonly Tensor[]>
+> = {
   cheap: (boundaries, loss) => [
     ...boundaries,
     ...topologicalOrder([loss]).filter((node) => node.kind === "operation" && /^(linear|attention)$/.test(node.op)),
   ],
-  blocks: (boundaries) => [...boundaries],
+  blocks: (boundaries) => boundaries,
 };
 
-function recomputed(parts: readonly GradientPart[], loss: Tensor, kept: readonly Tensor[]): GradientPart[] {
+function recomputed(
+  parts: readonly GradientPart[],
+  loss: Tensor,
+  boundaries: readonly Tensor[],
+  { recompute: mode }: StepGraphOptions,
+): readonly GradientPart[] {
+  if (mode === "nothing") return parts;
   const again = recompute(
     parts.map(({ gradient }) => gradient),
     loss,
-    kept,
+    keeps[mode](boundaries, loss),
   );
   return parts.map((part, i) => ({ ...part, gradient: again[i]! }));
 }
@@ -82,9 +88,7 @@ export class StepGraph {
       outputs[`${name}_loss`] = result.ownLoss ?? result.loss;
       outputs[`${name}_score`] = result.score;
     }
-    const exact = mode === "judge" ? [] : parameterGradients(loss, trained(p.parameters(), options));
-    const kept = keeps[options.recompute](boundaries, loss);
-    const parts = kept === undefined ? exact : recomputed(exact, loss, kept);
+    const parts = mode === "judge" ? [] : recomputed(trainedGradients(loss, p, options), loss, boundaries, options);
     const contrast = [uses.itc, uses.itm_itc].some((use) => use?.cached === true);
     const embeds = (results.itc ?? results.itm_itc)?.embeds;
     return new StepGraph(
@@ -125,8 +129,15 @@ export class StepGraph {
   }
 }
 
-/** The parameters that are to get gradients. */
-export const trained = (parameters: readonly Parameter[], { trains }: Pick<StepGraphOptions, "trains">): Parameter[] =>
-  parameters.filter(({ name }) => trains(name));
+/** Gradients of the parameters that the loss asked `p` for and that are trained. */
+export const trainedGradients = (
+  loss: Tensor,
+  p: Scope,
+  { trains }: Pick<StepGraphOptions, "trains">,
+): readonly GradientPart[] =>
+  parameterGradients(
+    loss,
+    p.parameters().filter(({ name }) => trains(name)),
+  );
 
 export const scalar = (value: number): HostTensor => new HostTensor("float32", [], Float32Array.of(value));

@@ -25,7 +25,7 @@ import { readModel } from "./read-model.test-support.js";
 const inFile =
   (dtype: DType) =>
   ({ shape }: Parameter) => {
-    const sizes = shape as readonly number[];
+    const sizes = shape;
     const length = elementCount(sizes) * dtypes[dtype].bytes;
     return { dtype, shape: sizes, bytes: { location: "weights/model.safetensors", offset: 1000, length } };
   };

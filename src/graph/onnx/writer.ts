@@ -159,7 +159,7 @@ class GraphEmitter implements Emitter {
       case "input":
         return tensor.name;
       case "parameter":
-        return this.parameterView(tensor, { shape: tensor.shape as readonly number[], firstElement: 0 });
+        return this.parameterView(tensor, { shape: tensor.shape, firstElement: 0 });
       case "constant": {
         const { dtype, shape, data } = tensor.value;
         return this.constant(dtype, shape, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
@@ -170,12 +170,12 @@ class GraphEmitter implements Emitter {
   }
 
   node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}): string {
-    return this.writeNode(op, inputs, attributes, "");
+    return this.writeNode(op, inputs, attributes);
   }
 
   runtimeNode(op: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}): string {
     this.runtimeOps = true;
-    return this.writeNode(op, inputs, attributes, runtimeDomain);
+    return this.writeNode(op, inputs, attributes, { domain: runtimeDomain });
   }
 
   outputs(
@@ -184,12 +184,9 @@ class GraphEmitter implements Emitter {
     attributes: Readonly<Record<string, OnnxAttribute>>,
     count: number,
   ): readonly string[] {
-    const first = this.share(`${op} ${inputs.join(" ")} ${JSON.stringify(attributes)}`, () => {
-      for (const name of inputs) this.writeReshape(name);
-      const output = `${op}_${this.nodeCount++}`;
-      graphProto.node(this.writer, op, inputs, outputNames(output, count), attributes);
-      return output;
-    });
+    const first = this.share(`${op} ${inputs.join(" ")} ${JSON.stringify(attributes)}`, () =>
+      this.writeNode(op, inputs, attributes, { count }),
+    );
     return outputNames(first, count);
   }
 
@@ -197,11 +194,11 @@ class GraphEmitter implements Emitter {
     op: string,
     inputs: readonly string[],
     attributes: Readonly<Record<string, OnnxAttribute>>,
-    domain: string,
+    { domain = "", count = 1 } = {},
   ): string {
     for (const name of inputs) this.writeReshape(name);
     const output = `${op}_${this.nodeCount++}`;
-    graphProto.node(this.writer, op, inputs, [output], attributes, domain);
+    graphProto.node(this.writer, op, inputs, outputNames(output, count), attributes, domain);
     return output;
   }
 

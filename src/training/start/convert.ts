@@ -49,7 +49,7 @@ export async function convertCheckpoint(
 ): Promise<Conversion> {
   const start = await openStart(source, hub);
   if (start.layout !== "bridgetower" && start.layout !== "original") throw notWhole(start);
-  const own = await ownFolder(source, hub);
+  const { folder: own } = start;
   const inferred = inferConfig(start.source, start.tensors);
   const json = overlaid(overlaid(inferred, await ownConfig(own)), await givenConfig(configPath));
   const config = parseConfig(json, configPath ?? `config.json inferred from ${start.source}`);
@@ -86,12 +86,6 @@ function notWhole({ source, layout }: StartingTensors): InputError {
     found: `${layout === "roberta" ? "RoBERTa" : "CLIP"} alone`,
     mend: "A tower alone can only start a training run: name a BridgeTower checkpoint",
   });
-}
-
-/** The folder of a source that is one, or comes from the hub; none for a file. */
-async function ownFolder(source: string, hub: HubOptions): Promise<string | undefined> {
-  const isFile = (await stat(source).catch(() => undefined))?.isFile() === true;
-  return isFile ? undefined : resolveModel(source, hub);
 }
 
 const ownConfig = async (folder: string | undefined): Promise<ConfigJson> =>
@@ -158,7 +152,7 @@ async function writable(plans: readonly PlannedValues[]): Promise<Map<string, Wr
   for (const { parameter, taken, derived } of plans) {
     const { name, shape } = parameter;
     // Neither layout of a whole BridgeTower has stacked pieces.
-    const tensor = taken?.parts[0] ?? new HostTensor("float32", shape as readonly number[], await derived!.read());
+    const tensor = taken?.parts[0] ?? new HostTensor("float32", shape, await derived!.read());
     tensors.set(name, tensor);
   }
   return tensors;

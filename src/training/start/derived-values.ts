@@ -49,7 +49,7 @@ const derivations: readonly ((parameter: Parameter, find: Find) => DerivedValues
 function resizedPositions({ name, shape }: Parameter, find: Find): DerivedValues | undefined {
   if (name !== "vision_model.visual.embeddings.position_embedding.weight") return undefined;
   const start = find(name);
-  const [hidden, from, to] = [shape[1] as number, gridSide(start?.shape[0]), gridSide(shape[0] as number)];
+  const [hidden, from, to] = [shape[1] as number, gridSide(start?.shape[0]), gridSide(shape[0])];
   if (start?.shape[1] !== hidden || from === undefined || to === undefined || from === to) return undefined;
   const how = `resized from ${from} × ${from} to ${to} × ${to} patches`;
   return { how, origin: name, read: async () => resizePositions(await readValues(start), hidden, from, to) };

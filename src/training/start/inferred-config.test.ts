@@ -15,7 +15,7 @@ const base: Json = {
 
 function shapesOf(config: Json, present: readonly Head[]): Map<string, { shape: readonly number[] }> {
   const { used, unused } = parameterList(parseConfig(config), present);
-  return new Map([...used, ...unused].map(({ name, shape }) => [name, { shape: shape as readonly number[] }]));
+  return new Map([...used, ...unused].map(({ name, shape }) => [name, { shape: shape }]));
 }
 
 test.each<[string, Json, readonly Head[]]>([

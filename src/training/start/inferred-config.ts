@@ -1,5 +1,6 @@
 /** A checkpoint's config.json from the shapes and names of its tensors, for files that come without one. */
 import { InputError } from "../../errors.js";
+import { headHiddenScale } from "../../model/index.js";
 
 export type ConfigJson = Readonly<Record<string, unknown>>;
 
@@ -108,13 +109,7 @@ function classifiers(has: Has, size: Size, hidden: number): ConfigJson {
   const last = `vqa_classifier.${layers === 2 ? 3 : 0}.weight`;
   return {
     task_head_layers: layers,
-    ...(layers === 2 ? { head_hidden_scale: scaleOf(size(`${head}.0.weight`, 0), 2 * hidden) } : {}),
+    ...(layers === 2 ? { head_hidden_scale: headHiddenScale(size(`${head}.0.weight`, 0), hidden) } : {}),
     ...(has(last) ? { vqav2_label_size: size(last, 0) } : {}),
   };
-}
-
-/** k of width = ⌊k · unit⌋; half a column more where the quotient itself rounds down to less. */
-function scaleOf(width: number, unit: number): number {
-  const scale = width / unit;
-  return Math.floor(unit * scale) === width ? scale : (width + 0.5) / unit;
 }

@@ -34,8 +34,9 @@ export async function openStart(name: string, options: HubOptions = {}): Promise
       mend,
     });
   }
-  const { source, tensors } = await openCheckpoint(await resolveModel(name, options));
-  return startingTensors(source, tensors);
+  const folder = await resolveModel(name, options);
+  const { source, tensors } = await openCheckpoint(folder);
+  return { ...startingTensors(source, tensors), folder };
 }
 
 /** Names of files rather than of models on the hub. */

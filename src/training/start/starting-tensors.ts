@@ -20,6 +20,8 @@ export interface RuleUse extends Rule {
 export interface StartingTensors {
   /** The file, for messages. */
   readonly source: string;
+  /** The model folder that the file stands in, unless a file alone was named. */
+  readonly folder?: string;
   readonly layout: LayoutName;
   readonly tensors: ReadonlyMap<string, StartingTensor>;
   /** The lines that applied, in the table's order; those without `to` dropped what they name. */

@@ -90,7 +90,7 @@ export async function startingValues(
     const given = taken !== undefined ? await readValues(taken) : await derived?.read();
     if (given !== undefined) checkFinite(starts, parameter.name, given);
     const own = given ?? initialize(parameter);
-    const count = elementCount(parameter.shape as readonly number[]);
+    const count = elementCount(parameter.shape);
     if (own.length !== count) throw new RangeError(`${parameter.name}: ${count} values wanted, got ${own.length}`);
     values.set(parameter.name, own);
   }
