@@ -32,6 +32,22 @@ test.each(["# bridgetower", "## Questions, entailment, comparison"])(
   },
 );
 
+test("## Training runs: the run ends as shown, to what processors differ in rounding", async () => {
+  const { source, output } = shown("sh", "## Training runs");
+  const folder = await mkdtemp(join(tmpdir(), "bridgetower-readme-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const words = source.trim().split(" ").slice(2);
+  const { stdout } = await run("src/cli/main.ts", ...words, "--output", folder);
+  const number = /-?\d+\.\d+/g;
+  const found = stdout.replaceAll(folder, "runs/example");
+  expect(found.replaceAll(number, "#")).toBe(output.replaceAll(number, "#"));
+  const expected = output.match(number)!.map(Number);
+  for (const [i, value] of found.match(number)!.map(Number).entries()) {
+    // A share may change by one of the few samples.
+    expect(Math.abs(value - expected[i]!)).toBeLessThan(Math.max(0.02, 0.03 * expected[i]!));
+  }
+});
+
 test.each(["## In code", "## Training"])("%s: the code prints what is shown", async (heading) => {
   const { source, output } = shown("ts", heading);
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-readme-"));

@@ -7,4 +7,35 @@ export { HostTensor, type DType } from "./graph/index.js";
 export type { BridgeTowerConfig, TextConfig, VisionConfig } from "./model/index.js";
 export type { Picture } from "./processing/index.js";
 export { devices, type Device } from "./runtime/index.js";
-export * from "./tasks/index.js";
+export {
+  BridgeTower,
+  BridgeTowerForContrastiveLearning,
+  BridgeTowerForImageAndTextRetrieval,
+  BridgeTowerForMaskedLM,
+  BridgeTowerModel,
+  BridgeTowerProcessor,
+  defaultModel,
+  exportOnnx,
+  type Answer,
+  type Attentions,
+  type BatchOf,
+  type BridgeTowerModelOutput,
+  type BridgeTowerOptions,
+  type ContrastiveOutput,
+  type EmbeddingsOf,
+  type Entailment,
+  type ExportedFile,
+  type FilledMask,
+  type ForwardOptions,
+  type HeadOutput,
+  type HiddenStates,
+  type ImageInput,
+  type LoadOptions,
+  type MaskPrediction,
+  type MatchScore,
+  type ModelInputs,
+  type ProcessOptions,
+  type Progress,
+  type ResultsOf,
+  type Task,
+} from "./tasks/index.js";

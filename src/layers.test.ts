@@ -14,6 +14,7 @@ interface Layer {
 
 const layers: Readonly<Record<string, Layer>> = {
   errors: { mayImport: [], pure: true },
+  random: { mayImport: [], pure: false },
   graph: { mayImport: [], pure: true },
   nn: { mayImport: ["graph"], pure: true },
   model: { mayImport: ["graph", "nn"], pure: true },
@@ -21,11 +22,36 @@ const layers: Readonly<Record<string, Layer>> = {
   processing: { mayImport: ["graph"], pure: false },
   runtime: { mayImport: ["graph"], pure: false },
   tasks: { mayImport: ["graph", "nn", "model", "checkpoint", "processing", "runtime"], pure: false },
+  distributed: { mayImport: [], pure: false },
+  data: { mayImport: ["graph", "checkpoint", "processing", "runtime", "random"], pure: false },
   training: {
-    mayImport: ["graph", "nn", "model", "checkpoint", "processing", "runtime", "tasks"],
+    mayImport: ["graph", "nn", "model", "checkpoint", "processing", "runtime", "tasks", "random", "distributed"],
     pure: false,
   },
-  cli: { mayImport: ["graph", "checkpoint", "runtime", "tasks", "training"], pure: false },
+  evaluation: {
+    mayImport: ["graph", "model", "checkpoint", "processing", "tasks", "random", "data", "training"],
+    pure: false,
+  },
+  trainer: {
+    mayImport: [
+      "graph",
+      "model",
+      "checkpoint",
+      "processing",
+      "runtime",
+      "tasks",
+      "random",
+      "distributed",
+      "data",
+      "training",
+      "evaluation",
+    ],
+    pure: false,
+  },
+  cli: {
+    mayImport: ["graph", "checkpoint", "runtime", "tasks", "distributed", "training", "data", "evaluation", "trainer"],
+    pure: false,
+  },
   index: { mayImport: ["graph", "model", "checkpoint", "processing", "runtime", "tasks"], pure: false },
 };
 

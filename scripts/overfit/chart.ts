@@ -1,5 +1,5 @@
 /** Losses and accuracies over the steps of a run. */
-import { plots, text, type Axis } from "../../benchmarks/plot.js";
+import { curves, linearRange, logRange } from "../../src/trainer/logs/index.js";
 import type { Scores } from "./judge.js";
 
 /** The state of the run after `step` steps. */
@@ -11,43 +11,19 @@ export interface Point {
   readonly scores: Scores;
 }
 
-const colours: Readonly<Record<string, string>> = { itm: "#2563eb", itc: "#16a34a", mlm: "#dc2626", vqa: "#9333ea" };
+const objectives = ["itm", "itc", "mlm", "vqa"];
 
 export function chart(points: readonly Point[], title: string): string {
-  const last = points.at(-1)?.step ?? 1;
-  const steps: Axis = {
-    label: "steps",
-    from: 0,
-    to: last,
-    ticks: [0, 0.25, 0.5, 0.75, 1].map((part) => ({ at: part * last, label: String(Math.round(part * last)) })),
-  };
-  const tick = (at: number) => ({ at, label: String(at) });
-  const curves = (value: (point: Point, name: string) => number | undefined) => (x: Place, y: Place) =>
-    Object.entries(colours).flatMap(([name, colour], i) => {
-      const places = points.flatMap((point) => {
-        const found = value(point, name);
-        return found === undefined ? [] : [`${x(point.step).toFixed(1)} ${y(found).toFixed(1)}`];
-      });
-      const right = x(last);
-      return [
-        ...(places.length === 0 ? [] : [`<path d="M${places.join("L")}" fill="none" stroke="${colour}"/>`]),
-        `<g fill="${colour}">${text(right - 140 + 40 * i, 34, name)}</g>`,
-      ];
-    });
-  return plots(
-    {
-      title,
-      x: steps,
-      y: { label: "loss", from: 1e-4, to: 10, scale: "log", ticks: [1e-4, 0.001, 0.01, 0.1, 1, 10].map(tick) },
-      marks: curves(({ losses }, name) => losses[name]),
-    },
-    {
-      title: "accuracy on the pairs themselves",
-      x: steps,
-      y: { label: "accuracy", from: 0, to: 1, ticks: [0, 0.25, 0.5, 0.75, 1].map(tick) },
-      marks: curves(({ scores }, name) => scores[name as keyof Scores]),
-    },
-  );
+  const values = points.map(({ step, losses, scores }) => ({
+    step,
+    values: { ...prefixed("loss", losses), ...prefixed("score", { ...scores }) },
+  }));
+  const series = (kind: string) => objectives.map((label) => ({ name: `${kind}_${label}`, label }));
+  return curves(values, [
+    { title, label: "loss", series: series("loss"), range: logRange(1e-4, 10) },
+    { title: "accuracy on the pairs themselves", label: "accuracy", series: series("score"), range: linearRange(0, 1) },
+  ]);
 }
 
-type Place = (value: number) => number;
+const prefixed = (kind: string, values: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [`${kind}_${name}`, value]));

@@ -27,7 +27,8 @@ export async function writeAtomically(path: string, write: (handle: FileHandle) 
     }
     await rename(unfinished, path);
   } catch (error) {
-    await rm(unfinished, { force: true });
+    // Where the path leads through a file, there is nothing to remove and no way to ask.
+    await rm(unfinished, { force: true }).catch(() => undefined);
     throw fileProblem(path, error, writable);
   }
 }

@@ -25,7 +25,7 @@ test("while files are written a signal waits, and work that asks can stop and cl
   const work = interrupts.whileWriting(() => {
     process.emit("SIGINT");
     expect(ends).toEqual([]);
-    return Promise.resolve().then(() => interrupts.throwIfPending());
+    return Promise.resolve().then(() => interrupts.signal.throwIfAborted());
   });
   await expect(work).rejects.toThrow("interrupted");
   expect(ends).toEqual(["7 SIGINT"]);

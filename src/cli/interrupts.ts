@@ -15,6 +15,7 @@ export interface Interruptible {
  * as they are whole or taken away. A second signal always ends it at once.
  */
 export class Interrupts {
+  private readonly controller = new AbortController();
   private writing = false;
   private pending: Signal | undefined;
 
@@ -27,6 +28,7 @@ export class Interrupts {
         const again = this.pending !== undefined;
         this.pending = signal;
         if (!this.writing || again) this.end(signal);
+        else this.controller.abort(new Error("interrupted"));
       });
     }
   }
@@ -42,9 +44,9 @@ export class Interrupts {
     }
   }
 
-  /** Throws after a signal, for long work that can stop between two steps and clean up. */
-  throwIfPending(): void {
-    if (this.pending !== undefined) throw new Error("interrupted");
+  /** Aborted by a signal that came while files are being written: for long work that can stop early. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
   }
 
   /** By the signal itself: `process.exit` would wait for the model's thread, and abort where that is in native code. */

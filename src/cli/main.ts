@@ -35,6 +35,9 @@ const commands: readonly CommandEntry[] = [
     summary: "bring a training checkpoint into Hugging Face layout",
     load: () => import("./commands/convert.js"),
   },
+  { name: "prepare", summary: "make tables of a published data set", load: () => import("./commands/prepare.js") },
+  { name: "train", summary: "train a model, or go on with a run", load: () => import("./commands/train.js") },
+  { name: "evaluate", summary: "measure a model on a data set", load: () => import("./commands/evaluate.js") },
 ];
 
 const commandNames = () => commands.map(({ name }) => name).join(", ");
@@ -145,4 +148,7 @@ process.on("uncaughtException", (error) => {
   fail(error, terminal);
   process.exit();
 });
-await run(process.argv.slice(2), terminal).catch((error: unknown) => fail(error, terminal));
+await run(process.argv.slice(2), terminal).catch(async (error: unknown) => {
+  fail(error, terminal);
+  await terminal.failed(outcome(error).line ?? "");
+});

@@ -170,6 +170,9 @@ test("help: every command with its summary, each command with an example", async
       preprocess      write the model's inputs to a file
       export          write the model as ONNX files
       convert         bring a training checkpoint into Hugging Face layout
+      prepare         make tables of a published data set
+      train           train a model, or go on with a run
+      evaluate        measure a model on a data set
       help [command]  display help for command
     "
   `);

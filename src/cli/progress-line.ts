@@ -29,14 +29,17 @@ export class ProgressLine {
    */
   start(label: string, unit: "items" | "bytes" = "items"): (done: number, total: number) => void {
     const begun = this.now();
-    return (done, total) => {
-      const now = this.now();
-      if (this.stream.isTTY !== true || now - this.lastShown < shownEvery) return;
-      this.lastShown = now;
-      this.shown = true;
-      const text = progressText(visible(label), done, total, (now - begun) / 1000, unit);
-      this.stream.write(eraseLine + text.slice(0, (this.stream.columns ?? 80) - 1));
-    };
+    return (done, total) =>
+      this.show(() => progressText(visible(label), done, total, (this.now() - begun) / 1000, unit));
+  }
+
+  /** Puts a text in the place of the one before, unless that has just come. */
+  show(text: () => string): void {
+    const now = this.now();
+    if (this.stream.isTTY !== true || now - this.lastShown < shownEvery) return;
+    this.lastShown = now;
+    this.shown = true;
+    this.stream.write(eraseLine + text().slice(0, (this.stream.columns ?? 80) - 1));
   }
 
   /** Takes the line away, before anything else is written. */

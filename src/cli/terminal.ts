@@ -8,6 +8,7 @@ export class Terminal {
   readonly progress: ProgressLine;
   readonly interrupts: Interrupts;
   private readonly warnings: string[] = [];
+  private readonly lastWords: ((message: string) => Promise<unknown>)[] = [];
 
   constructor(private readonly process: NodeJS.Process) {
     this.progress = new ProgressLine(process.stderr);
@@ -16,6 +17,11 @@ export class Terminal {
 
   get stdin(): AsyncIterable<Uint8Array> {
     return this.process.stdin;
+  }
+
+  /** Whether somebody sees the progress line. */
+  get isWatched(): boolean {
+    return this.process.stderr.isTTY;
   }
 
   /** Limits of the terminal that shows results, for `table`. */
@@ -36,6 +42,22 @@ export class Terminal {
   readonly warn = (message: string): void => {
     this.warnings.push(message);
   };
+
+  /** Says something while the work goes on, on standard error. */
+  readonly tell = (message: string): void => {
+    this.progress.clear();
+    this.process.stderr.write(`${visible(message)}\n`);
+  };
+
+  /** Has others told why the command failed, when the user has been told. */
+  afterFailure(tell: (message: string) => Promise<unknown>): void {
+    this.lastWords.push(tell);
+  }
+
+  /** @internal */
+  async failed(message: string): Promise<void> {
+    for (const tell of this.lastWords) await tell(message);
+  }
 
   /** Shows the progress of downloads, one file at a time. */
   readonly downloads = (): ((event: HubProgress) => void) => {

@@ -26,6 +26,7 @@ import {
   mlmHead,
   nlvr2Head,
   pairEmbedding,
+  rankHead,
   snliHead,
   textEmbedding,
   vqaHead,
@@ -162,6 +163,8 @@ export interface FusionOutputs {
   readonly vqa: () => Outputs;
   /** `logits` [batch, 3]: contradiction, neutral, entailment. */
   readonly snli: () => Outputs;
+  /** `scores` [batch, 1]: how well text and picture fit, to rank texts or pictures against each other. */
+  readonly rank: () => Outputs;
   /** `pooler_output` [batch, 2 hidden]. */
   readonly pooled: () => Outputs;
 }
@@ -189,6 +192,7 @@ export function fusionPart(
     itc: () => ({ cross_embeds: pairEmbedding(p, config, pooler_output()) }),
     vqa: () => ({ logits: vqaHead(p, config, pooler_output()) }),
     snli: () => ({ logits: snliHead(p, config, pooler_output()) }),
+    rank: () => ({ scores: rankHead(p, pooler_output()) }),
     pooled: () => ({ pooler_output: pooler_output() }),
   };
 }

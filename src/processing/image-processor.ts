@@ -95,8 +95,13 @@ function windowOf(picture: Picture, settings: ImageSettings, where: string): Win
 /**
  * Shorter side to `size`, longer side to at most 1333/800 of it, both cut to a multiple of `size_divisor`.
  * `get_resize_output_image_size` of transformers' BridgeTower image processor.
+ * @throws InputError a shape that leaves no pixel; `where` is what the error calls the picture
  */
-function resizedSize({ width, height }: Picture, { size, size_divisor }: ImageSettings, where: string) {
+export function resizedSize(
+  { width, height }: Pick<Picture, "width" | "height">,
+  { size, size_divisor }: Pick<ImageSettings, "size" | "size_divisor">,
+  where: string,
+): { readonly width: number; readonly height: number } {
   const shorter = size.shortest_edge;
   const longer = Math.trunc((1333 / 800) * shorter);
   const scale = shorter / Math.min(height, width);

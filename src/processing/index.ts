@@ -1,9 +1,9 @@
 /** Picture bytes to `pixel_values`, text to `input_ids`, exactly as BridgeTowerProcessor does. */
 export { decodePicture, type DecodeOptions } from "./decode-picture.js";
-export { ImageProcessor, type PixelBatch } from "./image-processor.js";
+export { ImageProcessor, type PixelBatch, resizedSize } from "./image-processor.js";
 export { imageSettings, type ImageSettings } from "./image-settings.js";
 export { readJsonIfPresent, readTextIfPresent } from "./json-file.js";
 export type { Picture } from "./picture.js";
 export { type ProcessedBatch, Processor, type ProcessorInputs } from "./processor.js";
-export { type ResampleFilter, resampleFilters } from "./resample.js";
+export { type ResampleFilter, resampleFilters, resizePicture } from "./resample.js";
 export { type BatchOptions, type EncodeOptions, type Encoding, type TextBatch, Tokenizer } from "./tokenizer.js";

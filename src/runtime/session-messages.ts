@@ -38,7 +38,9 @@ export interface Lent {
   readonly gradients: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
 }
 
+/** `load`: the answer tells that the thread has loaded ONNX Runtime. */
 export type Call =
+  | { readonly call: "load" }
   | {
       readonly call: "compile";
       readonly session: number;

@@ -17,6 +17,11 @@ export class SessionThread {
   private readonly thread = new WorkerThread<Call, Reply>(startWorker(), "the thread that runs the model");
   private sessions = 0;
 
+  constructor() {
+    // A process that ends while the thread loads native code would abort: a call under way holds it that long.
+    this.call({ call: "load" }).catch(() => undefined);
+  }
+
   /** A number that no other session of this thread has. */
   newSession(): number {
     return this.sessions++;

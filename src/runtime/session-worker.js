@@ -46,6 +46,7 @@ function addRows(parts, results, arrays) {
 
 /** @param {Exclude<Request, { call: "end" }>} request @returns {Promise<Values>} */
 async function answer(request) {
+  if (request.call === "load") return {};
   if (request.call === "compile") {
     const session = await InferenceSession.create(request.model, request.options);
     sessions.set(request.session, { session, views: request.views ?? { parameters: [], gradients: [], rows: [] } });

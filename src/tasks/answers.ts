@@ -6,24 +6,37 @@ import { readJsonIfPresent, readTextIfPresent } from "../processing/index.js";
 const maxBytes = 2 ** 20;
 
 /**
- * The answers in the order of the classifier's outputs: `id2label` of `config.json` as transformers writes it, else
- * `answers.json`, a list or an object with the indices as its keys.
+ * The answers of a model folder in the order of the classifier's outputs: `id2label` of `config.json` as transformers
+ * writes it, else `answers.json`. Nothing where the folder names none.
  * @param count outputs of the classifier
- * @throws InputError when there are none, or not one for each output
+ * @throws InputError when there is not one for each output
  */
-export async function readAnswers(folder: string, count: number): Promise<readonly string[]> {
+export async function findAnswers(folder: string, count: number): Promise<readonly string[] | undefined> {
   const configFile = join(folder, "config.json");
   const id2label = (await readJsonIfPresent(configFile, maxBytes))?.id2label ?? undefined;
   if (id2label !== undefined) return answersIn(id2label, `id2label in ${configFile}`, count);
-  const file = join(folder, "answers.json");
-  const text = await readTextIfPresent(file, maxBytes);
-  if (text !== undefined) return answersIn(parsed(text), file, count);
+  return answersInFile(join(folder, "answers.json"), count);
+}
+
+/** As `findAnswers`. @throws InputError also where the folder names none */
+export async function readAnswers(folder: string, count: number): Promise<readonly string[]> {
+  const answers = await findAnswers(folder, count);
+  if (answers !== undefined) return answers;
   throw new InputError({
     where: folder,
     expected: `the ${count} answers that its classifier tells apart`,
     found: "neither id2label in config.json nor a file answers.json",
     mend: "Add answers.json: a JSON list of the answers in the order of the classifier's outputs",
   });
+}
+
+/**
+ * The answers in a JSON file: a list, or an object with the indices as its keys. Nothing where there is no such file.
+ * @throws InputError when there is not one for each of `count` outputs
+ */
+export async function answersInFile(file: string, count: number): Promise<readonly string[] | undefined> {
+  const text = await readTextIfPresent(file, maxBytes);
+  return text === undefined ? undefined : answersIn(parsed(text), file, count);
 }
 
 /** Text that is not JSON counts as nothing that could be a list. */

@@ -1,4 +1,6 @@
 /** What users call: the high-level tasks, and the classes named as in transformers. */
+export { ahead } from "./ahead.js";
+export { answersInFile, findAnswers, readAnswers } from "./answers.js";
 export {
   BridgeTower,
   type BridgeTowerOptions,
@@ -12,7 +14,8 @@ export { exportOnnx, type ExportedFile } from "./export.js";
 export type { FilledMask, MaskPrediction } from "./fill-mask.js";
 export { defaultModel, type LoadOptions } from "./loaded-model.js";
 export type { ModelInputs } from "./model-inputs.js";
-export type { Task } from "./parts.js";
+export { PartedModel, type States } from "./parted-model.js";
+export type { Part, Task } from "./parts.js";
 export {
   BridgeTowerForContrastiveLearning,
   BridgeTowerForImageAndTextRetrieval,
@@ -25,4 +28,5 @@ export {
   type HeadOutput,
   type HiddenStates,
 } from "./pretrained.js";
+export { batchOf, chunksOfEqualLength, type Tokens } from "./text-chunks.js";
 export { BridgeTowerProcessor, type BatchOf, type ImageInput, type ProcessOptions } from "./processor.js";

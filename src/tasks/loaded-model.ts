@@ -3,10 +3,10 @@ import { fileURLToPath } from "node:url";
 import { readTensor, resolveModel, toFloat32, type Checkpoint, type HubOptions } from "../checkpoint/index.js";
 import { InputError } from "../errors.js";
 import { parametersOf, type HostTensor, type Parameter } from "../graph/index.js";
-import { type BridgeTowerConfig, type Head, type Outputs } from "../model/index.js";
+import { parameterList, type BridgeTowerConfig, type Head, type Outputs } from "../model/index.js";
 import { Runtime, type CompiledGraph, type CompileOptions, type Device, type WeightLookup } from "../runtime/index.js";
 import { openModelFolder } from "./model-folder.js";
-import { bindWeights } from "./weights.js";
+import { bindWeights, headsIn } from "./weights.js";
 
 /** The checkpoint that the package carries, for use without a name. */
 export const defaultModel: string = fileURLToPath(new URL("../../models/mini", import.meta.url));
@@ -62,6 +62,17 @@ export class LoadedModel {
   /** @throws InputError naming the parameters of a head that the checkpoint lacks */
   requireHead(head: Head): void {
     bindWeights(this.checkpoint, this.config, [head]);
+  }
+
+  /** The heads of which the checkpoint holds every parameter. */
+  get heads(): readonly Head[] {
+    return headsIn(this.checkpoint, this.config);
+  }
+
+  /** The value of a parameter without axes that belongs to a head, which the checkpoint has. */
+  async scalar(head: Head, name: string): Promise<number> {
+    const parameter = parameterList(this.config, [head]).used.find((one) => one.name === name)!;
+    return toFloat32(await readTensor(this.weights(parameter)))[0]!;
   }
 
   /** Starts to build and compile the graph called `key`, unless it is there; what fails is told when it is run. */

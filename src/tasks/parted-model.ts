@@ -1,6 +1,6 @@
 /** A checkpoint and its processor, run part by part: towers once for each picture and text, the fusion for each pair. */
 import type { HostTensor } from "../graph/index.js";
-import { checkPictureSize, type BridgeTowerConfig, type Head } from "../model/index.js";
+import { checkPictureSize, temperatureRange, type BridgeTowerConfig, type Head } from "../model/index.js";
 import type { Tokenizer } from "../processing/index.js";
 import { loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
 import { needsOf, parts, type Part, type Task } from "./parts.js";
@@ -18,6 +18,8 @@ export interface PartOptions {
 }
 
 export class PartedModel {
+  private present: readonly Head[] | undefined;
+
   private constructor(
     private readonly loaded: LoadedModel,
     /** Heads that are known to be in the checkpoint. */
@@ -64,6 +66,11 @@ export class PartedModel {
     return this.processor.maxLength;
   }
 
+  /** The heads of which the checkpoint holds every parameter. */
+  get heads(): readonly Head[] {
+    return (this.present ??= this.loaded.heads);
+  }
+
   dispose(): Promise<void> {
     return this.loaded.dispose();
   }
@@ -71,17 +78,30 @@ export class PartedModel {
   /** @throws InputError when the checkpoint lacks what the task needs */
   require(task: Task): void {
     const { head, check } = needsOf(task);
+    this.requireHead(head);
+    check?.(this.config, task);
+  }
+
+  /** @throws InputError when the checkpoint lacks the head */
+  requireHead(head: Head): void {
     if (!this.available.has(head)) this.loaded.requireHead(head);
     this.available.add(head);
-    check?.(this.config, task);
+  }
+
+  /** What the contrastive loss multiplies similarities with: exp(logit_scale), or 1 / temperature within its range. */
+  async contrastiveScale(): Promise<number> {
+    if (this.config.contrastive_form === "joint") return Math.exp(await this.loaded.scalar("itc", "logit_scale"));
+    const [least, most] = temperatureRange;
+    return 1 / Math.min(most, Math.max(least, await this.loaded.scalar("itc", "temperature")));
   }
 
   run(part: Part, feeds: States): Promise<States> {
     return this.loaded.run(part, () => parts[part](this.config), feeds, compileOptions(part, this.prepackText));
   }
 
-  tokenize(texts: readonly string[]): Tokens[] {
-    const { tokenizer, maxLength } = this.processor;
+  /** @param maxLength tokens that a text is cut to; by default as many as the model takes */
+  tokenize(texts: readonly string[], maxLength = this.maxLength): Tokens[] {
+    const { tokenizer } = this.processor;
     return texts.map((text, index) => ({ index, ids: tokenizer.encode(text, { maxLength }).ids }));
   }
 

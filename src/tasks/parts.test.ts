@@ -88,3 +88,22 @@ test.each(["itc_joint", "itc_dual"])("%s: embeddings of texts and pictures", asy
   expect(deviation(column(ofTexts, "text_embeds"), expected("itc.text_embeds"))).toBeLessThan(1);
   expect(deviation(column(ofImages, "image_embeds"), expected("itc.image_embeds"))).toBeLessThan(1);
 });
+
+test("irtr: scores that rank texts of a picture", async () => {
+  const { run, feeds, texts, images, expected } = golden("irtr");
+  const perPicture = feeds.irtr_texts!.shape[1]!;
+  const pictures = (await images("irtr_images")).flatMap((states) => Array<States>(perPicture).fill(states));
+  const results = await run("fusion rank", paired(await texts("irtr_texts"), pictures));
+  expect(deviation(column(results, "scores"), expected("irtr.logits"))).toBeLessThan(1);
+});
+
+test("a picture's bridge and embedding from one run are those of two", async () => {
+  const { run, feeds } = golden("itc_joint");
+  const pixels = [{ pixel_values: single(feeds.pixel_values!, 1) }];
+  const [both] = await run("image and embedding", pixels);
+  const [[bridge], [embedding]] = [await run("image", pixels), await run("embed image", pixels)];
+  expect(Object.keys(both!).sort()).toEqual([...Object.keys(bridge!), "image_embeds"].sort());
+  for (const [name, tensor] of Object.entries({ ...bridge!, ...embedding! })) {
+    expect(deviation(both![name]!.toArray(), tensor.toArray())).toBeLessThan(1);
+  }
+});

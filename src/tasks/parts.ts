@@ -18,12 +18,18 @@ export const parts = {
   "fusion itm": (config) => fusionPart(config, nativePicture(config), 1, "first").itm(),
   "fusion mlm": (config) => fusionPart(config, nativePicture(config), 1, "all").mlm(),
   "fusion itc": (config) => fusionPart(config, nativePicture(config), "batch", "first").itc(),
+  "fusion itc, one picture": (config) => fusionPart(config, nativePicture(config), 1, "first").itc(),
   "fusion vqa": (config) => fusionPart(config, nativePicture(config), 1, "first").vqa(),
   "fusion snli": (config) => fusionPart(config, nativePicture(config), 1, "first").snli(),
+  "fusion rank": (config) => fusionPart(config, nativePicture(config), 1, "first").rank(),
   "fusion pooled": (config) => fusionPart(config, nativePicture(config), 1, "first").pooled(),
   comparison: comparisonPart,
   "embed text": (config) => textPart(config).embeds(),
   "embed image": (config) => imagePart(config, nativePicture(config)).embeds(),
+  "image and embedding": (config) => {
+    const { bridge, embeds } = imagePart(config, nativePicture(config));
+    return { ...bridge, ...embeds() };
+  },
 } satisfies Record<string, (config: BridgeTowerConfig) => Outputs>;
 
 export type Part = keyof typeof parts;

@@ -76,10 +76,10 @@ export function batchShape(
 /** By objective, how many pairs a micro-batch holds in units of the mean over all; 1 for MLM, which counts labels. */
 export type Shares = Readonly<Partial<Record<ObjectiveName, number>>>;
 
-export function pairShares(shapes: readonly BatchShape[]): Shares[] {
-  const mean = (name: ObjectiveName) =>
-    shapes.reduce((total, { uses }) => total + uses[name]!.pairs, 0) / shapes.length;
-  return shapes.map(({ uses }) => {
+/** @param all micro-batches of the step, of all ranks */
+export function pairShares(all: readonly Pick<BatchShape, "uses">[]): Shares[] {
+  const mean = (name: ObjectiveName) => all.reduce((total, { uses }) => total + uses[name]!.pairs, 0) / all.length;
+  return all.map(({ uses }) => {
     const names = Object.keys(uses) as ObjectiveName[];
     return Object.fromEntries(names.map((name) => [name, name === "mlm" ? 1 : uses[name]!.pairs / mean(name)]));
   });
@@ -92,6 +92,17 @@ export function sharedOut({ sizes, uses }: BatchShape, shares: Shares): BatchSha
     { ...use, weight: (use.weight ?? 1) * (shares[name] ?? 1) },
   ]);
   return { sizes, uses: Object.fromEntries(entries) as ObjectiveUses };
+}
+
+/** @throws InputError when some micro-batches of a step say which pairs share a picture, and others do not */
+export function checkImageIds(all: readonly Pick<BatchShape, "uses">[]): void {
+  const having = all.filter(({ uses }) => (uses.itc ?? uses.itm_itc)?.imageIds === true).length;
+  if (having === 0 || having === all.length) return;
+  throw new InputError({
+    where: "itc_image_ids of the batch",
+    expected: "them in all micro-batches of a step, or in none",
+    found: `them in ${having} of ${all.length}`,
+  });
 }
 
 function shapeOf(batch: Batch, name: string, rank: number): readonly number[] {

@@ -8,7 +8,7 @@ import { collate } from "./collate.js";
 import { initializer } from "./initialize.js";
 import { Learner } from "./learner.js";
 import { optimizerSettings } from "./optimizer/index.js";
-import { Random } from "./random/index.js";
+import { Random } from "../random/index.js";
 import { tinyWithoutDropout } from "./tiny-config.test-support.js";
 
 const count = 8;

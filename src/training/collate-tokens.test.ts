@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Tokenizer } from "../processing/index.js";
 import { textBuckets, tokenizerMasking } from "./collate-tokens.js";
 import { maskTokens } from "./masking.js";
-import { Random } from "./random/index.js";
+import { Random } from "../random/index.js";
 
 test.each([
   [50, undefined, [8, 16, 24, 32, 40, 48, 50]],

@@ -6,7 +6,7 @@ import type { Batch } from "./batch.js";
 import type { Sample, SamplePicture } from "./collate-sample.js";
 import { textBuckets } from "./collate-tokens.js";
 import { collate, type CollateOptions } from "./collate.js";
-import { Random } from "./random/index.js";
+import { Random } from "../random/index.js";
 import { tiny } from "./tiny-config.test-support.js";
 
 const config = tiny({ contrastive_form: "dual", token_type_count: 3, vqav2_label_size: 5 });

@@ -9,7 +9,7 @@ import { objectiveWeights, type Batch, type ObjectiveWeights } from "./batch.js"
 import { checkLabel, checkNumber, checkScores, partOf, type Sample, type SamplePicture } from "./collate-sample.js";
 import { checkBuckets, int64, padded } from "./collate-tokens.js";
 import { maskTokens, type Masking } from "./masking.js";
-import type { Random } from "./random/index.js";
+import type { Random } from "../random/index.js";
 
 export interface CollateOptions {
   readonly config: BridgeTowerConfig;
@@ -69,7 +69,7 @@ class Collation {
   ) {
     for (const { index } of samples) checkNumber(index, "index of a sample");
     this.images = samples.map(({ picture }) => this.image(picture));
-    this.byIndex = [...samples.keys()].sort((a, b) => samples[a]!.index - samples[b]!.index);
+    this.byIndex = ascending(samples.map(({ index }) => index));
   }
 
   /** The row of a text, which gets a new one. */
@@ -178,11 +178,29 @@ function mlm(step: Collation): Tensors {
   return { mlm_texts: int64(step.maskedCaptions(masking)), mlm_images: int64(step.images) };
 }
 
+/**
+ * Which samples of a micro-batch keep their own picture for ITM: 1 for ⌊samples / 2⌋ of them, drawn, 0 for those that need a
+ * false one.
+ * @param indices `index` of each sample
+ * @param random  the stream of the micro-batch, as `collate` gets it
+ */
+export function itmLabels(indices: readonly number[], random: Random): number[] {
+  const order = random.at("itm").permutation(indices.length);
+  const labels = new Array<number>(indices.length);
+  ascending(indices).forEach((row, i) => (labels[row] = order[i]! < Math.floor(indices.length / 2) ? 1 : 0));
+  return labels;
+}
+
+/** Places of the indices, the smallest first: draws are taken in this order. */
+const ascending = (indices: readonly number[]): number[] =>
+  [...indices.keys()].sort((a, b) => indices[a]! - indices[b]!);
+
 function itm(step: Collation): Tensors {
-  const { samples, byIndex, images } = step;
-  const order = step.options.random.at("itm").permutation(samples.length);
-  const labels = new Array<number>(samples.length);
-  byIndex.forEach((row, i) => (labels[row] = order[i]! < Math.floor(samples.length / 2) ? 1 : 0));
+  const { samples, images } = step;
+  const labels = itmLabels(
+    samples.map(({ index }) => index),
+    step.options.random,
+  );
   return {
     itm_texts: int64(step.captions("itm")),
     itm_images: int64(

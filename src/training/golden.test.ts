@@ -6,8 +6,8 @@ import { elementCount, type Parameter } from "../graph/index.js";
 import { headsOf, parameterList, parseConfig } from "../model/index.js";
 import { Runtime, type Arrays } from "../runtime/index.js";
 import { batchShape, maskedLabels, type Batch } from "./batch.js";
-import { frozenBy } from "./frozen.js";
-import { Random } from "./random/index.js";
+import { matching } from "./name-patterns.js";
+import { Random } from "../random/index.js";
 import { scalar, StepGraph } from "./step-graph.js";
 import { withoutDropout } from "./tiny-config.test-support.js";
 
@@ -28,7 +28,11 @@ describe.each(trainingCases())("%s", (name) => {
   const batch: Batch = { ...golden.feeds, mlm_label_count: scalar(maskedLabels(golden.feeds)) };
 
   test.each(["nothing", "cheap", "blocks"] as const)("as PyTorch, computing %s again", async (recompute) => {
-    const isFrozen = frozenBy(golden.frozen, parameters);
+    const isFrozen = matching(
+      "frozen",
+      golden.frozen,
+      parameters.map(({ name }) => name),
+    );
     const options = {
       config,
       trains: (name: string) => !isFrozen(name),

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { heads, parameterList, type BridgeTowerConfig } from "../model/index.js";
 import { initializer, type InitializationScheme } from "./initialize.js";
-import { Random } from "./random/index.js";
+import { Random } from "../random/index.js";
 import { tiny } from "./tiny-config.test-support.js";
 
 const schemes: readonly InitializationScheme[] = ["transformers", "original"];

@@ -1,7 +1,7 @@
 /** The two published random initialisations, for parameters that no starting point holds: one table, by name. */
 import type { Parameter } from "../graph/index.js";
 import type { BridgeTowerConfig } from "../model/index.js";
-import type { Random } from "./random/index.js";
+import type { Random } from "../random/index.js";
 
 /**
  * `transformers`: transformers 5.23 `_init_weights`. `original`: the authors', normal with deviation 0.02 for what CLIP does not

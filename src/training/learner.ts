@@ -2,19 +2,14 @@
  * Training steps: losses and gradients of one or more micro-batches, then the optimizer. Every step follows from the values,
  * the optimizer's state, the batch and the seed alone.
  */
+import { alone, type Collective } from "../distributed/index.js";
 import { InputError } from "../errors.js";
-import { elementCount, type Parameter } from "../graph/index.js";
-import {
-  headsOf,
-  parameterList,
-  temperatureRange,
-  trainingStep,
-  type BridgeTowerConfig,
-  type ObjectiveName,
-} from "../model/index.js";
+import { elementCount } from "../graph/index.js";
+import { temperatureRange, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
 import { Runtime, type Arrays } from "../runtime/index.js";
 import {
   batchShape,
+  checkImageIds,
   maskedLabels,
   objectiveWeights,
   pairShares,
@@ -24,19 +19,14 @@ import {
   type ObjectiveWeights,
   type Shares,
 } from "./batch.js";
-import { CachedContrast, type BatchContrast } from "./cached-contrast.js";
-import { frozenBy } from "./frozen.js";
+import { CachedContrast } from "./cached-contrast.js";
+import { matching } from "./name-patterns.js";
 import { addInto, Optimizer, type OptimizerSettings, type ParameterState } from "./optimizer/index.js";
-import { Random } from "./random/index.js";
-import {
-  scalar,
-  StepGraph,
-  trainedGradients,
-  type ObjectiveReport,
-  type Recompute,
-  type Reports,
-  type StepGraphOptions,
-} from "./step-graph.js";
+import { Random } from "../random/index.js";
+import { allMicroBatches, digest, flattened, type Agreed } from "./ranks.js";
+import { allReports, averaged, withContrast } from "./reports.js";
+import { scalar, StepGraph, type Recompute, type Reports, type StepGraphOptions } from "./step-graph.js";
+import { checkObjectives, checkValues, parametersFor, reachedBy } from "./trained-parameters.js";
 
 export interface LearnerSettings {
   readonly config: BridgeTowerConfig;
@@ -54,6 +44,11 @@ export interface LearnerSettings {
   readonly accumulation?: "exact" | "averaged";
   /** Of dropout. Default 0. */
   readonly seed?: number;
+  /**
+   * The processes that train together, each with as many micro-batches of a step; rank 0's come first. A step is that of one process
+   * which is given them all. Default: this one alone.
+   */
+  readonly collective?: Collective;
   /** Start of the names of the files to which ONNX Runtime writes the time of every node when the learner is disposed of. */
   readonly profile?: string;
   /** Of ONNX Runtime and of the optimizer; all cores by default. */
@@ -81,6 +76,9 @@ export class Learner {
   /** Of all micro-batches but the first. */
   private readonly scratch: Arrays = new Map();
   private readonly random: Random;
+  private readonly collective: Collective;
+  /** Whether all ranks were found to start from the same values. */
+  private startAgreed = false;
   /** Trained parameters that no objective reads, which stay as they are. */
   readonly unused: readonly string[];
 
@@ -97,7 +95,11 @@ export class Learner {
     checkObjectives(config, this.weights);
     const parameters = parametersFor(config, this.weights);
     checkValues(parameters, values);
-    const isFrozen = frozenBy(frozen, parameters);
+    const isFrozen = matching(
+      "frozen",
+      frozen,
+      parameters.map(({ name }) => name),
+    );
     this.options = {
       config,
       trains: (name) => !isFrozen(name),
@@ -115,40 +117,52 @@ export class Learner {
     this.gradients = new Map(reached.map(({ name, shape }) => [name, new Float32Array(elementCount(shape))]));
     this.optimizer = new Optimizer(reached, settings.optimizer, threads);
     this.random = new Random(settings.seed ?? 0).at("dropout");
+    this.collective = settings.collective ?? alone;
     const contrastive = this.weights.filter(([name]) => name === "itc" || name === "itm_itc");
     const weight = contrastive.reduce((sum, [, weight]) => sum + weight, 0);
-    this.contrast = contrastive.length === 0 ? undefined : new CachedContrast(this.options, weight);
+    this.contrast = contrastive.length === 0 ? undefined : new CachedContrast(this.options, weight, this.collective);
   }
 
   /**
-   * One optimizer step.
+   * One optimizer step, on all ranks together.
    * @param t optimizer steps done before, 0 at first: sets learning rate and dropout
-   * @param microBatches together they make the step's batch
+   * @param microBatches of this rank; with those of the others they make the step's batch
+   * @returns the same on every rank, as the values are
    * @throws InputError when a tensor of a batch is missing or misshapen, or a gradient is not finite; the values are then as before
    */
   async step(t: number, microBatches: readonly Batch[]): Promise<StepReport> {
-    const count = microBatches.length;
-    if (count === 0) throw new InputError({ where: "step", expected: "at least one micro-batch", found: "none" });
+    if (microBatches.length === 0) {
+      throw new InputError({ where: "step", expected: "at least one micro-batch", found: "none" });
+    }
+    const { collective } = this;
     clampTemperature(this.values);
+    const count = microBatches.length * collective.size;
+    const first = microBatches.length * collective.rank;
     const exact = this.settings.accumulation !== "averaged";
-    const labels = microBatches.map(maskedLabels);
-    const allLabels = labels.reduce((total, n) => total + n, 0);
+    const cached = exact && count > 1 && this.contrast !== undefined;
+    const sizes = microBatches.map((batch) => ({
+      ...batchShape(batch, this.options.config, this.weights, cached),
+      labels: maskedLabels(batch),
+    }));
+    const all = await allMicroBatches(collective, sizes, () => this.agreed(t, microBatches.length));
+    this.startAgreed = true;
+    if (cached) checkImageIds(all);
+    const allLabels = all.reduce((total, { labels }) => total + labels, 0);
     const feeds = microBatches.map((batch, i) => ({
       ...batch,
-      mlm_label_count: scalar(Math.max(exact ? allLabels / count : labels[i]!, 1)),
+      mlm_label_count: scalar(exact ? Math.max(allLabels, 1) / count : Math.max(sizes[i]!.labels, 1)),
     }));
-    const cached = exact && count > 1 && this.contrast !== undefined;
-    const randoms = feeds.map((_, i) => () => this.random.at(t, i));
-    const shapes = feeds.map((batch) => batchShape(batch, this.options.config, this.weights, cached));
-    const shares = exact ? pairShares(shapes) : shapes.map((): Shares => ({}));
+    const randomOf = (i: number) => this.random.at(t, first + i);
+    const allShares = exact ? pairShares(all) : all.map((): Shares => ({}));
+    const shares = allShares.slice(first, first + microBatches.length);
     const graphs: StepGraph[] = [];
-    for (const [i, shape] of shapes.entries()) {
+    for (const [i, shape] of sizes.entries()) {
       graphs.push(await this.graphFor(sharedOut(shape, shares[i]!), "train"));
     }
     const contrast = cached
       ? await this.contrast.differentiate(
           feeds,
-          (batch, i) => graphs[i]!.embeddings(batch, this.values, randoms[i]!()),
+          (batch, i) => graphs[i]!.embeddings(batch, this.values, randomOf(i)),
           this.values,
           shares.map(({ itc, itm_itc }) => itc ?? itm_itc!),
         )
@@ -157,13 +171,14 @@ export class Learner {
     const reports: Reports[] = [];
     for (const [i, batch] of feeds.entries()) {
       const into = i === 0 ? this.gradients : this.scratchGradients();
-      const all = { ...batch, ...contrast?.gradientFeeds[i] };
-      reports.push(await graphs[i]!.run(all, this.values, into, randoms[i]!()));
+      const inputs = { ...batch, ...contrast?.gradientFeeds[i] };
+      reports.push(await graphs[i]!.run(inputs, this.values, into, randomOf(i)));
       if (i > 0) addInto(this.gradients, into);
     }
     // No micro-batch writes these.
     for (const [name, gradient] of contrast?.own ?? []) this.gradients.get(name)!.set(gradient);
-    const objectives = withContrast(averaged(reports, shares), contrast);
+    await collective.sum([...this.gradients.values()]);
+    const objectives = withContrast(averaged(await allReports(collective, reports), allShares), contrast);
     const { gradientNorm, learningRate } = await this.optimizer.step(t, this.values, this.gradients, {
       gradientScale: 1 / count,
     });
@@ -202,6 +217,18 @@ export class Learner {
     return this.weights.reduce((total, [name, weight]) => total + weight * objectives[name]!.loss, 0);
   }
 
+  /** What a step depends on beside the batches; what cannot change any more is left out. */
+  private agreed(t: number, microBatches: number): Agreed {
+    const { config, objectives, optimizer, frozen = [], accumulation = "exact", seed = 0 } = this.settings;
+    return {
+      step: t,
+      "micro-batches": microBatches,
+      ...(this.startAgreed
+        ? {}
+        : { ...flattened({ config, objectives, optimizer, frozen, accumulation, seed }), values: digest(this.values) }),
+    };
+  }
+
   private graphFor(shape: BatchShape, mode: "train" | "judge"): Promise<StepGraph> {
     const key = `${mode} ${JSON.stringify(shape)}`;
     const known = this.graphs.get(key) ?? StepGraph.compile(shape, mode, this.options);
@@ -217,79 +244,9 @@ export class Learner {
   }
 }
 
-/** Trained parameters that the losses depend on, whatever the sizes of a batch are. */
-function reachedBy(
-  config: BridgeTowerConfig,
-  weights: readonly (readonly [ObjectiveName, number])[],
-  options: StepGraphOptions,
-): Parameter[] {
-  const { image_size } = config.vision_config;
-  const sizes = { texts: 2, tokens: 2, images: 2, picture: { height: image_size, width: image_size } };
-  const uses = Object.fromEntries(weights.map(([name]) => [name, { pairs: 2, falseTexts: 1 }]));
-  const { loss, p } = trainingStep(config, sizes, uses);
-  const parts = trainedGradients(loss, p, options);
-  return [...new Set(parts.map(({ parameter }) => parameter))];
-}
-
-/** Parameters that the objectives read and that the config's files hold for them. */
-function parametersFor(config: BridgeTowerConfig, weights: readonly (readonly [ObjectiveName, number])[]): Parameter[] {
-  const heads = new Set(weights.flatMap(([name]) => headsOf[name]));
-  return [...parameterList(config, [...heads]).used];
-}
-
-/** @throws InputError for an objective that the config has no model for */
-function checkObjectives(
-  { contrastive_form, token_type_count }: BridgeTowerConfig,
-  weights: readonly (readonly [ObjectiveName, number])[],
-): void {
-  const wants = (wanted: ObjectiveName) => weights.some(([name]) => name === wanted);
-  if (wants("itm_itc") && contrastive_form !== "dual") {
-    const expected = 'contrastive_form "dual" in config.json, whose similarities negatives are drawn by';
-    throw new InputError({ where: "objective itm_itc", expected, found: `"${contrastive_form}"` });
-  }
-  if (wants("nlvr2") && token_type_count < 3) {
-    const expected = "token_type_count 3 in config.json, with a row for the second picture";
-    throw new InputError({ where: "objective nlvr2", expected, found: String(token_type_count) });
-  }
-}
-
-function checkValues(parameters: readonly Parameter[], values: Arrays): void {
-  const wrong = parameters.flatMap(({ name, shape }) => {
-    const needed = elementCount(shape);
-    const found = values.get(name)?.length;
-    return found === needed ? [] : [`${name} (${needed} values, found ${found ?? "nothing"})`];
-  });
-  if (wrong.length === 0) return;
-  throw new InputError({
-    where: "values",
-    expected: "every parameter of the model and of the heads that are trained",
-    found: `${wrong.length} that do not fit: ${wrong.slice(0, 8).join(", ")}${wrong.length > 8 ? ", …" : ""}`,
-    mend: "Make them with startingValues for this config",
-  });
-}
-
 /** The authors' code clamps the temperature in place before each use. */
 function clampTemperature(values: Arrays): void {
   const temperature = values.get("temperature");
   const [low, high] = temperatureRange;
   if (temperature !== undefined) temperature[0] = Math.min(Math.max(temperature[0]!, low), high);
-}
-
-/** @param shares of the micro-batches in each objective's mean */
-function averaged(reports: readonly Reports[], shares: readonly Shares[]): Reports {
-  const mean = (name: ObjectiveName, field: keyof ObjectiveReport) =>
-    reports.reduce((sum, report, i) => sum + (shares[i]![name] ?? 1) * report[name]![field], 0) / reports.length;
-  const names = Object.keys(reports[0]!) as ObjectiveName[];
-  return Object.fromEntries(names.map((name) => [name, { loss: mean(name, "loss"), score: mean(name, "score") }]));
-}
-
-/** The contrastive objective's report with the loss over the whole batch. */
-function withContrast(reports: Reports, contrast: BatchContrast | undefined): Reports {
-  if (contrast === undefined) return reports;
-  const { itc, itm_itc } = reports;
-  return {
-    ...reports,
-    ...(itc === undefined ? {} : { itc: { loss: contrast.loss, score: contrast.score } }),
-    ...(itm_itc === undefined ? {} : { itm_itc: { loss: itm_itc.loss + contrast.loss, score: itm_itc.score } }),
-  };
 }

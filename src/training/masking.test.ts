@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { maskTokens, type Masking } from "./masking.js";
-import { Random } from "./random/index.js";
+import { Random } from "../random/index.js";
 
 const specialIds = new Set([0, 1, 2, 99]);
 const masking: Masking = { mlm_prob: 0.15, vocab_size: 100, mask_token_id: 99, specialIds };

@@ -1,6 +1,6 @@
 /** Hides tokens for masked language modelling, as the authors do: the collator of transformers 4.17. */
 import { InputError } from "../errors.js";
-import type { Random } from "./random/index.js";
+import type { Random } from "../random/index.js";
 
 export interface Masking {
   /** Chance of a token, or of a word, to be chosen; 0.15 in the paper. */

@@ -12,7 +12,7 @@ import { trainingStep, type BridgeTowerConfig, type ObjectiveName } from "../mod
 import { Scope } from "../nn/index.js";
 import type { Arrays, Runtime, TrainingGraph } from "../runtime/index.js";
 import type { Batch, BatchShape } from "./batch.js";
-import type { Random } from "./random/index.js";
+import type { Random } from "../random/index.js";
 
 export interface StepGraphOptions {
   readonly config: BridgeTowerConfig;

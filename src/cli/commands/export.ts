@@ -18,7 +18,7 @@ export function configure(command: Command, terminal: Terminal): void {
       const { defaultModel, exportOnnx } = await import("../../tasks/index.js");
       const report = terminal.progress.start("files");
       const onProgress = (done: number, total: number) => {
-        terminal.interrupts.throwIfPending();
+        terminal.interrupts.signal.throwIfAborted();
         report(done, total);
       };
       const load = { ...loadOptions(options, terminal), onProgress };

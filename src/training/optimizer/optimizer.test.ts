@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { afterEach, expect, test } from "vitest";
-import { Random } from "../random/index.js";
+import { Random } from "../../random/index.js";
 import { clipFactor } from "./gradient-norm.js";
 import { Optimizer, learningRateFactor, optimizerSettings, parameterGroup } from "./index.js";
 import { adamw } from "./kernels.js";

@@ -4,12 +4,15 @@ import { join } from "node:path";
 import { resolveModel, type HubOptions, type WritableTensor } from "../../checkpoint/index.js";
 import { InputError } from "../../errors.js";
 import { HostTensor, type Parameter } from "../../graph/index.js";
-import { heads, parameterList, parseConfig, type BridgeTowerConfig } from "../../model/index.js";
+import { parameterList, parseConfig, type BridgeTowerConfig } from "../../model/index.js";
 import { readJsonIfPresent } from "../../processing/index.js";
 import { processorFiles, saveCheckpoint, tokenizerFiles } from "../save-checkpoint.js";
-import { inferConfig, type ConfigJson } from "./inferred-config.js";
+import { inferConfig, overlaid, type ConfigJson } from "./inferred-config.js";
 import { openStart } from "./open-start.js";
+import { largestConfigFile, ownConfig } from "./starting-config.js";
 import type { StartingTensors } from "./starting-tensors.js";
+import { presentHeads } from "./present-heads.js";
+import { preprocessorConfig } from "./preprocessor-config.js";
 import { planStart, type PlannedValues } from "./starting-values.js";
 
 export interface ConvertOptions extends HubOptions {
@@ -33,8 +36,6 @@ export interface Conversion {
   /** Names in the file that no BridgeTower of this config has. */
   readonly surplus: readonly string[];
 }
-
-const largestConfig = 2 ** 20;
 
 /**
  * Writes `config.json`, `model.safetensors`, `preprocessor_config.json` and the tokenizer's files, where there are any. Weights
@@ -88,35 +89,20 @@ function notWhole({ source, layout }: StartingTensors): InputError {
   });
 }
 
-const ownConfig = async (folder: string | undefined): Promise<ConfigJson> =>
-  folder === undefined ? {} : ((await readJsonIfPresent(join(folder, "config.json"), largestConfig)) ?? {});
-
 async function givenConfig(path: string | undefined): Promise<ConfigJson> {
   if (path === undefined) return {};
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
   const file = isFolder ? join(path, "config.json") : path;
-  const json = await readJsonIfPresent(file, largestConfig);
+  const json = await readJsonIfPresent(file, largestConfigFile);
   if (json !== undefined) return json;
   throw new InputError({ where: file, expected: "a config.json", found: "no such file", mend: "Check the path" });
 }
 
-/** The inferred config with the given fields in their places, one level down too. */
-function overlaid(inferred: ConfigJson, given: ConfigJson): ConfigJson {
-  const nested = ["text_config", "vision_config"].map((name) => {
-    const over = given[name];
-    return [name, { ...(inferred[name] as ConfigJson), ...(typeof over === "object" ? over : {}) }] as const;
-  });
-  return { ...inferred, ...given, ...Object.fromEntries(nested) };
-}
-
 /** What a checkpoint of this config holds, with the heads of which any tensor is there. */
-function wantedParameters(config: BridgeTowerConfig, { tensors }: StartingTensors): Parameter[] {
-  const { used, unused } = parameterList(config, []);
-  const body = new Set(used.map(({ name }) => name));
-  const present = heads.filter((head) => {
-    if (head === "itc" && config.contrastive_hidden_size === undefined) return false;
-    return parameterList(config, [head]).used.some(({ name }) => !body.has(name) && tensors.has(name));
-  });
+function wantedParameters(config: BridgeTowerConfig, start: StartingTensors): Parameter[] {
+  const { tensors } = start;
+  const { unused } = parameterList(config, []);
+  const present = presentHeads(config, start);
   const wanted = [...parameterList(config, present).used, ...unused.filter(({ name }) => tensors.has(name))];
   const scale: Parameter = { kind: "parameter", name: "logit_scale", dtype: "float32", shape: [] };
   // transformers knows the temperature by its logarithm only.
@@ -157,21 +143,3 @@ async function writable(plans: readonly PlannedValues[]): Promise<Map<string, Wr
   }
   return tensors;
 }
-
-/** As published with the checkpoints, for pictures of `edge` × `edge` pixels. */
-const preprocessorConfig = (edge: number) => ({
-  image_processor_type: "BridgeTowerImageProcessor",
-  do_resize: true,
-  do_center_crop: true,
-  do_rescale: true,
-  do_normalize: true,
-  do_pad: true,
-  size: { shortest_edge: edge },
-  crop_size: { shortest_edge: edge },
-  // Resized sides are multiples of it: a model for tiny pictures needs a smaller one.
-  size_divisor: Math.min(32, edge),
-  resample: 3,
-  rescale_factor: 1 / 255,
-  image_mean: [0.48145466, 0.4578275, 0.40821073],
-  image_std: [0.26862954, 0.26130258, 0.27577711],
-});

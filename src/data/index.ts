@@ -1,0 +1,17 @@
+/** Data sets for training and evaluation: readers, writers, transforms, and the threads that make pictures ready. */
+export type {
+  AnswerScore,
+  Dataset,
+  Hypothesis,
+  Negative,
+  PictureSource,
+  Question,
+  RowTexts,
+  Statement,
+  TextKind,
+} from "./dataset.js";
+export * from "./pictures/index.js";
+export * from "./prepare/index.js";
+export * from "./tables/index.js";
+export * from "./transforms/index.js";
+export * from "./vqa/index.js";

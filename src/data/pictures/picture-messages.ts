@@ -1,0 +1,25 @@
+/** What the main thread and the threads that prepare pictures say to each other. */
+import type { Problem } from "../../errors.js";
+import type { Label } from "../../random/index.js";
+import type { Transform } from "../transforms/index.js";
+
+/** One picture to decode and transform, with the stream that its transform draws from. */
+export interface PictureCall {
+  readonly call: "prepare";
+  /** What errors call it. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly transform: Transform;
+  readonly seed: number;
+  readonly labels: readonly Label[];
+}
+
+export type PictureAnswer =
+  /** [3, height, width] */
+  | { readonly shape: readonly number[]; readonly values: Float32Array<ArrayBuffer> }
+  /** The picture's own fault. */
+  | { readonly problem: Problem }
+  /** The program's. */
+  | { readonly error: string };
+
+export type PictureReply = PictureAnswer & { readonly id: number };

@@ -1,0 +1,70 @@
+/**
+ * Records of tab-separated files as pandas `read_csv(sep="\t")` counts them, because the pictures of Conceptual Captions are
+ * called after these row numbers: quotes at the start of a field enclose it, tabs and line ends included, a double quote
+ * inside them is one quote, and empty lines do not count.
+ */
+import { InputError } from "../../errors.js";
+import { textPieces, type LineOptions } from "./text-lines.js";
+
+export interface TsvRecord {
+  /** From 0. */
+  readonly row: number;
+  readonly fields: readonly string[];
+}
+
+const maxCharacters = 2 ** 20;
+
+/** @throws InputError when a record does not end within a mebibyte, as after a quote that is never closed */
+export async function* tsvRecords(file: string, options: LineOptions = {}): AsyncGenerator<TsvRecord, void> {
+  let row = 0;
+  let fields: string[] = [];
+  let field = "";
+  let length = 0;
+  let state: "start" | "plain" | "quoted" | "quote in quoted" = "start";
+  const isRecord = () => fields.length > 0 || field !== "" || state !== "start";
+  const endField = () => {
+    fields.push(field);
+    field = "";
+    state = "start";
+  };
+  const take = (): TsvRecord => {
+    endField();
+    const record = { row: row++, fields };
+    fields = [];
+    length = 0;
+    return record;
+  };
+  for await (const piece of textPieces(file, options)) {
+    for (const character of piece) {
+      if (++length > maxCharacters) {
+        const found = "one that does not end within a mebibyte: a quote may never be closed";
+        throw new InputError({ where: `${file}, record ${row}`, expected: "a record", found });
+      }
+      if (state === "quoted") {
+        if (character === '"') state = "quote in quoted";
+        else field += character;
+      } else if (character === "\t") {
+        endField();
+      } else if (character === "\n") {
+        if (isRecord()) yield take();
+        else length = 0;
+      } else if (character === '"' && state !== "plain") {
+        if (state === "quote in quoted") field += character;
+        state = "quoted";
+      } else if (character !== "\r") {
+        field += character;
+        state = "plain";
+      }
+    }
+  }
+  if (state === "quoted") {
+    const found = "the end of the file inside quotes";
+    throw new InputError({
+      where: `${file}, record ${row}`,
+      expected: "a record",
+      found,
+      mend: "Fetch the file again",
+    });
+  }
+  if (isRecord()) yield take();
+}

@@ -1,0 +1,107 @@
+/** The columns of one batch: which of its buffers belong to which field. */
+
+import { damaged } from "./arrow-messages.js";
+import type { ArrowBody } from "./arrow-body.js";
+import type { ArrowField, ArrowType, BatchMetadata } from "./arrow-schema.js";
+
+export interface ArrowColumn {
+  readonly field: ArrowField;
+  /** How its values lie in the buffers: the type of the field, or of the numbers that stand for a dictionary's values. */
+  readonly type: ArrowType;
+  readonly body: ArrowBody;
+  readonly length: number;
+  readonly nullCount: number;
+  /** Number of its first buffer. */
+  readonly buffer: number;
+  readonly children: readonly ArrowColumn[];
+}
+
+/**
+ * The columns of a batch by position in `fields`.
+ * @throws InputError when the batch has other nodes and buffers than its schema says
+ */
+export function batchColumns(body: ArrowBody, fields: readonly ArrowField[], batch: BatchMetadata): ArrowColumn[] {
+  let [node, buffer, view] = [0, 0, 0];
+  const columnOf = (field: ArrowField): ArrowColumn => {
+    const { length, nullCount } = batch.nodes[node++] ?? { length: -1, nullCount: 0 };
+    const type = field.dictionary?.index ?? field.type;
+    const first = buffer;
+    buffer += bufferCount(type);
+    if (type.kind === "other" && type.variadic) buffer += batch.variadic[view++] ?? 0;
+    if (length < 0 || buffer > batch.buffers.length) {
+      const found = `${batch.nodes.length} nodes and ${batch.buffers.length} buffers`;
+      throw damaged(body.file.name, "a batch with all columns of the schema", found);
+    }
+    const children = field.dictionary === undefined ? field.children.map(columnOf) : [];
+    const short = type.kind === "struct" ? children.find((child) => child.length < length) : undefined;
+    if (short !== undefined) {
+      throw damaged(body.file.name, `${length} values in ${JSON.stringify(short.field.name)}`, `${short.length}`);
+    }
+    return { field, type, body, length, nullCount, buffer: first, children };
+  };
+  return fields.map((field) => {
+    const column = columnOf(field);
+    if (column.length === batch.rows) return column;
+    throw damaged(body.file.name, `${batch.rows} rows in column ${JSON.stringify(field.name)}`, `${column.length}`);
+  });
+}
+
+function bufferCount(type: ArrowType): number {
+  switch (type.kind) {
+    case "integer":
+    case "float":
+    case "boolean":
+    case "list":
+      return 2;
+    case "text":
+    case "binary":
+      return 3;
+    case "struct":
+      return 1;
+    case "null":
+      return 0;
+    case "other":
+      return type.buffers;
+  }
+}
+
+/** Bits of a column that say which values are there; undefined where all are. [ceil((to - from + from % 8) / 8)] from the byte of `from` */
+export async function validity(column: ArrowColumn, from: number, to: number): Promise<Uint8Array | undefined> {
+  if (column.nullCount === 0 || column.type.kind === "null" || from === to) return undefined;
+  const bits = await column.body.buffer(column.buffer);
+  return bits.length === 0 ? undefined : bits.read(from >> 3, ((to + 7) >> 3) - (from >> 3));
+}
+
+/** Bit `index` of bytes of which the first has the bit `from`. */
+export function bitAt(bytes: Uint8Array, from: number, index: number): boolean {
+  return ((bytes[(index >> 3) - (from >> 3)]! >> (index & 7)) & 1) === 1;
+}
+
+/**
+ * Where the values `from` to `to` of a text, binary or list column begin, and where the last one ends. [to - from + 1]
+ * @param limit what they may reach: bytes of the buffer of values, or values of the child
+ * @throws InputError when they run backwards or reach further
+ */
+export async function offsetsOf(
+  column: ArrowColumn,
+  wide: boolean,
+  from: number,
+  to: number,
+  limit: number,
+): Promise<ArrayLike<number>> {
+  const buffer = await column.body.buffer(column.buffer + 1);
+  // A column without values may come without the one offset that it should have.
+  if (from === to) return [0];
+  const width = wide ? 8 : 4;
+  const bytes = await buffer.read(from * width, (to - from + 1) * width);
+  const offsets = wide ? Float64Array.from(new BigInt64Array(bytes.buffer), Number) : new Int32Array(bytes.buffer);
+  let previous = 0;
+  for (const offset of offsets) {
+    if (offset < previous || offset > limit) {
+      const where = `${column.body.file.name}, column ${JSON.stringify(column.field.name)}`;
+      throw damaged(where, `ascending offsets up to ${limit}`, `${offset} after ${previous}`);
+    }
+    previous = offset;
+  }
+  return offsets;
+}

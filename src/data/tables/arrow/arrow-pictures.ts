@@ -1,0 +1,54 @@
+/** The pictures of one batch: where each lies, so that reading one reads nothing else. */
+
+import { InputError } from "../../../errors.js";
+import { largestPicture } from "../table-dataset.js";
+import type { OpenBuffer } from "./arrow-body.js";
+import { type ArrowColumn, bitAt, offsetsOf, validity } from "./arrow-columns.js";
+import { type ArrowField, typeName } from "./arrow-schema.js";
+
+/** A column of pictures in one batch. Rows are those of the batch. */
+export interface BatchPictures {
+  /** Whether reading one picture decompresses those of the whole batch. */
+  readonly isCompressed: boolean;
+  readonly has: (row: number) => boolean;
+  /** @param where file, row and column, for errors */
+  readonly read: (row: number, where: string) => Promise<Uint8Array>;
+}
+
+/** @throws InputError when the column is neither bytes nor a struct with bytes, as Hugging Face writes it */
+export function checkPictureField(where: string, field: ArrowField): void {
+  const bytes = field.type.kind === "struct" ? field.children.find(({ name }) => name === "bytes") : field;
+  if (bytes?.type.kind === "binary" && bytes.dictionary === undefined) return;
+  throw new InputError({
+    where: `${where}, column ${JSON.stringify(field.name)}`,
+    expected: "pictures: binary, or struct<bytes: binary, path: text>",
+    found: typeName(field),
+    mend: "Write the bytes of the pictures into the column, or say in the settings which column has them",
+  });
+}
+
+/** @param column one that `checkPictureField` has passed */
+export async function batchPictures(column: ArrowColumn): Promise<BatchPictures> {
+  const rows = column.length;
+  const bytes = column.type.kind === "struct" ? column.children.find(({ field }) => field.name === "bytes")! : column;
+  const presence = [await validity(column, 0, rows), bytes === column ? undefined : await validity(bytes, 0, rows)];
+  const data = await bytes.body.buffer(bytes.buffer + 2);
+  const wide = bytes.type.kind === "binary" && bytes.type.wide;
+  const offsets = await offsetsOf(bytes, wide, 0, rows, data.length);
+  const has = (row: number) => presence.every((bits) => bits === undefined || bitAt(bits, 0, row));
+  return {
+    isCompressed: data.isCompressed,
+    has,
+    read: (row, where) => {
+      if (has(row)) return readPicture(data, offsets[row]!, offsets[row + 1]!, where);
+      const mend = "Leave the row out, or write its picture into the file";
+      throw new InputError({ where, expected: "a picture", found: "nothing", mend });
+    },
+  };
+}
+
+async function readPicture(data: OpenBuffer, start: number, end: number, where: string): Promise<Uint8Array> {
+  if (end - start <= largestPicture) return data.read(start, end - start);
+  const expected = `a picture of at most ${largestPicture} bytes`;
+  throw new InputError({ where, expected, found: `${end - start} bytes`, mend: "Make it smaller or leave it out" });
+}

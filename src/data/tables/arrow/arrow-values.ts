@@ -1,0 +1,127 @@
+/** Values of text columns, some rows at a time: a batch may be as large as its file. */
+
+import { InputError } from "../../../errors.js";
+import { type ArrowColumn, bitAt, offsetsOf, validity } from "./arrow-columns.js";
+import { damaged } from "./arrow-messages.js";
+import { type ArrowType, typeName } from "./arrow-schema.js";
+
+/** Values of dictionaries by their number. */
+export type Dictionaries = ReadonlyMap<number, readonly unknown[]>;
+
+/** Bounds on what is in memory at once; rows of pictures stay a thousand times below. */
+const mostItems = 2 ** 22;
+const mostBytes = 2 ** 28;
+
+/**
+ * The values of rows `from` to `to` (not included): numbers, bigints, booleans, texts, bytes, lists, objects for structs; null where
+ * absent.
+ * @throws InputError naming the column for a type that is not read, or offsets that reach outside
+ */
+export async function columnValues(
+  column: ArrowColumn,
+  from: number,
+  to: number,
+  dictionaries: Dictionaries,
+): Promise<unknown[]> {
+  const where = `${column.body.file.name}, column ${JSON.stringify(column.field.name)}`;
+  if (to > column.length || to - from > mostItems) {
+    throw damaged(where, `at most ${Math.min(column.length, mostItems)} values at once`, `${to - from}`);
+  }
+  const present = await validity(column, from, to);
+  const values = await plainValues(column, from, to, dictionaries, where);
+  const { dictionary } = column.field;
+  const words = dictionary === undefined ? undefined : (dictionaries.get(dictionary.id) ?? []);
+  return values.map((value, i) => {
+    if (present !== undefined && !bitAt(present, from, from + i)) return null;
+    if (words === undefined) return value;
+    const number = Number(value);
+    if (number >= 0 && number < words.length) return words[number];
+    throw damaged(where, `numbers below ${words.length}, the size of the dictionary`, String(number));
+  });
+}
+
+async function plainValues(
+  column: ArrowColumn,
+  from: number,
+  to: number,
+  dictionaries: Dictionaries,
+  where: string,
+): Promise<unknown[]> {
+  const { type } = column;
+  switch (type.kind) {
+    case "null":
+      return Array.from({ length: to - from }, () => null);
+    case "integer":
+    case "float": {
+      const width = type.bits / 8;
+      const bytes = await (await column.body.buffer(column.buffer + 1)).read(from * width, (to - from) * width);
+      const read = numberReader(type, new DataView(bytes.buffer), where);
+      return Array.from({ length: to - from }, (_, i) => read(i * width));
+    }
+    case "boolean": {
+      const bytes = await (await column.body.buffer(column.buffer + 1)).read(from >> 3, ((to + 7) >> 3) - (from >> 3));
+      return Array.from({ length: to - from }, (_, i) => bitAt(bytes, from, from + i));
+    }
+    case "text":
+    case "binary": {
+      const data = await column.body.buffer(column.buffer + 2);
+      const offsets = await offsetsOf(column, type.wide, from, to, data.length);
+      const [start, end] = [offsets[0]!, offsets[to - from]!];
+      if (end - start > mostBytes)
+        throw damaged(where, `texts of at most ${mostBytes} bytes in ${to - from} rows`, `${end - start}`);
+      const bytes = Buffer.from((await data.read(start, end - start)).buffer);
+      return Array.from({ length: to - from }, (_, i) => {
+        const [begin, stop] = [offsets[i]! - start, offsets[i + 1]! - start];
+        return type.kind === "text" ? bytes.toString("utf8", begin, stop) : new Uint8Array(bytes.subarray(begin, stop));
+      });
+    }
+    case "list": {
+      const child = column.children[0];
+      if (child === undefined) throw damaged(where, "a list of something", "a list of nothing");
+      const offsets = await offsetsOf(column, type.wide, from, to, child.length);
+      const start = offsets[0]!;
+      const items = await columnValues(child, start, offsets[to - from]!, dictionaries);
+      return Array.from({ length: to - from }, (_, i) => items.slice(offsets[i]! - start, offsets[i + 1]! - start));
+    }
+    case "struct": {
+      const fields: (readonly [string, unknown[]])[] = [];
+      for (const child of column.children)
+        fields.push([child.field.name, await columnValues(child, from, to, dictionaries)]);
+      return Array.from({ length: to - from }, (_, i) =>
+        Object.fromEntries(fields.map(([name, list]) => [name, list[i]])),
+      );
+    }
+    case "other":
+      throw new InputError({
+        where,
+        expected: "text, numbers, booleans, or lists or structs of these",
+        found: typeName(column.field),
+        mend: type.variadic
+          ? "Write the file without views (in polars: compat_level=0)"
+          : "Write the column as another type",
+      });
+  }
+}
+
+function numberReader(
+  type: Extract<ArrowType, { kind: "integer" | "float" }>,
+  view: DataView,
+  where: string,
+): (offset: number) => number | bigint {
+  if (type.kind === "float") {
+    if (type.bits === 64) return (offset) => view.getFloat64(offset, true);
+    if (type.bits === 32) return (offset) => view.getFloat32(offset, true);
+    const mend = "Write the column as float32";
+    throw new InputError({ where, expected: "floats of 32 or 64 bits", found: "16 bits", mend });
+  }
+  switch (type.bits) {
+    case 8:
+      return type.signed ? (offset) => view.getInt8(offset) : (offset) => view.getUint8(offset);
+    case 16:
+      return type.signed ? (offset) => view.getInt16(offset, true) : (offset) => view.getUint16(offset, true);
+    case 32:
+      return type.signed ? (offset) => view.getInt32(offset, true) : (offset) => view.getUint32(offset, true);
+    default:
+      return type.signed ? (offset) => view.getBigInt64(offset, true) : (offset) => view.getBigUint64(offset, true);
+  }
+}

@@ -1,0 +1,75 @@
+/** Several data sets read as one. */
+
+import type { Dataset, TextKind } from "../dataset.js";
+
+/**
+ * All rows of `datasets`, those of later ones after those of earlier ones. Closing it closes them all.
+ * Where some have blocks and others none, each row of the others is a block of its own, because it is as quick as any.
+ */
+export function joinDatasets(name: string, datasets: readonly Dataset[]): Dataset {
+  const starts = [0];
+  for (const { rows } of datasets) starts.push(starts.at(-1)! + rows);
+  const rows = starts.pop()!;
+  const place = (row: number) => {
+    if (!Number.isInteger(row) || row < 0 || row >= rows) throw new RangeError(`row ${row} of ${rows}`);
+    const index = lastAtMost(starts, row);
+    return { dataset: datasets[index]!, row: row - starts[index]! };
+  };
+  const blocks = joinedBlocks(datasets, starts);
+  return {
+    name,
+    rows,
+    counts: {
+      captions: joinedCounts(datasets, "captions", rows),
+      questions: joinedCounts(datasets, "questions", rows),
+      hypotheses: joinedCounts(datasets, "hypotheses", rows),
+      statements: joinedCounts(datasets, "statements", rows),
+      negatives: joinedCounts(datasets, "negatives", rows),
+    },
+    ...(blocks === undefined ? {} : { blocks }),
+    texts: (row) => {
+      const at = place(row);
+      return at.dataset.texts(at.row);
+    },
+    pictures: (row) => {
+      const at = place(row);
+      return at.dataset.pictures(at.row);
+    },
+    close: async () => {
+      const closed = await Promise.allSettled(datasets.map((dataset) => dataset.close()));
+      for (const outcome of closed) if (outcome.status === "rejected") throw outcome.reason;
+    },
+  };
+}
+
+function joinedCounts(datasets: readonly Dataset[], kind: TextKind, rows: number): Uint32Array {
+  const joined = new Uint32Array(rows);
+  let start = 0;
+  for (const { counts, rows: length } of datasets) {
+    joined.set(counts[kind], start);
+    start += length;
+  }
+  return joined;
+}
+
+function joinedBlocks(datasets: readonly Dataset[], starts: readonly number[]): number[] | undefined {
+  if (datasets.every(({ blocks }) => blocks === undefined)) return undefined;
+  const joined: number[] = [];
+  datasets.forEach(({ blocks, rows }, i) => {
+    const count = blocks?.length ?? rows;
+    for (let block = 0; block < count; block++) joined.push(starts[i]! + (blocks?.[block] ?? block));
+  });
+  return joined;
+}
+
+/** The position of the last of ascending `values` that is not above `wanted`; of equal ones the last, so empty parts are passed over. */
+export function lastAtMost(values: ArrayLike<number>, wanted: number): number {
+  let low = 0;
+  let high = values.length - 1;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (values[middle]! <= wanted) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

@@ -1,0 +1,123 @@
+import { copyFile, cp, mkdir, readdir, rename, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+
+import { expect, test } from "vitest";
+
+import { joinDatasets } from "./join-datasets.js";
+import { complaint, fixtures, opened, picture, picturesOf, temporaryFolder } from "./tables.test-support.js";
+
+/** A folder with these fixtures, or empty files where there is no such fixture. */
+async function folderOf(files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await temporaryFolder();
+  const known = await readdir(fixtures);
+  for (const [name, fixture] of Object.entries(files)) {
+    await mkdir(join(folder, name, ".."), { recursive: true });
+    if (known.includes(fixture)) await copyFile(join(fixtures, fixture), join(folder, name));
+    else await writeFile(join(folder, name), fixture, "latin1");
+  }
+  return folder;
+}
+
+test("the format is told by the first bytes, whatever the name", async () => {
+  for (const fixture of ["captions.arrow", "saved.arrow", "hugging-face.parquet"]) {
+    const folder = await folderOf({ "data.bin": fixture });
+    expect((await opened(join(folder, "data.bin"))).rows).toBe(5);
+  }
+});
+
+test("shards of a folder are one data set, in the order of their numbers", async () => {
+  const folder = await folderOf({
+    "s-10.arrow": "captions.arrow",
+    "s-9.arrow": "captions-lz4.arrow",
+    "state.json": "{}",
+  });
+  const done: number[] = [];
+  const dataset = await opened(folder, { onProgress: (now, total) => void done.push(now / total) });
+  expect([dataset.name, dataset.rows]).toEqual([folder, 11]);
+  expect(dataset.blocks).toEqual([0, 4, 6, 7, 8, 9, 10]);
+  expect(dataset.texts(9).captions[0]).toBe("caption 3");
+  expect(await picturesOf(dataset, 9)).toEqual([picture(3)]);
+  expect(done.at(-1)).toBe(1);
+  expect(done).toEqual(done.toSorted((a, b) => a - b));
+});
+
+test("a split by the names of files, by subfolder, or by column", async () => {
+  const named = await folderOf({
+    "train-00000-of-00002.parquet": "hugging-face.parquet",
+    "train-00001-of-00002.parquet": "hugging-face.parquet",
+    "test-00000-of-00001.parquet": "plain-none.parquet",
+  });
+  expect((await opened({ path: named, split: "train" })).rows).toBe(10);
+  expect(await complaint(named, opened(named))).toMatchSnapshot();
+  const published = await folderOf({ "vqav2_test.arrow": "vqa.arrow", "vqav2_test-dev.arrow": "vqa-test.arrow" });
+  expect((await opened({ path: published, split: "test-dev" })).rows).toBe(1);
+  expect((await opened({ path: published, split: "test" })).rows).toBe(2);
+  const folders = await folderOf({ "train/x.arrow": "captions.arrow", "val/x.arrow": "captions-lz4.arrow" });
+  expect((await opened({ path: folders, split: "val" })).rows).toBe(6);
+  const column = await folderOf({ "x.arrow": "captions.arrow", "y.arrow": "captions-lz4.arrow" });
+  expect((await opened({ path: column, split: "val" })).rows).toBe(5);
+});
+
+test.each<[name: string, files: Record<string, string>]>([
+  ["an empty folder", {}],
+  ["pictures without a table", { "a.png": "", "b.png": "" }],
+  ["two tables", { "a.jsonl": "{}", "b.csv": "image" }],
+  [
+    "two formats",
+    { "a.arrow": "captions.arrow", "b.parquet": "hugging-face.parquet", "c.parquet": "hugging-face.parquet" },
+  ],
+])("refuses: %s", async (_, files) => {
+  const folder = await folderOf(files);
+  expect(await complaint(folder, opened(folder))).toMatchSnapshot();
+});
+
+test.each<[name: string, file: string, content: string]>([
+  ["an annotation file", "annotations.json", "{}"],
+  ["a compressed table", "pairs.csv.gz", "\x1f\x8b"],
+  ["nothing", "x", ""],
+  ["a name that lies", "x.parquet", "hello"],
+])("refuses: %s", async (_, file, content) => {
+  const folder = await folderOf({ [file]: content });
+  expect(await complaint(folder, opened(join(folder, file)))).toMatchSnapshot();
+});
+
+test("no such path, and a format that the user names", async () => {
+  const folder = await folderOf({ "a.arrow": "captions.arrow", "b.parquet": "hugging-face.parquet" });
+  expect(await complaint(folder, opened(join(folder, "gone")))).toMatchSnapshot();
+  expect((await opened({ path: folder, format: "parquet" })).blocks).toEqual([0, 2, 4]);
+  expect(await complaint(folder, opened({ path: join(folder, "a.arrow"), format: "parquet" }))).toMatchSnapshot();
+});
+
+test("a closed data set says so, and one whose file has gone names it", async () => {
+  const folder = await folderOf({ "a.parquet": "hugging-face.parquet" });
+  const path = join(folder, "a.parquet");
+  const closed = await opened(path);
+  await closed.close();
+  expect(await complaint(folder, closed.pictures(0)[0]!.read())).toMatchSnapshot();
+  const tar = await folderOf({ "a.jsonl": '{"image": "a.png"}', "a.png": "x" });
+  const dataset = await opened(tar);
+  await rename(join(tar, "a.png"), join(tar, "b.png"));
+  expect(await complaint(tar, dataset.pictures(0)[0]!.read())).toMatchSnapshot();
+});
+
+test("more shards than handles that are kept open", async () => {
+  const folder = await temporaryFolder();
+  for (let i = 0; i < 150; i++) await cp(join(fixtures, "captions.arrow"), join(folder, `${i}.arrow`));
+  const dataset = await opened(folder);
+  expect(dataset.rows).toBe(750);
+  const rows = Array.from({ length: 150 }, (_, i) => ((i * 37) % 150) * 5 + 2);
+  for (const pictures of await Promise.all(rows.map((row) => picturesOf(dataset, row))))
+    expect(pictures).toEqual([picture(2)]);
+});
+
+test("data sets joined: rows, counts and pictures of later ones follow", async () => {
+  const parts = [await opened(join(fixtures, "nlvr2.arrow")), await opened(join(fixtures, "hugging-face.parquet"))];
+  const joined = joinDatasets("both", parts);
+  expect([joined.name, joined.rows, joined.blocks]).toEqual(["both", 6, [0, 1, 3, 5]]);
+  expect([...joined.counts.statements, ...joined.counts.captions]).toEqual([2, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1]);
+  expect(joined.texts(5).captions).toEqual(["caption 4"]);
+  expect(await picturesOf(joined, 0)).toEqual([picture(0), picture(1)]);
+  expect(basename(joined.pictures(5)[0]!.name)).toContain("hugging-face.parquet, row 4");
+  expect(() => joined.texts(6)).toThrow(RangeError);
+  expect(joinDatasets("none", []).rows).toBe(0);
+});

@@ -1,0 +1,180 @@
+/** Pictures of a Parquet file: one page is read and decompressed for the rows in it, and kept for the next of them. */
+
+import type { DecodedArray, SchemaTree } from "hyparquet";
+
+import { InputError } from "../../../errors.js";
+import { ByteCache } from "../byte-cache.js";
+import { lastAtMost } from "../join-datasets.js";
+import type { DataFile } from "../open-files.js";
+import { largestPicture } from "../table-dataset.js";
+import {
+  type Chunk,
+  chunkOf,
+  damagedParquet,
+  guarded,
+  type Leaf,
+  leavesOf,
+  type ParquetLayout,
+  type RowGroup,
+} from "./parquet-file.js";
+import { decodeDictionary, decodePage, elementName, type PageInfo, pageInfo } from "./parquet-pages.js";
+
+/** Bytes of decoded pages that are kept. */
+const keptBytes = 2 ** 29;
+/** Bytes read for a header at first, and at most: its statistics may hold values. */
+const headerBytes = 2 ** 12;
+const mostHeaderBytes = 2 ** 22;
+
+/** Pages of the pictures in one row group. */
+interface PageIndex {
+  readonly chunk: Chunk;
+  /** First row of each page in the row group, and where it lies in the file. */
+  readonly starts: readonly number[];
+  readonly pages: readonly LocatedPage[];
+  readonly dictionary?: LocatedPage;
+}
+
+interface LocatedPage {
+  readonly info: PageInfo;
+  /** Offset of the page after its header. */
+  readonly offset: number;
+}
+
+/** Decoded values with the bytes that they keep in memory. */
+interface Kept {
+  readonly values: ArrayLike<unknown>;
+  readonly bytes: number;
+}
+
+/** One column of pictures. */
+export class ParquetPictures {
+  readonly #file: DataFile;
+  readonly #leaf: Leaf;
+  readonly #where: string;
+  readonly #indexes = new Map<RowGroup, Promise<PageIndex>>();
+  readonly #cache = new ByteCache<Kept>(keptBytes, ({ bytes }) => bytes);
+
+  /** @throws InputError when the column is neither bytes nor a struct with bytes, as Hugging Face writes it */
+  constructor(file: DataFile, layout: ParquetLayout, column: SchemaTree) {
+    this.#file = file;
+    this.#where = `${file.name}, column ${JSON.stringify(column.element.name)}`;
+    const isList = column.element.converted_type !== undefined || column.element.logical_type !== undefined;
+    const bytes =
+      column.children.length === 0 || isList ? column : column.children.find(({ element }) => element.name === "bytes");
+    const leaf = bytes?.children.length === 0 ? leavesOf(layout.root, bytes)[0] : undefined;
+    if (
+      bytes === undefined ||
+      leaf === undefined ||
+      leaf.maxRepetition > 0 ||
+      elementName(bytes.element) !== "binary"
+    ) {
+      throw new InputError({
+        where: this.#where,
+        expected: "pictures: binary, or struct<bytes: binary, path: text>",
+        found: treeName(column),
+        mend: "Write the bytes of the pictures into the column, or say in the settings which column has them",
+      });
+    }
+    this.#leaf = leaf;
+  }
+
+  /** @param row of the row group */
+  async read(group: RowGroup, row: number, where: string): Promise<Uint8Array> {
+    const index = await this.#index(group);
+    const page = lastAtMost(index.starts, row);
+    const { values } = await this.#cache.get(`${group.start}/${page}`, () => this.#decode(group, index, page));
+    const value = values[row - index.starts[page]!];
+    if (!(value instanceof Uint8Array)) {
+      const mend = "Leave the row out, or write its picture into the file";
+      throw new InputError({ where, expected: "a picture", found: "nothing", mend });
+    }
+    if (value.length > largestPicture) {
+      const mend = "Make it smaller or leave it out";
+      throw new InputError({
+        where,
+        expected: `a picture of at most ${largestPicture} bytes`,
+        found: `${value.length}`,
+        mend,
+      });
+    }
+    // A view would keep the page in memory for as long as one picture of it.
+    return new Uint8Array(value);
+  }
+
+  #index(group: RowGroup): Promise<PageIndex> {
+    let index = this.#indexes.get(group);
+    if (index === undefined) {
+      index = this.#readIndex(group);
+      this.#indexes.set(group, index);
+      index.catch(() => this.#indexes.delete(group));
+    }
+    return index;
+  }
+
+  async #readIndex(group: RowGroup): Promise<PageIndex> {
+    const chunk = chunkOf(this.#where, group, this.#leaf);
+    const [starts, pages]: [number[], LocatedPage[]] = [[], []];
+    let dictionary: LocatedPage | undefined;
+    let rows = 0;
+    const end = chunk.start + chunk.length;
+    for (let position = chunk.start; position < end && rows < group.rows;) {
+      const info = await this.#readHeader(position, end);
+      const offset = position + info.headerLength;
+      position = offset + info.length;
+      if (position > end) throw damagedParquet(this.#where, `pages up to offset ${end}`, `one up to ${position}`);
+      if (info.isDictionary) dictionary = { info, offset };
+      else if (info.values > 0) {
+        starts.push(rows);
+        pages.push({ info, offset });
+        rows += info.values;
+      }
+    }
+    if (rows !== group.rows) throw damagedParquet(this.#where, `${group.rows} rows in a row group`, `${rows}`);
+    return { chunk, starts, pages, ...(dictionary === undefined ? {} : { dictionary }) };
+  }
+
+  async #readHeader(position: number, end: number): Promise<PageInfo> {
+    for (let length = headerBytes; ; length *= 16) {
+      const bytes = await this.#file.read(position, Math.min(length, end - position));
+      const isAll = length >= mostHeaderBytes || length >= end - position;
+      if (isAll) return guarded(this.#where, () => pageInfo(bytes));
+      try {
+        return pageInfo(bytes);
+      } catch {
+        // The header may go on after what was read.
+      }
+    }
+  }
+
+  async #decode(group: RowGroup, index: PageIndex, page: number): Promise<Kept> {
+    const dictionary =
+      index.dictionary === undefined ? undefined : await this.#dictionary(group, index.chunk, index.dictionary);
+    const { info, offset } = index.pages[page]!;
+    const bytes = await this.#file.read(offset, info.length);
+    const values = guarded(this.#where, () => {
+      const decoded = decodePage(this.#leaf, index.chunk, info, bytes, dictionary);
+      if (decoded.definitions.length === 0) return decoded.values;
+      let next = 0;
+      return decoded.definitions.map((level): unknown =>
+        level === this.#leaf.maxDefinition ? (decoded.values as ArrayLike<unknown>)[next++] : undefined,
+      );
+    });
+    return { values, bytes: Math.max(info.header.uncompressed_page_size, info.length) };
+  }
+
+  async #dictionary(group: RowGroup, chunk: Chunk, { info, offset }: LocatedPage): Promise<DecodedArray> {
+    const { values } = await this.#cache.get(`${group.start}/dictionary`, async () => {
+      const bytes = await this.#file.read(offset, info.length);
+      const decoded = guarded(this.#where, () => decodeDictionary(this.#leaf, chunk, info, bytes));
+      return { values: decoded, bytes: Math.max(info.header.uncompressed_page_size, info.length) };
+    });
+    return values as DecodedArray;
+  }
+}
+
+/** A column's type as errors name it: `struct<path: text>`. */
+function treeName({ children, element }: SchemaTree): string {
+  if (children.length === 0) return elementName(element);
+  if (element.converted_type === "LIST" || element.logical_type?.type === "LIST") return "list";
+  return `struct<${children.map((child) => `${child.element.name}: ${treeName(child)}`).join(", ")}>`;
+}

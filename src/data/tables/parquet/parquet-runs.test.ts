@@ -1,0 +1,26 @@
+import { readRleBitPackedHybrid } from "hyparquet/src/encoding.js";
+import { expect, test } from "vitest";
+
+import { checkRuns, PageProblem } from "./parquet-runs.js";
+
+const check = (bytes: readonly number[], width: number, count: number) =>
+  checkRuns(Uint8Array.from(bytes), 0, bytes.length, width, count);
+
+test("runs that hold what they should pass", () => {
+  // 5 times the value 1; then 8 bit-packed values, of which 3 count.
+  const bytes = [5 << 1, 1, (1 << 1) | 1, 0b10101010];
+  expect(() => check(bytes, 1, 8)).not.toThrow();
+  const output = new Array<number>(8);
+  readRleBitPackedHybrid({ view: new DataView(Uint8Array.from(bytes).buffer), offset: 0 }, 1, output, bytes.length);
+  expect(output).toEqual([1, 1, 1, 1, 1, 0, 1, 0]);
+});
+
+test.each<[name: string, bytes: number[]]>([
+  ["2^31 values in five bytes", [0xfe, 0xff, 0xff, 0xff, 0x0f, 1]],
+  ["2^31 bit-packed values", [0xff, 0xff, 0xff, 0xff, 0x0f, 1]],
+  ["no end of a length", [0x80, 0x80, 0x80, 0x80, 0x80, 0x80]],
+  ["nothing", []],
+  ["runs of no values to the end", [0, 1, 0, 1]],
+])("refuses: %s", (_, bytes) => {
+  expect(() => check(bytes, 1, 8)).toThrow(PageProblem);
+});

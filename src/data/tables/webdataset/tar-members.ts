@@ -1,0 +1,140 @@
+/**
+ * Where the files in a tar archive lie. Headers are read, bodies stepped over.
+ * POSIX ustar and pax, GNU long names and large sizes: https://www.gnu.org/software/tar/manual/html_node/Standard.html
+ */
+
+import { InputError } from "../../../errors.js";
+import type { DataFile } from "../open-files.js";
+
+export interface TarMember {
+  readonly name: string;
+  /** Of the body in the archive. */
+  readonly offset: number;
+  readonly size: number;
+}
+
+const block = 512;
+/** Bytes read ahead: headers and short texts beside a picture come in one read, and little of the picture with them. */
+const ahead = 2 ** 13;
+/** Bytes of a long name or a pax header. */
+const largestHeader = 2 ** 16;
+
+/** Reads that follow each other closely come from one larger one. */
+export class ForwardReader {
+  readonly #file: DataFile;
+  #start = 0;
+  #bytes = new Uint8Array(0);
+
+  constructor(file: DataFile) {
+    this.#file = file;
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    if (offset < this.#start || offset + length > this.#start + this.#bytes.length) {
+      const wanted = Math.max(length, Math.min(ahead, this.#file.size - offset));
+      this.#bytes = await this.#file.read(offset, wanted);
+      this.#start = offset;
+    }
+    return this.#bytes.subarray(offset - this.#start, offset - this.#start + length);
+  }
+}
+
+/**
+ * The regular files of an archive in their order.
+ * @throws InputError for a header that is none, or a body that the archive cuts off
+ */
+export async function* tarMembers(file: DataFile, reader: ForwardReader): AsyncGenerator<TarMember> {
+  let long: { name?: string; size?: number } = {};
+  let position = 0;
+  while (position + block <= file.size) {
+    const header = await reader.read(position, block);
+    if (header.every((byte) => byte === 0)) return;
+    const { name, size: plainSize, type } = parseHeader(file.name, header, position);
+    const isMember = type === "0" || type === "\0" || type === "7";
+    const size = (isMember ? long.size : undefined) ?? plainSize;
+    const offset = position + block;
+    position = offset + Math.ceil(size / block) * block;
+    // A file without the last bytes of padding is whole.
+    if (offset + size > file.size) throw cutShort(file, name, offset + size);
+    if (type === "L" || type === "x") {
+      if (size > largestHeader) throw damagedTar(file.name, `a header of at most ${largestHeader} bytes`, `${size}`);
+      const bytes = await reader.read(offset, size);
+      long = { ...long, ...(type === "L" ? { name: textOf(bytes) } : paxOf(bytes)) };
+      continue;
+    }
+    if (isMember) yield { name: long.name ?? name, offset, size };
+    if (type !== "g" && type !== "K") long = {};
+  }
+  if (position < file.size || file.size === 0) {
+    throw damagedTar(
+      file.name,
+      `a tar header of ${block} bytes at offset ${position}`,
+      `${file.size - position} bytes`,
+    );
+  }
+}
+
+/** Whether the bytes are the header of a tar archive: its checksum is right. */
+export function looksLikeTar(head: Uint8Array): boolean {
+  return head.length >= block && checksumAgrees(head.subarray(0, block));
+}
+
+function parseHeader(
+  where: string,
+  header: Uint8Array,
+  position: number,
+): { name: string; size: number; type: string } {
+  const size = checksumAgrees(header) ? numberOf(header.subarray(124, 136)) : undefined;
+  if (size === undefined) throw damagedTar(where, `a tar header at offset ${position}`, "other bytes");
+  const isUstar = textOf(header.subarray(257, 262)) === "ustar";
+  // GNU's own format has other fields where POSIX has the prefix.
+  const prefix = isUstar && header[263] === 0x30 ? textOf(header.subarray(345, 500)) : "";
+  const name = textOf(header.subarray(0, 100));
+  return { name: prefix === "" ? name : `${prefix}/${name}`, size, type: String.fromCharCode(header[156]!) };
+}
+
+function checksumAgrees(header: Uint8Array): boolean {
+  let sum = 8 * 0x20;
+  for (let i = 0; i < block; i++) if (i < 148 || i >= 156) sum += header[i]!;
+  return numberOf(header.subarray(148, 156)) === sum;
+}
+
+/** An octal number, or a binary one as GNU writes sizes of 8 GiB and more. */
+function numberOf(field: Uint8Array): number | undefined {
+  if ((field[0]! & 0x80) !== 0) {
+    let value = BigInt(field[0]! & 0x7f);
+    for (const byte of field.subarray(1)) value = (value << 8n) | BigInt(byte);
+    return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined;
+  }
+  const text = textOf(field).trim();
+  return /^[0-7]+$/.test(text) ? parseInt(text, 8) : undefined;
+}
+
+/** `length key=value\n` one after the other. */
+function paxOf(bytes: Uint8Array): { name?: string; size?: number } {
+  const found: { name?: string; size?: number } = {};
+  for (let position = 0; position < bytes.length;) {
+    const record = /^(\d{1,8}) ([^=]+)=/.exec(Buffer.from(bytes.subarray(position, position + 64)).toString("latin1"));
+    const length = Number(record?.[1] ?? 0);
+    if (record === null || length < record[0].length) break;
+    const value = Buffer.from(bytes.subarray(position + record[0].length, position + length - 1)).toString("utf8");
+    if (record[2] === "path") found.name = value;
+    if (record[2] === "size" && /^\d{1,15}$/.test(value)) found.size = Number(value);
+    position += length;
+  }
+  return found;
+}
+
+function textOf(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString("utf8");
+}
+
+function cutShort(file: DataFile, name: string, end: number): InputError {
+  return damagedTar(`${file.name}, ${name}`, `a file that ends at byte ${end}`, `an archive of ${file.size} bytes`);
+}
+
+function damagedTar(where: string, expected: string, found: string): InputError {
+  const mend = "Fetch or write the archive again: it is damaged or was cut short";
+  return new InputError({ where, expected, found, mend });
+}

@@ -1,0 +1,80 @@
+/** The operations of BLIP's RandomAugment on OpenCV arrays (`transform/randaugment.py`), to the bit with OpenCV up to 4.10. */
+import type { Picture } from "../../processing/index.js";
+import { type Matrix, warpAffine } from "./opencv-warp.js";
+import { smoothRow } from "./pillow-enhance.js";
+import { applyTable, applyTables, equalize, histogramsOf, levelTable } from "./picture-levels.js";
+
+/** What BLIP fills with: grey. */
+const fill = 128;
+
+/**
+ * Each channel as it should be stretched from its darkest to its lightest level, and as the original does it: it negates the
+ * darkest level in 8 bits without sign, so a channel without the level 0 becomes white all over. Kept, because the
+ * published models were trained so.
+ */
+function autoContrast(picture: Picture): Picture {
+  const [red, green, blue] = histogramsOf(picture);
+  return applyTables(picture, [stretched(red), stretched(green), stretched(blue)]);
+}
+
+function stretched(histogram: Uint32Array): Uint8Array {
+  const lowest = histogram.findIndex((count) => count > 0);
+  const highest = histogram.findLastIndex((count) => count > 0);
+  if (highest <= lowest) return levelTable((i) => i);
+  const scale = 255 / (highest - lowest);
+  const offset = ((256 - lowest) % 256) * scale;
+  return levelTable((i) => i * scale + offset);
+}
+
+function brightness(picture: Picture, factor: number): Picture {
+  return applyTable(
+    picture,
+    levelTable((i) => Math.fround(i * Math.fround(factor))),
+  );
+}
+
+/** As Pillow's, with the smoothed level rounded before it is blended; pixels at the border stay. */
+function sharpness(picture: Picture, factor: number): Picture {
+  const { width, height, data } = picture;
+  const single = Math.fround(factor);
+  const out = data.slice();
+  for (let y = 1; y < height - 1; y++) {
+    smoothRow(picture, y, (i, plain) => {
+      // Cast to 8 bits without clipping, as NumPy does: levels past 0 and 255 wrap around.
+      out[i] = Math.trunc(Math.fround(plain + Math.fround(single * (data[i]! - plain))));
+    });
+  }
+  return { width, height, data: out };
+}
+
+function rotate(picture: Picture, degrees: number): Picture {
+  const angle = (degrees * Math.PI) / 180;
+  const cos = Math.cos(angle);
+  const sin = Math.sin(angle);
+  const x = picture.width / 2;
+  const y = picture.height / 2;
+  return warp(picture, [cos, sin, (1 - cos) * x - sin * y, -sin, cos, sin * x + (1 - cos) * y]);
+}
+
+const warp = (picture: Picture, matrix: Matrix): Picture => warpAffine(picture, matrix, fill);
+
+/** By name: the picture changed, and how strongly. Operations without a strength ignore the value. */
+export const opencvOps = {
+  Identity: (picture: Picture) => picture,
+  AutoContrast: autoContrast,
+  Brightness: brightness,
+  Sharpness: sharpness,
+  Equalize: equalize,
+  /** Row y moved to the right by value · y. */
+  ShearX: (picture: Picture, value: number) => warp(picture, [1, Math.fround(value), 0, 0, 1, 0]),
+  /** Column x moved down by value · x. */
+  ShearY: (picture: Picture, value: number) => warp(picture, [1, 0, 0, Math.fround(value), 1, 0]),
+  /** Moved to the left by `value` pixels. */
+  TranslateX: (picture: Picture, value: number) => warp(picture, [1, 0, -Math.fround(value), 0, 1, 0]),
+  /** Moved up by `value` pixels. */
+  TranslateY: (picture: Picture, value: number) => warp(picture, [1, 0, 0, 0, 1, -Math.fround(value)]),
+  /** Turned by `value` degrees, counter-clockwise. */
+  Rotate: rotate,
+} satisfies Readonly<Record<string, (picture: Picture, value: number) => Picture>>;
+
+export type OpencvOp = keyof typeof opencvOps;

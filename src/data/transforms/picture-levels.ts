@@ -1,0 +1,61 @@
+/** What operations on single levels share: histograms, and tables of the new level for each of the 256. */
+import type { Picture } from "../../processing/index.js";
+
+/** One table of 256 levels for red, green and blue. */
+export type LevelTables = readonly [Uint8Array, Uint8Array, Uint8Array];
+
+/** How many pixels have each level, per channel. [256] each */
+export function histogramsOf({ data }: Picture): readonly [Uint32Array, Uint32Array, Uint32Array] {
+  const red = new Uint32Array(256);
+  const green = new Uint32Array(256);
+  const blue = new Uint32Array(256);
+  for (let i = 0; i < data.length; i += 3) {
+    red[data[i]!]!++;
+    green[data[i + 1]!]!++;
+    blue[data[i + 2]!]!++;
+  }
+  return [red, green, blue];
+}
+
+/** The table with `level(i)` at i, cut to 0..255 and to whole numbers towards 0. */
+export function levelTable(level: (i: number) => number): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, i) => Math.trunc(Math.min(255, Math.max(0, level(i)))));
+}
+
+/** The picture with the levels of each channel looked up in its table. */
+export function applyTables({ width, height, data }: Picture, [red, green, blue]: LevelTables): Picture {
+  const out = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i += 3) {
+    out[i] = red[data[i]!]!;
+    out[i + 1] = green[data[i + 1]!]!;
+    out[i + 2] = blue[data[i + 2]!]!;
+  }
+  return { width, height, data: out };
+}
+
+/** The picture with all levels looked up in one table. */
+export function applyTable(picture: Picture, table: Uint8Array): Picture {
+  return applyTables(picture, [table, table, table]);
+}
+
+/**
+ * Each channel with its histogram made even: Pillow's `ImageOps.equalize`. Half a step is added before the division; a
+ * channel with fewer than 255 pixels below its highest level stays as it is.
+ */
+export function equalize(picture: Picture): Picture {
+  const [red, green, blue] = histogramsOf(picture);
+  return applyTables(picture, [equalTable(red), equalTable(green), equalTable(blue)]);
+}
+
+function equalTable(histogram: Uint32Array): Uint8Array {
+  const highest = histogram.findLastIndex((count) => count > 0);
+  const below = histogram.subarray(0, highest).reduce((sum, count) => sum + count, 0);
+  const step = Math.floor(below / 255);
+  if (step === 0) return levelTable((i) => i);
+  let passed = Math.floor(step / 2);
+  return levelTable((i) => {
+    const level = Math.floor(passed / step);
+    passed += histogram[i]!;
+    return level;
+  });
+}

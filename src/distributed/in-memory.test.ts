@@ -1,0 +1,4 @@
+import { collectiveSuite } from "./collective.suite.js";
+import { ranksInMemory } from "./in-memory.test-support.js";
+
+collectiveSuite("in memory", (size) => Promise.resolve(ranksInMemory(size)));

@@ -1,0 +1,112 @@
+/** What can be measured, and what each needs of the data set and of the checkpoint. */
+import type { Dataset, TextKind } from "../data/index.js";
+import { InputError } from "../errors.js";
+import type { Head } from "../model/index.js";
+import type { PartedModel } from "../tasks/index.js";
+import { mostPairs } from "./retrieval/retrieval.js";
+import type { Sight } from "./seen-row.js";
+
+interface Needs extends Sight {
+  readonly texts: readonly TextKind[];
+  /** One of these heads. */
+  readonly heads: readonly Head[];
+}
+
+const fused: Sight = { bridge: true, second: false, embeddings: false };
+
+const table = {
+  itm: { ...fused, texts: ["captions"], heads: ["itm"] },
+  facet: { ...fused, texts: ["captions", "negatives"], heads: ["itm"] },
+  itc: { ...fused, embeddings: true, texts: ["captions"], heads: ["itc"] },
+  mlm: { ...fused, texts: ["captions"], heads: ["mlm"] },
+  vqa: { ...fused, texts: ["questions"], heads: ["vqa"] },
+  snli: { ...fused, texts: ["hypotheses"], heads: ["snli"] },
+  nlvr2: { ...fused, second: true, texts: ["statements"], heads: ["nlvr2"] },
+  irtr: { ...fused, texts: ["captions"], heads: ["rank"] },
+  retrieval: { bridge: false, second: false, embeddings: true, texts: ["captions"], heads: ["itc", "rank"] },
+} as const satisfies Readonly<Record<string, Needs>>;
+
+export type Metric = keyof typeof table;
+
+/** Names of all metrics. */
+// Object.keys knows only strings; the table has no other keys than these.
+export const metrics = Object.keys(table) as readonly Metric[];
+
+export const needsOf = (metric: Metric): Needs => table[metric];
+
+/** What all of them together want to see of rows. */
+export function sightOf(wanted: readonly Metric[], model: PartedModel, rankBy: RankBy): Sight {
+  const needs = wanted.map((metric) => (metric === "retrieval" && rankBy === "rank_output" ? nothing : table[metric]));
+  const dual = model.config.contrastive_form === "dual";
+  return {
+    // The dual form compares towers alone.
+    bridge: wanted.some((metric, i) => needs[i]!.bridge && !(metric === "itc" && dual)),
+    second: needs.some(({ second }) => second),
+    embeddings: needs.some(({ embeddings }) => embeddings),
+  };
+}
+
+const nothing: Sight = { bridge: false, second: false, embeddings: false };
+
+/** What retrieval can go by. */
+export const rankings = ["similarity", "rank_output"] as const;
+export type RankBy = (typeof rankings)[number];
+
+/** How many texts of a kind the rows have. */
+export function countTexts({ counts }: Dataset, kind: TextKind, rows: number): number {
+  return counts[kind].subarray(0, rows).reduce((sum, count) => sum + count, 0);
+}
+
+/**
+ * The metrics that were asked for; by default those that both data set and checkpoint allow: not those that take far longer than
+ * the others, which are retrieval by `rank_output`, and by similarity beyond 2^31 pairs.
+ * @param rows the first rows of the data set, which are judged
+ * @throws InputError when one that was asked for, or any at all, is not allowed
+ */
+export function chooseMetrics(
+  asked: readonly Metric[] | undefined,
+  data: Dataset,
+  rows: number,
+  model: PartedModel,
+): readonly Metric[] {
+  if (asked === undefined) return allowed(data, rows, model);
+  if (asked.length === 0) {
+    throw new InputError({ where: "metrics", expected: `at least one of ${metrics.join(", ")}`, found: "none" });
+  }
+  for (const metric of asked) {
+    const { texts, heads } = needsOf(metric);
+    const missing = texts.filter((kind) => countTexts(data, kind, rows) === 0);
+    if (missing.length > 0) {
+      throw new InputError({
+        where: data.name,
+        expected: `${texts.join(" and ")}, which ${metric} judges`,
+        found: `no ${missing.join(" and no ")}`,
+        mend: "Name another data set or other metrics",
+      });
+    }
+    // Names the parameters that are missing.
+    if (!heads.some((head) => model.heads.includes(head))) model.requireHead(heads[0]!);
+    if (metric === "nlvr2") model.require("compare");
+  }
+  return metrics.filter((metric) => asked.includes(metric));
+}
+
+function allowed(data: Dataset, rows: number, model: PartedModel): readonly Metric[] {
+  const { heads: present, config } = model;
+  const found = metrics.filter((metric) => {
+    const { texts, heads } = needsOf(metric);
+    if (texts.some((kind) => countTexts(data, kind, rows) === 0)) return false;
+    if (metric === "retrieval")
+      return present.includes("itc") && rows * countTexts(data, "captions", rows) <= mostPairs;
+    if (metric === "nlvr2" && config.token_type_count < 3) return false;
+    return heads.some((head) => present.includes(head));
+  });
+  if (found.length > 0) return found;
+  const kinds = (Object.keys(data.counts) as TextKind[]).filter((kind) => countTexts(data, kind, rows) > 0);
+  throw new InputError({
+    where: data.name,
+    expected: `texts that one of the heads of ${model.folder} judges (${present.join(", ") || "it has none"})`,
+    found: kinds.join(", ") || "no texts",
+    mend: "Name another data set or another checkpoint",
+  });
+}

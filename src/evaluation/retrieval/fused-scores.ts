@@ -1,0 +1,165 @@
+/**
+ * Scores of many pairs by the fusion. Each picture is fused with its texts; the states of towers are kept, and where they do
+ * not fit in memory together, pictures and texts are taken in chunks.
+ */
+import type { Dataset } from "../../data/index.js";
+import { InputError } from "../../errors.js";
+import { elementCount, HostTensor } from "../../graph/index.js";
+import { ahead, batchOf, chunksOfEqualLength, type States, type Tokens } from "../../tasks/index.js";
+import type { Judging } from "../judges/judge.js";
+
+export interface Chunks {
+  /** Parts that pictures are taken in. By default so many that the states of one fit in 1 GiB. */
+  readonly image_chunks?: number | undefined;
+  /** Parts that texts are taken in, by default likewise. */
+  readonly text_chunks?: number | undefined;
+}
+
+export interface FusedPairs extends Chunks {
+  readonly part: "fusion itm" | "fusion rank";
+  /** Row of each picture in the data set. */
+  readonly rows: readonly number[];
+  readonly texts: readonly Tokens[];
+  /** Texts to score with each picture, ascending. */
+  readonly chosen: readonly ArrayLike<number>[];
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+interface TextState {
+  readonly states: States;
+  readonly row: number;
+}
+
+interface Span {
+  readonly first: number;
+  /** The one behind the last. */
+  readonly end: number;
+}
+
+const residentBytes = 2 ** 30;
+
+/**
+ * The last output of the part for each chosen pair: of ITM the logit of a match.
+ *
+ * A chunk's text states are in memory, and one picture's. With one chunk of texts every tower runs once. With more, the states of a chunk of
+ * pictures are kept as well, and each text goes through its tower once for each chunk of pictures.
+ */
+export async function fusedScores(judging: Judging, pairs: FusedPairs): Promise<Float64Array[]> {
+  const { model, signal } = judging;
+  const { rows, texts, chosen, onProgress } = pairs;
+  const scores = chosen.map(({ length }) => new Float64Array(length));
+  const total = chosen.reduce((sum, { length }) => sum + length, 0);
+  const textSpans = spans(texts.length, pairs.text_chunks ?? chunksFor(textBytes(judging, texts)));
+  const pictureBytes = textSpans.length === 1 ? 0 : rows.length * imageTokens(judging) * model.stateBytes;
+  const imageSpans = spans(rows.length, pairs.image_chunks ?? chunksFor(pictureBytes));
+  let done = 0;
+  let resident: { readonly span: Span; readonly states: readonly TextState[] } | undefined;
+  for (const images of imageSpans) {
+    const kept = new Map<number, States>();
+    for (const span of textSpans) {
+      if (resident?.span !== span) {
+        resident = undefined;
+        resident = { span, states: await textStates(judging, texts.slice(span.first, span.end)) };
+      }
+      const wanted = range(images).filter((image) => placesIn(chosen[image]!, span).length > 0);
+      const pixels = (image: number) =>
+        kept.has(image) ? Promise.resolve(undefined) : pixelsOf(judging, rows[image]!);
+      for await (const [i, pixel_values] of ahead(wanted, pixels)) {
+        const image = wanted[i]!;
+        const picture = kept.get(image) ?? (await model.run("image", { pixel_values: pixel_values! }));
+        if (textSpans.length > 1) kept.set(image, picture);
+        const places = placesIn(chosen[image]!, span);
+        const tokens = places.map((place) => ({ index: place, ids: texts[chosen[image]![place]!]!.ids }));
+        for (const chunk of chunksOfEqualLength(tokens, model.chunkSize)) {
+          signal?.throwIfAborted();
+          const states = chunk.map(({ index }) => resident!.states[chosen[image]![index]! - span.first]!);
+          const [output] = Object.values(await model.run(pairs.part, { ...picture, ...gathered(states) }));
+          const width = output!.shape[1]!;
+          chunk.forEach(({ index }, row) => (scores[image]![index] = output!.at(row, width - 1)));
+          onProgress?.((done += chunk.length), total);
+        }
+      }
+    }
+  }
+  return scores;
+}
+
+const range = ({ first, end }: Span): number[] => Array.from({ length: end - first }, (_, i) => first + i);
+
+/** `count` things in `chunks` parts of nearly equal size, none of them empty. */
+function spans(count: number, chunks: number): Span[] {
+  const parts = Math.min(count, chunks);
+  const edge = (part: number) => Math.floor((part * count) / parts);
+  return Array.from({ length: parts }, (_, part) => ({ first: edge(part), end: edge(part + 1) }));
+}
+
+const chunksFor = (bytes: number): number => Math.max(1, Math.ceil(bytes / residentBytes));
+
+const textBytes = ({ model }: Judging, texts: readonly Tokens[]): number =>
+  texts.reduce((sum, { ids }) => sum + ids.length * model.stateBytes, 0);
+
+function imageTokens({ model }: Judging): number {
+  const { image_size, patch_size } = model.config.vision_config;
+  return Math.floor(image_size / patch_size) ** 2 + 1;
+}
+
+/** Places in an ascending list whose entries lie in the span. */
+function placesIn(list: ArrayLike<number>, { first, end }: Span): number[] {
+  const from = firstNotBelow(list, first);
+  return range({ first: from, end: firstNotBelow(list, end) });
+}
+
+function firstNotBelow(list: ArrayLike<number>, bound: number): number {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (list[middle]! < bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+async function textStates({ model, signal }: Judging, texts: readonly Tokens[]): Promise<TextState[]> {
+  const all = new Array<TextState>(texts.length);
+  const tokens = texts.map(({ ids }, index) => ({ index, ids }));
+  for (const chunk of chunksOfEqualLength(tokens, model.chunkSize)) {
+    signal?.throwIfAborted();
+    const states = await model.run("text", batchOf(chunk));
+    chunk.forEach(({ index }, row) => (all[index] = { states, row }));
+  }
+  return all;
+}
+
+/** States of texts of one length as one batch. */
+function gathered(texts: readonly TextState[]): States {
+  const [{ states: first }] = texts as readonly [TextState];
+  const tensors = Object.entries(first).map(
+    ([
+      name,
+      {
+        shape: [, ...shape],
+      },
+    ]) => {
+      const size = elementCount(shape);
+      const batch = HostTensor.zeros("float32", [texts.length, ...shape]);
+      texts.forEach(({ states, row }, i) => batch.data.set(states[name]!.row(row).data as Float32Array, i * size));
+      return [name, batch] as const;
+    },
+  );
+  const [, tokens] = first.text_attended!.shape;
+  const attention_mask = HostTensor.zeros("int64", [texts.length, tokens!]);
+  attention_mask.data.fill(1n);
+  return { ...Object.fromEntries(tensors), attention_mask };
+}
+
+/** Read a second time: what could be read before is there, unless it has changed since. */
+async function pixelsOf(
+  { data, reader }: { data: Dataset; reader: Judging["reader"] },
+  row: number,
+): Promise<HostTensor> {
+  const [source] = data.pictures(row);
+  const pixels = await reader.read(source!);
+  if (pixels !== undefined) return pixels;
+  const expected = "the picture that was there before";
+  throw new InputError({ where: source!.name, expected, found: "one that cannot be read", mend: "Evaluate again" });
+}

@@ -1,0 +1,82 @@
+/** Recalls of images and texts that are to find each other. */
+
+/** A score for every image with every text, asked for row by row, so that no matrix need be kept. */
+export interface PairScores {
+  readonly images: number;
+  readonly texts: number;
+  /** Of one image with all texts. [texts] */
+  readonly row: (image: number) => Float64Array<ArrayBuffer>;
+  /** Of one text with all images. [images] */
+  readonly column: (text: number) => Float64Array<ArrayBuffer>;
+}
+
+const depths = [1, 5, 10] as const;
+type Depth = (typeof depths)[number];
+
+/** Shares 0..1, and `rsum`, the sum of all six recalls in percent. */
+export type Recalls = Readonly<
+  Record<`tr_r${Depth}` | `ir_r${Depth}` | "tr_mean" | "ir_mean" | "r_mean" | "rsum", number>
+>;
+
+/**
+ * TR@K: an image counts if any of its K best texts belongs to it. IR@K: a text counts if its image is among its K best. Of equal
+ * scores the lower index is the better one.
+ * @param imageOf the image of each text; images without a text do not count
+ */
+export async function recalls(scores: PairScores, imageOf: ArrayLike<number>, signal?: AbortSignal): Promise<Recalls> {
+  const textsOf = Array.from({ length: scores.images }, (): number[] => []);
+  for (let text = 0; text < scores.texts; text++) textsOf[imageOf[text]!]!.push(text);
+  const asked = [...textsOf.keys()].filter((image) => textsOf[image]!.length > 0);
+  const imageRanks = await mapInTurns(asked, signal, (image) => {
+    const row = scores.row(image);
+    const best = textsOf[image]!.reduce((one, other) => (row[other]! > row[one]! ? other : one));
+    return rankOf(row, best);
+  });
+  const textRanks = await mapInTurns([...Array(scores.texts).keys()], signal, (text) =>
+    rankOf(scores.column(text), imageOf[text]!),
+  );
+  const within = (ranks: readonly number[], depth: number) =>
+    ranks.filter((rank) => rank < depth).length / ranks.length;
+  const [tr, ir] = [imageRanks, textRanks].map((ranks) => depths.map((depth) => within(ranks, depth)));
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const named = (prefix: string, values: readonly number[]) =>
+    Object.fromEntries(depths.map((depth, i) => [`${prefix}_r${depth}`, values[i]!]));
+  return {
+    ...named("tr", tr!),
+    ...named("ir", ir!),
+    tr_mean: mean(tr!),
+    ir_mean: mean(ir!),
+    r_mean: mean([...tr!, ...ir!]),
+    rsum: 100 * [...tr!, ...ir!].reduce((sum, value) => sum + value, 0),
+  } as Recalls;
+}
+
+/** How many are better than the entry at `index`. */
+function rankOf(scores: ArrayLike<number>, index: number): number {
+  const score = scores[index]!;
+  let better = 0;
+  for (let i = 0; i < scores.length; i++) {
+    if (scores[i]! > score || (scores[i] === score && i < index)) better++;
+  }
+  return better;
+}
+
+const workBetweenTurns = 50;
+
+/** `list.map(f)`, letting others have their turn: signals and progress would have to wait for minutes. */
+export async function mapInTurns<T, U>(
+  list: readonly T[],
+  signal: AbortSignal | undefined,
+  f: (entry: T) => U,
+): Promise<U[]> {
+  const results: U[] = [];
+  let begun = performance.now();
+  for (const entry of list) {
+    results.push(f(entry));
+    if (performance.now() - begun < workBetweenTurns) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    signal?.throwIfAborted();
+    begun = performance.now();
+  }
+  return results;
+}

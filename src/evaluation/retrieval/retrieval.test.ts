@@ -1,0 +1,121 @@
+/** Retrieval on a tiny checkpoint against all pairs scored one by one. */
+import { expect, onTestFinished, test } from "vitest";
+import { BridgeTower } from "../../tasks/index.js";
+import { fillWeights, tinyCheckpoint, tinyConfig } from "../../tasks/tiny-checkpoint.test-support.js";
+import { evaluate, type EvaluationSettings } from "../index.js";
+import { checkpoint, data, fields, resultsOf, rows } from "../tiny-rows.test-support.js";
+import { recalls, type PairScores } from "./recalls.js";
+
+const pictures = rows.map((row) => row.pictures[0] as Uint8Array);
+const captions = rows.flatMap((row) => row.captions!);
+const imageOf = rows.flatMap((row, image) => row.captions!.map(() => image));
+const counts = { retrieval_images: 5, retrieval_texts: captions.length, rows: 5, skipped_pictures: 0 };
+
+async function opened(folder: string): Promise<BridgeTower> {
+  const model = await BridgeTower.fromPretrained(folder);
+  onTestFinished(() => model.dispose());
+  return model;
+}
+
+/** Scores of a function of image and text. */
+const scoresBy = (score: (image: number, text: number) => number): PairScores => ({
+  images: pictures.length,
+  texts: captions.length,
+  row: (image) => Float64Array.from(captions, (_, text) => score(image, text)),
+  column: (text) => Float64Array.from(pictures, (_, image) => score(image, text)),
+});
+
+test("without re-ranking, by the products of embeddings, with the head for ITM or without", async () => {
+  const model = await checkpoint();
+  const tower = await opened(model);
+  const [images, texts] = [await tower.embedImage(pictures), await tower.embedText(captions)];
+  const product = (image: number, text: number) => images[image]!.reduce((sum, x, i) => sum + x * texts[text]![i]!, 0);
+  const expected = { ...(await recalls(scoresBy(product), imageOf)), ...counts, retrieval_fused_pairs: 0 };
+  expect(await resultsOf({ model, metrics: ["retrieval"] })).toEqual(expected);
+  const withoutItm = await checkpoint(fields, ["itc"]);
+  expect(await resultsOf({ model: withoutItm, metrics: ["retrieval"], k_test: 3 })).toEqual(expected);
+});
+
+test("candidates for all make it the logit of a match for every pair, in chunks or not", async () => {
+  const model = await checkpoint();
+  const matches = await (await opened(model)).match(pictures, captions);
+  const logit = (image: number, text: number) => matches[image * captions.length + text]!.logits[1];
+  const expected = {
+    ...(await recalls(scoresBy(logit), imageOf)),
+    ...counts,
+    retrieval_fused_pairs: 5 * captions.length,
+  };
+  const chunks: Partial<EvaluationSettings>[] = [
+    {},
+    { text_chunks: 2 },
+    { text_chunks: 3, image_chunks: 2 },
+    { image_chunks: 4 },
+    { text_chunks: 100, image_chunks: 100 },
+  ];
+  for (const some of chunks) {
+    expect(await resultsOf({ model, metrics: ["retrieval"], k_test: 100, ...some })).toEqual(expected);
+  }
+});
+
+test("with few candidates, other pairs are behind them all", async () => {
+  const model = await checkpoint();
+  const tower = await opened(model);
+  const [images, texts] = [await tower.embedImage(pictures), await tower.embedText(captions)];
+  const matches = await tower.match(pictures, captions);
+  const product = (image: number, text: number) => images[image]!.reduce((sum, x, i) => sum + x * texts[text]![i]!, 0);
+  const among = (own: number, others: readonly number[]) => others.filter((other) => other > own).length < 2;
+  const isCandidate = (image: number, text: number) =>
+    among(
+      product(image, text),
+      captions.map((_, other) => product(image, other)),
+    ) ||
+    among(
+      product(image, text),
+      pictures.map((_, other) => product(other, text)),
+    );
+  const score = (image: number, text: number) =>
+    isCandidate(image, text) ? matches[image * captions.length + text]!.logits[1] : -100;
+  const pairs = pictures.flatMap((_, image) => captions.filter((_, text) => isCandidate(image, text)));
+  expect(pairs.length).toBeLessThan(5 * captions.length);
+  const expected = { ...(await recalls(scoresBy(score), imageOf)), ...counts, retrieval_fused_pairs: pairs.length };
+  for (const text_chunks of [1, 4]) {
+    expect(await resultsOf({ model, metrics: ["retrieval"], k_test: 2, text_chunks })).toEqual(expected);
+  }
+});
+
+test("rank_output ranks every pair, where it is asked to or the only one that can", async () => {
+  // Its weights those of the match class: the same order as ITM's, so that match can tell what it should be.
+  const asMatch = (weights: ReadonlyMap<string, { readonly data: unknown }>) => {
+    for (const part of ["weight", "bias"]) {
+      const [own, itm] = [`rank_output.${part}`, `itm_score.fc.${part}`].map(
+        (name) => weights.get(name)!.data as Float32Array,
+      );
+      own!.set(itm!.subarray(own!.length));
+    }
+  };
+  const both = await tinyCheckpoint({ config: tinyConfig(fields), heads: ["itm", "itc", "rank"], edit: asMatch });
+  const matches = await (await opened(both)).match(pictures, captions);
+  const logit = (image: number, text: number) => matches[image * captions.length + text]!.logits[1];
+  const expected = await recalls(scoresBy(logit), imageOf);
+  const ranked = { model: both, metrics: ["retrieval"], rank_by: "rank_output" } as const;
+  expect(await resultsOf(ranked)).toMatchObject(expected);
+  expect(await resultsOf({ ...ranked, text_chunks: 2 })).toMatchObject(expected);
+  const alone = await tinyCheckpoint({ config: tinyConfig(fields), heads: ["itm", "rank"], edit: asMatch });
+  expect(await resultsOf({ model: alone, metrics: ["retrieval"] })).toMatchObject(expected);
+});
+
+test("similarities compute no fusion, and re-ranking none of other heads", async () => {
+  const spoilt = (names: RegExp) =>
+    tinyCheckpoint({
+      config: tinyConfig(fields),
+      heads: ["itm", "itc", "mlm"],
+      edit: (weights) => fillWeights(weights, names, NaN),
+    });
+  const similar = { data, metrics: ["retrieval"] } as const;
+  const unharmed = await evaluate({ ...similar, model: await spoilt(/^(cross_modal_.*_layers|itm_|mlm_|itc_cross)/) });
+  expect(unharmed.results.rsum).toBeGreaterThan(0);
+  const reranked = await evaluate({ ...similar, model: await spoilt(/^(mlm_|itc_cross)/), k_test: 1 });
+  expect(reranked.results.rsum).toBeGreaterThan(0);
+  const harmed = evaluate({ ...similar, model: await spoilt(/^itm_/), k_test: 1 });
+  await expect(harmed).rejects.toThrow(/expected finite weights/);
+});

@@ -1,0 +1,30 @@
+/** Results as files that others read. */
+import { basename, dirname, join, resolve } from "node:path";
+import { makeFolder, writeAtomically } from "../checkpoint/index.js";
+import type { EvaluationResult } from "./evaluate.js";
+
+/**
+ * Writes `eval_results.json`, the numbers by name, and where there are predictions the file that the VQA challenge takes.
+ * Each file is whole or not there.
+ * @param folder made where missing; files of these names are replaced
+ * @param model  as it was evaluated: it names the file of predictions
+ * @returns the paths written
+ */
+export async function writeResults(folder: string, result: EvaluationResult, model: string): Promise<string[]> {
+  await makeFolder(folder);
+  const documents = new Map<string, string>([["eval_results.json", `${JSON.stringify(result.results, null, 2)}\n`]]);
+  if (result.predictions.length > 0) {
+    documents.set(submissionName(model), JSON.stringify(result.predictions, null, 4));
+  }
+  for (const [name, text] of documents) await writeAtomically(join(folder, name), (file) => file.writeFile(text));
+  return [...documents.keys()].map((name) => join(folder, name));
+}
+
+/** `vqa_submit_<run>_<checkpoint>.json`: the last two parts of the model's path or hub id. */
+export function submissionName(model: string): string {
+  const path = resolve(model);
+  const [run, checkpoint] = [basename(dirname(path)), basename(path)].map((part) =>
+    part.replace(/[^A-Za-z0-9._-]+/g, "-"),
+  );
+  return `vqa_submit_${run || "model"}_${checkpoint || "model"}.json`;
+}

@@ -1,0 +1,59 @@
+/** Settings that are changed on a command line. */
+import { InputError } from "../errors.js";
+import { described } from "./settings-problem.js";
+
+/**
+ * Sets `a.b=value` in an object from a file: JSON where it is JSON, text where it is not. Entries of lists go by number, the one
+ * behind the last included; objects that are missing are made.
+ * @throws InputError for an assignment without a name, and for a place that is in no object or list
+ */
+export function assign(settings: Record<string, unknown>, assignment: string): void {
+  const [, path, value] = /^([A-Za-z_]\w*(?:\.\w+)*)=([^]*)$/.exec(assignment) ?? [];
+  // The prototype of an object is no place for a setting.
+  if (path === undefined || value === undefined || path.split(".").includes("__proto__")) {
+    throw new InputError({
+      where: "--set",
+      expected: "name=value, such as learning_rate=1e-4",
+      found: JSON.stringify(assignment),
+    });
+  }
+  const steps = path.split(".");
+  let place: object = settings;
+  for (const [i, step] of steps.slice(0, -1).entries()) {
+    const there = entryOf(place, step);
+    const next: unknown = there ?? {};
+    if (typeof next !== "object" || next === null) {
+      throw new InputError({
+        where: `--set ${path}`,
+        expected: `an object or a list as ${steps.slice(0, i + 1).join(".")}`,
+        found: described(next),
+        mend: "Set all of it, as JSON",
+      });
+    }
+    if (there !== next) put(place, step, next, path);
+    place = next;
+  }
+  put(place, steps.at(-1)!, jsonOrText(value), path);
+}
+
+const entryOf = (place: object, step: string): unknown =>
+  Object.hasOwn(place, step) ? (place as Readonly<Record<string, unknown>>)[step] : undefined;
+
+function put(place: object, step: string, value: unknown, path: string): void {
+  if (Array.isArray(place) && !(/^\d+$/.test(step) && Number(step) <= place.length)) {
+    throw new InputError({
+      where: `--set ${path}`,
+      expected: `the number of an entry, 0 to ${place.length}`,
+      found: step,
+    });
+  }
+  (place as Record<string, unknown>)[step] = value;
+}
+
+function jsonOrText(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}

@@ -1,0 +1,13 @@
+/** Folders of a run that survive being killed, a full disk and a power cut. */
+export {
+  findCheckpoints,
+  pruneCheckpoints,
+  type FoundCheckpoint,
+  type FoundCheckpoints,
+  type Keeping,
+} from "./find.js";
+export { lockRun, type RunLock } from "./lock.js";
+export { publishModel } from "./publish.js";
+export { readRunCheckpoint, type ExpectedParameter, type RunCheckpoint } from "./read.js";
+export { saveRunCheckpoint, type MovingAverages, type SavedRun } from "./save.js";
+export { readTrainerState, type TrainerState } from "./trainer-state.js";

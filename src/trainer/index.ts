@@ -1,0 +1,10 @@
+/**
+ * Training runs: data, recipes, checkpoints, logs and validation around the steps of `bridgetower/training`.
+ * @module
+ */
+export { progressText, type StepProgress } from "./logs/index.js";
+export { recipes, type Recipe, type RecipeName } from "./recipes.js";
+export { train, type LogLine, type TrainOptions, type TrainResult } from "./run.js";
+export { assign } from "./assign.js";
+export { settingsSchema, trainingSettings, type TrainingInput, type TrainingSettings } from "./settings.js";
+export type { Results } from "./validation.js";

@@ -1,0 +1,54 @@
+/** What a training step tells while a run is watched. */
+export interface StepProgress {
+  /** Steps done. */
+  readonly step: number;
+  readonly max_steps: number;
+  readonly epoch: number;
+  /** The weighted sum. */
+  readonly loss: number;
+  /** By objective. */
+  readonly losses: Readonly<Record<string, number>>;
+  readonly pairsPerSecond: number;
+  /** Undefined until it can be told. */
+  readonly secondsLeft?: number;
+}
+
+const mostColumns = 100;
+
+/** `step 120/700 · epoch 1.9 · loss 2.31 (itm 0.61 mlm 1.70) · 63 pairs/s · 4 min 10 s left`, in at most 100 columns. */
+export function progressText(progress: StepProgress): string {
+  const { step, max_steps, epoch, loss, losses, pairsPerSecond, secondsLeft } = progress;
+  const parts = Object.entries(losses).map(([name, value]) => `${name} ${short(value)}`);
+  // One objective's loss is the loss, but for its weight.
+  for (let shown = parts.length === 1 ? 0 : parts.length; ; shown--) {
+    const rest = shown < parts.length ? " …" : "";
+    const detail = shown === 0 ? "" : ` (${parts.slice(0, shown).join(" ")}${rest})`;
+    const line = [
+      `step ${step}/${max_steps}`,
+      `epoch ${epoch.toFixed(epoch < 1 ? 2 : 1)}`,
+      `loss ${short(loss)}${detail}`,
+      `${pairsPerSecond.toFixed(pairsPerSecond < 10 ? 1 : 0)} pairs/s`,
+      ...(secondsLeft === undefined ? [] : [`${durationText(secondsLeft)} left`]),
+    ].join(" · ");
+    if (line.length <= mostColumns || shown === 0) return line;
+  }
+}
+
+/** The two largest units: `45 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`. */
+export function durationText(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const pairs = [
+    [86_400, "d", 3600, "h"],
+    [3600, "h", 60, "min"],
+    [60, "min", 1, "s"],
+  ] as const;
+  for (const [large, largeName, small, smallName] of pairs) {
+    if (whole < large) continue;
+    const rest = Math.floor((whole % large) / small);
+    return `${Math.floor(whole / large)} ${largeName}${rest === 0 ? "" : ` ${rest} ${smallName}`}`;
+  }
+  return `${whole} s`;
+}
+
+const short = (value: number): string =>
+  Math.abs(value) >= 0.1 || value === 0 ? value.toFixed(2) : value.toPrecision(2);

@@ -1,0 +1,147 @@
+/** The settings of a training run: names, limits and defaults in one table. */
+import { z } from "zod";
+import { transformKeys } from "../data/index.js";
+import { metrics } from "../evaluation/index.js";
+import { objectives, type ObjectiveName } from "../model/index.js";
+
+const text = z.string().min(1);
+const whole = (least: number) => z.number().int().min(least).max(Number.MAX_SAFE_INTEGER);
+const positive = z.number().positive();
+const notNegative = z.number().nonnegative();
+const fraction = z.number().min(0).max(1);
+const decay = z.number().min(0).lt(1);
+const names = <T extends string>(all: readonly T[]) => z.enum(all as readonly [T, ...T[]]);
+
+const source = z.union([
+  text,
+  z.strictObject({
+    path: text,
+    format: names(["folder", "arrow", "parquet", "webdataset"]).optional(),
+    /** Which column holds what, for tables with names of their own. */
+    columns: z.record(z.string(), text).optional(),
+    split: text.optional(),
+  }),
+]);
+const sources = z
+  .union([source, z.array(source).min(1)])
+  .transform((given) => (Array.isArray(given) ? given : [given]));
+const fields = z.record(z.string(), z.unknown());
+
+const objectiveNames = Object.keys(objectives) as ObjectiveName[];
+
+/** In one order, which the losses are added up in. */
+const weights = z
+  .partialRecord(names(objectiveNames), positive)
+  .refine((given) => Object.keys(given).length > 0, "at least one objective with its weight")
+  .transform((given): Partial<Record<ObjectiveName, number>> =>
+    Object.fromEntries(objectiveNames.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]]))),
+  );
+
+/** Those that make squares, of which a batch is made. */
+const squares = transformKeys.filter((key) => !key.startsWith("pixelbert"));
+
+/** Every setting but the name of a recipe. */
+export const schema = z.strictObject({
+  /** Folder of the run: checkpoints, logs, results, and at its top the best model. */
+  output: text,
+
+  /** Starting points, later ones before earlier ones: folders, hub ids, files. None: random values. */
+  start: z.union([text, z.array(text)]).transform((given) => (Array.isArray(given) ? given : [given])),
+  /** Folder or hub id; by default that of the last starting point that has one. */
+  tokenizer: text.optional(),
+  /** For what no starting point holds. */
+  initialization: names(["original", "transformers"]).default("original"),
+  /** Fields of config.json that go before the starting point's, text_config and vision_config field by field. */
+  config: z.looseObject({ text_config: fields.optional(), vision_config: fields.optional() }).default({}),
+  /** Names of parameters that are not taken from the starting point, as a classifier for other answers; with `*` as in `frozen`. */
+  reset: z.array(text).default([]),
+  /** Names of parameters that stay as they are; `*` stands for any run of characters. */
+  frozen: z.array(text).default([]),
+
+  /** What relative paths of data sets start from. */
+  data_root: text.default("."),
+  data: z.strictObject({ train: sources, validation: sources.optional() }),
+  /**
+   * File with the list of VQA answers; by default those of the classifier that the run begins with, else `answers.json` beside a data set,
+   * else all answers of the data.
+   */
+  answers: text.optional(),
+
+  /** Weight of each loss in the sum. */
+  objectives: weights,
+  /** Contrast: other pairs of the same picture count as partners. */
+  soft_targets: z.boolean().default(false),
+  /** IRTR: false texts of each picture. */
+  draw_false_text: whole(1).default(15),
+  mlm_prob: fraction.default(0.15),
+  whole_word_masking: z.boolean().default(false),
+  /** Tokens that texts are cut to, start and end included. */
+  max_text_len: whole(3).default(50),
+
+  /** Side of the square that the model sees, in pixels; by default that of the starting point. */
+  image_size: whole(1).optional(),
+  train_transform: names(squares).default("clip"),
+  val_transform: names(squares).default("clip"),
+
+  /** Pairs of a step, over all processes and micro-batches. */
+  batch_size: whole(1),
+  /** Pairs of a micro-batch; 0: all that a process has of the step. */
+  per_gpu_batchsize: whole(0).default(0),
+  /** `exact`: micro-batches together are one batch, contrast included; `averaged`: the mean of their losses. */
+  accumulation: names(["exact", "averaged"]).default("exact"),
+  recompute: names(["nothing", "cheap", "blocks"]).default("cheap"),
+
+  learning_rate: positive,
+  /** Optimizer steps, or below 1 a fraction of all. */
+  warmup_steps: notNegative
+    .refine(
+      (steps) => steps < 1 || Number.isInteger(steps),
+      "a whole number of steps, or a fraction of all between 0 and 1",
+    )
+    .default(0),
+  decay_power: z.union([positive, z.literal("cosine")]).default(1),
+  end_lr: notNegative.default(0),
+  weight_decay: notNegative.default(0.01),
+  lr_mult_head: notNegative.default(5),
+  lr_mult_cross_modal: notNegative.default(5),
+  adamw: names(["original", "decoupled"]).default("original"),
+  betas: z.tuple([decay, decay]).default([0.9, 0.98]),
+  eps: positive.default(1e-8),
+  max_grad_norm: positive.optional(),
+
+  max_epoch: positive.default(10),
+  /** Optimizer steps; -1: as many as max_epoch makes. */
+  max_steps: z.union([z.literal(-1), whole(1)]).default(-1),
+  seed: whole(0).default(0),
+  /** A loss or gradient that is not finite ends the run, or its step is left out. */
+  non_finite: names(["stop", "skip"]).default("stop"),
+
+  /** Threads that decode pictures; by default half of the cores. */
+  num_workers: whole(1).max(64).optional(),
+  /** Of ONNX Runtime and the optimizer; by default all cores. */
+  threads: whole(1).max(1024).optional(),
+
+  log_every_n_steps: whole(1).default(50),
+  /** A validation and a checkpoint each: up to 1 a part of an epoch, above 1 a number of steps. */
+  val_check_interval: positive.default(1),
+  /** Steps from one checkpoint to the next, where more are wanted than those of validations. */
+  save_steps: whole(1).optional(),
+  /** Checkpoints that are kept beside the best one. */
+  save_total_limit: whole(1).default(2),
+  validation: z
+    .strictObject({
+      /** What is measured; by default what belongs to the objectives. */
+      metrics: z.array(names(metrics)).min(1).optional(),
+      /** Candidates that ITM ranks again in retrieval; 0: none. */
+      k_test: whole(0).default(0),
+      /** Parts that retrieval takes pictures and texts in; by default so many that one fits in memory. */
+      image_chunks: whole(1).optional(),
+      text_chunks: whole(1).optional(),
+      /** Rows, from the first on. */
+      limit: whole(1).optional(),
+    })
+    .prefault({}),
+});
+
+/** As a file or a program gives them: only what differs from the defaults. */
+export type SchemaInput = z.input<typeof schema>;
