@@ -3,6 +3,7 @@
 export { makeFolder, writeAtomically } from "./atomic-file.js";
 export { type Checkpoint, openCheckpoint } from "./checkpoint.js";
 export type { HubOptions, HubProgress } from "./hub-settings.js";
+export { fileProblem, readExactly } from "./open-file.js";
 export { ForeignObject } from "./pickle.js";
 export { resolveModel } from "./resolve-model.js";
 export { readSafetensors } from "./safetensors.js";

@@ -49,6 +49,7 @@ export function fileProblem(name: string, error: unknown, wanted = "a file that 
     ENOSPC: "a full disk",
     EROFS: "a disk that is read-only",
     ENAMETOOLONG: "a path that is too long",
+    EMFILE: "too many files open already",
   };
   const expected = code === "ENOSPC" || code === "EROFS" ? "room to write" : wanted;
   const found = known[code] ?? `system error ${code}`;
@@ -76,7 +77,13 @@ async function openRegular(name: string): Promise<{ handle: FileHandle; path: st
   }
 }
 
-async function readExactly(handle: FileHandle, name: string, offset: number, length: number): Promise<Uint8Array> {
+/** `length` bytes at `offset`. @throws InputError about `name` when the file ends before */
+export async function readExactly(
+  handle: FileHandle,
+  name: string,
+  offset: number,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(length);
   let filled = 0;
   while (filled < length) {

@@ -6,7 +6,8 @@ import { extname, join } from "node:path";
 import { InputError } from "../../errors.js";
 import { looksLikeArrow } from "./arrow/arrow-messages.js";
 import { captionTableExtensions } from "./captions/caption-table.js";
-import { fileProblem, statRegular } from "./open-files.js";
+import { fileProblem } from "../../checkpoint/index.js";
+import { statRegular } from "./open-files.js";
 import { listed } from "./roles.js";
 import type { DatasetFormat, DatasetSettings } from "./settings.js";
 import { expandBraces, isBracePattern } from "./webdataset/brace-pattern.js";
@@ -44,7 +45,7 @@ export async function findFiles({ path, format, split }: DatasetSettings): Promi
   const rowSplit = split === undefined ? {} : { rowSplit: split };
   const stats = await stat(path).catch((error: unknown) => {
     if (isBracePattern(path)) return undefined;
-    throw fileProblem(path, error);
+    throw fileProblem(path, error, "a file that can be read");
   });
   if (stats === undefined) {
     const paths = expandBraces(path);
@@ -57,7 +58,7 @@ export async function findFiles({ path, format, split }: DatasetSettings): Promi
 
 async function findInFolder(folder: string, format: DatasetFormat | undefined, split?: string): Promise<FoundFiles> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    throw fileProblem(folder, error);
+    throw fileProblem(folder, error, "a file that can be read");
   });
   const names = entries.map(({ name }) => name).filter((name) => !name.startsWith("."));
   if (split !== undefined && entries.some((entry) => entry.name === split && entry.isDirectory())) {
@@ -160,6 +161,6 @@ async function firstBytes(path: string): Promise<Uint8Array> {
       await handle.close();
     }
   } catch (error) {
-    throw fileProblem(path, error);
+    throw fileProblem(path, error, "a file that can be read");
   }
 }

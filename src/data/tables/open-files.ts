@@ -2,12 +2,12 @@
 
 import { type FileHandle, open, stat } from "node:fs/promises";
 
+import { fileProblem, readExactly } from "../../checkpoint/index.js";
 import { InputError } from "../../errors.js";
 
 /** Handles kept open; far below the limit that systems set for a process. */
 const mostHandles = 64;
 /** Node reads at most 2^31 - 1 bytes a call. */
-const largestRead = 2 ** 30;
 
 /** A file read by ranges, as opening found it. */
 export interface DataFile {
@@ -62,7 +62,7 @@ export class OpenFiles {
     try {
       return await readExactly(await slot.handle, path, offset, length);
     } catch (error) {
-      throw fileProblem(path, error);
+      throw fileProblem(path, error, "a file that can be read");
     } finally {
       slot.users--;
     }
@@ -95,7 +95,7 @@ interface FileState {
 /** Size and time of a regular file. Asked before opening, because opening a pipe waits for somebody to write to it. */
 export async function statRegular(path: string): Promise<FileState> {
   const stats = await stat(path).catch((error: unknown) => {
-    throw fileProblem(path, error);
+    throw fileProblem(path, error, "a file that can be read");
   });
   if (!stats.isFile()) {
     const found = stats.isDirectory() ? "a folder" : "something that is not a regular file";
@@ -112,52 +112,4 @@ async function reopen(path: string, known: FileState): Promise<FileHandle> {
     throw new InputError({ where: path, expected: "the file that was opened", found: "one that has changed", mend });
   }
   return open(path, "r");
-}
-
-async function readExactly(
-  handle: FileHandle,
-  name: string,
-  offset: number,
-  length: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  while (filled < length) {
-    const wanted = Math.min(length - filled, largestRead);
-    const { bytesRead } = await handle.read(bytes, filled, wanted, offset + filled);
-    if (bytesRead === 0) {
-      throw new InputError({
-        where: name,
-        expected: `${length} bytes at offset ${offset}`,
-        found: `${filled} bytes before the end of the file`,
-        mend: "Fetch or copy the file again: it was cut short",
-      });
-    }
-    filled += bytesRead;
-  }
-  return bytes;
-}
-
-/** The error of a system call as an InputError about `name`; any other error as it is. */
-export function fileProblem(name: string, error: unknown): unknown {
-  if (error instanceof InputError || !(error instanceof Error) || !("code" in error) || !("syscall" in error))
-    return error;
-  const known: Readonly<Record<string, string>> = {
-    ENOENT: "no such file",
-    EISDIR: "a folder",
-    ENOTDIR: "a path that leads through a file",
-    ELOOP: "symbolic links in a circle",
-    EACCES: "a file that this user may not open",
-    EPERM: "a file that this user may not open",
-    ENAMETOOLONG: "a path that is too long",
-    EMFILE: "too many files open already",
-  };
-  const found = known[String(error.code)] ?? `system error ${String(error.code)}`;
-  const problem = {
-    where: name,
-    expected: "a file that can be read",
-    found,
-    mend: "Check the path and its permissions",
-  };
-  return new InputError(problem, { cause: error });
 }

@@ -2,7 +2,7 @@
 import type { Picture } from "../../processing/index.js";
 import { type Matrix, warpAffine } from "./opencv-warp.js";
 import { smoothRow } from "./pillow-enhance.js";
-import { applyTable, applyTables, equalize, histogramsOf, levelTable } from "./picture-levels.js";
+import { applyTable, equalize, levelTable, stretched } from "./picture-levels.js";
 
 /** What BLIP fills with: grey. */
 const fill = 128;
@@ -12,19 +12,7 @@ const fill = 128;
  * darkest level in 8 bits without sign, so a channel without the level 0 becomes white all over. Kept, because the
  * published models were trained so.
  */
-function autoContrast(picture: Picture): Picture {
-  const [red, green, blue] = histogramsOf(picture);
-  return applyTables(picture, [stretched(red), stretched(green), stretched(blue)]);
-}
-
-function stretched(histogram: Uint32Array): Uint8Array {
-  const lowest = histogram.findIndex((count) => count > 0);
-  const highest = histogram.findLastIndex((count) => count > 0);
-  if (highest <= lowest) return levelTable((i) => i);
-  const scale = 255 / (highest - lowest);
-  const offset = ((256 - lowest) % 256) * scale;
-  return levelTable((i) => i * scale + offset);
-}
+const autoContrast = (picture: Picture): Picture => stretched(picture, (lowest) => (256 - lowest) % 256);
 
 function brightness(picture: Picture, factor: number): Picture {
   return applyTable(

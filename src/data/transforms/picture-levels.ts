@@ -59,3 +59,20 @@ function equalTable(histogram: Uint32Array): Uint8Array {
     return level;
   });
 }
+
+/**
+ * Each channel's levels i from the darkest to the lightest stretched to (i + shift(darkest)) · 255 / (lightest - darkest).
+ * A channel of one level stays as it is.
+ */
+export function stretched(picture: Picture, shift: (darkest: number) => number): Picture {
+  const [red, green, blue] = histogramsOf(picture);
+  const table = (histogram: Uint32Array): Uint8Array => {
+    const darkest = histogram.findIndex((count) => count > 0);
+    const lightest = histogram.findLastIndex((count) => count > 0);
+    if (lightest <= darkest) return levelTable((i) => i);
+    const scale = 255 / (lightest - darkest);
+    const offset = shift(darkest) * scale;
+    return levelTable((i) => i * scale + offset);
+  };
+  return applyTables(picture, [table(red), table(green), table(blue)]);
+}

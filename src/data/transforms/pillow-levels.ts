@@ -1,21 +1,9 @@
 /** Pillow's operations that change each level by itself (`ImageOps.py`, version 13), to the bit. */
 import type { Picture } from "../../processing/index.js";
-import { applyTable, applyTables, histogramsOf, levelTable } from "./picture-levels.js";
+import { applyTable, levelTable, stretched } from "./picture-levels.js";
 
 /** Each channel stretched so that its darkest level becomes 0 and its lightest 255. */
-export function autoContrast(picture: Picture): Picture {
-  const [red, green, blue] = histogramsOf(picture);
-  return applyTables(picture, [stretched(red), stretched(green), stretched(blue)]);
-}
-
-function stretched(histogram: Uint32Array): Uint8Array {
-  const lowest = histogram.findIndex((count) => count > 0);
-  const highest = histogram.findLastIndex((count) => count > 0);
-  if (highest <= lowest) return levelTable((i) => i);
-  const scale = 255 / (highest - lowest);
-  const offset = -lowest * scale;
-  return levelTable((i) => i * scale + offset);
-}
+export const autoContrast = (picture: Picture): Picture => stretched(picture, (lowest) => -lowest);
 
 /** Only the highest `bits` bits of each level; cut to a whole number, at least 1. */
 export function posterize(picture: Picture, bits: number): Picture {

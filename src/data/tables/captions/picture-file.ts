@@ -5,7 +5,8 @@ import { join, posix } from "node:path";
 
 import { InputError } from "../../../errors.js";
 import type { PictureSource } from "../../dataset.js";
-import { fileProblem, statRegular } from "../open-files.js";
+import { fileProblem } from "../../../checkpoint/index.js";
+import { statRegular } from "../open-files.js";
 import { largestPicture } from "../table-dataset.js";
 
 /**
@@ -46,6 +47,6 @@ async function readPicture(name: string): Promise<Uint8Array> {
       await handle.close();
     }
   } catch (error) {
-    throw fileProblem(name, error);
+    throw fileProblem(name, error, "a file that can be read");
   }
 }

@@ -3,7 +3,7 @@
 import { createReadStream } from "node:fs";
 
 import { InputError } from "../../../errors.js";
-import { fileProblem } from "../open-files.js";
+import { fileProblem } from "../../../checkpoint/index.js";
 import type { ReaderInput } from "../settings.js";
 
 /** Characters of one row. The largest rows seen, all regions of a picture with their texts, are a hundred times shorter. */
@@ -42,7 +42,7 @@ export async function* textPieces(
     const rest = decode();
     if (rest !== "") yield rest;
   } catch (error) {
-    throw fileProblem(path, error);
+    throw fileProblem(path, error, "a file that can be read");
   }
 }
 
