@@ -67,7 +67,7 @@ test("Ctrl-C takes the unfinished file away and says how to go on", async () => 
 
 test.each([
   [["prepare", "f30k", "--out", "x"], 2, "no --source"],
-  [["prepare", "f31k", "--source", ".", "--out", "x"], 1, "Did you mean f30k"],
+  [["prepare", "f31k", "--source", ".", "--out", "x"], 1, "The nearest is f30k"],
   [["prepare", "coco", "--source", ".", "--out", "x"], 1, "one of karpathy/dataset_coco.json, dataset_coco.json"],
   [["prepare", "cc", "--source", ".", "--out", "x", "--shard-size", "0"], 2, "a whole number"],
 ])("%j exits with %d", async (args, code, message) => {

@@ -323,7 +323,7 @@ test("a run that was stopped goes on with the table that it had not finished", a
 
 test.each([
   ["coco", {}, "one of karpathy/dataset_coco.json, dataset_coco.json, found no such file"],
-  ["cocoo", {}, "Did you mean coco?"],
+  ["cocoo", {}, "The nearest is coco"],
   ["toString", {}, "expected a data set: coco, f30k"],
   ["vg", { splits: ["train"] }, 'none, as vg has only one part, found "train"'],
   ["f30k", { splits: ["restval"] }, 'splits of f30k: train, val, test, found "restval"'],

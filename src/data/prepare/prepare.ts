@@ -95,7 +95,7 @@ function preparationOf(name: string): Preparation {
   if (entry !== undefined) return entry[1];
   const names = Object.keys(preparations);
   const near = nearestNames(name, names);
-  const mend = near.length === 0 ? undefined : `Did you mean ${near.join(" or ")}?`;
+  const mend = near.length === 0 ? undefined : `The nearest is ${near.join(" or ")}`;
   const expected = `a data set: ${names.join(", ")}`;
   throw new InputError({
     where: "prepare",

@@ -47,7 +47,7 @@ export function checkNamedColumns(where: string, columns: readonly string[], nam
       where,
       expected: `a column ${JSON.stringify(name)} for ${role}, as the settings say`,
       found: listed(columns),
-      mend: near.length > 0 ? `Did you mean ${near.map((n) => JSON.stringify(n)).join(" or ")}` : "Name one of these",
+      mend: near.length > 0 ? `The nearest is ${near.map((n) => JSON.stringify(n)).join(" or ")}` : "Name one of these",
     });
   }
 }
