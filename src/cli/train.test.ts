@@ -2,6 +2,7 @@
 import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { freePort } from "../distributed/tcp/free-port.test-support.js";
 import { Random } from "../random/index.js";
 import { logOf, makePairs, temporaryFolder, tinySettings } from "../trainer/tiny-run.test-support.js";
 import type { TrainingInput } from "../trainer/index.js";
@@ -116,7 +117,7 @@ test("two processes write the losses of one, and end together", { timeout: 120_0
   const one = await runFolder({ max_steps: 12, objectives: { itm_itc: 1, mlm: 1 }, per_gpu_batchsize: 3 });
   expect((await runCli(["train", one.config])).code).toBe(0);
   const two = join(one.root, "two");
-  const port = String(20_000 + (process.pid % 20_000));
+  const port = String(await freePort());
   const rank = (RANK: string) =>
     watched(["train", one.config, "--output", two], () => undefined, {
       RANK,
@@ -140,7 +141,7 @@ test("two processes write the losses of one, and end together", { timeout: 120_0
 
 test("a process that is killed ends the others with a line that names it", { timeout: 60_000 }, async () => {
   const { config } = await runFolder({ max_steps: 100_000, save_steps: 100_000 });
-  const env = { WORLD_SIZE: "2", MASTER_ADDR: "127.0.0.1", MASTER_PORT: String(41_000 + (process.pid % 20_000)) };
+  const env = { WORLD_SIZE: "2", MASTER_ADDR: "127.0.0.1", MASTER_PORT: String(await freePort()) };
   let end: () => void = () => undefined;
   const first = watched(["train", config], (step) => step === 3 && end(), { ...env, RANK: "0" });
   const second = new Promise<void>((resolve) => {
