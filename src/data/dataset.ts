@@ -1,11 +1,15 @@
 /** What every data set gives, whatever its files: pictures to be read when they are wanted, and texts that go with them. */
 
+import type { Picture } from "../processing/index.js";
+
 /** The bytes of one picture, read when asked. */
 export interface PictureSource {
   /** What errors call it: its file, with its row where the file holds many. */
   readonly name: string;
   /** @throws InputError when the file has gone or the bytes cannot be read */
   readonly read: () => Promise<Uint8Array>;
+  /** The decoded picture itself, of sources that make theirs: what would be encoded only to be decoded again. */
+  readonly pixels?: () => Picture;
 }
 
 export interface AnswerScore {

@@ -12,6 +12,7 @@ export type {
 } from "./dataset.js";
 export * from "./pictures/index.js";
 export * from "./prepare/index.js";
+export * from "./scenes/index.js";
 export * from "./tables/index.js";
 export * from "./transforms/index.js";
 export * from "./vqa/index.js";

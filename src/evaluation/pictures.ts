@@ -41,7 +41,7 @@ export class PictureReader {
   }
 
   private async pixels(source: PictureSource): Promise<HostTensor> {
-    const picture = await decodePicture(await source.read(), { name: source.name });
+    const picture = source.pixels?.() ?? (await decodePicture(await source.read(), { name: source.name }));
     if (this.transform === undefined) return (await this.model.pixels([picture])).pixel_values!;
     const { shape, data } = await this.transform(picture);
     return new HostTensor("float32", [1, ...shape], data);

@@ -9,6 +9,8 @@ export interface PictureCall {
   /** What errors call it. */
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** Where the bytes are no file but the pixels of a picture, RGB: its size. */
+  readonly size?: { readonly width: number; readonly height: number };
   readonly transform: Transform;
   readonly seed: number;
   readonly labels: readonly Label[];

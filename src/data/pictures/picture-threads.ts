@@ -138,9 +138,11 @@ export class PictureThreads {
 
   private async read({ source, transform, seed, labels }: PictureJob) {
     // Copied, as what is moved to a thread is lost here, and the bytes may be a part of a larger array.
-    const bytes = new Uint8Array(await source.read());
+    const picture = source.pixels?.();
+    const bytes = new Uint8Array(picture?.data ?? (await source.read()));
     this.refuseIfDisposed();
-    return { call: "prepare", name: source.name, bytes, transform, seed, labels } as const;
+    const call = { call: "prepare", name: source.name, bytes, transform, seed, labels } as const;
+    return picture === undefined ? call : { ...call, size: { width: picture.width, height: picture.height } };
   }
 
   private startThread(): Thread {

@@ -7,9 +7,10 @@ import type { PictureAnswer, PictureCall } from "./picture-messages.js";
 /** What a thread does with one picture: decodes it and transforms it. It never fails, but answers why it could not. */
 export async function preparePicture(call: PictureCall): Promise<PictureAnswer> {
   try {
-    const decoded = await decodePicture(call.bytes, { name: call.name });
+    const { bytes, name, size } = call;
+    const decoded = size === undefined ? await decodePicture(bytes, { name }) : { ...size, data: bytes };
     const random = new Random(call.seed, ...call.labels);
-    const { shape, data } = transformPicture({ ...decoded, name: call.name }, call.transform, random);
+    const { shape, data } = transformPicture({ ...decoded, name }, call.transform, random);
     // A tensor just made has memory of its own, which can be moved.
     return { shape, values: data as Float32Array<ArrayBuffer> };
   } catch (cause) {

@@ -1,0 +1,83 @@
+/** What is true of a scene: all that captions, questions and statements are made of. */
+import type { Background } from "./backgrounds/background.js";
+
+export const relations = ["left", "right", "above", "below"] as const;
+export type Relation = (typeof relations)[number];
+
+export const inverse: Readonly<Record<Relation, Relation>> = {
+  left: "right",
+  right: "left",
+  above: "below",
+  below: "above",
+};
+
+/** Parts of the canvas, rows from the top. */
+export const zones = [
+  ["top left corner", "top", "top right corner"],
+  ["left", "center", "right"],
+  ["bottom left corner", "bottom", "bottom right corner"],
+] as const;
+export type Zone = (typeof zones)[number][number];
+
+/** A noun, and the word that texts use for it. */
+export interface Thing {
+  /** Its number in the vocabulary. */
+  readonly noun: number;
+  readonly word: string;
+}
+
+/** Shares of the kinds among scenes. */
+export const kindShares = { single: 0.28, pair: 0.3, size: 0.09, count: 0.18, three: 0.15 } as const;
+export type Kind = keyof typeof kindShares;
+
+interface Common {
+  readonly background: Background;
+}
+
+export interface Single extends Common {
+  readonly kind: "single";
+  readonly things: readonly [Thing];
+  /** Only where nobody would argue. */
+  readonly size?: "big" | "small";
+  /** Absent where it stands large in the middle. */
+  readonly zone?: Zone;
+}
+
+/** The first thing stands `relation` of the second one; of kind `size`, it is also far bigger. */
+export interface Pair extends Common {
+  readonly kind: "pair" | "size";
+  readonly things: readonly [Thing, Thing];
+  readonly relation: Relation;
+}
+
+/** Several copies of one thing, perhaps beside some of another. */
+export interface Count extends Common {
+  readonly kind: "count";
+  readonly things: readonly Thing[];
+  /** Of each thing; the first 2 to 5, the second 1 to 3. */
+  readonly counts: readonly number[];
+}
+
+export interface Three extends Common {
+  readonly kind: "three";
+  readonly things: readonly [Thing, Thing, Thing];
+  /** Whether they stand from left to right in this order; otherwise in three quarters of the canvas. */
+  readonly inRow: boolean;
+}
+
+export type Facts = Single | Pair | Count | Three;
+
+/** How many things of this noun there are. */
+export function countOf(facts: Facts, noun: number): number {
+  return facts.things.reduce((sum, thing, i) => sum + (thing.noun === noun ? copiesOf(facts, i) : 0), 0);
+}
+
+/** How many copies of its thing number `i` a scene has. */
+export function copiesOf(facts: Facts, i: number): number {
+  return facts.kind === "count" ? facts.counts[i]! : 1;
+}
+
+/** How many things there are in all. */
+export function total(facts: Facts): number {
+  return facts.things.reduce((sum, _, i) => sum + copiesOf(facts, i), 0);
+}

@@ -1,0 +1,216 @@
+/**
+ * Composed scenes of emoji art with texts that are true of them, or false in a known way. A scene follows from seed, split and number
+ * alone: nothing is stored, nothing depends on what was asked before.
+ */
+import { InputError } from "../../errors.js";
+import type { Picture } from "../../processing/index.js";
+import { Random } from "../../random/index.js";
+import { BackgroundPainter } from "./backgrounds/paint-background.js";
+import { Casting } from "./casting.js";
+import { chance, drawUntil } from "./draws.js";
+import type { Facts } from "./facts.js";
+import { drawLayout, type Layout } from "./layout.js";
+import { drawPairLayout, type PairLayout } from "./pair-layout.js";
+import { augment, type Box, boxOf, NoiseTable, pasteThing } from "./paint.js";
+import type { Split } from "./splits.js";
+import type { Sprites } from "./sprites/index.js";
+import { drawCaption, drawKeywords } from "./texts/caption.js";
+import { drawHypotheses, type Labelled } from "./texts/hypotheses.js";
+import { drawContrast } from "./texts/negative.js";
+import { type Answered, drawQuestions } from "./texts/questions.js";
+import type { Facet } from "./texts/wording.js";
+import { isVisible } from "./visibility.js";
+import type { Vocabulary } from "./vocabulary/vocabulary.js";
+
+export interface SceneOptions {
+  /** Pixels of the canvas's edge, 16 to 1024. */
+  readonly size: number;
+  readonly split: Split;
+  /** A whole number, 0 to 2^53 - 1. */
+  readonly seed: number;
+}
+
+/** How many texts every scene has. */
+export const textsPerScene = { captions: 3, negatives: 3, questions: 4, hypotheses: 3, statements: 1 } as const;
+
+export interface SceneTexts {
+  /** True. The first one of a single thing may be a list of keywords. */
+  readonly captions: readonly string[];
+  /** False in one fact, of this facet. */
+  readonly negatives: readonly { readonly text: string; readonly facet: Facet }[];
+  readonly questions: readonly Answered[];
+  /** 0 contradiction, 1 neutral, 2 entailment. */
+  readonly hypotheses: readonly Labelled[];
+}
+
+export interface SceneObject {
+  readonly noun: string;
+  /** Of the art set and code point. */
+  readonly drawing: { readonly set: string; readonly codePoint: string };
+  readonly box: Box;
+}
+
+/** What a scene shows. */
+export interface SceneContents {
+  readonly facts: Facts;
+  readonly objects: readonly SceneObject[];
+}
+
+export interface Scene extends SceneContents, SceneTexts {
+  readonly picture: Picture;
+}
+
+export interface PairScene {
+  /** The left and the right scene. */
+  readonly contents: readonly [SceneContents, SceneContents];
+  readonly pictures: readonly [Picture, Picture];
+  /** Label 1 where it is true of both. */
+  readonly statements: readonly Labelled[];
+}
+
+/**
+ * @example
+ * const vocabulary = readVocabulary();
+ * const source = new SceneSource(await loadSprites(".sprites", vocabulary), vocabulary, { size: 96, split: "train", seed: 1 });
+ * const { picture, captions } = source.scene(0);
+ */
+export class SceneSource {
+  private readonly casting: Casting;
+  private readonly painter: BackgroundPainter;
+  private readonly random: Random;
+  private readonly noise: NoiseTable | undefined;
+
+  constructor(
+    private readonly sprites: Sprites,
+    private readonly vocabulary: Vocabulary,
+    readonly options: SceneOptions,
+  ) {
+    const { size, split, seed } = options;
+    if (!Number.isInteger(size) || size < 16 || size > 1024) {
+      const expected = "a whole number of pixels, 16 to 1024";
+      throw new InputError({ where: "size", expected, found: String(size) });
+    }
+    const training = split === "train";
+    this.random = new Random(seed);
+    this.casting = new Casting(sprites, vocabulary, split);
+    this.painter = new BackgroundPainter(size, training ? "train" : "test");
+    this.noise = training ? new NoiseTable(new Random(0, "noise")) : undefined;
+  }
+
+  /** Scene number `index` with all its texts. */
+  scene(index: number): Scene {
+    return { ...this.contents(index), picture: this.picture(index), ...this.texts(index) };
+  }
+
+  /** What it shows alone. */
+  contents(index: number): SceneContents {
+    return this.contentsOf(this.layout(index));
+  }
+
+  /** Its picture alone. RGB [size, size, 3] */
+  picture(index: number): Picture {
+    return this.paint(this.layout(index), this.stream(index).at("paint"));
+  }
+
+  /** Its first caption alone. */
+  caption(index: number): string {
+    return this.firstCaption(this.layout(index), this.stream(index));
+  }
+
+  /** Its texts alone. */
+  texts(index: number): SceneTexts {
+    const stream = this.stream(index);
+    const layout = this.layout(index);
+    const { facts } = layout;
+    const { casting, vocabulary } = this;
+    const [more, contrasts] = [stream.at("captions"), stream.at("negatives")];
+    return {
+      captions: [
+        this.firstCaption(layout, stream),
+        ...times(textsPerScene.captions - 1, () => drawCaption(more, facts, vocabulary)),
+      ],
+      negatives: times(textsPerScene.negatives, () => {
+        const { text, facet } = drawContrast(contrasts, facts, casting);
+        return { text, facet };
+      }),
+      questions: drawQuestions(stream.at("questions"), facts, casting, textsPerScene.questions),
+      hypotheses: drawHypotheses(stream.at("hypotheses"), facts, casting),
+    };
+  }
+
+  /** Two scenes and a statement about both. */
+  pairScene(index: number): PairScene {
+    return {
+      contents: this.pairContents(index),
+      pictures: [this.pairPicture(index, 0), this.pairPicture(index, 1)],
+      statements: [this.statement(index)],
+    };
+  }
+
+  /** What both scenes of a pair show. */
+  pairContents(index: number): readonly [SceneContents, SceneContents] {
+    const [left, right] = this.pair(index).layouts;
+    return [this.contentsOf(left), this.contentsOf(right)];
+  }
+
+  /** The statement of a pair alone. */
+  statement(index: number): Labelled {
+    const { text, truth } = this.pair(index).statement;
+    return { text, label: truth ? 1 : 0 };
+  }
+
+  /** One picture of a pair alone. */
+  pairPicture(index: number, side: 0 | 1): Picture {
+    return this.paint(this.pair(index).layouts[side], this.pairStream(index).at("paint", side));
+  }
+
+  private stream(index: number): Random {
+    return this.random.at(this.options.split, index);
+  }
+
+  private pairStream(index: number): Random {
+    return this.random.at(this.options.split, "pair", index);
+  }
+
+  private layout(index: number): Layout {
+    const random = this.stream(index).at("layout");
+    return drawUntil("visible scene", () => {
+      const layout = drawLayout(random, this.casting);
+      return this.options.split === "train" || isVisible(layout, this.sprites) ? layout : undefined;
+    });
+  }
+
+  private firstCaption({ facts, placed }: Layout, stream: Random): string {
+    const random = stream.at("caption");
+    const { split } = this.options;
+    const listed = facts.kind === "single" && (split === "train" || split === "val") && chance(random, 0.18);
+    const keywords = listed ? drawKeywords(random, placed[0]!.sprite.codePoint, this.vocabulary) : undefined;
+    return keywords ?? drawCaption(random, facts, this.vocabulary);
+  }
+
+  private paint({ facts, placed }: Layout, random: Random): Picture {
+    const { size } = this.options;
+    const data = new Uint8Array(size * size * 3);
+    this.painter.paint(facts.background, random.at("background"), data);
+    for (const thing of placed) pasteThing(thing, this.sprites.levels, size, data);
+    if (this.noise !== undefined) augment(random.at("augment"), this.noise, size, data);
+    return { width: size, height: size, data };
+  }
+
+  private contentsOf({ facts, placed }: Layout): SceneContents {
+    const objects = placed.map((thing) => ({
+      noun: this.vocabulary.nouns[thing.sprite.noun]!.noun,
+      drawing: { set: thing.sprite.set, codePoint: thing.sprite.codePoint },
+      box: boxOf(thing, this.options.size),
+    }));
+    return { facts, objects };
+  }
+
+  private pair(index: number): PairLayout {
+    return drawPairLayout(this.pairStream(index).at("layout"), this.casting);
+  }
+}
+
+function times<T>(count: number, make: () => T): T[] {
+  return Array.from({ length: count }, make);
+}

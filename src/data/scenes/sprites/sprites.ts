@@ -1,0 +1,79 @@
+/** Drawings ready to be pasted: premultiplied RGBA squares, each also at half and at a quarter of its edge for small copies. */
+import { type Drawing, heldOutDrawings } from "../held-out.js";
+import { isTrainingSet } from "../splits.js";
+import type { Vocabulary } from "../vocabulary/vocabulary.js";
+
+/** Pixels of a sprite's edge as `make-sprites` renders it. */
+export const spriteEdge = 96;
+
+export interface SpriteEntry {
+  readonly set: string;
+  readonly codePoint: string;
+}
+
+/** Sprites at one size: [count, edge, edge, 4], premultiplied. */
+export interface SpriteLevel {
+  readonly edge: number;
+  readonly pixels: Uint8Array;
+}
+
+export interface Sprite extends Drawing {
+  /** Its place in every level. */
+  readonly image: number;
+  /** Whether it is a drawing of a training set that training never shows. */
+  readonly held: boolean;
+}
+
+export interface Sprites {
+  readonly sprites: readonly Sprite[];
+  /** The largest first. */
+  readonly levels: readonly SpriteLevel[];
+}
+
+/**
+ * @param entries what each picture shows; those of no noun of the vocabulary are left out
+ * @param level all pictures at their largest
+ * @param imageOf the picture of an entry; several may share one
+ */
+export function spritesOf(
+  entries: readonly SpriteEntry[],
+  level: SpriteLevel,
+  vocabulary: Vocabulary,
+  imageOf: (entry: number) => number = (entry) => entry,
+): Sprites {
+  const drawings = entries.flatMap(({ set, codePoint }, i) => {
+    const noun = vocabulary.byCodePoint.get(codePoint);
+    return noun === undefined ? [] : [{ set, codePoint, noun, image: imageOf(i) }];
+  });
+  const held = heldOutDrawings(drawings.filter(({ set }) => isTrainingSet(set)));
+  const half = halved(level);
+  return {
+    sprites: drawings.map((drawing) => ({ ...drawing, held: held.has(drawing) })),
+    levels: [level, half, halved(half)],
+  };
+}
+
+/** The mean of each four pixels. */
+function halved({ edge: from, pixels }: SpriteLevel): SpriteLevel {
+  const edge = from / 2;
+  const count = pixels.length / (from * from * 4);
+  const out = new Uint8Array(count * edge * edge * 4);
+  const row = from * 4;
+  for (let y = 0, to = 0; y < count * edge; y++) {
+    for (let x = 0, source = y * 2 * row; x < edge; x++, source += 8) {
+      for (let c = source; c < source + 4; c++) {
+        out[to++] = (pixels[c]! + pixels[c + 4]! + pixels[c + row]! + pixels[c + row + 4]! + 2) >> 2;
+      }
+    }
+  }
+  return { edge, pixels: out };
+}
+
+/** Colours weighted by opacity, in place: what resampling and compositing need, or dark fringes show. */
+export function premultiply(rgba: Uint8Array): Uint8Array {
+  for (let i = 0; i < rgba.length; i += 4) {
+    const alpha = rgba[i + 3]!;
+    for (let c = i; c < i + 3; c++) rgba[c] = Math.round((rgba[c]! * alpha) / 255);
+  }
+  return rgba;
+}
