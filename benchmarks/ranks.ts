@@ -7,8 +7,8 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { createServer, type AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../src/distributed/tcp/free-port.test-support.js";
 import { machine, printTable, randomCheckpoint, seconds, Times } from "./measure.js";
 
 /** What `ranks-side.ts` prints: seconds of each step, seconds of the sum in it, bytes summed, and the last loss. */
@@ -66,16 +66,6 @@ function started(command: readonly string[], env: Readonly<Record<string, string
     child.on("close", (code) => {
       if (code !== 0) reject(new Error(`${command.join(" ")} ended with ${String(code)}`));
       else resolve(JSON.parse(text.trim().split("\n")[0] || "{}") as Side);
-    });
-  });
-}
-
-function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
     });
   });
 }

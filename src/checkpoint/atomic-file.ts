@@ -50,6 +50,10 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
+/** A document for people too, indented, atomically. */
+export const writeJson = (path: string, content: object): Promise<void> =>
+  writeAtomically(path, (handle) => handle.writeFile(`${JSON.stringify(content, null, 2)}\n`));
+
 /** A small text file, atomically, with the folders above it. */
 export async function writeTextAtomically(path: string, text: string): Promise<void> {
   await makeFolder(dirname(path));

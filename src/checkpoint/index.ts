@@ -1,6 +1,6 @@
 /** Files <-> named tensors, and models from the hub. */
 
-export { makeFolder, writeAtomically } from "./atomic-file.js";
+export { makeFolder, writeAtomically, writeJson } from "./atomic-file.js";
 export { type Checkpoint, openCheckpoint } from "./checkpoint.js";
 export type { HubOptions, HubProgress } from "./hub-settings.js";
 export { fileProblem, readExactly } from "./open-file.js";

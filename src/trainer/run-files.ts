@@ -1,9 +1,10 @@
 /** The files of a run: lock, log, checkpoints, results. Only the first of several processes has them. */
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { writeAtomically } from "../checkpoint/index.js";
+import { writeAtomically, writeJson } from "../checkpoint/index.js";
 import { HostTensor } from "../graph/index.js";
 import {
+  checkpointName,
   findCheckpoints,
   lockRun,
   pruneCheckpoints,
@@ -100,7 +101,7 @@ export class RunFiles {
   }
 
   checkpointOf(step: number): string {
-    return join(this.output, `checkpoint-${step}`);
+    return join(this.output, checkpointName(step));
   }
 
   async log(line: LogRecord & Readonly<Record<string, number>>): Promise<void> {
@@ -187,10 +188,10 @@ export class RunFiles {
     pace?: Results,
   ) {
     await publishModel(this.output, checkpoint);
-    const name = "train_results.json";
-    const isTold = (await stat(join(this.output, name)).catch(() => undefined)) !== undefined;
-    if (pace !== undefined || !isTold) await this.writeJson(name, { epoch, global_step: step, ...pace });
-    await this.writeJson("eval_results.json", results);
+    const told = join(this.output, "train_results.json");
+    const isTold = (await stat(told).catch(() => undefined)) !== undefined;
+    if (pace !== undefined || !isTold) await writeJson(told, { epoch, global_step: step, ...pace });
+    await writeJson(join(this.output, "eval_results.json"), results);
     await writeCurves(this.output);
   }
 
@@ -198,11 +199,6 @@ export class RunFiles {
     await this.logs?.board.close();
     await this.logs?.lines.close();
     await this.lock.release();
-  }
-
-  private writeJson(name: string, content: object): Promise<void> {
-    const path = join(this.output, name);
-    return writeAtomically(path, (file) => file.writeFile(`${JSON.stringify(content, null, 2)}\n`));
   }
 }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { readFile, rename, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { makeFolder, writeAtomically, writeSafetensors, type WritableTensor } from "../checkpoint/index.js";
+import { makeFolder, writeAtomically, writeJson, writeSafetensors, type WritableTensor } from "../checkpoint/index.js";
 import { InputError } from "../errors.js";
 import { isHeadParameter } from "../model/index.js";
 
@@ -69,7 +69,7 @@ export async function saveCheckpoint(
       await writeAtomically(join(unfinished, name), async (file) => file.writeFile(await readFile(path)));
     }
     for (const [name, content] of Object.entries({ ...documents, "config.json": config })) {
-      await writeAtomically(join(unfinished, name), (file) => file.writeFile(`${JSON.stringify(content, null, 2)}\n`));
+      await writeJson(join(unfinished, name), content);
     }
     for (const name of names) await rename(join(unfinished, name), join(folder, name));
     await rm(unfinished, { recursive: true });

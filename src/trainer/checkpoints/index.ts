@@ -8,6 +8,7 @@ export {
 } from "./find.js";
 export { lockRun, type RunLock } from "./lock.js";
 export { publishModel } from "./publish.js";
+export { checkpointName } from "./run-folder.js";
 export { readRunCheckpoint, type ExpectedParameter, type RunCheckpoint } from "./read.js";
 export { saveRunCheckpoint, type MovingAverages, type SavedRun } from "./save.js";
 export { readTrainerState, type TrainerState } from "./trainer-state.js";

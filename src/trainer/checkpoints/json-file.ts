@@ -1,6 +1,5 @@
 /** Small JSON files of a checkpoint. */
 import { open } from "node:fs/promises";
-import { writeAtomically } from "../../checkpoint/index.js";
 import { InputError } from "../../errors.js";
 import { systemCode } from "./system-code.js";
 
@@ -22,10 +21,6 @@ export async function readJsonObject(path: string): Promise<object> {
   const value = await readJson(path);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
   throw new InputError({ where: path, expected: "a JSON object", found: "another JSON value", mend });
-}
-
-export function writeJson(path: string, content: object): Promise<void> {
-  return writeAtomically(path, (file) => file.writeFile(`${JSON.stringify(content, null, 2)}\n`));
 }
 
 const mend = "Resume from another checkpoint";

@@ -7,8 +7,9 @@ import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { writeJson } from "../../checkpoint/index.js";
 import { InputError } from "../../errors.js";
-import { readJson, writeJson } from "./json-file.js";
+import { readJson } from "./json-file.js";
 import { systemCode } from "./system-code.js";
 
 export const manifestName = "checkpoint.json";

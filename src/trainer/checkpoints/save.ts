@@ -4,12 +4,11 @@
  */
 import { rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { makeFolder, writeSafetensors, type WritableTensor } from "../../checkpoint/index.js";
+import { makeFolder, writeJson, writeSafetensors, type WritableTensor } from "../../checkpoint/index.js";
 import { InputError } from "../../errors.js";
 import { dtypes, elementCount, HostTensor } from "../../graph/index.js";
 import { saveCheckpoint } from "../../training/index.js";
 import { requireRoom, withRoom } from "./disk-space.js";
-import { writeJson } from "./json-file.js";
 import { manifestName, writeManifest } from "./manifest.js";
 import { checkpointName, hiddenName, isThere, syncFolder } from "./run-folder.js";
 import { publishedName } from "./tensor-names.js";
