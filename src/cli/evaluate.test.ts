@@ -63,6 +63,19 @@ test("a table for people, twice the data set where it is named twice", async () 
   expect(stdout).toMatch(/left out, as their pictures cannot be read:\n {2}.*broken\.png.*\n {2}.*broken\.png/);
 });
 
+test("retrieval among a number of rows, by the first captions; accuracies by facet", async () => {
+  const args = ["evaluate", "--data", "examples/pictures/captions.jsonl", "--limit", "5"];
+  const metrics = ["facet", "retrieval"].flatMap((metric) => ["--metric", metric]);
+  const { code, stdout } = await runCli([...args, ...metrics, "--candidates", "2", "--captions", "1"]);
+  expect(code).toBe(0);
+  for (const name of ["facet_accuracy", "facet_accuracy_obj", "ir_r1"]) {
+    expect(stdout).toMatch(new RegExp(`^${name} +\\d+\\.\\d%$`, "m"));
+  }
+  for (const line of ["retrieval_images +4", "retrieval_texts +4", "retrieval_groups +2", "rows +5"]) {
+    expect(stdout).toMatch(new RegExp(`^${line}$`, "m"));
+  }
+});
+
 test.each<[string, string[], number, RegExp]>([
   ["no data set", [], 2, /evaluate: expected --data, found no --data/],
   [
@@ -74,6 +87,26 @@ test.each<[string, string[], number, RegExp]>([
   ["an unknown transform", ["--data", "DATA", "--transform", "blup"], 2, /--transform: .*The nearest is blip/],
   ["a column without a name", ["--data", "DATA", "--column", "caption"], 2, /--column: expected role=name/],
   ["an unknown column role", ["--data", "DATA", "--column", "captoin=x"], 2, /--column: .*The nearest is caption/],
+  [
+    "half a candidate",
+    ["--data", "DATA", "--candidates", "1.5"],
+    2,
+    /--candidates: expected a whole number, 2 or more/,
+  ],
+  ["one candidate", ["--data", "DATA", "--candidates", "1"], 2, /--candidates: expected a whole number, 2 or more/],
+  ["no captions", ["--data", "DATA", "--captions", "0"], 2, /--captions: expected a whole number, 1 or more/],
+  [
+    "more candidates than rows",
+    ["--data", "DATA", "--candidates", "64"],
+    1,
+    /candidates: expected at most 4, the rows of .*pairs\.jsonl that have captions, found 64/,
+  ],
+  [
+    "nouns of a data set that knows none",
+    ["--data", "DATA", "--metric", "nouns"],
+    1,
+    /expected captions and words for things, which nouns judges, found no words for things/,
+  ],
   ["a head that is missing", ["--data", "DATA", "--metric", "irtr"], 1, /saved without that head/],
   ["a data set that is missing", ["--data", "nowhere.jsonl"], 1, /nowhere\.jsonl: expected/],
   ["a file for a folder", ["--data", "DATA", "--out", "package.json"], 1, /--out: expected a folder, found the file/],

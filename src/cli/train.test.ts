@@ -156,6 +156,34 @@ test("a process that is killed ends the others with a line that names it", { tim
   expect(stderr.trimEnd().split("\n").at(-1)).toMatch(/^bridgetower: .*rank 1/);
 });
 
+test(
+  "several runs: one begins with what the one before made, and those that are done are passed over",
+  { timeout: 120_000 },
+  async () => {
+    const first = await runFolder({ max_steps: 4 });
+    const { root } = first;
+    const second = join(root, "then.json");
+    const settings = tinySettings(root, { max_steps: 3, start: first.output, output: join(root, "then") });
+    await writeFile(second, JSON.stringify(settings));
+    const args = ["train", first.config, second, "--json"];
+    const runs = documentOf<{ steps: number; output: string }[]>(quiet(await runCli(args)));
+    expect(runs.map(({ steps, output }) => [steps, output])).toEqual([
+      [4, first.output],
+      [3, settings.output],
+    ]);
+    const weights = await weightsIn(settings.output);
+    const again = await runCli(args);
+    expect(again.stderr).not.toMatch(/^step/m);
+    expect(documentOf<object[]>(again)).toHaveLength(2);
+    expect(await weightsIn(settings.output)).toEqual(weights);
+    const refused = await runCli([...args, "--output", root]);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain(
+      "--output: expected one file with settings, as every run has a folder of its own, found 2.",
+    );
+  },
+);
+
 test.each([
   [
     ["train", "none.json"],

@@ -71,6 +71,15 @@ export interface Dataset {
    * again and again. Absent where every row is as quick as any.
    */
   readonly blocks?: readonly number[];
+  /**
+   * Rows are made when they are asked for, from a seed: all have the same kinds of texts, all questions are answered and all other
+   * judged texts labelled, and going through them to find that out would only cost time.
+   */
+  readonly generated?: boolean;
+  /** What its questions are answered with, all different, where the data set knows them all. */
+  readonly answers?: readonly string[];
+  /** Words for things in its captions, as they stand there, where the data set knows them all. */
+  readonly nouns?: readonly string[];
   texts(row: number): RowTexts;
   /** One picture, or the left and the right one of statements. */
   pictures(row: number): readonly PictureSource[];

@@ -22,6 +22,8 @@ test("by default, all that both data set and checkpoint allow", async () => {
     "retrieval",
   ] satisfies Metric[]);
   expect(await chosen(await checkpoint(named, ["itm", "snli", "rank"]))).toEqual(["itm", "facet", "snli", "irtr"]);
+  const withNouns = { ...data, nouns: ["cat"] };
+  expect(await chosen(await checkpoint(named, ["mlm"]), withNouns)).toEqual(["mlm", "nouns"]);
   const questions = memoryData(rows.map(({ pictures, questions }) => ({ pictures, questions: questions! })));
   expect(await chosen(await checkpoint(), questions)).toEqual(["vqa"]);
 });
@@ -40,6 +42,28 @@ test("the same numbers whatever else is judged, and for each row whatever the li
   const broken = memoryData(rows.map((row, i) => (i === 0 ? { ...row, pictures: [new Uint8Array(8)] } : row)));
   const second = await resultsOf({ model, data: broken, metrics: ["itm"], limit: 2 });
   expect(sumOfTwo! - sumOfOne!).toBeCloseTo(second.itm_loss! * second.itm_samples!, 5);
+});
+
+test("the first captions of each row only: nothing else is judged, and none of its others is false", async () => {
+  const model = await checkpoint();
+  const metrics = ["facet", "itc", "mlm", "retrieval"] as const;
+  const twoEach = memoryData(rows.map((row) => ({ ...row, captions: row.captions!.slice(0, 2) })));
+  const [first, same] = [
+    await resultsOf({ model, metrics, captions_per_row: 2 }),
+    await resultsOf({ model, metrics, data: twoEach }),
+  ];
+  expect(first).toEqual(same);
+  expect(first.itc_pairs).toBe(8);
+  expect(await resultsOf({ model, metrics: ["itm", "irtr"], captions_per_row: 3 })).toEqual(
+    await resultsOf({ model, metrics: ["itm", "irtr"] }),
+  );
+  const shared = memoryData([
+    { pictures: rows[0]!.pictures, captions: ["a cat", "a dog"] },
+    { pictures: rows[1]!.pictures, captions: ["a dog"] },
+  ]);
+  // There is nothing false to say of the first picture, whose second caption is the only other one.
+  const samples = { model, data: shared, metrics: ["itm"], captions_per_row: 1 } as const;
+  expect((await resultsOf(samples)).itm_samples).toBe(2);
 });
 
 test("the same numbers however rows and texts are grouped", async () => {
@@ -119,6 +143,11 @@ test.each<[string, Partial<EvaluationSettings>, RegExp]>([
     { data: memoryData([{ pictures: [], captions: ["a"] }]), metrics: ["facet"] },
     /^pairs: expected captions and negatives, which facet judges, found no negatives/,
   ],
+  [
+    "no words for things",
+    { metrics: ["nouns"] },
+    /^pairs: expected captions and words for things, which nouns judges, found no words for things/,
+  ],
   ["nothing to judge", { data: memoryData([{ pictures: [] }]) }, /found no texts/],
   ["no head", { metrics: ["vqa"] }, /saved without that head/],
   ["no head for retrieval", { metrics: ["retrieval"] }, /saved without that head/],
@@ -130,6 +159,8 @@ test.each<[string, Partial<EvaluationSettings>, RegExp]>([
     /row 0 of pairs: expected a picture, found 0/,
   ],
   ["a limit of nothing", { limit: 0 }, /^limit: expected a whole number, 1 or more, found 0/],
+  ["one candidate", { candidates: 1 }, /^candidates: expected a whole number, 2 or more, found 1/],
+  ["no captions", { captions_per_row: 0 }, /^captions_per_row: expected a whole number, 1 or more, found 0/],
   ["half a candidate", { k_test: 0.5 }, /^k_test: expected a whole number, 0 or more, found 0\.5/],
   ["texts too long", { max_text_len: 1000 }, /^max_text_len: expected at most \d+ tokens/],
   ["a seed in words", { seed: NaN }, /^seed: expected a whole number/],
@@ -138,6 +169,15 @@ test.each<[string, Partial<EvaluationSettings>, RegExp]>([
   const failure = evaluate({ model, data, ...settings });
   await expect(failure).rejects.toBeInstanceOf(InputError);
   await expect(failure).rejects.toThrow(expected);
+});
+
+test("more candidates than rows with captions are an error", async () => {
+  const some = memoryData([...rows, { pictures: rows[0]!.pictures, questions: rows[0]!.questions! }]);
+  const settings = { model: await checkpoint(), data: some, candidates: 6 };
+  await expect(evaluate(settings)).rejects.toThrow(
+    "candidates: expected at most 5, the rows of pairs that have captions, found 6.",
+  );
+  expect((await evaluate({ ...settings, metrics: ["vqa"] })).metrics).toEqual(["vqa"]);
 });
 
 test("statements about one picture are an error", async () => {

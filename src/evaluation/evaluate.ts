@@ -8,9 +8,10 @@ import { Contrast } from "./judges/contrast.js";
 import type { Judge, Judging } from "./judges/judge.js";
 import { MaskedWords } from "./judges/masked-words.js";
 import { Facets, Matching, MatchLogits } from "./judges/matching.js";
+import { Nouns } from "./judges/nouns.js";
 import { Questions, type VqaPrediction } from "./judges/questions.js";
 import { Ranking } from "./judges/ranking.js";
-import { chooseMetrics, countTexts, needsOf, sightOf, type Metric, type RankBy } from "./metrics.js";
+import { chooseMetrics, needsOf, sightOf, type Metric, type RankBy } from "./metrics.js";
 import { PictureReader, type PictureTransform, type SkippedPicture } from "./pictures.js";
 import type { Chunks } from "./retrieval/fused-scores.js";
 import { mostPairs, Retrieval } from "./retrieval/retrieval.js";
@@ -26,10 +27,17 @@ export interface EvaluationSettings extends Chunks {
   readonly seed?: number | undefined;
   /** Rows that are judged, from the first on. By default all. */
   readonly limit?: number | undefined;
+  /** Captions of each row that are judged, from the first on. By default all; false ones are drawn from all in any case. */
+  readonly captions_per_row?: number | undefined;
   /** Tokens that texts are cut to, special ones included. By default as many as the checkpoint takes. */
   readonly max_text_len?: number | undefined;
   /** What retrieval goes by; by default similarity where the checkpoint has contrastive heads. */
   readonly rank_by?: RankBy | undefined;
+  /**
+   * Retrieval among so many rows: those that have captions and a readable picture make groups of so many, in their order. A last group
+   * that is smaller is left out; recalls are means over all texts and all images of the groups. By default all rows are one group.
+   */
+  readonly candidates?: number | undefined;
   /** Candidates of each image and of each text that ITM ranks again, where the checkpoint has its head. Default 0: none. */
   readonly k_test?: number | undefined;
   /** Pairs that the contrastive loss is taken over. Default 16, as in the fine-tuning recipe. */
@@ -82,13 +90,16 @@ async function judgeAll(model: PartedModel, settings: EvaluationSettings): Promi
   const count = Math.min(data.rows, limit ?? data.rows);
   if (count === 0) throw new InputError({ where: data.name, expected: "rows to judge", found: "none" });
   const maxLength = textLength(settings, model);
-  const chosen = chooseMetrics(settings.metrics, data, count, model);
+  const pairs = comparedPairs(settings, count);
+  const chosen = chooseMetrics(settings.metrics, { data, rows: count, model, pairs });
+  if (chosen.includes("retrieval")) checkRetrieval(settings, count, pairs);
   const reader = new PictureReader(model, transformOf(settings, model));
   const random = new Random(seed);
   const tokenize = (texts: readonly string[]) => model.tokenize(texts, maxLength).map(({ ids }) => [...ids]);
-  const judging: Judging = { model, data, reader, tokenize, random, signal };
+  const { captions_per_row } = settings;
+  const judging: Judging = { model, data, reader, tokenize, captions_per_row, random, signal };
   const rankBy = settings.rank_by ?? (model.heads.includes("itc") ? "similarity" : "rank_output");
-  const judges = await judgesOf(chosen, judging, settings, rankBy, count);
+  const judges = await judgesOf(chosen, judging, settings, rankBy);
   const rows = [...Array(count).keys()].filter((row) =>
     chosen.some((metric) => needsOf(metric).texts.every((kind) => data.counts[kind][row]! > 0)),
   );
@@ -120,16 +131,23 @@ async function judgesOf(
   judging: Judging,
   settings: EvaluationSettings,
   rank_by: RankBy,
-  rows: number,
 ): Promise<ReadonlyMap<Metric, Judge>> {
   const { model, data } = judging;
-  const { per_gpu_eval_batchsize = 16, draw_false_text = 15, k_test = 0, image_chunks, text_chunks } = settings;
+  const {
+    per_gpu_eval_batchsize = 16,
+    draw_false_text = 15,
+    candidates,
+    k_test = 0,
+    image_chunks,
+    text_chunks,
+  } = settings;
   const logits = new MatchLogits(judging);
   const make: Readonly<Record<Metric, () => Judge | Promise<Judge>>> = {
     itm: () => new Matching(judging, logits),
     facet: () => new Facets(logits),
     itc: async () => new Contrast(judging, await model.contrastiveScale(), per_gpu_eval_batchsize),
     mlm: () => new MaskedWords(judging),
+    nouns: () => new Nouns(judging, data.nouns ?? []),
     vqa: async () => {
       const { folder, config } = model;
       const noAnswers = () => readAnswers(folder, config.vqav2_label_size);
@@ -140,10 +158,10 @@ async function judgesOf(
     irtr: () => new Ranking(judging, draw_false_text),
     retrieval: () => {
       model.requireHead(rank_by === "similarity" ? "itc" : "rank");
-      checkPairs(data, rows);
       return new Retrieval(judging, {
         rank_by,
         k_test: model.heads.includes("itm") ? k_test : 0,
+        candidates,
         image_chunks,
         text_chunks,
         onProgress: (done, total) => settings.onProgress?.("pairs", done, total),
@@ -186,8 +204,11 @@ function textLength({ max_text_len }: EvaluationSettings, { maxLength, folder }:
 /** The least that each setting may be. */
 const least = {
   limit: 1,
+  captions_per_row: 1,
   // Start and end, and a word between them.
   max_text_len: 3,
+  // Among one, everything is found.
+  candidates: 2,
   k_test: 0,
   per_gpu_eval_batchsize: 1,
   draw_false_text: 1,
@@ -203,11 +224,21 @@ function checkSettings(settings: EvaluationSettings): void {
   }
 }
 
-function checkPairs(data: Dataset, rows: number): void {
-  const pairs = rows * countTexts(data, "captions", rows);
-  if (pairs <= mostPairs) return;
-  const expected = `at most ${mostPairs} pairs of pictures and captions to compare in retrieval`;
-  throw new InputError({ where: data.name, expected, found: String(pairs), mend: "Lower limit" });
+/** Pairs of pictures and captions that retrieval compares. */
+function comparedPairs({ data, captions_per_row = Infinity, candidates = Infinity }: EvaluationSettings, rows: number) {
+  const counts = data.counts.captions.subarray(0, rows);
+  return Math.min(rows, candidates) * counts.reduce((sum, count) => sum + Math.min(count, captions_per_row), 0);
+}
+
+function checkRetrieval({ data, candidates = 0 }: EvaluationSettings, rows: number, pairs: number): void {
+  if (pairs > mostPairs) {
+    const expected = `at most ${mostPairs} pairs of pictures and captions to compare in retrieval`;
+    throw new InputError({ where: data.name, expected, found: String(pairs), mend: "Lower limit, or set candidates" });
+  }
+  const withCaptions = data.counts.captions.subarray(0, rows).filter((count) => count > 0).length;
+  if (candidates <= withCaptions) return;
+  const expected = `at most ${withCaptions}, the rows of ${data.name} that have captions`;
+  throw new InputError({ where: "candidates", expected, found: String(candidates) });
 }
 
 function nothingSeen({ name }: Dataset, { skipped, skippedCount }: PictureReader): InputError {

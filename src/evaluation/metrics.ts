@@ -8,6 +8,8 @@ import type { Sight } from "./seen-row.js";
 
 interface Needs extends Sight {
   readonly texts: readonly TextKind[];
+  /** Whether the data set must know its words for things. */
+  readonly nouns?: boolean;
   /** One of these heads. */
   readonly heads: readonly Head[];
 }
@@ -19,6 +21,7 @@ const table = {
   facet: { ...fused, texts: ["captions", "negatives"], heads: ["itm"] },
   itc: { ...fused, embeddings: true, texts: ["captions"], heads: ["itc"] },
   mlm: { ...fused, texts: ["captions"], heads: ["mlm"] },
+  nouns: { ...fused, texts: ["captions"], nouns: true, heads: ["mlm"] },
   vqa: { ...fused, texts: ["questions"], heads: ["vqa"] },
   snli: { ...fused, texts: ["hypotheses"], heads: ["snli"] },
   nlvr2: { ...fused, second: true, texts: ["statements"], heads: ["nlvr2"] },
@@ -57,30 +60,45 @@ export function countTexts({ counts }: Dataset, kind: TextKind, rows: number): n
   return counts[kind].subarray(0, rows).reduce((sum, count) => sum + count, 0);
 }
 
+/** What a metric needs of a data set and this one lacks, in words. */
+export function missingFor(metric: Metric, data: Dataset, rows: number): string[] {
+  const { texts, nouns = false } = needsOf(metric);
+  const kinds = texts.filter((kind) => countTexts(data, kind, rows) === 0);
+  return nouns && (data.nouns ?? []).length === 0 ? [...kinds, wordsForThings] : kinds;
+}
+
+const wordsForThings = "words for things";
+
+/** What is judged. */
+export interface Judged {
+  readonly data: Dataset;
+  /** The first ones of the data set. */
+  readonly rows: number;
+  readonly model: PartedModel;
+  /** Pairs that retrieval would compare. */
+  readonly pairs: number;
+}
+
 /**
  * The metrics that were asked for; by default those that both data set and checkpoint allow: not those that take far longer than
  * the others, which are retrieval by `rank_output`, and by similarity beyond 2^31 pairs.
- * @param rows the first rows of the data set, which are judged
  * @throws InputError when one that was asked for, or any at all, is not allowed
  */
-export function chooseMetrics(
-  asked: readonly Metric[] | undefined,
-  data: Dataset,
-  rows: number,
-  model: PartedModel,
-): readonly Metric[] {
-  if (asked === undefined) return allowed(data, rows, model);
+export function chooseMetrics(asked: readonly Metric[] | undefined, judged: Judged): readonly Metric[] {
+  if (asked === undefined) return allowed(judged);
   if (asked.length === 0) {
     throw new InputError({ where: "metrics", expected: `at least one of ${metrics.join(", ")}`, found: "none" });
   }
+  const { data, rows, model } = judged;
   for (const metric of asked) {
-    const { texts, heads } = needsOf(metric);
-    const missing = texts.filter((kind) => countTexts(data, kind, rows) === 0);
-    if (missing.length > 0) {
+    const { texts, nouns = false, heads } = needsOf(metric);
+    const lacks = missingFor(metric, data, rows);
+    if (lacks.length > 0) {
+      const needs = [...texts, ...(nouns ? [wordsForThings] : [])];
       throw new InputError({
         where: data.name,
-        expected: `${texts.join(" and ")}, which ${metric} judges`,
-        found: `no ${missing.join(" and no ")}`,
+        expected: `${needs.join(" and ")}, which ${metric} judges`,
+        found: `no ${lacks.join(" and no ")}`,
         mend: "Name another data set or other metrics",
       });
     }
@@ -91,13 +109,12 @@ export function chooseMetrics(
   return metrics.filter((metric) => asked.includes(metric));
 }
 
-function allowed(data: Dataset, rows: number, model: PartedModel): readonly Metric[] {
+function allowed({ data, rows, model, pairs }: Judged): readonly Metric[] {
   const { heads: present, config } = model;
   const found = metrics.filter((metric) => {
-    const { texts, heads } = needsOf(metric);
-    if (texts.some((kind) => countTexts(data, kind, rows) === 0)) return false;
-    if (metric === "retrieval")
-      return present.includes("itc") && rows * countTexts(data, "captions", rows) <= mostPairs;
+    const { heads } = needsOf(metric);
+    if (missingFor(metric, data, rows).length > 0) return false;
+    if (metric === "retrieval") return present.includes("itc") && pairs <= mostPairs;
     if (metric === "nlvr2" && config.token_type_count < 3) return false;
     return heads.some((head) => present.includes(head));
   });

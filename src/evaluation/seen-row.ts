@@ -8,7 +8,10 @@ import type { PictureReader } from "./pictures.js";
 /** A row as judges see it. */
 export interface SeenRow {
   readonly index: number;
+  /** Of captions those that are judged. */
   readonly texts: RowTexts;
+  /** All captions of the row: none of them is false of its picture. */
+  readonly ownCaptions: readonly string[];
   /** The bridge of its picture, of the first one where there are two; empty where nothing is fused. */
   readonly picture: States;
   /** The bridge of the second of two pictures, where statements are judged. */
@@ -24,9 +27,7 @@ export interface Sight {
   readonly embeddings: boolean;
 }
 
-interface LoadedRow {
-  readonly index: number;
-  readonly texts: RowTexts;
+interface LoadedRow extends Pick<SeenRow, "index" | "texts" | "ownCaptions"> {
   readonly pixels: HostTensor;
   readonly second: HostTensor | undefined;
 }
@@ -37,6 +38,8 @@ export interface Views {
   readonly reader: PictureReader;
   /** Texts as token ids. */
   readonly tokenize: (texts: readonly string[]) => number[][];
+  /** Captions of a row that are judged, the first ones; undefined for all. */
+  readonly captions_per_row: number | undefined;
 }
 
 export interface SeenRows {
@@ -67,8 +70,11 @@ async function loadRows(views: Views, rows: readonly number[], sight: Sight): Pr
   return loaded;
 }
 
-async function loadRow({ data, reader }: Views, index: number, sight: Sight): Promise<LoadedRow | undefined> {
-  const texts = data.texts(index);
+async function loadRow(views: Views, index: number, sight: Sight): Promise<LoadedRow | undefined> {
+  const { data, reader, captions_per_row } = views;
+  const all = data.texts(index);
+  const ownCaptions = all.captions;
+  const texts = { ...all, captions: ownCaptions.slice(0, captions_per_row) };
   const sources = data.pictures(index);
   const wantsSecond = sight.second && texts.statements.length > 0;
   if (sources.length < (wantsSecond ? 2 : 1)) {
@@ -76,7 +82,8 @@ async function loadRow({ data, reader }: Views, index: number, sight: Sight): Pr
     throw new InputError({ where: `row ${index} of ${data.name}`, expected, found: String(sources.length) });
   }
   const [pixels, second] = await Promise.all(sources.slice(0, wantsSecond ? 2 : 1).map((one) => reader.read(one)));
-  return pixels === undefined || (wantsSecond && second === undefined) ? undefined : { index, texts, pixels, second };
+  if (pixels === undefined || (wantsSecond && second === undefined)) return undefined;
+  return { index, texts, ownCaptions, pixels, second };
 }
 
 async function seen(
@@ -94,6 +101,7 @@ async function seen(
   return rows.map((row, i) => ({
     index: row.index,
     texts: row.texts,
+    ownCaptions: row.ownCaptions,
     picture: rowOf(first, i),
     ...(row.second === undefined ? {} : { second: rowOf(second, secondRow++) }),
     ...(embeddings ? { embeddings: { picture: vector(first.image_embeds!, i), captions: ofCaptions[i]! } } : {}),

@@ -64,7 +64,8 @@ const fileName = "answers.json";
 function answersOf(datasets: readonly Dataset[]): AnswerTable {
   const all = new Set<string>();
   for (const dataset of datasets) {
-    for (let row = 0; row < dataset.rows; row++) {
+    for (const answer of dataset.answers ?? []) all.add(answer);
+    for (let row = 0; dataset.answers === undefined && row < dataset.rows; row++) {
       for (const { answers } of dataset.texts(row).questions) for (const { answer } of answers) all.add(answer);
     }
   }

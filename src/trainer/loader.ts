@@ -80,13 +80,13 @@ export class Loader {
   }
 
   private async microBatch(t: number, micro: number): Promise<MicroBatch> {
-    const { batch_size, microBatches, objectives } = this.options;
+    const { batch_size, microBatches, objectives, collate: collating } = this.options;
     const from = t * batch_size + Math.floor((micro * batch_size) / microBatches);
     const to = t * batch_size + Math.floor(((micro + 1) * batch_size) / microBatches);
     const places = Array.from({ length: to - from }, (_, i) => this.place(from + i));
     const random = this.random.at("step", t, micro);
     const labels =
-      objectives.itm === undefined
+      objectives.itm === undefined || collating.itmFalse === "texts"
         ? undefined
         : itmLabels(
             places.map(({ index }) => index),
@@ -100,7 +100,7 @@ export class Loader {
     // Stacks of one height make one graph: pictures that a batch names twice leave room.
     const perSample = objectives.nlvr2 === undefined ? 1 : 2;
     const pictureMultiple = perSample * samples.length + (labels?.filter((label) => label === 0).length ?? 0);
-    return { batch: collate(samples, objectives, { ...this.options.collate, random, pictureMultiple }), made };
+    return { batch: collate(samples, objectives, { ...collating, random, pictureMultiple }), made };
   }
 
   /** Epoch and number of the sample at a place of the run. */

@@ -120,6 +120,7 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
       max_text_len: settings.max_text_len,
       answers: model.answers,
       falseTexts: settings.draw_false_text,
+      itmFalse: settings.itm_false,
       transform,
       seed: settings.seed,
     },
@@ -131,6 +132,7 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
     textBuckets: textBuckets(settings.max_text_len),
     masking: tokenizerMasking(model.tokenizer, { mlm_prob, wholeWords }),
     softTargets: settings.soft_targets,
+    itmFalse: settings.itm_false,
   };
   const loader = new Loader(
     source,

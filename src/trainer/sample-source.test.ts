@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { longestText } from "../model/index.js";
 import type { MadeSample } from "./sample-source.js";
-import { config, dataOf, loaderOf, sourceOf, tokenizer, withBroken } from "./samples.test-support.js";
+import { collating, config, dataOf, loaderOf, sourceOf, tokenizer, withBroken } from "./samples.test-support.js";
 
 test("false pictures are made for negatives alone, and come from the sample's own data set", async () => {
   const data = [await dataOf(6, { set: 50 }), await dataOf(6, { set: 250 })];
@@ -17,6 +17,31 @@ test("false pictures are made for negatives alone, and come from the sample's ow
   // Room for three negatives, which a batch of six has.
   expect(microBatches[0]!.pixel_values!.shape).toEqual([9, 3, 16, 16]);
   expect(microBatches[0]!.itm_labels!.toArray().filter((label) => label === 1)).toHaveLength(3);
+});
+
+test("false texts: the row's own ones, now and then another sample's caption, and no false pictures", async () => {
+  const negatives = [{ text: "none of it" }, { text: "nor this" }];
+  const source = sourceOf([await dataOf(60, { negatives })], { transform: "blip", itmFalse: "texts" });
+  const text = (ids: readonly number[]) => tokenizer.decode(ids.slice(1, -1)).trim();
+  const made = await Promise.all([...Array(60).keys()].map((index) => source.make(0, index, false, new Map())));
+  const drawn = made.map(({ sample }) => (sample.falseText === undefined ? undefined : text(sample.falseText)));
+  const count = (wanted: string | undefined) => drawn.filter((one) => one === wanted).length;
+  expect(count("none of it") + count("nor this") + count(undefined)).toBe(60);
+  for (const [wanted, share] of [
+    ["none of it", 3 / 8],
+    ["nor this", 3 / 8],
+    [undefined, 1 / 4],
+  ] as const) {
+    // Four standard deviations.
+    expect(Math.abs(count(wanted) - 60 * share), wanted).toBeLessThan(4 * Math.sqrt(60 * share * (1 - share)));
+  }
+  const loader = loaderOf(source, ["itm"], { collate: { ...collating, itmFalse: "texts" } });
+  const { microBatches } = await loader.step(0, 1);
+  expect(microBatches[0]!.pixel_values!.shape).toEqual([6, 3, 16, 16]);
+  expect(microBatches[0]!.itm_labels!.shape).toEqual([12]);
+  // Without any of their own.
+  const bare = sourceOf([await dataOf(6)], { transform: "blip", itmFalse: "texts" });
+  expect((await bare.make(0, 0, false, new Map())).sample).not.toHaveProperty("falseText");
 });
 
 test("other pictures and texts are drawn in each epoch", async () => {

@@ -3,7 +3,7 @@
  * is follows from seed, epoch and number alone, whichever process asks for it and when.
  */
 import { InputError } from "../errors.js";
-import type { PictureSource, PictureThreads, TransformKey } from "../data/index.js";
+import type { PictureSource, PictureThreads, RowTexts, TransformKey } from "../data/index.js";
 import type { HostTensor } from "../graph/index.js";
 import type { ObjectiveName } from "../model/index.js";
 import type { Tokenizer } from "../processing/index.js";
@@ -19,6 +19,8 @@ export interface SampleOptions {
   readonly answers: AnswerTable | undefined;
   /** False texts of each sample; read by IRTR. */
   readonly falseTexts: number;
+  /** What ITM shows as false. */
+  readonly itmFalse: "pictures" | "texts";
   readonly transform: { readonly key: TransformKey; readonly image_size: number };
   readonly seed: number;
 }
@@ -39,6 +41,8 @@ export interface MadeSample {
 }
 
 const mostDraws = 20;
+/** Share of samples whose false text is one of their row's negatives; the others are shown another sample's caption. */
+const ownFalseTexts = 0.75;
 
 /** Pictures of one micro-batch by their ids: each is decoded once. */
 export type PictureCache = Map<number, Promise<HostTensor<"float32">>>;
@@ -80,6 +84,7 @@ export class SampleSource {
       picture: first!.picture,
       ...(wants("mlm", "itm", "itc", "itm_itc", "irtr") ? { caption: this.ids(texts.captions[unit.text]!) } : {}),
       ...(falsePicture === undefined ? {} : { falsePicture: falsePicture.picture }),
+      ...this.falseText(texts, random.at("negative")),
       ...(wants("irtr") ? { falseTexts: this.falseTexts(index, random.at("texts")) } : {}),
       ...(wants("vqa") ? { question: this.question(textOf("questions", texts.questions)) } : {}),
       ...(wants("snli") ? { hypothesis: this.labelled(textOf("hypotheses", texts.hypotheses)) } : {}),
@@ -127,6 +132,14 @@ export class SampleSource {
     const from = this.units.peers(index);
     const drawn = this.units.at(from[0] + random.below(from[1] - from[0]));
     return this.readable(drawn, { epoch, index, cache, random: random.at("other"), from });
+  }
+
+  /** One of the row's own, often enough for the model to learn what they differ in. */
+  private falseText({ negatives }: RowTexts, random: Random): Pick<Sample, "falseText"> {
+    const { objectives, itmFalse } = this.options;
+    if (itmFalse === "pictures" || !objectives.includes("itm")) return {};
+    if (random.uniform() >= ownFalseTexts || negatives.length === 0) return {};
+    return { falseText: this.ids(negatives[random.below(negatives.length)]!.text) };
   }
 
   private falseTexts(index: number, random: Random): TokenIds[] {

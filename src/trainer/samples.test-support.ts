@@ -1,7 +1,7 @@
 /** Small pictures with texts of every kind, and sources of samples of them. */
 import sharp from "sharp";
 import { onTestFinished } from "vitest";
-import { PictureThreads, type Dataset, type TransformKey } from "../data/index.js";
+import { PictureThreads, type Dataset, type Negative, type TransformKey } from "../data/index.js";
 import { memoryData, type MemoryRow } from "../evaluation/memory-data.test-support.js";
 import { parseConfig, type ObjectiveName } from "../model/index.js";
 import { Tokenizer } from "../processing/index.js";
@@ -29,7 +29,10 @@ const png = (red: number, green: number, blue: number) =>
     .toBuffer();
 
 /** Pictures of one colour each: red tells the data set, green the row, blue the side. */
-export async function dataOf(count: number, { set = 0, captions = 1 } = {}): Promise<Dataset> {
+export async function dataOf(
+  count: number,
+  { set = 0, captions = 1, negatives = [] as readonly Negative[] } = {},
+): Promise<Dataset> {
   const rows = Array.from({ length: count }, async (_, i): Promise<MemoryRow> => ({
     pictures: [await png(set, 10 * i, 0), await png(set, 10 * i, 200)],
     captions: Array.from({ length: captions }, (_, text) => `picture ${i} of set ${set}, text ${text}`),
@@ -39,6 +42,7 @@ export async function dataOf(count: number, { set = 0, captions = 1 } = {}): Pro
     ],
     hypotheses: [{ text: "unlabelled" }, { text: `hypothesis ${i}`, label: i % 3 }],
     statements: [{ text: `statement ${i}`, label: i % 2 }],
+    negatives,
   }));
   return memoryData(await Promise.all(rows), `set ${set}`);
 }
@@ -60,10 +64,12 @@ interface Setup {
   readonly threads?: number;
   readonly transform?: TransformKey;
   readonly falseTexts?: number;
+  readonly itmFalse?: "pictures" | "texts";
 }
 
 export function sourceOf(data: readonly Dataset[], setup: Setup = {}): SampleSource {
   const { objectives = ["itm", "mlm"], threads: count = 1, transform = "blip_randaug_wc", falseTexts = 2 } = setup;
+  const { itmFalse = "pictures" } = setup;
   const threads = new PictureThreads({ threads: count });
   onTestFinished(() => threads.dispose());
   const options = {
@@ -72,11 +78,14 @@ export function sourceOf(data: readonly Dataset[], setup: Setup = {}): SampleSou
     max_text_len: 16,
     answers,
     falseTexts,
+    itmFalse,
     transform: { key: transform, image_size: 16 },
     seed: 3,
   };
   return new SampleSource(Units.of(data, objectives, answers), threads, options, new Random(3));
 }
+
+export const collating = { config, textBuckets: textBuckets(16), masking: tokenizerMasking(tokenizer) };
 
 export function loaderOf(
   source: SampleSource,
@@ -84,7 +93,6 @@ export function loaderOf(
   cut: Partial<LoaderOptions> = {},
 ): Loader {
   const weights = Object.fromEntries(objectives.map((name) => [name, 1]));
-  const collate = { config, textBuckets: textBuckets(16), masking: tokenizerMasking(tokenizer) };
-  const plan = { batch_size: 6, microBatches: 1, own: [0], ...cut };
-  return new Loader(source, { ...plan, objectives: weights, collate }, new Random(3));
+  const plan = { batch_size: 6, microBatches: 1, own: [0], collate: collating, ...cut };
+  return new Loader(source, { ...plan, objectives: weights }, new Random(3));
 }

@@ -1,6 +1,6 @@
 /** The settings of a training run: names, limits and defaults in one table. */
 import { z } from "zod";
-import { transformKeys } from "../data/index.js";
+import { datasetFormats, transformKeys } from "../data/index.js";
 import { metrics } from "../evaluation/index.js";
 import { objectives, type ObjectiveName } from "../model/index.js";
 
@@ -16,7 +16,7 @@ const source = z.union([
   text,
   z.strictObject({
     path: text,
-    format: names(["folder", "arrow", "parquet", "webdataset"]).optional(),
+    format: names(datasetFormats).optional(),
     /** Which column holds what, for tables with names of their own. */
     columns: z.record(z.string(), text).optional(),
     split: text.optional(),
@@ -71,6 +71,11 @@ export const schema = z.strictObject({
   objectives: weights,
   /** Contrast: other pairs of the same picture count as partners. */
   soft_targets: z.boolean().default(false),
+  /**
+   * ITM: `pictures` gives half of the pairs another picture, as the authors do; `texts` shows each picture with its caption and with a false
+   * text, most often one of the data set's own (`negatives`) and else another caption of the batch.
+   */
+  itm_false: names(["pictures", "texts"]).default("pictures"),
   /** IRTR: false texts of each picture. */
   draw_false_text: whole(1).default(15),
   mlm_prob: fraction.default(0.15),
@@ -132,6 +137,10 @@ export const schema = z.strictObject({
     .strictObject({
       /** What is measured; by default what belongs to the objectives. */
       metrics: z.array(names(metrics)).min(1).optional(),
+      /** Captions of each row that are judged, from the first on; by default all. */
+      captions_per_row: whole(1).optional(),
+      /** Rows that retrieval compares with one another, group by group; by default all. */
+      candidates: whole(2).optional(),
       /** Candidates that ITM ranks again in retrieval; 0: none. */
       k_test: whole(0).default(0),
       /** Parts that retrieval takes pictures and texts in; by default so many that one fits in memory. */

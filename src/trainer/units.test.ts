@@ -45,6 +45,19 @@ test("captions are the unit where any objective reads them; else what it reads",
   ]);
 });
 
+test("of generated rows each is one unit, taken unread, with its texts in turn", () => {
+  const { counts, ...rest } = large(5);
+  const three = new Uint32Array(5).fill(3);
+  const texts = () => expect.fail("a generated row was read");
+  const generated = { ...rest, texts, counts: { ...counts, captions: three, questions: three }, generated: true };
+  const answers = new AnswerTable(["red", "green"]);
+  const units = Units.of([{ ...generated, answers: ["green"] }], ["itc", "vqa"], answers);
+  expect(places(units)).toEqual(["large 0.0", "large 1.1", "large 2.2", "large 3.0", "large 4.1"]);
+  expect(() => Units.of([{ ...generated, answers: ["green", "blue"] }], ["vqa"], answers)).toThrow(
+    'answers: expected all answers of large, found no "blue".',
+  );
+});
+
 test("rows that lack what an objective reads are left out, and counted", () => {
   const rows = [
     captions("a"),

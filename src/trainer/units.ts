@@ -50,8 +50,9 @@ export class Units {
 
   /**
    * One unit for each caption, or for each question, hypothesis or statement where no objective reads captions. Rows that lack
-   * what some objective reads are left out.
-   * @throws InputError when nothing is left, or a statement is about one picture only
+   * what some objective reads are left out. Of generated rows each is one unit with one of its texts: another row is worth more
+   * than another text.
+   * @throws InputError when nothing is left, a statement is about one picture only, or generated questions have answers that are not known
    */
   static of(datasets: readonly Dataset[], objectives: readonly ObjectiveName[], answers?: AnswerTable): Units {
     const kinds = kindsOf(objectives);
@@ -61,6 +62,7 @@ export class Units {
     let length = 0;
     let left = 0;
     for (const dataset of datasets) {
+      if (dataset.generated === true && answers !== undefined) requireKnown(dataset, answers);
       for (let row = 0; row < dataset.rows; row++) {
         const usable = kinds.map((kind) => usableTexts(dataset, row, kind, answers));
         if (usable.some((list) => list.length === 0)) {
@@ -68,7 +70,7 @@ export class Units {
           continue;
         }
         if (kinds.includes("statements")) requireTwoPictures(dataset, row);
-        for (const text of usable[0]!) {
+        for (const text of dataset.generated === true ? [usable[0]![row % usable[0]!.length]!] : usable[0]!) {
           rows[length] = row;
           texts[length++] = text;
         }
@@ -169,11 +171,17 @@ function requireTwoPictures(dataset: Dataset, row: number): void {
   });
 }
 
+function requireKnown({ name, answers = [] }: Dataset, known: AnswerTable): void {
+  const odd = answers.find((answer) => known.targets({ question: "", answers: [{ answer, score: 1 }] }).size === 0);
+  if (odd === undefined) return;
+  throw new InputError({ where: "answers", expected: `all answers of ${name}`, found: `no ${JSON.stringify(odd)}` });
+}
+
 /** Places of the texts of a kind that can be learned: questions with a known answer, hypotheses and statements with a label. */
 export function usableTexts(dataset: Dataset, row: number, kind: TextKind, answers?: AnswerTable): number[] {
   const count = dataset.counts[kind][row]!;
   const all = Array.from({ length: count }, (_, i) => i);
-  if (count === 0 || kind === "captions" || kind === "negatives") return all;
+  if (count === 0 || dataset.generated === true || kind === "captions" || kind === "negatives") return all;
   const texts = dataset.texts(row);
   if (kind === "questions") return all.filter((i) => (answers?.targets(texts.questions[i]!).size ?? 0) > 0);
   return all.filter((i) => texts[kind][i]!.label !== undefined);

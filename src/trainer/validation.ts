@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import type { Dataset } from "../data/index.js";
 import { InputError } from "../errors.js";
-import { evaluate, needsOf, type EvaluationSettings, type Metric } from "../evaluation/index.js";
+import { evaluate, missingFor, needsOf, type EvaluationSettings, type Metric } from "../evaluation/index.js";
 import type { ObjectiveName } from "../model/index.js";
 import type { TrainingSettings } from "./settings.js";
 
@@ -43,14 +43,18 @@ export function checkValidation({
   objectives,
   datasets,
 }: Pick<ValidationOptions, "settings" | "objectives" | "datasets">): void {
-  for (const { name, counts } of datasets) {
+  const { limit, candidates = 0 } = settings.validation;
+  for (const data of datasets) {
+    const rows = Math.min(data.rows, limit ?? data.rows);
+    if (candidates > rows) {
+      const where = `validation.candidates for ${data.name}`;
+      throw new InputError({ where, expected: `at most ${rows}, the rows that are judged`, found: String(candidates) });
+    }
     for (const metric of metricsOf(settings, objectives)) {
-      const missing = needsOf(metric).texts.filter((kind) =>
-        counts[kind].subarray(0, settings.validation.limit).every((count) => count === 0),
-      );
+      const missing = missingFor(metric, data, rows);
       if (missing.length === 0) continue;
       throw new InputError({
-        where: `data.validation: ${name}`,
+        where: `data.validation: ${data.name}`,
         expected: `${needsOf(metric).texts.join(" and ")}, which ${metric} judges`,
         found: `no ${missing.join(" and no ")}`,
         mend: "Name another data set, or other metrics in validation.metrics",

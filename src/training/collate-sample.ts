@@ -22,6 +22,8 @@ export interface Sample {
   readonly caption?: TokenIds;
   /** Drawn for ITM, should the sample become a negative. */
   readonly falsePicture?: SamplePicture;
+  /** Drawn for ITM with false texts: one that is false of the picture. */
+  readonly falseText?: TokenIds;
   /** Drawn for IRTR; all samples of a batch have as many. */
   readonly falseTexts?: readonly TokenIds[];
   /** VQA. */

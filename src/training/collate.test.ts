@@ -107,6 +107,35 @@ test("matching: half of the pairs, rounded down, are true, and the others have t
   expect(positives.size).toBe(10);
 });
 
+test("matching with false texts: every picture with its caption and with what is false of it", () => {
+  const falseOnes = [
+    sample(0, { falseText: text(7, 0, 6) }),
+    sample(1),
+    sample(2, { picture: picture(101) }),
+    sample(3),
+  ];
+  const drawn = new Set<number>();
+  for (let seed = 0; seed < 40; seed++) {
+    const batch = collate(falseOnes, { itm: 1 }, { ...options, itmFalse: "texts", random: new Random(seed) });
+    expect(values(batch, "itm_labels")).toEqual([1, 1, 1, 1, 0, 0, 0, 0]);
+    expect(picturesOf(batch, "itm_images")).toEqual([100, 101, 101, 103, 100, 101, 101, 103]);
+    const texts = textsOf(batch, "itm_texts");
+    expect(texts.slice(0, 4)).toEqual([0, 1, 2, 3].map((i) => text(1, i, 1 + (i % 5))));
+    expect(texts[4]).toEqual(text(7, 0, 6));
+    // Samples 1 and 2 show the same picture: neither's caption is false of the other's.
+    expect([text(1, 0), text(1, 3, 4)].map((one) => one[1])).toContain(texts[5]![1]);
+    drawn.add(texts[5]![1]!);
+    // Whatever is drawn, the stacks keep their height.
+    expect(batch.input_ids!.shape[0]).toBe(8);
+    expect(batch.pixel_values!.shape[0]).toBe(3);
+  }
+  expect(drawn.size).toBe(2);
+  const alone = [sample(1), sample(2, { picture: picture(101) })];
+  expect(() => collate(alone, { itm: 1 }, { ...options, itmFalse: "texts" })).toThrow(
+    "sample 1: expected falseText, or a sample with another picture, whose caption is false of this one, found neither.",
+  );
+});
+
 test("masked captions: the caption wherever its label is, and no label on padding", () => {
   const batch = collate(samples(4, 9, 2), { mlm: 1 }, options);
   // Nothing reads the captions themselves.

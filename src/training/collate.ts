@@ -6,7 +6,15 @@ import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
 import { longestText, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
 import { objectiveWeights, type Batch, type ObjectiveWeights } from "./batch.js";
-import { checkLabel, checkNumber, checkScores, partOf, type Sample, type SamplePicture } from "./collate-sample.js";
+import {
+  checkLabel,
+  checkNumber,
+  checkScores,
+  partOf,
+  type Sample,
+  type SamplePicture,
+  type TokenIds,
+} from "./collate-sample.js";
 import { checkBuckets, int64, padded } from "./collate-tokens.js";
 import { maskTokens, type Masking } from "./masking.js";
 import type { Random } from "../random/index.js";
@@ -24,6 +32,8 @@ export interface CollateOptions {
   readonly pictureMultiple?: number;
   /** Needed for MLM. */
   readonly masking?: Masking;
+  /** What ITM shows as false; see `collate`. Default `pictures`. */
+  readonly itmFalse?: "pictures" | "texts";
   /** Dual contrastive losses: pairs of the same picture count as partners. Default false. */
   readonly softTargets?: boolean;
 }
@@ -37,7 +47,8 @@ type Collator = (step: Collation) => Tensors;
  * One micro-batch of the samples, in their order.
  *
  * ITM: ⌊samples / 2⌋ of them, drawn, keep their picture, the others get their false one, which is stacked behind the true ones
- * unless it is among them. The authors shuffle the rows; here the drawn labels are shuffled.
+ * unless it is among them. The authors shuffle the rows; here the drawn labels are shuffled. With false texts every picture is shown
+ * twice instead, with its caption and with its `falseText` or, where it has none, the caption of another sample.
  * @throws InputError naming the sample that lacks what an objective reads, or has it of the wrong kind
  */
 export function collate(samples: readonly Sample[], objectives: ObjectiveWeights, options: CollateOptions): Batch {
@@ -196,6 +207,10 @@ const ascending = (indices: readonly number[]): number[] =>
   [...indices.keys()].sort((a, b) => indices[a]! - indices[b]!);
 
 function itm(step: Collation): Tensors {
+  return step.options.itmFalse === "texts" ? itmWithFalseTexts(step) : itmWithFalsePictures(step);
+}
+
+function itmWithFalsePictures(step: Collation): Tensors {
   const { samples, images } = step;
   const labels = itmLabels(
     samples.map(({ index }) => index),
@@ -208,6 +223,32 @@ function itm(step: Collation): Tensors {
     ),
     itm_labels: int64(labels),
   };
+}
+
+function itmWithFalseTexts(step: Collation): Tensors {
+  const { samples, images } = step;
+  const captions = step.captions("itm");
+  // Others' captions get rows of their own: stacks of one height make one graph.
+  const falseTexts = samples.map((sample) =>
+    step.text(sample.falseText ?? captionOfAnother(step, sample), `falseText of sample ${sample.index}`),
+  );
+  return {
+    itm_texts: int64([...captions, ...falseTexts]),
+    itm_images: int64([...images, ...images]),
+    itm_labels: int64([...captions.map(() => 1), ...falseTexts.map(() => 0)]),
+  };
+}
+
+/** Of a sample with another picture, drawn. */
+function captionOfAnother({ samples, byIndex, options }: Collation, { index, picture }: Sample): TokenIds {
+  const others = byIndex.filter((i) => samples[i]!.picture.id !== picture.id);
+  if (others.length === 0) {
+    const mend = "Make batches larger, or use data with false texts";
+    const expected = "falseText, or a sample with another picture, whose caption is false of this one";
+    throw new InputError({ where: `sample ${index}`, expected, found: "neither", mend });
+  }
+  const drawn = options.random.at("itm", index).below(others.length);
+  return partOf(samples[others[drawn]!]!, "caption", "itm");
 }
 
 function itc(step: Collation): Tensors {

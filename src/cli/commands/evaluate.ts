@@ -17,6 +17,8 @@ interface EvaluateOptions extends CommonOptions {
   readonly metric?: readonly string[];
   readonly limit?: number;
   readonly seed?: number;
+  readonly captions?: number;
+  readonly candidates?: number;
   readonly kTest?: number;
   readonly rankBy?: string;
   readonly imageChunks?: number;
@@ -32,14 +34,19 @@ const help = `
 Metrics, by default all that both data set and checkpoint allow:
 
   itm        captions and drawn false ones told apart
-  facet      captions that match better than negatives of the same picture
+  facet      captions that match better than negatives of the same picture, also by what is wrong with these
   itc        contrastive loss
   mlm        hidden words of captions
+  nouns      words for things in captions, hidden one at a time, where the data set knows them
   vqa        answers; with --out also vqa_submit_<run>_<checkpoint>.json for the challenge
-  snli       hypotheses
+  snli       hypotheses; also those that are not neutral, by the two other logits
   nlvr2      statements about two pictures
   irtr       captions among drawn false ones, by rank_output
   retrieval  recalls at 1, 5 and 10 by similarity; --k-test 128 has ITM rank the best candidates again
+
+With --candidates n, retrieval is among n rows at a time: each n rows in their order are ranked by themselves, recalls
+are means over all of them, and a last group that is smaller is left out. --candidates 1000 is the 5 folds of COCO's
+test set of 5,000 pictures; --candidates 64 --captions 1 is one of 64 pictures for a text, one of 64 texts for a picture.
 
 --image-chunks and --text-chunks trade time for memory where ITM or rank_output ranks: with n chunks of texts, the states
 of one chunk are in memory; every chunk of pictures then sends all texts through their tower once more.
@@ -59,7 +66,9 @@ export function configure(command: Command, terminal: Terminal): void {
       .addOption(repeated("--metric <name>", "what to measure; may be repeated"))
       .addOption(single("--limit <n>", "judge the first n rows only", wholeNumber(1)))
       .addOption(single("--seed <n>", "of false captions and hidden words (0 unless given)", wholeNumber(0)))
-      .addOption(single("--k-test <n>", "candidates that ITM ranks again (0 unless given)", wholeNumber(0)))
+      .addOption(single("--captions <n>", "judge the first n captions of each row only", wholeNumber(1)))
+      .addOption(single("--candidates <n>", "retrieval among n rows at a time (all unless given)", wholeNumber(2)))
+      .addOption(single("--k-test <n>", "best ones that ITM ranks again (0 unless given)", wholeNumber(0)))
       .addOption(single("--rank-by <name>", "retrieval by similarity or rank_output"))
       .addOption(single("--image-chunks <n>", "parts that pictures are ranked in", wholeNumber(1)))
       .addOption(single("--text-chunks <n>", "parts that texts are ranked in", wholeNumber(1)))
@@ -95,6 +104,8 @@ async function run(model: string, options: EvaluateOptions, terminal: Terminal):
     rank_by: rankBy === undefined ? undefined : choiceOf("--rank-by", rankBy, rankings),
     limit: options.limit,
     seed: options.seed,
+    captions_per_row: options.captions,
+    candidates: options.candidates,
     k_test: options.kTest,
     image_chunks: options.imageChunks,
     text_chunks: options.textChunks,

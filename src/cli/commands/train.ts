@@ -1,10 +1,12 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
+import type { Collective } from "../../distributed/index.js";
 import { InputError } from "../../errors.js";
-import type { LogLine, Results, TrainResult } from "../../trainer/index.js";
+import type { LogLine, Results, TrainingInput, TrainResult } from "../../trainer/index.js";
 import { repeated, single } from "../options.js";
 import { resultsTable } from "../results-table.js";
 import type { Terminal } from "../terminal.js";
+import { UsageError } from "../usage-error.js";
 import { visible } from "../visible.js";
 
 interface TrainOptions {
@@ -15,51 +17,82 @@ interface TrainOptions {
 
 export function configure(command: Command, terminal: Terminal): void {
   command
-    .argument("<config>", "JSON file with the settings of the run")
+    .argument("<config...>", "JSON files with the settings of runs, one run after another")
     .addOption(single("--output <folder>", "folder of the run, in place of the one in the file"))
     .addOption(repeated("--set <name=value>", "another value for a setting, as in data.train=pairs; may be repeated"))
     .option("--json", "print one JSON document instead of a table")
     .addHelpText(
       "after",
       `
-A run that was ended goes on with the same command, from its last checkpoint. Ctrl-C ends it after the step under way.
+A run that was ended goes on with the same command, from its last checkpoint; of several, those that are done are passed
+over. Ctrl-C ends the run after the step under way.
 Several processes train together: mpirun -np 4 bridgetower train run.json, or any launcher that sets RANK, WORLD_SIZE,
 MASTER_ADDR and MASTER_PORT.
 
 Examples:
   $ bridgetower train examples/train-pairs.json
-  $ bridgetower train run.json --set learning_rate=3e-5 --set max_epoch=2`,
+  $ bridgetower train run.json --set learning_rate=3e-5 --set max_epoch=2
+  $ bridgetower train towers.json then-all-heads.json`,
     )
-    .action(async (file: string, { output, set = [], json }: TrainOptions) => {
-      const { assign, progressText, train, trainingSettings } = await import("../../trainer/index.js");
-      const given = await settingsIn(file);
-      if (output !== undefined) given.output = output;
-      for (const assignment of set) assign(given, assignment);
-      trainingSettings(given, file);
+    .action(async (files: readonly string[], options: TrainOptions) => {
+      const runs = await settingsOf(files, options);
       const { joinCollective } = await import("../../distributed/index.js");
       const collective = await joinCollective();
       terminal.afterFailure((message) => collective.abort(message));
       const leads = collective.rank === 0;
       await terminal.interrupts.whileWriting(async () => {
-        const judging = { rows: terminal.progress.start("rows"), pairs: terminal.progress.start("pairs") };
-        const result = await train(given as unknown as Parameters<typeof train>[0], {
-          collective,
-          signal: terminal.interrupts.signal,
-          progressCallback: terminal.downloads(),
-          ...(leads
-            ? {
-                onWarning: (message) => terminal.tell(`bridgetower: warning: ${message}`),
-                onStep: (event) => terminal.progress.show(() => progressText(event)),
-                onLog: (line) => terminal.isWatched || terminal.tell(lineText(line)),
-                onValidation: (results, step) => terminal.tell(`step ${step}: ${lineText(summed(results))}`),
-                onValidationProgress: (stage, done, total) => judging[stage](done, total),
-              }
-            : {}),
-        });
+        const results: TrainResult[] = [];
+        for (const input of runs) {
+          const result = await run(input, collective, terminal);
+          results.push(result);
+          if (result.interrupted) break;
+        }
         await collective.close();
-        if (leads) terminal.show(json, result, () => summary(result, terminal));
+        const [only, ...others] = results;
+        if (leads) {
+          terminal.show(options.json, others.length === 0 ? only! : results, () =>
+            results.map((result) => summary(result, terminal)).join("\n"),
+          );
+        }
       });
     });
+}
+
+/** All of them checked, before the first run begins. */
+async function settingsOf(files: readonly string[], { output, set = [] }: TrainOptions): Promise<TrainingInput[]> {
+  if (output !== undefined && files.length > 1) {
+    const expected = "one file with settings, as every run has a folder of its own";
+    throw new UsageError({ where: "--output", expected, found: String(files.length) });
+  }
+  const { assign, trainingSettings } = await import("../../trainer/index.js");
+  const runs: TrainingInput[] = [];
+  for (const file of files) {
+    const given = await settingsIn(file);
+    if (output !== undefined) given.output = output;
+    for (const assignment of set) assign(given, assignment);
+    trainingSettings(given, file);
+    runs.push(given as unknown as TrainingInput);
+  }
+  return runs;
+}
+
+async function run(input: TrainingInput, collective: Collective, terminal: Terminal): Promise<TrainResult> {
+  const { progressText, train } = await import("../../trainer/index.js");
+  const judging = { rows: terminal.progress.start("rows"), pairs: terminal.progress.start("pairs") };
+  return train(input, {
+    collective,
+    signal: terminal.interrupts.signal,
+    progressCallback: terminal.downloads(),
+    ...(collective.rank === 0
+      ? {
+          onWarning: (message) => terminal.tell(`bridgetower: warning: ${message}`),
+          onStep: (event) => terminal.progress.show(() => progressText(event)),
+          onLog: (line) => terminal.isWatched || terminal.tell(lineText(line)),
+          onValidation: (results, step) => terminal.tell(`step ${step}: ${lineText(summed(results))}`),
+          onValidationProgress: (stage, done, total) => judging[stage](done, total),
+        }
+      : {}),
+  });
 }
 
 async function settingsIn(file: string): Promise<Record<string, unknown>> {

@@ -29,6 +29,8 @@ export interface Thing {
 /** Shares of the kinds among scenes. */
 export const kindShares = { single: 0.28, pair: 0.3, size: 0.09, count: 0.18, three: 0.15 } as const;
 export type Kind = keyof typeof kindShares;
+// Object.keys knows only strings; the table has no other keys than these.
+export const kinds = Object.keys(kindShares) as readonly Kind[];
 
 interface Common {
   readonly background: Background;

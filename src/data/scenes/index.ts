@@ -1,7 +1,9 @@
 /** Composed scenes of emoji art with captions, questions, hypotheses and statements: the training data of the embedded model. */
 export { sceneDataset, type SceneRows } from "./scene-dataset.js";
+export { openScenes, type ScenesOptions } from "./scenes-file.js";
 export {
   type PairScene,
+  type PairTexts,
   type Scene,
   type SceneContents,
   type SceneObject,

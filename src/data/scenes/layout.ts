@@ -30,14 +30,14 @@ export interface LayoutRequest {
 }
 
 /** A scene of the split. */
-export function drawLayout(random: Random, casting: Casting, request?: LayoutRequest): Layout {
-  const kind = request?.kind ?? drawKind(random, casting);
+export function drawLayout(random: Random, casting: Casting, request: Partial<LayoutRequest> = {}): Layout {
+  const kind = request.kind ?? drawKind(random, casting);
   const background = drawBackground(random);
-  const nouns = request?.nouns ?? drawNouns(random, casting, kind, background);
+  const nouns = request.nouns ?? drawNouns(random, casting, kind, background);
   return arrangements[kind](new Stage(random, casting, usageOf(kind)), { kind, background, nouns });
 }
 
-function drawKind(random: Random, casting: Casting): Kind {
+export function drawKind(random: Random, casting: Casting): Kind {
   const drawn = pickByShare(random, kindShares);
   return casting.split === "synonym" && drawn === "single" ? "pair" : drawn;
 }

@@ -6,7 +6,8 @@ import { syntheticSprites } from "./synthetic.test-support.js";
 import { readVocabulary } from "./vocabulary/vocabulary.js";
 
 const vocabulary = readVocabulary();
-const source = new SceneSource(syntheticSprites(vocabulary), vocabulary, { size: 48, split: "val", seed: 2 });
+const sprites = syntheticSprites(vocabulary);
+const source = new SceneSource(sprites, vocabulary, { size: 48, split: "val", seed: 2 });
 const kinds = ["captions", "questions", "hypotheses", "statements", "negatives"] as const;
 
 test.each(["scenes", "pairs"] as const)("%s: each row has the texts that it says it has", (kind) => {
@@ -14,8 +15,58 @@ test.each(["scenes", "pairs"] as const)("%s: each row has the texts that it says
   for (let row = 0; row < dataset.rows; row++) {
     const texts = dataset.texts(row);
     for (const name of kinds) expect(texts[name].length).toBe(dataset.counts[name][row]);
+    expect(texts.statements.length).toBe(kind === "scenes" ? 0 : 1);
+    expect(Math.min(texts.captions.length, texts.questions.length, texts.negatives.length)).toBeGreaterThan(0);
     expect(dataset.pictures(row).length).toBe(kind === "scenes" ? 1 : 2);
   }
+});
+
+test("texts of a pair are about the left scene and both, and the first picture shows the left one", () => {
+  const dataset = sceneDataset(source, { rows: 20, kind: "pairs" });
+  for (let row = 0; row < 20; row++) {
+    const { captions, negatives, hypotheses, statements, questions } = dataset.texts(row);
+    const { questions: asked, ...others } = source.pairTexts(row);
+    expect({ captions, negatives, hypotheses, statements }).toEqual(others);
+    expect(questions.map(({ question, answers }) => ({ question, answer: answers[0]!.answer }))).toEqual(asked);
+    expect(questions.every(({ answers }) => answers.length === 1 && answers[0]!.score === 1)).toBe(true);
+  }
+});
+
+test("reading one kind of texts draws no other", () => {
+  const row = sceneDataset(source, { rows: 2, kind: "pairs" }).texts(1);
+  expect(row.captions).toBe(row.captions);
+  expect(Object.keys(row).sort()).toEqual([...kinds].sort());
+  // What cannot be drawn does no harm as long as nobody reads it.
+  const broken = new SceneSource(sprites, { ...vocabulary, hypernyms: [] }, source.options);
+  const texts = sceneDataset(broken, { rows: 1 }).texts(0);
+  expect(texts.captions).toEqual(source.texts(0).captions);
+  expect(() => texts.questions).toThrow();
+});
+
+test("all questions have an answer of the list", () => {
+  const { answers, generated, ...dataset } = sceneDataset(source, { rows: 300 });
+  const given = Array.from({ length: 300 }, (_, row) => dataset.texts(row).questions.map((one) => one.answers[0]!));
+  expect(given.flat().filter(({ answer }) => !answers!.includes(answer))).toEqual([]);
+  expect([generated, new Set(answers).size]).toEqual([true, answers!.length]);
+});
+
+test("what captions say besides their nouns are words of these", () => {
+  const dataset = sceneDataset(source, { rows: 3000 });
+  const nouns = dataset.nouns!;
+  expect([nouns.length, new Set(nouns).size]).toEqual([1496, 1496]);
+  const longestFirst = [...nouns].sort((a, b) => b.length - a.length);
+  const noun = new RegExp(`(?<![\\w-])(?:${longestFirst.join("|")})(?![\\w-])`, "g");
+  const others = new Set<string>();
+  for (let row = 0; row < dataset.rows; row++) {
+    // The first caption may be a list of keywords.
+    for (const caption of dataset.texts(row).captions.slice(1)) {
+      expect(caption).toMatch(noun);
+      for (const word of caption.replace(noun, "").match(/[^\s,:]+/g) ?? []) others.add(word);
+    }
+  }
+  expect([...others].sort().join(" ")).toMatchInlineSnapshot(
+    `"a above an and are at background beach below beneath between big bigger black blue bottom brown center checkered checks city corner desert dots dotted drawing five four from grass gray green image in is large larger left little next night of on one over pair picture pink purple red right road room sea set side small smaller snow space striped stripes sunset than the there this three tiny to top two under water white with yellow"`,
+  );
 });
 
 test("a file of a picture decodes to its pixels", async () => {

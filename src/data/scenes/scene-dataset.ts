@@ -2,20 +2,29 @@
 import sharp from "sharp";
 import type { Picture } from "../../processing/index.js";
 import type { Dataset, PictureSource, RowTexts, TextKind } from "../dataset.js";
-import { type SceneSource, textsPerScene } from "./scene-source.js";
+import { lazily } from "./kept.js";
+import { type SceneSource, type SceneTexts, textsPerScene } from "./scene-source.js";
+import { nounWords } from "./texts/caption.js";
+import type { Labelled } from "./texts/hypotheses.js";
+import { answerList } from "./texts/questions.js";
 
-/** What each row of a data set has: a scene with captions, negatives, questions and hypotheses, or two scenes with a statement. */
-export type SceneRows = "scenes" | "pairs";
+export const sceneRows = ["scenes", "pairs"] as const;
 
-/** The first `rows` scenes of a source, from its number `first` on. */
+/**
+ * What each row of a data set has: a scene with captions, negatives, questions and hypotheses; or two scenes with a statement about both,
+ * and all those texts about the left one.
+ */
+export type SceneRows = (typeof sceneRows)[number];
+
+/** `rows` scenes of a source from its number `first` on. Each kind of texts of a row is drawn when it is first read. */
 export function sceneDataset(
   source: SceneSource,
   { rows, kind = "scenes", first = 0 }: { readonly rows: number; readonly kind?: SceneRows; readonly first?: number },
 ): Dataset {
   const { split, seed, size } = source.options;
   const name = `${kind} of ${split}, seed ${seed}, ${size} px`;
-  const has = kind === "scenes" ? ["captions", "negatives", "questions", "hypotheses"] : ["statements"];
-  const counted = (text: TextKind) => new Uint32Array(rows).fill(has.includes(text) ? textsPerScene[text] : 0);
+  const has = (text: TextKind) => text !== "statements" || kind === "pairs";
+  const counted = (text: TextKind) => new Uint32Array(rows).fill(has(text) ? textsPerScene[text] : 0);
   const numberOf = (row: number) => {
     if (!Number.isInteger(row) || row < 0 || row >= rows) throw new RangeError(`row ${row} of ${rows}`);
     return first + row;
@@ -35,7 +44,15 @@ export function sceneDataset(
       statements: counted("statements"),
       negatives: counted("negatives"),
     },
-    texts: (row) => (kind === "scenes" ? sceneTexts(source, numberOf(row)) : pairTexts(source, numberOf(row))),
+    generated: true,
+    answers: answerList(source.vocabulary),
+    nouns: nounWords(source.vocabulary),
+    texts: (row) => {
+      const index = numberOf(row);
+      if (kind === "scenes") return rowTexts(source.texts(index), () => []);
+      const texts = source.pairTexts(index);
+      return rowTexts(texts, () => texts.statements);
+    },
     pictures: (row) =>
       kind === "scenes"
         ? [sourceOf(row, "scene", (index) => source.picture(index))]
@@ -47,16 +64,14 @@ export function sceneDataset(
   };
 }
 
-const none: RowTexts = { captions: [], questions: [], hypotheses: [], statements: [], negatives: [] };
-
-function sceneTexts(source: SceneSource, index: number): RowTexts {
-  const { captions, negatives, hypotheses, questions } = source.texts(index);
-  const answered = questions.map(({ question, answer }) => ({ question, answers: [{ answer, score: 1 }] }));
-  return { ...none, captions, negatives, hypotheses, questions: answered };
-}
-
-function pairTexts(source: SceneSource, index: number): RowTexts {
-  return { ...none, statements: [source.statement(index)] };
+function rowTexts(texts: SceneTexts, statements: () => readonly Labelled[]): RowTexts {
+  return lazily<RowTexts>({
+    captions: () => texts.captions,
+    negatives: () => texts.negatives,
+    hypotheses: () => texts.hypotheses,
+    questions: () => texts.questions.map(({ question, answer }) => ({ question, answers: [{ answer, score: 1 }] })),
+    statements,
+  });
 }
 
 /** For readers that take files only; quick rather than small. */

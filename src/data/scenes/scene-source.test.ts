@@ -1,14 +1,13 @@
 import { expect, test } from "vitest";
 import type { Picture } from "../../processing/index.js";
-import { kindShares } from "./facts.js";
-import { SceneSource, textsPerScene } from "./scene-source.js";
-import type { Split } from "./splits.js";
+import { kinds, kindShares } from "./facts.js";
+import { type SceneOptions, SceneSource, textsPerScene } from "./scene-source.js";
 import { syntheticSprites } from "./synthetic.test-support.js";
 import { readVocabulary } from "./vocabulary/vocabulary.js";
 
 const vocabulary = readVocabulary();
 const sprites = syntheticSprites(vocabulary);
-const sourceOf = (options: { size?: number; split?: Split; seed?: number } = {}) =>
+const sourceOf = (options: Partial<SceneOptions> = {}) =>
   new SceneSource(sprites, vocabulary, { size: 96, split: "train", seed: 1, ...options });
 
 /** Pixels as one text: compared value by value, they would take most of the time. */
@@ -41,6 +40,21 @@ test("a part made alone is that of the whole scene", () => {
   }
 });
 
+test("texts of a kind are the same whichever are read before, and whatever else is drawn", () => {
+  const source = sourceOf();
+  const kinds = ["captions", "negatives", "questions", "hypotheses"] as const;
+  for (let index = 0; index < 20; index++) {
+    const forwards = { ...sourceOf().pairTexts(index) };
+    const lazy = source.pairTexts(index);
+    for (const kind of [...kinds].reverse()) {
+      source.pairContents(index + 1);
+      expect(lazy[kind]).toEqual(forwards[kind]);
+      expect(lazy[kind]).toBe(lazy[kind]);
+    }
+    expect(forwards.statements).toEqual([source.statement(index)]);
+  }
+});
+
 test("seeds, splits and numbers give different scenes", () => {
   const captions = (source: SceneSource) => Array.from({ length: 20 }, (_, i) => source.caption(i)).join("\n");
   const all = [sourceOf(), sourceOf({ seed: 2 }), sourceOf({ split: "val" }), sourceOf({ split: "combo" })].map(
@@ -63,6 +77,17 @@ test("texts of a seed stay what they are", () => {
       "a tooth to the right of a pizza / a pizza to the right of a tooth / what is right of the pizza? tooth / the tooth is from another country",
       "a map over a balloon on a green background / a balloon above a map / is the background gray? no / the map is a present",
       "a thermometer on the left of an eggplant on a brown and blue background / a thermometer to the left of a mango / is there a thermometer in the picture? yes / the thermometer is very old",
+    ]
+  `);
+  const ofPairs = [0, 1, 2].map((index) => {
+    const { captions, negatives, questions, hypotheses } = source.pairTexts(index);
+    return [captions[1], negatives[0]!.text, questions[0]!.question, hypotheses[0]!.text].join(" / ");
+  });
+  expect(ofPairs).toMatchInlineSnapshot(`
+    [
+      "a large donkey in space / a small donkey in space / is there an animal? / a donkey in space",
+      "a cocktail left of a beetle on the road / a medal with a cocktail / what is left of the beetle? / a beetle with a cocktail",
+      "a big shamrock at sea / a large eye / is there a shamrock? / a big shamrock at sea",
     ]
   `);
   expect([0, 1, 2].map((index) => source.statement(index).text)).toMatchInlineSnapshot(`
@@ -126,6 +151,17 @@ test("kinds come by their shares, and every scene has as many texts as it says",
     expect({ ...counts, hypotheses: hypotheses.length, statements: 1 }).toEqual(textsPerScene);
     expect(new Set(questions.map(({ question }) => question)).size).toBe(questions.length);
   }
+});
+
+test("named arrangements come alone, and all of them by name are what comes by default", () => {
+  const kindsOf = (source: SceneSource) => Array.from({ length: 60 }, (_, i) => source.contents(i).facts.kind);
+  expect(new Set(kindsOf(sourceOf({ arrangements: ["single", "count"] })))).toEqual(new Set(["single", "count"]));
+  expect(new Set(kindsOf(sourceOf({ split: "val", arrangements: ["three"] })))).toEqual(new Set(["three"]));
+  const all = sourceOf({ arrangements: kinds });
+  expect(all.scene(5)).toEqual(sourceOf().scene(5));
+  expect(() => sourceOf({ split: "synonym", arrangements: ["single"] })).toThrow(
+    'arrangements: expected others than single, as this split shows known words among other things, found ["single"].',
+  );
 });
 
 test("18% of single things are captioned by keywords in training", () => {

@@ -8,9 +8,10 @@ import { Random } from "../../random/index.js";
 import { BackgroundPainter } from "./backgrounds/paint-background.js";
 import { Casting } from "./casting.js";
 import { chance, drawUntil } from "./draws.js";
-import type { Facts } from "./facts.js";
-import { drawLayout, type Layout } from "./layout.js";
-import { drawPairLayout, type PairLayout } from "./pair-layout.js";
+import { type Facts, type Kind, kinds } from "./facts.js";
+import { latest, lazily, type Makers, once } from "./kept.js";
+import { drawKind, drawLayout, type Layout } from "./layout.js";
+import { drawPairLayout } from "./pair-layout.js";
 import { augment, type Box, boxOf, NoiseTable, pasteThing } from "./paint.js";
 import type { Split } from "./splits.js";
 import type { Sprites } from "./sprites/index.js";
@@ -28,6 +29,8 @@ export interface SceneOptions {
   readonly split: Split;
   /** A whole number, 0 to 2^53 - 1. */
   readonly seed: number;
+  /** What is drawn, in the shares that these have among all; by default all. Pairs are drawn of all. */
+  readonly arrangements?: readonly Kind[];
 }
 
 /** How many texts every scene has. */
@@ -41,6 +44,12 @@ export interface SceneTexts {
   readonly questions: readonly Answered[];
   /** 0 contradiction, 1 neutral, 2 entailment. */
   readonly hypotheses: readonly Labelled[];
+}
+
+/** Texts about the left scene of a pair, and about both. */
+export interface PairTexts extends SceneTexts {
+  /** Label 1 where it is true of both. */
+  readonly statements: readonly Labelled[];
 }
 
 export interface SceneObject {
@@ -60,12 +69,10 @@ export interface Scene extends SceneContents, SceneTexts {
   readonly picture: Picture;
 }
 
-export interface PairScene {
+export interface PairScene extends Pick<PairTexts, "statements"> {
   /** The left and the right scene. */
   readonly contents: readonly [SceneContents, SceneContents];
   readonly pictures: readonly [Picture, Picture];
-  /** Label 1 where it is true of both. */
-  readonly statements: readonly Labelled[];
 }
 
 /**
@@ -79,16 +86,23 @@ export class SceneSource {
   private readonly painter: BackgroundPainter;
   private readonly random: Random;
   private readonly noise: NoiseTable | undefined;
+  // Pictures and texts of a number are asked for one after the other.
+  private readonly layout = latest((index) => this.drawLayout(index));
+  private readonly pair = latest((index) => drawPairLayout(this.pairStream(index).at("layout"), this.casting));
 
   constructor(
     private readonly sprites: Sprites,
-    private readonly vocabulary: Vocabulary,
+    readonly vocabulary: Vocabulary,
     readonly options: SceneOptions,
   ) {
-    const { size, split, seed } = options;
+    const { size, split, seed, arrangements } = options;
     if (!Number.isInteger(size) || size < 16 || size > 1024) {
       const expected = "a whole number of pixels, 16 to 1024";
       throw new InputError({ where: "size", expected, found: String(size) });
+    }
+    if (arrangements?.every((kind) => kind === "single") === true && split === "synonym") {
+      const expected = "others than single, as this split shows known words among other things";
+      throw new InputError({ where: "arrangements", expected, found: JSON.stringify(arrangements) });
     }
     const training = split === "train";
     this.random = new Random(seed);
@@ -117,25 +131,9 @@ export class SceneSource {
     return this.firstCaption(this.layout(index), this.stream(index));
   }
 
-  /** Its texts alone. */
+  /** Its texts alone; each kind is drawn when it is first read. */
   texts(index: number): SceneTexts {
-    const stream = this.stream(index);
-    const layout = this.layout(index);
-    const { facts } = layout;
-    const { casting, vocabulary } = this;
-    const [more, contrasts] = [stream.at("captions"), stream.at("negatives")];
-    return {
-      captions: [
-        this.firstCaption(layout, stream),
-        ...times(textsPerScene.captions - 1, () => drawCaption(more, facts, vocabulary)),
-      ],
-      negatives: times(textsPerScene.negatives, () => {
-        const { text, facet } = drawContrast(contrasts, facts, casting);
-        return { text, facet };
-      }),
-      questions: drawQuestions(stream.at("questions"), facts, casting, textsPerScene.questions),
-      hypotheses: drawHypotheses(stream.at("hypotheses"), facts, casting),
-    };
+    return lazily(this.textMakers(() => this.layout(index), this.stream(index)));
   }
 
   /** Two scenes and a statement about both. */
@@ -151,6 +149,14 @@ export class SceneSource {
   pairContents(index: number): readonly [SceneContents, SceneContents] {
     const [left, right] = this.pair(index).layouts;
     return [this.contentsOf(left), this.contentsOf(right)];
+  }
+
+  /** Its texts alone; each kind is drawn when it is first read. */
+  pairTexts(index: number): PairTexts {
+    return lazily<PairTexts>({
+      ...this.textMakers(() => this.pair(index).layouts[0], this.pairStream(index)),
+      statements: () => [this.statement(index)],
+    });
   }
 
   /** The statement of a pair alone. */
@@ -172,12 +178,39 @@ export class SceneSource {
     return this.random.at(this.options.split, "pair", index);
   }
 
-  private layout(index: number): Layout {
+  private drawLayout(index: number): Layout {
     const random = this.stream(index).at("layout");
+    const { arrangements: wanted = kinds } = this.options;
     return drawUntil("visible scene", () => {
-      const layout = drawLayout(random, this.casting);
+      const kind = drawUntil("kind of scene", () => {
+        const drawn = drawKind(random, this.casting);
+        return wanted.includes(drawn) ? drawn : undefined;
+      });
+      const layout = drawLayout(random, this.casting, { kind });
       return this.options.split === "train" || isVisible(layout, this.sprites) ? layout : undefined;
     });
+  }
+
+  /** Each kind from a stream of its own, below that of the number. */
+  private textMakers(drawLayout: () => Layout, stream: Random): Makers<SceneTexts> {
+    const { casting, vocabulary } = this;
+    const layout = once(drawLayout);
+    return {
+      captions: () => {
+        const random = stream.at("captions");
+        const more = times(textsPerScene.captions - 1, () => drawCaption(random, layout().facts, vocabulary));
+        return [this.firstCaption(layout(), stream), ...more];
+      },
+      negatives: () => {
+        const random = stream.at("negatives");
+        return times(textsPerScene.negatives, () => {
+          const { text, facet } = drawContrast(random, layout().facts, casting);
+          return { text, facet };
+        });
+      },
+      questions: () => drawQuestions(stream.at("questions"), layout().facts, casting, textsPerScene.questions),
+      hypotheses: () => drawHypotheses(stream.at("hypotheses"), layout().facts, casting),
+    };
   }
 
   private firstCaption({ facts, placed }: Layout, stream: Random): string {
@@ -204,10 +237,6 @@ export class SceneSource {
       box: boxOf(thing, this.options.size),
     }));
     return { facts, objects };
-  }
-
-  private pair(index: number): PairLayout {
-    return drawPairLayout(this.pairStream(index).at("layout"), this.casting);
   }
 }
 

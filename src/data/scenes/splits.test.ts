@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { backgroundKey } from "./backgrounds/background.js";
 import type { Facts } from "./facts.js";
 import { holdsBackgroundOut, holdsPairOut } from "./held-out.js";
-import { type SceneContents, SceneSource } from "./scene-source.js";
+import { type SceneContents, SceneSource, type SceneTexts } from "./scene-source.js";
 import { isTrainingSet, type Split, splitNamed, splits } from "./splits.js";
 import { syntheticSprites } from "./synthetic.test-support.js";
 import { readVocabulary } from "./vocabulary/vocabulary.js";
@@ -40,14 +40,23 @@ test("training texts of several things have no held-out synonym, not even in fal
   const words = vocabulary.nouns.flatMap(({ noun, plural, syn }) => [noun, plural, ...syn]);
   // The longest first: a bowling ball is not the ball of the synonyms.
   const word = new RegExp(`\\b(?:${words.sort((a, b) => b.length - a.length).join("|")})(?=e?s?\\b)`, "g");
-  let inSingles = 0;
-  for (let index = 0; index < 1500; index++) {
-    const { captions, negatives, questions, hypotheses } = sourceOfSplit.train.texts(index);
+  const heldWords = ({ captions, negatives, questions, hypotheses }: SceneTexts) => {
     const falseOnes = [...negatives, ...hypotheses].map(({ text }) => text);
     const texts = [...captions, ...falseOnes, ...questions.map(({ question }) => question)];
-    const found = texts.flatMap((text) => text.match(word) ?? []).filter((one) => vocabulary.heldSynonyms.has(one));
-    if (sourceOfSplit.train.contents(index).facts.kind === "single") inSingles += found.length;
-    else expect(found).toEqual([]);
+    return texts.flatMap((text) => text.match(word) ?? []).filter((one) => vocabulary.heldSynonyms.has(one));
+  };
+  const { train } = sourceOfSplit;
+  let inSingles = 0;
+  for (let index = 0; index < 1500; index++) {
+    const scenes = [
+      [train.contents(index), train.texts(index)],
+      [train.pairContents(index)[0], train.pairTexts(index)],
+    ] as const;
+    for (const [{ facts }, texts] of scenes) {
+      const found = heldWords(texts);
+      if (facts.kind === "single") inSingles += found.length;
+      else expect(found).toEqual([]);
+    }
   }
   expect(inSingles).toBeGreaterThan(0);
 });
@@ -85,6 +94,7 @@ test("nothing that could be taken for another stands beside it", () => {
 });
 
 test("a wrong name lists the splits and the nearest", () => {
+  expect(() => splitNamed("vall", "x.json, split")).toThrow("x.json, split: expected train, val");
   expect(splitNamed("combo")).toBe("combo");
   expect(() => splitNamed("vall")).toThrowErrorMatchingInlineSnapshot(
     `[InputError: split: expected train, val, combo, drawing, style, style-openmoji, style-emojione-v1, synonym, found "vall". Did you mean val.]`,

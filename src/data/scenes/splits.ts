@@ -48,12 +48,12 @@ export type Split = keyof typeof splitRules;
 
 export const splits = Object.keys(splitRules) as readonly Split[];
 
-/** @throws InputError for a name that is none */
-export function splitNamed(name: string): Split {
+/** @param where the name stands @throws InputError for a name that is none */
+export function splitNamed(name: string, where = "split"): Split {
   const split = splits.find((known) => known === name);
   if (split !== undefined) return split;
   const near = nearestNames(name, splits);
   const found = JSON.stringify(name);
   const mend = near.length === 0 ? "Name one of them" : `Did you mean ${near.join(" or ")}`;
-  throw new InputError({ where: "split", expected: splits.join(", "), found, mend });
+  throw new InputError({ where, expected: splits.join(", "), found, mend });
 }

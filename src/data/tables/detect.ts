@@ -1,12 +1,13 @@
 /** Which files a data set is made of, and of which format: by names, first bytes, and what else is in the folder. */
 
 import { open, readdir, stat } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { basename, extname, join } from "node:path";
 
 import { InputError } from "../../errors.js";
 import { looksLikeArrow } from "./arrow/arrow-messages.js";
 import { captionTableExtensions } from "./captions/caption-table.js";
 import { fileProblem } from "../../checkpoint/index.js";
+import { scenesEnding } from "../scenes/scenes-file.js";
 import { statRegular } from "./open-files.js";
 import { listed } from "./roles.js";
 import type { DatasetFormat, DatasetSettings } from "./settings.js";
@@ -19,6 +20,13 @@ const endings: Readonly<Record<DatasetFormat, readonly string[]>> = {
   arrow: [".arrow", ".arrows", ".feather"],
   parquet: [".parquet"],
   webdataset: [".tar"],
+  scenes: [scenesEnding],
+};
+
+/** Formats of which a data set is one file. */
+const single: Readonly<Partial<Record<DatasetFormat, string>>> = {
+  folder: "one table of captions",
+  scenes: "one description of scenes",
 };
 
 /** Names of parts that are never trained on as one. */
@@ -73,9 +81,10 @@ async function findInFolder(folder: string, format: DatasetFormat | undefined, s
   const named = split === undefined ? [] : filesOfSplit(only.files, split);
   const chosen = named.length > 0 ? named : only.files;
   const rowSplit = split === undefined || named.length > 0 ? {} : { rowSplit: split };
-  if (only.format === "folder" && chosen.length > 1) {
-    const mend = "Name the file of the table instead of its folder";
-    throw new InputError({ where: folder, expected: "one table of captions", found: listed(chosen), mend });
+  const expected = single[only.format];
+  if (expected !== undefined && chosen.length > 1) {
+    const mend = "Name the file instead of its folder";
+    throw new InputError({ where: folder, expected, found: listed(chosen), mend });
   }
   const words = chosen.flatMap((name) => wordsOf(name, /[-._ ]+/));
   const kinds = new Set(words.flatMap((word) => (Object.hasOwn(parts, word) ? [parts[word]] : [])));
@@ -110,7 +119,7 @@ function notOneFormat(
 }
 
 function hasEnding(name: string, known: readonly string[]): boolean {
-  return known.includes(extname(name).toLowerCase());
+  return known.some((ending) => basename(name).toLowerCase().endsWith(ending));
 }
 
 /** Files with the split in their names: `test-dev` is a word before `test` is one, so that `vqav2_test-dev` is no part of `test`. */

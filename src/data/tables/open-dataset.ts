@@ -2,6 +2,7 @@
 
 import { InputError } from "../../errors.js";
 import type { Dataset } from "../dataset.js";
+import { openScenes } from "../scenes/index.js";
 import { openArrow } from "./arrow/arrow-dataset.js";
 import { openCaptionTable } from "./captions/caption-table.js";
 import { findFiles } from "./detect.js";
@@ -17,11 +18,12 @@ const readers: Readonly<Record<DatasetFormat, (input: ReaderInput) => Promise<Da
   arrow: eachFile(openArrow),
   parquet: eachFile(openParquet),
   webdataset: openWebDataset,
+  scenes: eachFile(openDescribed),
 };
 
 /**
- * A data set by its path: a table of captions or its folder, Arrow or Parquet files, WebDataset archives. Texts are in memory
- * afterwards, pictures stay in their files until they are read. Close it after use.
+ * A data set by its path: a table of captions or its folder, Arrow or Parquet files, WebDataset archives, a description of scenes. Texts
+ * are in memory afterwards, pictures stay in their files until they are read; those of scenes are made then. Close it after use.
  * @throws InputError when files are missing, of an unknown or a damaged format, or hold no rows; the signal's reason when aborted
  * @example
  * const dataset = await openDataset("pairs/pairs.jsonl");
@@ -53,6 +55,20 @@ export async function openDataset(given: string | DatasetSettings, options: Open
     await files.close();
     throw error;
   }
+}
+
+/** Scenes: their split is that of the description, and they have no columns. */
+async function openDescribed({ name, paths, columns, split, signal }: ReaderInput): Promise<Dataset> {
+  const [path] = paths;
+  const [column] = Object.values(columns);
+  if (column !== undefined) {
+    const expected = "no names of columns, as scenes have none";
+    throw new InputError({ where: path!, expected, found: JSON.stringify(column), mend: "Leave them out" });
+  }
+  const dataset = await openScenes(path!, { name, split: split.wanted, signal });
+  // It would have been refused if it were of another one.
+  split.keeps(split.wanted);
+  return dataset;
 }
 
 /** Reads each of several files by itself; progress counts in thousandths of all. */

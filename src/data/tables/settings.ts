@@ -3,9 +3,12 @@
 import type { OpenFiles } from "./open-files.js";
 import type { SplitFilter } from "./split-filter.js";
 
-export const datasetFormats = ["folder", "arrow", "parquet", "webdataset"] as const;
+export const datasetFormats = ["folder", "arrow", "parquet", "webdataset", "scenes"] as const;
 
-/** `folder`: a table of captions (JSON Lines, CSV, TSV) beside its pictures. */
+/**
+ * `folder`: a table of captions (JSON Lines, CSV, TSV) beside its pictures. `scenes`: a document that describes composed scenes,
+ * `../scenes/scenes-file.ts`.
+ */
 export type DatasetFormat = (typeof datasetFormats)[number];
 
 /** What a column can mean; `roles.ts` says under which names each is found by itself. */
@@ -41,7 +44,7 @@ export interface DatasetSettings {
   readonly columns?: ColumnNames;
   /**
    * In a folder of several files: those with this word in their names (`train-00000-of-00002.parquet`), or its subfolder of this
-   * name. Otherwise: rows whose column `split` says it.
+   * name. Otherwise: rows whose column `split` says it. Of scenes: what the document says, or nothing.
    */
   readonly split?: string;
 }

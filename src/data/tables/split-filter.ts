@@ -8,36 +8,36 @@ const mostNamed = 20;
 
 export class SplitFilter {
   readonly #where: string;
-  readonly #wanted: string | undefined;
+  /** Every row is kept where it is undefined. */
+  readonly wanted: string | undefined;
   readonly #others = new Set<string>();
   #kept = false;
 
-  /** @param wanted keeps every row where it is undefined */
   constructor(where: string, wanted: string | undefined) {
     this.#where = where;
-    this.#wanted = wanted;
+    this.wanted = wanted;
   }
 
   /** Whether the column `split` matters at all. */
   get isActive(): boolean {
-    return this.#wanted !== undefined;
+    return this.wanted !== undefined;
   }
 
   /** Whether a row with this value in its column `split` is wanted. */
   keeps(split: unknown): boolean {
-    if (this.#wanted === undefined) return true;
-    if (split === this.#wanted) return (this.#kept = true);
+    if (this.wanted === undefined) return true;
+    if (split === this.wanted) return (this.#kept = true);
     if (typeof split === "string" && this.#others.size < mostNamed) this.#others.add(split);
     return false;
   }
 
   /** @throws InputError when no row was of the wanted split */
   finish(): void {
-    if (this.#wanted === undefined || this.#kept) return;
+    if (this.wanted === undefined || this.#kept) return;
     const others = [...this.#others];
     throw new InputError({
       where: this.#where,
-      expected: `rows whose column split says ${JSON.stringify(this.#wanted)}`,
+      expected: `rows whose column split says ${JSON.stringify(this.wanted)}`,
       found: others.length === 0 ? "no row that names a split" : listed(others),
       mend: others.length === 0 ? "Leave out the split, or name the file of that split" : "Name one of these",
     });

@@ -10,9 +10,16 @@ interface Labelled {
   readonly label?: number;
 }
 
-/** SNLI-VE or NLVR2: texts without a label are counted and not judged. */
+/** SNLI-VE's classes that say something. */
+const [contradiction, entailment] = [0, 2];
+
+/**
+ * SNLI-VE or NLVR2: texts without a label are counted and not judged. Hypotheses that are not neutral are also judged as if there
+ * were no neutral class: by the larger one of the two other logits.
+ */
 export class Classes implements Judge {
   private readonly accuracy = new Mean();
+  private readonly accuracyWithoutNeutral = new Mean();
   private readonly loss = new Mean();
   private unlabelled = 0;
 
@@ -36,6 +43,7 @@ export class Classes implements Judge {
     labelled.forEach(({ label }, i) => {
       this.accuracy.add(argMax(logits[i]!) === label ? 1 : 0);
       this.loss.add(crossEntropy(logits[i]!, label));
+      if (this.name === "snli") this.addWithoutNeutral(logits[i]!, label);
     });
   }
 
@@ -43,10 +51,17 @@ export class Classes implements Judge {
     const { name } = this;
     return {
       ...this.accuracy.as(`${name}_accuracy`),
+      ...this.accuracyWithoutNeutral.as(`${name}_accuracy_without_neutral`),
       ...this.loss.as(`${name}_loss`),
       [`${name}_samples`]: this.accuracy.count,
       [`${name}_unlabelled`]: this.unlabelled,
     };
+  }
+
+  private addWithoutNeutral(logits: readonly number[], label: number): void {
+    if (label !== contradiction && label !== entailment) return;
+    const larger = logits[entailment]! > logits[contradiction]! ? entailment : contradiction;
+    this.accuracyWithoutNeutral.add(larger === label ? 1 : 0);
   }
 
   private texts({ hypotheses, statements }: SeenRow["texts"]): readonly Labelled[] {

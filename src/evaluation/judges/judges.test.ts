@@ -134,6 +134,8 @@ test("hypotheses and statements: those with labels, as entail and compare judge 
       const isTrue = statements![0]!.label === 1;
       return {
         snli: ranked[0]!.label === label ? 1 : 0,
+        withoutNeutral:
+          label === "neutral" ? [] : [ranked.find((one) => one.label !== "neutral")!.label === label ? 1 : 0],
         snliLoss: -Math.log(ranked.find((one) => one.label === label)!.probability),
         nlvr2: truth > 0.5 === isTrue ? 1 : 0,
         nlvr2Loss: -Math.log(isTrue ? truth : 1 - truth),
@@ -142,6 +144,7 @@ test("hypotheses and statements: those with labels, as entail and compare judge 
   );
   expect(await resultsOf({ model, metrics: ["nlvr2", "snli"] })).toEqual({
     snli_accuracy: mean(judged.map(({ snli }) => snli)),
+    snli_accuracy_without_neutral: mean(judged.flatMap(({ withoutNeutral }) => withoutNeutral)),
     snli_loss: expect.closeTo(mean(judged.map(({ snliLoss }) => snliLoss)), 5) as unknown,
     snli_samples: 5,
     snli_unlabelled: 5,
@@ -152,6 +155,29 @@ test("hypotheses and statements: those with labels, as entail and compare judge 
     rows: 5,
     skipped_pictures: 0,
   });
+});
+
+test.each([
+  ["contradiction", [1, 5, 0], 2 / 3],
+  ["entailment", [0, 5, 1], 1 / 3],
+  ["neither: the first of equals", [1, 5, 1], 2 / 3],
+])("without neutral, the larger of the other logits: %s", async (_, bias, share) => {
+  const model = await tinyCheckpoint({
+    config: tinyConfig(fields),
+    heads: ["snli"],
+    edit: (weights) => {
+      fillWeights(weights, /^snli_classifier\.3\.weight$/, 0);
+      (weights.get("snli_classifier.3.bias")!.data as Float32Array).set(bias);
+    },
+  });
+  const hypotheses = [0, 0, 1, 2].map((label, i) => ({ text: `a cat ${i}`, label }));
+  const some = memoryData([{ pictures: rows[0]!.pictures, hypotheses: [...hypotheses, { text: "unlabelled" }] }]);
+  const results = await resultsOf({ model, data: some });
+  // All are taken for neutral.
+  expect(results).toMatchObject({ snli_accuracy: 1 / 4, snli_samples: 4, snli_unlabelled: 1 });
+  expect(results.snli_accuracy_without_neutral).toBeCloseTo(share, 12);
+  const neutral = memoryData([{ pictures: rows[0]!.pictures, hypotheses: [{ text: "a", label: 1 }] }]);
+  expect(await resultsOf({ model, data: neutral })).not.toHaveProperty("snli_accuracy_without_neutral");
 });
 
 test("contrast: batches of first captions, of second ones and of third ones, in the joint form", async () => {

@@ -1,8 +1,10 @@
 /** Judges masked language modelling: the hidden tokens of captions. */
+import type { Random } from "../../random/index.js";
 import { maskTokens, tokenizerMasking, type Masking } from "../../training/index.js";
 import { argMax, crossEntropy, Mean } from "../numbers.js";
 import type { SeenRow } from "../seen-row.js";
-import { fuse, type Judge, type Judging, type Results } from "./judge.js";
+import { guessHidden, type HiddenTokens } from "./hidden-tokens.js";
+import type { Judge, Judging, Results } from "./judge.js";
 
 /** Each caption with tokens hidden as in training, always the same ones for a seed; all hidden tokens weigh the same. */
 export class MaskedWords implements Judge {
@@ -20,21 +22,22 @@ export class MaskedWords implements Judge {
 
   async judge(row: SeenRow): Promise<void> {
     const { random, tokenize } = this.judging;
-    const masked = tokenize(row.texts.captions)
-      .map((ids, i) => maskTokens(ids, this.masking, random.at("mlm", row.index, i)))
-      .filter(({ labels }) => labels.some((label) => label >= 0n));
-    const texts = masked.map(({ input_ids }) => Array.from(input_ids, Number));
-    await fuse(this.judging, "fusion mlm", row.picture, texts, (index, logits) => {
-      masked[index]!.labels.forEach((label, token) => {
-        if (label < 0n) return;
-        const { data } = logits.row(token);
-        this.accuracy.add(argMax(data as Float32Array) === Number(label) ? 1 : 0);
-        this.loss.add(crossEntropy(data as Float32Array, Number(label)));
-      });
+    const texts = tokenize(row.texts.captions)
+      .map((ids, i) => this.masked(ids, random.at("mlm", row.index, i)))
+      .filter(({ hidden }) => hidden.length > 0);
+    await guessHidden(this.judging, row.picture, texts, (id, logits) => {
+      this.accuracy.add(argMax(logits) === id ? 1 : 0);
+      this.loss.add(crossEntropy(logits, id));
     });
   }
 
   results(): Results {
     return { ...this.accuracy.as("mlm_accuracy"), ...this.loss.as("mlm_loss"), mlm_tokens: this.accuracy.count };
+  }
+
+  private masked(ids: readonly number[], random: Random): HiddenTokens {
+    const { input_ids, labels } = maskTokens(ids, this.masking, random);
+    const hidden = Array.from(labels, (label, place) => ({ place, id: Number(label) })).filter(({ id }) => id >= 0);
+    return { ids: Array.from(input_ids, Number), hidden };
   }
 }

@@ -45,7 +45,7 @@ export class Matching implements Judge {
   async judge(row: SeenRow): Promise<void> {
     const { captions } = row.texts;
     const pairs = captions.flatMap((caption, i) => {
-      const drawn = this.falseCaptions.draw(row.index, captions, this.judging.random.at("itm", row.index, i));
+      const drawn = this.falseCaptions.draw(row.index, row.ownCaptions, this.judging.random.at("itm", row.index, i));
       return drawn === undefined ? [] : [caption, drawn];
     });
     const logits = await this.logits.of(row, pairs);

@@ -26,7 +26,7 @@ export class Ranking implements Judge {
     for (const [i, caption] of captions.entries()) {
       const random = this.judging.random.at("irtr", row.index, i);
       const drawn = Array.from({ length: this.draw_false_text }, () =>
-        this.falseCaptions.draw(row.index, captions, random),
+        this.falseCaptions.draw(row.index, row.ownCaptions, random),
       ).filter((text) => text !== undefined);
       if (drawn.length < this.draw_false_text) continue;
       const scores = await fusedRows(this.judging, "fusion rank", row.picture, [caption, ...drawn]);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { best, candidates } from "./candidates.js";
 import { chosenScores, similarities } from "./pair-scores.js";
-import { mapInTurns, recalls, type PairScores } from "./recalls.js";
+import { mapInTurns, ranks, recallsOf, type PairScores } from "./recalls.js";
 
 /** The scores of a matrix, images × texts. */
 const scoresOf = (matrix: readonly (readonly number[])[]): PairScores => ({
@@ -12,6 +12,8 @@ const scoresOf = (matrix: readonly (readonly number[])[]): PairScores => ({
   row: (image) => Float64Array.from(matrix[image]!),
   column: (text) => Float64Array.from(matrix, (row) => row[text]!),
 });
+
+const recalls = async (scores: PairScores, imageOf: readonly number[]) => recallsOf(await ranks(scores, imageOf));
 
 test("recalls of a small matrix, by hand", async () => {
   // Texts 0 and 1 belong to image 0, text 2 to image 1, text 3 to image 2.

@@ -18,26 +18,38 @@ export type Recalls = Readonly<
   Record<`tr_r${Depth}` | `ir_r${Depth}` | "tr_mean" | "ir_mean" | "r_mean" | "rsum", number>
 >;
 
+/** How many are better than what is to be found. */
+export interface Ranks {
+  /** Than the best own text of each image that has one. */
+  readonly images: readonly number[];
+  /** Than the image of each text. */
+  readonly texts: readonly number[];
+}
+
 /**
- * TR@K: an image counts if any of its K best texts belongs to it. IR@K: a text counts if its image is among its K best. Of equal
- * scores the lower index is the better one.
+ * Of equal scores the lower index is the better one.
  * @param imageOf the image of each text; images without a text do not count
  */
-export async function recalls(scores: PairScores, imageOf: ArrayLike<number>, signal?: AbortSignal): Promise<Recalls> {
+export async function ranks(scores: PairScores, imageOf: ArrayLike<number>, signal?: AbortSignal): Promise<Ranks> {
   const textsOf = Array.from({ length: scores.images }, (): number[] => []);
   for (let text = 0; text < scores.texts; text++) textsOf[imageOf[text]!]!.push(text);
   const asked = [...textsOf.keys()].filter((image) => textsOf[image]!.length > 0);
-  const imageRanks = await mapInTurns(asked, signal, (image) => {
+  const images = await mapInTurns(asked, signal, (image) => {
     const row = scores.row(image);
     const best = textsOf[image]!.reduce((one, other) => (row[other]! > row[one]! ? other : one));
     return rankOf(row, best);
   });
-  const textRanks = await mapInTurns([...Array(scores.texts).keys()], signal, (text) =>
+  const texts = await mapInTurns([...Array(scores.texts).keys()], signal, (text) =>
     rankOf(scores.column(text), imageOf[text]!),
   );
-  const within = (ranks: readonly number[], depth: number) =>
-    ranks.filter((rank) => rank < depth).length / ranks.length;
-  const [tr, ir] = [imageRanks, textRanks].map((ranks) => depths.map((depth) => within(ranks, depth)));
+  return { images, texts };
+}
+
+/** TR@K: an image counts if any of its K best texts belongs to it. IR@K: a text counts if its image is among its K best. */
+export function recallsOf({ images, texts }: Ranks): Recalls {
+  const within = (found: readonly number[], depth: number) =>
+    found.filter((rank) => rank < depth).length / found.length;
+  const [tr, ir] = [images, texts].map((found) => depths.map((depth) => within(found, depth)));
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const named = (prefix: string, values: readonly number[]) =>
     Object.fromEntries(depths.map((depth, i) => [`${prefix}_r${depth}`, values[i]!]));
@@ -74,9 +86,14 @@ export async function mapInTurns<T, U>(
   for (const entry of list) {
     results.push(f(entry));
     if (performance.now() - begun < workBetweenTurns) continue;
-    await new Promise((resolve) => setImmediate(resolve));
-    signal?.throwIfAborted();
+    await takeTurn(signal);
     begun = performance.now();
   }
   return results;
+}
+
+/** Lets others have their turn, the one who wants this to end among them. */
+export async function takeTurn(signal: AbortSignal | undefined): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  signal?.throwIfAborted();
 }

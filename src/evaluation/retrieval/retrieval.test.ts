@@ -1,10 +1,12 @@
 /** Retrieval on a tiny checkpoint against all pairs scored one by one. */
 import { expect, onTestFinished, test } from "vitest";
+import type { Dataset } from "../../data/index.js";
 import { BridgeTower } from "../../tasks/index.js";
 import { fillWeights, tinyCheckpoint, tinyConfig } from "../../tasks/tiny-checkpoint.test-support.js";
 import { evaluate, type EvaluationSettings } from "../index.js";
+import { memoryData } from "../memory-data.test-support.js";
 import { checkpoint, data, fields, resultsOf, rows } from "../tiny-rows.test-support.js";
-import { recalls, type PairScores } from "./recalls.js";
+import { ranks, recallsOf, type PairScores } from "./recalls.js";
 
 const pictures = rows.map((row) => row.pictures[0] as Uint8Array);
 const captions = rows.flatMap((row) => row.captions!);
@@ -16,6 +18,8 @@ async function opened(folder: string): Promise<BridgeTower> {
   onTestFinished(() => model.dispose());
   return model;
 }
+
+const recalls = async (scores: PairScores, texts: readonly number[]) => recallsOf(await ranks(scores, texts));
 
 /** Scores of a function of image and text. */
 const scoresBy = (score: (image: number, text: number) => number): PairScores => ({
@@ -118,4 +122,114 @@ test("similarities compute no fusion, and re-ranking none of other heads", async
   expect(reranked.results.rsum).toBeGreaterThan(0);
   const harmed = evaluate({ ...similar, model: await spoilt(/^itm_/), k_test: 1 });
   await expect(harmed).rejects.toThrow(/expected finite weights/);
+});
+
+/** Recalls at 1, 5 and 10 among the rows of each group, as one would compute them with a sort: of texts, then of images. */
+function sortedAmong(groups: readonly (readonly number[])[], score: (image: number, text: number) => number): number[] {
+  const place = (own: (index: number) => boolean, scores: ReadonlyMap<number, number>) =>
+    [...scores].sort(([, a], [, b]) => b - a).findIndex(([index]) => own(index));
+  const scored = (list: readonly number[], of: (index: number) => number) =>
+    new Map(list.map((index) => [index, of(index)]));
+  const textsOf = (images: readonly number[]) => [...captions.keys()].filter((text) => images.includes(imageOf[text]!));
+  const ofImages = groups.flatMap((images) =>
+    images.map((image) =>
+      place(
+        (text) => imageOf[text] === image,
+        scored(textsOf(images), (text) => score(image, text)),
+      ),
+    ),
+  );
+  const ofTexts = groups.flatMap((images) =>
+    textsOf(images).map((text) =>
+      place(
+        (image) => image === imageOf[text],
+        scored(images, (image) => score(image, text)),
+      ),
+    ),
+  );
+  return [ofImages, ofTexts].flatMap((places) =>
+    [1, 5, 10].map((depth) => places.filter((found) => found < depth).length / places.length),
+  );
+}
+
+const recallsIn = ({ tr_r1, tr_r5, tr_r10, ir_r1, ir_r5, ir_r10 }: Readonly<Record<string, number>>) => [
+  tr_r1,
+  tr_r5,
+  tr_r10,
+  ir_r1,
+  ir_r5,
+  ir_r10,
+];
+
+/** Scores of a checkpoint for every pair, by products of embeddings and by the logit of a match. */
+async function allScores(model: string) {
+  const tower = await opened(model);
+  const [images, texts] = [await tower.embedImage(pictures), await tower.embedText(captions)];
+  const matches = await tower.match(pictures, captions);
+  return {
+    product: (image: number, text: number) => images[image]!.reduce((sum, x, i) => sum + x * texts[text]![i]!, 0),
+    logit: (image: number, text: number) => matches[image * captions.length + text]!.logits[1],
+  };
+}
+
+test("among a number of rows, groups are ranked by themselves, and what is no whole group is left out", async () => {
+  const model = await checkpoint();
+  const { product, logit } = await allScores(model);
+  const among = { model, metrics: ["retrieval"], candidates: 2 } as const;
+  const pairs = [
+    [0, 1],
+    [2, 3],
+  ];
+  const inPairs = imageOf.filter((image) => image < 4).length;
+  const similar = await resultsOf(among);
+  expect(recallsIn(similar)).toEqual(sortedAmong(pairs, product));
+  expect(similar).toMatchObject({ retrieval_images: 4, retrieval_texts: inPairs, retrieval_groups: 2, rows: 5 });
+  const told: string[] = [];
+  const { results: reranked } = await evaluate({
+    ...among,
+    data,
+    k_test: 100,
+    onProgress: (stage, done, total) => told.push(`${stage} ${done}/${total}`),
+  });
+  expect(recallsIn(reranked)).toEqual(sortedAmong(pairs, logit));
+  // Each text with the two pictures of its group.
+  expect(reranked.retrieval_fused_pairs).toBe(2 * inPairs);
+  expect(told.at(-1)).toBe(`pairs ${2 * inPairs}/${2 * inPairs}`);
+  expect(await resultsOf({ ...among, k_test: 100, text_chunks: 2, image_chunks: 2 })).toEqual(reranked);
+  // A broken picture makes room for the next one.
+  const broken: Dataset = memoryData(rows.map((row, i) => (i === 1 ? { ...row, pictures: [new Uint8Array(8)] } : row)));
+  const others = [
+    [0, 2],
+    [3, 4],
+  ];
+  expect(recallsIn(await resultsOf({ ...among, data: broken }))).toEqual(sortedAmong(others, product));
+  // Without a whole group there is nothing to rank.
+  const rest = await resultsOf({ ...among, data: broken, limit: 2, metrics: ["retrieval", "itm"] });
+  expect(rest).toMatchObject({ retrieval_images: 0, retrieval_texts: 0, retrieval_groups: 0, itm_samples: 2 });
+  expect(rest).not.toHaveProperty("rsum");
+});
+
+test("among all rows it is as without, however many are ranked again", async () => {
+  const model = await checkpoint();
+  for (const settings of [
+    {},
+    { k_test: 1 },
+    { k_test: 2 },
+    { captions_per_row: 1 },
+    { captions_per_row: 2, limit: 3 },
+  ]) {
+    const some = { model, metrics: ["retrieval"], ...settings } as const;
+    const candidates = "limit" in settings ? 3 : 5;
+    const without = await resultsOf(some);
+    expect(await resultsOf({ ...some, candidates })).toEqual({ ...without, retrieval_groups: 1 });
+  }
+});
+
+test("one caption a row: each picture among as many texts as pictures", async () => {
+  const model = await checkpoint();
+  const firstOnes = memoryData(rows.map(({ pictures, captions }) => ({ pictures, captions: captions!.slice(0, 1) })));
+  const settings = { model, metrics: ["retrieval"], candidates: 2 } as const;
+  const found = await resultsOf({ ...settings, captions_per_row: 1 });
+  expect(found).toEqual(await resultsOf({ ...settings, data: firstOnes }));
+  expect(found).toMatchObject({ retrieval_images: 4, retrieval_texts: 4 });
 });

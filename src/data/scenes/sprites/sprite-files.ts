@@ -28,7 +28,8 @@ export async function loadSprites(folder: string, vocabulary: Vocabulary): Promi
     const wanted = `${expected} bytes, for the ${entries.length} sprites of sprites.json`;
     throw new InputError({ where: data, expected: wanted, found: `${size} bytes`, mend });
   }
-  const sprites = spritesOf(entries, { edge, pixels: new Uint8Array(await readFile(data)) }, vocabulary);
+  const { buffer, byteOffset, length } = await readFile(data);
+  const sprites = spritesOf(entries, { edge, pixels: new Uint8Array(buffer, byteOffset, length) }, vocabulary);
   if (sprites.sprites.length === 0) {
     throw new InputError({ where: index, expected: "sprites of the vocabulary's nouns", found: "none", mend });
   }

@@ -111,6 +111,15 @@ export function pluralOf(word: string, noun: number, { nouns }: Vocabulary): str
   return word === entry.noun ? entry.plural : regularPlural(word);
 }
 
+/** Words for things in sentences, all different: nouns and synonyms, and plurals of what is counted. Lists of keywords have others. */
+export function nounWords({ nouns, countable }: Vocabulary): string[] {
+  const words = nouns.flatMap(({ noun, plural, syn }, i) => {
+    const plurals = syn.flatMap((word) => (isCountable(word, regularPlural(word)) ? [regularPlural(word)] : []));
+    return [noun, ...syn, ...(countable[i]! ? [plural, ...plurals] : [])];
+  });
+  return [...new Set(words)];
+}
+
 /** Which two of a row "neighbours" are: the first two or the last two. */
 export function neighboursOf({ swapped }: Wording): readonly [number, number] {
   return swapped ? [1, 2] : [0, 1];
