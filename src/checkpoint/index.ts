@@ -6,6 +6,7 @@ export type { HubOptions, HubProgress } from "./hub-settings.js";
 export { fileProblem, readExactly } from "./open-file.js";
 export { ForeignObject } from "./pickle.js";
 export { resolveModel } from "./resolve-model.js";
+export { roundedTensor, type WeightDType } from "./rounded-tensor.js";
 export { readSafetensors } from "./safetensors.js";
 export { readTensor, toFloat32 } from "./tensor-values.js";
 export { type TorchFileOptions, TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";

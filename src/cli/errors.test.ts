@@ -54,6 +54,11 @@ describe("usage", () => {
     ["help of an unknown command", ["help", "mach"], /help: expected a command: match, .*found "mach"/],
     ["nowhere to convert to", ["convert", "x.ckpt"], /missing required argument 'out'/],
     ["a model flag for convert", ["convert", "x.ckpt", "out", "--model", "y"], /unknown option '--model'/],
+    [
+      "an unknown type to convert to",
+      ["convert", "x.ckpt", "out", "--dtype", "fp16"],
+      /--dtype: expected one of float16, bfloat16, float32, found "fp16"/,
+    ],
     ["half a pair", ["embed", "--image", picture, "--pairs"], /--pairs: .*pictures: 1, texts: 0/],
     ["nothing to preprocess", ["preprocess", "--out", "x"], /preprocess: expected a picture or a text/],
     [

@@ -1,7 +1,7 @@
 /** Options of the command line: parsed and checked here, given a meaning by the tasks. */
 import { Option, type Command } from "commander";
 import { devices, type Device } from "../runtime/index.js";
-import type { LoadOptions } from "../tasks/index.js";
+import type { BridgeTowerOptions, ImageInput, LoadOptions, Task } from "../tasks/index.js";
 import type { Terminal } from "./terminal.js";
 import { UsageError } from "./usage-error.js";
 
@@ -22,6 +22,15 @@ export function addCommonOptions(command: Command): Command {
     .addOption(single("--threads <n>", "threads of one operator (as many as cores unless given)", wholeNumber(1, 1024)))
     .addOption(single("--dtype <name>", "precision of the computation: fp32", oneOf(["fp32"])))
     .option("--json", "print one JSON document instead of a table");
+}
+
+/** What commands that answer need of the common options. */
+export function taskOptions(options: CommonOptions, terminal: Terminal, prepare: readonly Task[]): BridgeTowerOptions {
+  const onPhotograph = (image: ImageInput) => {
+    // Always: pictures come from the command line.
+    if (typeof image === "string") terminal.seePhotograph(image);
+  };
+  return { ...loadOptions(options, terminal), prepare, onPhotograph };
 }
 
 /** What the tasks need of the common options. */
@@ -71,7 +80,7 @@ export const wholeNumber =
     throw new UsageError({ where: flag, expected: `a whole number, ${range}`, found: JSON.stringify(value) });
   };
 
-const oneOf =
+export const oneOf =
   <T extends string>(choices: readonly T[]): Parse<T> =>
   (value, flag) => {
     const choice = choices.find((one) => one === value);

@@ -22,6 +22,15 @@ export async function pictureFiles(paths: readonly string[]): Promise<string[]> 
   return lists.flat();
 }
 
+/** What to do about photographs, of which there is at least one, where the packaged model answered. */
+export function photographHint([first, ...others]: readonly string[]): string {
+  const look = others.length === 0 ? "looks like a photograph" : `and ${others.length} more look like photographs`;
+  return (
+    `${first} ${look}, and the packaged model knows emoji art and drawn scenes only; ` +
+    "for photographs name a published checkpoint, as in --model BridgeTower/bridgetower-large-itm-mlm-itc"
+  );
+}
+
 async function picturesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     const expected = "a folder that can be read";

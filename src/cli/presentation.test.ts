@@ -91,6 +91,14 @@ test("convert: a document for programs", async () => {
   await rm(folder, { recursive: true });
 });
 
+test("convert: all weights in the type that was asked for", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
+  await shown("convert", "src/training/start/fixtures/lightning.ckpt", folder, "--dtype", "bfloat16");
+  const weights = await readSafetensors(join(folder, "model.safetensors"));
+  expect(new Set([...weights.values()].map(({ dtype }) => dtype))).toEqual(new Set(["bfloat16"]));
+  await rm(folder, { recursive: true });
+});
+
 test("fill-mask", async () => {
   const text = "an <mask> between a <mask> light and a snowman";
   expect(await shown("fill-mask", "--image", picture, "--text", text, "--top-k", "2")).toMatchInlineSnapshot(`

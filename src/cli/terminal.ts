@@ -1,6 +1,7 @@
 /** Where a command's answer goes: results to standard output, everything else to standard error. */
 import type { HubProgress } from "../checkpoint/index.js";
 import { Interrupts } from "./interrupts.js";
+import { photographHint } from "./pictures.js";
 import { ProgressLine } from "./progress-line.js";
 import { visible, visibleJson } from "./visible.js";
 
@@ -8,6 +9,7 @@ export class Terminal {
   readonly progress: ProgressLine;
   readonly interrupts: Interrupts;
   private readonly warnings: string[] = [];
+  private readonly photographs = new Set<string>();
   private readonly lastWords: ((message: string) => Promise<unknown>)[] = [];
 
   constructor(private readonly process: NodeJS.Process) {
@@ -35,12 +37,20 @@ export class Terminal {
   show(json: boolean | undefined, document: unknown, text: () => string): void {
     this.progress.clear();
     for (const warning of this.warnings) this.process.stderr.write(`bridgetower: warning: ${visible(warning)}\n`);
+    if (this.photographs.size > 0) {
+      this.process.stderr.write(`bridgetower: hint: ${visible(photographHint([...this.photographs]))}\n`);
+    }
     this.process.stdout.write(json === true ? `${visibleJson(document)}\n` : text());
   }
 
   /** Keeps a warning until the answer is there: a command that fails says so in one line. */
   readonly warn = (message: string): void => {
     this.warnings.push(message);
+  };
+
+  /** Keeps the name of a picture that the packaged model was not made for, until the answer is there. */
+  readonly seePhotograph = (image: string): void => {
+    this.photographs.add(image);
   };
 
   /** Says something while the work goes on, on standard error. */

@@ -3,6 +3,7 @@ export { decodePicture, type DecodeOptions } from "./decode-picture.js";
 export { ImageProcessor, type PixelBatch, resizedSize } from "./image-processor.js";
 export { imageSettings, type ImageSettings } from "./image-settings.js";
 export { readJsonIfPresent, readTextIfPresent } from "./json-file.js";
+export { looksLikePhotograph } from "./looks-like-photograph.js";
 export type { Picture } from "./picture.js";
 export { type ProcessedBatch, Processor, type ProcessorInputs } from "./processor.js";
 export { type ResampleFilter, resampleFilters, resizePicture } from "./resample.js";

@@ -60,6 +60,20 @@ test.each(answers)("$image: matches, embeddings and words equal the reference's"
   expect(masks.map(({ predictions }) => predictions[0]!.id)).toEqual(places.map((i) => expected.fill_mask.argmax[i]));
 });
 
+test("photographs are told of when no checkpoint was named, each time that they are decoded", async () => {
+  const photograph = path("src/processing/fixtures/chelsea.jpg");
+  const bytes = readFileSync(photograph);
+  const seen: unknown[] = [];
+  const onPhotograph = (image: unknown) => seen.push(image);
+  for (const name of [undefined, defaultModel]) {
+    const watched = await BridgeTower.fromPretrained(name, { onPhotograph });
+    await watched.embedImage([pictures[0]!, photograph, bytes]);
+    await watched.match([photograph], ["a cat"]);
+    await watched.dispose();
+  }
+  expect(seen).toEqual([photograph, bytes, photograph]);
+});
+
 test("embeddings have the config's width and length 1", async () => {
   const embeddings = [
     ...(await model.embedText(["a fox", "two phones and four pumpkins"])),

@@ -28,6 +28,11 @@ export interface BridgeTowerOptions extends LoadOptions {
    * tower is large and a second at the first text. Default false.
    */
   readonly prepackText?: boolean;
+  /**
+   * Told of each picture that looks like a photograph, if no checkpoint was named: the packaged model knows emoji art and drawn
+   * scenes only. A picture that is decoded twice is told of twice.
+   */
+  readonly onPhotograph?: (image: ImageInput) => void;
 }
 
 export interface MatchScore {
@@ -63,10 +68,11 @@ export class BridgeTower {
    * @throws InputError for anything missing or broken
    */
   static async fromPretrained(
-    idOrFolder = defaultModel,
-    { prepare = [], prepackText = false, ...options }: BridgeTowerOptions = {},
+    idOrFolder?: string,
+    { prepare = [], prepackText = false, onPhotograph, ...options }: BridgeTowerOptions = {},
   ): Promise<BridgeTower> {
-    const model = new BridgeTower(await PartedModel.open(idOrFolder, { prepare, prepackText }, options));
+    const parts = { prepare, prepackText, onPhotograph: idOrFolder === undefined ? onPhotograph : undefined };
+    const model = new BridgeTower(await PartedModel.open(idOrFolder ?? defaultModel, parts, options));
     try {
       if (prepare.includes("answer")) await model.answerList();
       return model;

@@ -1,7 +1,7 @@
 /** A checkpoint and its processor, run part by part: towers once for each picture and text, the fusion for each pair. */
 import type { HostTensor } from "../graph/index.js";
 import { checkPictureSize, temperatureRange, type BridgeTowerConfig, type Head } from "../model/index.js";
-import type { Tokenizer } from "../processing/index.js";
+import { looksLikePhotograph, type Tokenizer } from "../processing/index.js";
 import { loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
 import { needsOf, parts, type Part, type Task } from "./parts.js";
 import { BridgeTowerProcessor, loadPicture, type ImageInput } from "./processor.js";
@@ -15,6 +15,8 @@ export interface PartOptions {
   readonly prepare: readonly Task[];
   /** Keep packed copies of the text tower's weights. */
   readonly prepackText: boolean;
+  /** Told of each picture that looks like a photograph, each time that it is decoded. */
+  readonly onPhotograph?: ((image: ImageInput) => void) | undefined;
 }
 
 export class PartedModel {
@@ -24,14 +26,14 @@ export class PartedModel {
     private readonly loaded: LoadedModel,
     /** Heads that are known to be in the checkpoint. */
     private readonly available: Set<Head>,
-    private readonly prepackText: boolean,
+    private readonly options: Omit<PartOptions, "prepare">,
     private readonly processor: BridgeTowerProcessor,
   ) {}
 
   /** @throws InputError for anything missing or broken */
   static async open(
     idOrFolder: string,
-    { prepare, prepackText }: PartOptions,
+    { prepare, ...partOptions }: PartOptions,
     options: LoadOptions,
   ): Promise<PartedModel> {
     const needs = prepare.map((task) => ({ task, ...needsOf(task) }));
@@ -40,9 +42,9 @@ export class PartedModel {
     try {
       for (const { task, check } of needs) check?.(loaded.config, task);
       for (const part of new Set(needs.flatMap((need) => need.parts))) {
-        loaded.prepare(part, () => parts[part](loaded.config), compileOptions(part, prepackText));
+        loaded.prepare(part, () => parts[part](loaded.config), compileOptions(part, partOptions.prepackText));
       }
-      return new PartedModel(loaded, heads, prepackText, await BridgeTowerProcessor.fromFolder(loaded.folder));
+      return new PartedModel(loaded, heads, partOptions, await BridgeTowerProcessor.fromFolder(loaded.folder));
     } catch (error) {
       await loaded.dispose();
       throw error;
@@ -96,7 +98,7 @@ export class PartedModel {
   }
 
   run(part: Part, feeds: States): Promise<States> {
-    return this.loaded.run(part, () => parts[part](this.config), feeds, compileOptions(part, this.prepackText));
+    return this.loaded.run(part, () => parts[part](this.config), feeds, compileOptions(part, this.options.prepackText));
   }
 
   /** @param maxLength tokens that a text is cut to; by default as many as the model takes */
@@ -141,6 +143,10 @@ export class PartedModel {
     const { pixel_values } = await this.processor.process(pictures);
     const [, , height, width] = pixel_values.shape as readonly [number, number, number, number];
     checkPictureSize(this.config.vision_config, height, width, false);
+    const { onPhotograph } = this.options;
+    for (const [i, picture] of pictures.entries()) {
+      if (onPhotograph !== undefined && looksLikePhotograph(picture)) onPhotograph(images[i]!);
+    }
     return { pixel_values };
   }
 }

@@ -86,12 +86,12 @@ export class RunFiles {
     for (const one of this.judged) if (!there.has(one.step)) this.gone.add(one.step);
   }
 
-  /** The validation with the largest metric, the first of equals, whose checkpoint is there. */
+  /** The validation with the largest metric, the last of equals (more was learned), whose checkpoint is there. */
   get best(): Judged | undefined {
     return this.judged
       .filter((one) => Number.isFinite(one.metric) && !this.gone.has(one.step))
       .reduce<Judged | undefined>(
-        (best, one) => (best === undefined || one.metric > best.metric ? one : best),
+        (best, one) => (best === undefined || one.metric >= best.metric ? one : best),
         undefined,
       );
   }

@@ -49,7 +49,7 @@ test("a run leaves its best model, its results and its log, and is over when it 
   const { output } = result;
   expect(validations.map(([step]) => step)).toEqual([2, 4, 6, 8]);
   const most = Math.max(...validations.map(([, metric]) => metric));
-  const [best] = validations.find(([, metric]) => metric === most)!;
+  const [best] = validations.findLast(([, metric]) => metric === most)!;
   expect(result).toMatchObject({ steps: 8, maxSteps: 8, interrupted: false, warnings: [] });
   expect(result.bestCheckpoint).toBe(join(output, `checkpoint-${best}`));
   expect(result.lastCheckpoint).toBe(join(output, "checkpoint-8"));

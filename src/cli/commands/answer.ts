@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { addCommonOptions, loadOptions, requireOptions, single, wholeNumber, type CommonOptions } from "../options.js";
+import { addCommonOptions, requireOptions, single, wholeNumber, taskOptions, type CommonOptions } from "../options.js";
 import { probabilities } from "../probabilities.js";
 import type { Terminal } from "../terminal.js";
 import { readText } from "../texts.js";
@@ -25,10 +25,7 @@ export function configure(command: Command, terminal: Terminal): void {
     .action(async (options: AnswerOptions) => {
       const question = await readText(options.question, terminal.stdin);
       const { BridgeTower } = await import("../../tasks/index.js");
-      const model = await BridgeTower.fromPretrained(options.model, {
-        ...loadOptions(options, terminal),
-        prepare: ["answer"],
-      });
+      const model = await BridgeTower.fromPretrained(options.model, taskOptions(options, terminal, ["answer"]));
       const answers = await model.answer(options.image, question, { topK: options.topK });
       terminal.show(options.json, { question, answers }, () => {
         const rows = answers.map(({ answer, probability }) => ({ name: answer, probability }));

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { addCommonOptions, loadOptions, requireOptions, repeated, single, type CommonOptions } from "../options.js";
+import { addCommonOptions, requireOptions, repeated, single, taskOptions, type CommonOptions } from "../options.js";
 import { probabilities } from "../probabilities.js";
 import type { Terminal } from "../terminal.js";
 import { readText } from "../texts.js";
@@ -25,10 +25,7 @@ export function configure(command: Command, terminal: Terminal): void {
       const [first, second] = twoPictures(options.image);
       const statement = await readText(options.statement, terminal.stdin);
       const { BridgeTower } = await import("../../tasks/index.js");
-      const model = await BridgeTower.fromPretrained(options.model, {
-        ...loadOptions(options, terminal),
-        prepare: ["compare"],
-      });
+      const model = await BridgeTower.fromPretrained(options.model, taskOptions(options, terminal, ["compare"]));
       const probability = await model.compare(first, second, statement);
       terminal.show(options.json, { statement, probability }, () =>
         probabilities(statement, [{ name: "true", probability }], terminal),

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import type { WeightDType } from "../../checkpoint/index.js";
 import type { Conversion } from "../../training/index.js";
-import { single } from "../options.js";
+import { oneOf, single } from "../options.js";
 import { checkOutputFolder } from "../output.js";
 import { table, type Row } from "../table.js";
 import type { Terminal } from "../terminal.js";
@@ -9,8 +10,11 @@ import { visible } from "../visible.js";
 interface ConvertOptions {
   readonly config?: string;
   readonly tokenizer?: string;
+  readonly dtype?: WeightDType;
   readonly json?: boolean;
 }
+
+const dtypes = ["float16", "bfloat16", "float32"] as const satisfies readonly WeightDType[];
 
 export function configure(command: Command, terminal: Terminal): void {
   command
@@ -28,15 +32,22 @@ export function configure(command: Command, terminal: Terminal): void {
         "copy the tokenizer of this model (default: of the source, if it is a folder)",
       ),
     )
+    .addOption(
+      single(
+        "--dtype <name>",
+        `type of all weights: ${dtypes.join(", ")} (unless given, each as the source has it)`,
+        oneOf<WeightDType>(dtypes),
+      ),
+    )
     .option("--json", "print one JSON document instead of a table")
     .addHelpText(
       "after",
       "\nExample:\n  $ bridgetower convert pt_base.ckpt bridgetower-base/ --tokenizer BridgeTower/bridgetower-base",
     )
-    .action(async (file: string, out: string, { config, tokenizer, json }: ConvertOptions) => {
+    .action(async (file: string, out: string, { config, tokenizer, dtype, json }: ConvertOptions) => {
       await checkOutputFolder(out, "<out>");
       const { convertCheckpoint } = await import("../../training/index.js");
-      const options = { config, tokenizer, progressCallback: terminal.downloads() };
+      const options = { config, tokenizer, dtype, progressCallback: terminal.downloads() };
       const result = await terminal.interrupts.whileWriting(() => convertCheckpoint(file, out, options));
       terminal.show(json, { out, ...result }, () => {
         const files = result.files.map((path) => `${visible(path)}\n`).join("");

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { addCommonOptions, loadOptions, repeated, type CommonOptions } from "../options.js";
+import { addCommonOptions, repeated, taskOptions, type CommonOptions } from "../options.js";
 import { pictureFiles } from "../pictures.js";
 import { table } from "../table.js";
 import type { Task } from "../../tasks/index.js";
@@ -69,7 +69,7 @@ async function embed(
     ...(texts.length > 0 ? (["embedText"] as const) : []),
     ...(options.pairs === true ? (["embedPair"] as const) : []),
   ];
-  const model = await BridgeTower.fromPretrained(options.model, { ...loadOptions(options, terminal), prepare });
+  const model = await BridgeTower.fromPretrained(options.model, taskOptions(options, terminal, prepare));
   const progress = (label: string) => ({ onProgress: terminal.progress.start(label) });
   const ofImages = await model.embedImage(images, progress("pictures"));
   const ofTexts = await model.embedText(texts, progress("texts"));

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { addCommonOptions, loadOptions, requireOptions, single, type CommonOptions } from "../options.js";
+import { addCommonOptions, requireOptions, single, taskOptions, type CommonOptions } from "../options.js";
 import { probabilities } from "../probabilities.js";
 import type { Terminal } from "../terminal.js";
 import { readText } from "../texts.js";
@@ -23,10 +23,7 @@ export function configure(command: Command, terminal: Terminal): void {
     .action(async (options: EntailOptions) => {
       const hypothesis = await readText(options.hypothesis, terminal.stdin);
       const { BridgeTower } = await import("../../tasks/index.js");
-      const model = await BridgeTower.fromPretrained(options.model, {
-        ...loadOptions(options, terminal),
-        prepare: ["entail"],
-      });
+      const model = await BridgeTower.fromPretrained(options.model, taskOptions(options, terminal, ["entail"]));
       const labels = await model.entail(options.image, hypothesis);
       terminal.show(options.json, { hypothesis, labels }, () => {
         const rows = labels.map(({ label, probability }) => ({ name: label, probability }));

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { FilledMask } from "../../tasks/index.js";
-import { addCommonOptions, loadOptions, requireOptions, single, wholeNumber, type CommonOptions } from "../options.js";
+import { addCommonOptions, requireOptions, single, wholeNumber, taskOptions, type CommonOptions } from "../options.js";
 import { bar, percent, table } from "../table.js";
 import type { Terminal } from "../terminal.js";
 import { readText } from "../texts.js";
@@ -27,10 +27,7 @@ export function configure(command: Command, terminal: Terminal): void {
     .action(async (options: FillMaskOptions) => {
       const text = await readText(options.text, terminal.stdin);
       const { BridgeTower } = await import("../../tasks/index.js");
-      const model = await BridgeTower.fromPretrained(options.model, {
-        ...loadOptions(options, terminal),
-        prepare: ["fillMask"],
-      });
+      const model = await BridgeTower.fromPretrained(options.model, taskOptions(options, terminal, ["fillMask"]));
       const filled = await model.fillMask(options.image, text, { topK: options.topK });
       terminal.show(options.json, filled, () => candidates(filled, terminal));
     });

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { MatchScore } from "../../tasks/index.js";
-import { addCommonOptions, loadOptions, requireOptions, repeated, type CommonOptions } from "../options.js";
+import { addCommonOptions, requireOptions, repeated, taskOptions, type CommonOptions } from "../options.js";
 import { pictureFiles } from "../pictures.js";
 import { probabilities } from "../probabilities.js";
 import type { Terminal } from "../terminal.js";
@@ -26,10 +26,7 @@ export function configure(command: Command, terminal: Terminal): void {
       const images = await pictureFiles(options.image);
       const texts = await readTexts(options.text, terminal.stdin);
       const { BridgeTower } = await import("../../tasks/index.js");
-      const model = await BridgeTower.fromPretrained(options.model, {
-        ...loadOptions(options, terminal),
-        prepare: ["match"],
-      });
+      const model = await BridgeTower.fromPretrained(options.model, taskOptions(options, terminal, ["match"]));
       const scores = await model.match(images, texts, { onProgress: terminal.progress.start("pairs") });
       const document = {
         scores: scores.map(({ image, text, logits, probability }) => ({

@@ -2,7 +2,13 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { tinyWeight } from "../../../fixtures/tiny-weights.js";
-import { readSafetensors, readTensor, toFloat32, writeSafetensors } from "../../checkpoint/index.js";
+import {
+  readSafetensors,
+  readTensor,
+  toFloat32,
+  writeSafetensors,
+  type WritableTensor,
+} from "../../checkpoint/index.js";
 import { InputError } from "../../errors.js";
 import { HostTensor } from "../../graph/index.js";
 import { imageSettings } from "../../processing/index.js";
@@ -122,6 +128,76 @@ test("a folder in Hugging Face layout keeps its type, its values and its config"
     expect(Buffer.from(a.data.buffer).equals(Buffer.from(b.data.buffer))).toBe(true);
   }
   expect(mapped.reduce((sum, { tensors }) => sum + tensors, 0)).toBe(before!.size);
+});
+
+test.each(["float32", "float16", "bfloat16"] as const)(
+  "all weights as %s, nearest to those of the source",
+  async (dtype) => {
+    const out = join(await temporaryFolder(), "model");
+    const { config, derived } = await convertCheckpoint(lightning, out, { dtype, tokenizer: mini });
+    expect(derived).toHaveLength(1);
+    expect(config).not.toHaveProperty("torch_dtype");
+    const exact = join(await temporaryFolder(), "model");
+    await convertCheckpoint(lightning, exact);
+    const [written, wanted] = await Promise.all(
+      [out, exact].map((folder) => readSafetensors(join(folder, "model.safetensors"))),
+    );
+    expect([...written!.keys()].sort()).toEqual([...wanted!.keys()].sort());
+    const halfStep = { float32: 0, float16: 2 ** -11, bfloat16: 2 ** -8 }[dtype];
+    for (const [name, stored] of written!) {
+      expect([name, stored.dtype, stored.shape]).toEqual([name, dtype, wanted!.get(name)!.shape]);
+      const [a, b] = [toFloat32(await readTensor(stored)), toFloat32(await readTensor(wanted!.get(name)!))];
+      expect([name, a.every((value, i) => Math.abs(value - b[i]!) <= halfStep * Math.abs(b[i]!) + 2 ** -25)]).toEqual([
+        name,
+        true,
+      ]);
+    }
+
+    const inputs = {
+      input_ids: new HostTensor("int64", [1, 3], BigInt64Array.of(0n, 5n, 2n)),
+      pixel_values: new HostTensor("float32", [1, 3, 12, 12], new Float32Array(3 * 144).fill(0.5)),
+    };
+    const logits: number[][] = [];
+    for (const folder of [out, exact]) {
+      const model = await BridgeTowerForImageAndTextRetrieval.fromPretrained(folder);
+      logits.push(Array.from((await model.forward(inputs)).logits.data, Number));
+      await model.dispose();
+    }
+    const tolerance = { float32: 1e-6, float16: 1e-2, bfloat16: 5e-2 }[dtype];
+    expect(Math.abs(logits[0]![0]! - logits[1]![0]!)).toBeLessThan(tolerance);
+  },
+);
+
+test("halves to float32 and back are the same bytes; config.json tells the type where it told one", async () => {
+  const folder = await temporaryFolder();
+  const [wide, back] = [join(folder, "wide"), join(folder, "back")];
+  const { config } = await convertCheckpoint(mini, wide, { dtype: "float32" });
+  expect(config).toHaveProperty("torch_dtype", "float32");
+  await convertCheckpoint(wide, back, { dtype: "float16" });
+  expect(await json(join(back, "config.json"))).toHaveProperty("torch_dtype", "float16");
+  const plain = join(folder, "plain");
+  await convertCheckpoint(mini, plain, { dtype: "float16" });
+  const files = [back, plain].map((path) => readFile(join(path, "model.safetensors")));
+  const [a, b] = await Promise.all(files);
+  expect(a!.equals(b!)).toBe(true);
+});
+
+test("a weight too large for the type is named, and no folder is left", async () => {
+  const folder = await temporaryFolder();
+  const source = join(folder, "large.safetensors");
+  const whole = join(folder, "whole");
+  await convertCheckpoint(mini, whole, { dtype: "float32" });
+  const stored: Map<string, WritableTensor> = new Map(await readSafetensors(join(whole, "model.safetensors")));
+  stored.set("itm_score.fc.bias", new HostTensor("float32", [2], Float32Array.of(1, 70000)));
+  await writeSafetensors(source, stored);
+  const out = join(folder, "out");
+  expect(
+    await complaint(folder, convertCheckpoint(source, out, { dtype: "float16", config: mini })),
+  ).toMatchInlineSnapshot(
+    `"itm_score.fc.bias in large.safetensors: expected values that float16 can hold, up to ±65504, found 70000 at element 1. Choose bfloat16 or float32, which reach further."`,
+  );
+  expect((await readdir(folder)).sort()).toEqual(["large.safetensors", "whole"]);
+  await convertCheckpoint(source, out, { dtype: "bfloat16", config: mini });
 });
 
 test("a config for larger pictures resizes the positions", async () => {

@@ -1,9 +1,16 @@
 /** A checkpoint of the authors' training code, or any other BridgeTower weights, as a folder in Hugging Face layout. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { resolveModel, type HubOptions, type WritableTensor } from "../../checkpoint/index.js";
+import {
+  readTensor,
+  resolveModel,
+  roundedTensor,
+  type HubOptions,
+  type WeightDType,
+  type WritableTensor,
+} from "../../checkpoint/index.js";
 import { InputError } from "../../errors.js";
-import { HostTensor, type Parameter } from "../../graph/index.js";
+import { HostTensor, type Parameter, type StoredTensor } from "../../graph/index.js";
 import { parameterList, parseConfig, type BridgeTowerConfig } from "../../model/index.js";
 import { readJsonIfPresent } from "../../processing/index.js";
 import { processorFiles, saveCheckpoint, tokenizerFiles } from "../save-checkpoint.js";
@@ -20,6 +27,8 @@ export interface ConvertOptions extends HubOptions {
   readonly config?: string | undefined;
   /** Folder or hub id whose tokenizer is copied; by default the source's own. */
   readonly tokenizer?: string | undefined;
+  /** Type of all weights; by default each keeps its own. */
+  readonly dtype?: WeightDType | undefined;
 }
 
 export interface Conversion {
@@ -39,20 +48,21 @@ export interface Conversion {
 
 /**
  * Writes `config.json`, `model.safetensors`, `preprocessor_config.json` and the tokenizer's files, where there are any. Weights
- * keep their type and are copied piece by piece.
+ * that keep their type are copied piece by piece; others are read and rounded one after another.
  * @param source folder, hub id or file, as `openStart` takes them
- * @throws InputError when it holds no whole BridgeTower, config and weights disagree, or the folder cannot be written
+ * @throws InputError when it holds no whole BridgeTower, config and weights disagree, a weight is too large for the
+ * type, or the folder cannot be written
  */
 export async function convertCheckpoint(
   source: string,
   folder: string,
-  { config: configPath, tokenizer, ...hub }: ConvertOptions = {},
+  { config: configPath, tokenizer, dtype, ...hub }: ConvertOptions = {},
 ): Promise<Conversion> {
   const start = await openStart(source, hub);
   if (start.layout !== "bridgetower" && start.layout !== "original") throw notWhole(start);
   const { folder: own } = start;
   const inferred = inferConfig(start.source, start.tensors);
-  const json = overlaid(overlaid(inferred, await ownConfig(own)), await givenConfig(configPath));
+  const json = withDType(overlaid(overlaid(inferred, await ownConfig(own)), await givenConfig(configPath)), dtype);
   const config = parseConfig(json, configPath ?? `config.json inferred from ${start.source}`);
   const { plans, report } = planStart(wantedParameters(config, start), [start]);
   checkComplete(start, config, report.initialised);
@@ -66,7 +76,7 @@ export async function convertCheckpoint(
   if (!ownPictures) files.delete("preprocessor_config.json");
   const written = await saveCheckpoint(folder, {
     config: json,
-    parameters: await writable(plans),
+    parameters: await writable(plans, start.source, dtype),
     documents: ownPictures ? {} : { "preprocessor_config.json": preprocessorConfig(config.vision_config.image_size) },
     files,
   });
@@ -133,13 +143,44 @@ async function checkedTokenizer(folder: string): Promise<ReadonlyMap<string, str
   throw new InputError({ where: folder, expected, found: "neither", mend: "Name a folder or id that has one" });
 }
 
-async function writable(plans: readonly PlannedValues[]): Promise<Map<string, WritableTensor>> {
+/** The config with the weights' type in the fields that transformers reads it from, where these are there. */
+function withDType(config: ConfigJson, dtype: WeightDType | undefined): ConfigJson {
+  if (dtype === undefined) return config;
+  const fields = (json: ConfigJson): ConfigJson =>
+    Object.fromEntries(
+      Object.entries(json).map(([name, value]) => [name, name === "torch_dtype" || name === "dtype" ? dtype : value]),
+    );
+  const towers = Object.entries(config).filter(([name]) => name === "text_config" || name === "vision_config");
+  // Those two are objects: `overlaid` makes them.
+  return { ...fields(config), ...Object.fromEntries(towers.map(([name, json]) => [name, fields(json as ConfigJson)])) };
+}
+
+async function writable(
+  plans: readonly PlannedValues[],
+  source: string,
+  dtype: WeightDType | undefined,
+): Promise<Map<string, WritableTensor>> {
   const tensors = new Map<string, WritableTensor>();
   for (const { parameter, taken, derived } of plans) {
     const { name, shape } = parameter;
-    // Neither layout of a whole BridgeTower has stacked pieces.
-    const tensor = taken?.parts[0] ?? new HostTensor("float32", shape, await derived!.read());
-    tensors.set(name, tensor);
+    const where = `${name} in ${source}`;
+    if (taken === undefined) {
+      const values = new HostTensor("float32", shape, await derived!.read());
+      tensors.set(name, dtype === undefined ? values : roundedTensor(values, dtype, where));
+    } else {
+      // Neither layout of a whole BridgeTower has stacked pieces.
+      const stored = taken.parts[0]!;
+      tensors.set(name, dtype === undefined || stored.dtype === dtype ? stored : rounded(stored, dtype, where));
+    }
   }
   return tensors;
+}
+
+/** Read when it is its turn to be written, so that one tensor at a time is in memory. */
+function rounded(stored: StoredTensor, dtype: WeightDType, where: string): WritableTensor {
+  async function* data() {
+    const { data: values } = roundedTensor(await readTensor(stored), dtype, where);
+    yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  }
+  return { dtype, shape: stored.shape, data };
 }

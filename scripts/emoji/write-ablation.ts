@@ -1,0 +1,38 @@
+/** The ablation's section of the document, and its plot beside it. */
+import { join } from "node:path";
+import { writeAtomically } from "../../src/checkpoint/index.js";
+import { ablationChart } from "./ablation-chart.js";
+import { ablationTable, modelLabels } from "./ablation-table.js";
+import { writeSection } from "./formatted-file.js";
+import { models, type AblationPlan, type Run } from "./run-ablation.js";
+
+export interface Ablation {
+  readonly plan: AblationPlan;
+  readonly runs: readonly Run[];
+}
+
+/** Writes `ablation.svg` and the section `ablation` of `emoji.md` in this folder. */
+export async function writeAblation(folder: string, ablation: Ablation): Promise<void> {
+  const { plan, runs } = ablation;
+  const splits = Object.keys(plan.splits);
+  await writeAtomically(join(folder, "ablation.svg"), (file) => file.writeFile(ablationChart(runs, splits)));
+  const parts = [
+    opening(ablation),
+    ablationTable(runs, splits),
+    "![each seed and the means of both models](ablation.svg)",
+  ];
+  await writeSection(join(folder, "emoji.md"), "ablation", parts.join("\n\n"));
+}
+
+function opening({ plan: { towers, heads, judgement }, runs }: Ablation): string {
+  const seeds = new Set(runs.map(({ seed }) => seed)).size;
+  const sizes = models.map((model) => {
+    const { parameters } = runs.find((run) => run.model === model)!;
+    return `${modelLabels[model]} ${parameters.toLocaleString("en")}`;
+  });
+  const stage = (settings: AblationPlan["towers"]) => `${settings.max_steps} steps of ${settings.batch_size}`;
+  const rows = judgement.limit === undefined ? "all rows" : `${judgement.limit} rows`;
+  return `Parameters: ${sizes.join(", ")}. Towers by contrast alone: ${stage(towers)} scenes; then all heads: ${stage(heads)} pairs of scenes. Means over ${seeds}
+${seeds === 1 ? "seed" : "seeds"} ± standard deviation, on ${rows} a split; recall among ${judgement.candidates}. A seed decides first values, scenes and all draws;
+both models of a seed begin with the same towers, and the difference is taken seed by seed.`;
+}

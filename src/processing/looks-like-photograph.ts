@@ -1,0 +1,110 @@
+/**
+ * Tells photographs from drawn art, to warn users of a model that knows one of the two. Drawn are flat areas with hard edges between
+ * them in few, strong colours; at the size of a stamp, grain and traces of JPEG are gone, and what is left of a photograph still
+ * changes softly from pixel to pixel.
+ */
+import type { Picture } from "./picture.js";
+import { resampleFilters, resizePicture } from "./resample.js";
+
+// Longest sides that pictures are reduced to, in pixels.
+const stamp = 32;
+const smallStamp = 16;
+// A narrower stamp has too few pixels to tell.
+const leastSide = 8;
+
+/**
+ * Weights of what is measured, by logistic regression over 1,037 photographs and 4,800 scenes and single drawings in several sizes
+ * and qualities, rounded. With this threshold 3 drawn pictures in 1,000 pass for photographs, and 4 photographs in 5 are found; those
+ * of a single thing before a plain background are missed.
+ */
+const weights = { flat: -14.5, soft: 16, entropy: 3.5, colours: -4, saturation: -8.5, commonest: 13 } as const;
+const threshold = 15.5;
+
+// Screenshots, diagrams and icons have more, photographs less.
+const mostEqual = 0.5;
+
+/** Whether a picture is a photograph rather than drawn, by its colours; false where it is too small or too narrow to tell. */
+export function looksLikePhotograph(picture: Picture): boolean {
+  const reduced = reducedTo(stamp, picture);
+  if (Math.min(reduced.width, reduced.height) < leastSide || equalNeighbours(picture) > mostEqual) return false;
+  const { flat, soft } = neighbours(reduced);
+  const coarse = colourCounts(reduced, 3);
+  const fine = colourCounts(reduced, 4);
+  const small = colourCounts(reducedTo(smallStamp, reduced), 4);
+  const score =
+    weights.flat * flat +
+    weights.soft * soft +
+    weights.entropy * entropy(fine) +
+    weights.colours * Math.log(coarse.length) +
+    weights.saturation * saturation(reduced) +
+    weights.commonest * (Math.max(...small) / sum(small));
+  return score > threshold;
+}
+
+function reducedTo(side: number, picture: Picture): Picture {
+  const { width, height } = picture;
+  const scale = side / Math.max(width, height);
+  if (scale >= 1) return picture;
+  const scaled = (length: number) => Math.max(1, Math.round(length * scale));
+  return resizePicture(picture, scaled(width), scaled(height), resampleFilters.box);
+}
+
+/** Share of the pixels that have exactly the colour of the next one in their row. */
+function equalNeighbours({ width, height, data }: Picture): number {
+  let equal = 0;
+  for (let y = 0; y < height; y++) {
+    const end = ((y + 1) * width - 1) * 3;
+    for (let i = y * width * 3; i < end; i += 3) {
+      if (data[i] === data[i + 3] && data[i + 1] === data[i + 4] && data[i + 2] === data[i + 5]) equal++;
+    }
+  }
+  return equal / ((width - 1) * height);
+}
+
+/** Shares of the pairs of neighbours: equally light to one level; without an edge in any channel. */
+function neighbours({ width, height, data }: Picture): { readonly flat: number; readonly soft: number } {
+  const light = (i: number) => 0.3 * data[i]! + 0.59 * data[i + 1]! + 0.11 * data[i + 2]!;
+  let [flat, soft, pairs] = [0, 0, 0];
+  const compare = (i: number, j: number) => {
+    const step = Math.max(...[0, 1, 2].map((c) => Math.abs(data[i + c]! - data[j + c]!)));
+    if (Math.abs(light(i) - light(j)) < 1.5) flat++;
+    if (step <= 64) soft++;
+    pairs++;
+  };
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const i = (y * width + x) * 3;
+      if (x + 1 < width) compare(i, i + 3);
+      if (y + 1 < height) compare(i, i + width * 3);
+    }
+  }
+  return { flat: flat / pairs, soft: soft / pairs };
+}
+
+/** How many pixels there are of each colour that there is, at so many bits a channel. */
+function colourCounts({ data }: Picture, bits: number): readonly number[] {
+  const counts = new Map<number, number>();
+  const shift = 8 - bits;
+  for (let i = 0; i < data.length; i += 3) {
+    const colour = ((data[i]! >> shift) << 16) | ((data[i + 1]! >> shift) << 8) | (data[i + 2]! >> shift);
+    counts.set(colour, (counts.get(colour) ?? 0) + 1);
+  }
+  return [...counts.values()];
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** In bits: how unlike each other the pixels' colours are. */
+function entropy(counts: readonly number[]): number {
+  const total = sum(counts);
+  return -sum(counts.map((count) => (count / total) * Math.log2(count / total)));
+}
+
+/** Mean distance of the strongest channel from the weakest, 0..1. */
+function saturation({ data }: Picture): number {
+  let total = 0;
+  for (let i = 0; i < data.length; i += 3) {
+    total += Math.max(data[i]!, data[i + 1]!, data[i + 2]!) - Math.min(data[i]!, data[i + 1]!, data[i + 2]!);
+  }
+  return total / 255 / (data.length / 3);
+}
