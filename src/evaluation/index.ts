@@ -1,6 +1,6 @@
 /** What a checkpoint is worth on a data set: accuracies, losses, scores, recalls. */
 export { evaluate, type EvaluationResult, type EvaluationSettings } from "./evaluate.js";
 export type { VqaPrediction } from "./judges/questions.js";
-export { metrics, missingFor, needsOf, rankings, type Metric, type RankBy } from "./metrics.js";
+export { metrics, needsOf, rankings, requireTexts, type Metric, type RankBy } from "./metrics.js";
 export type { PictureTransform, SkippedPicture } from "./pictures.js";
 export { submissionName, writeResults } from "./write-results.js";

@@ -61,13 +61,35 @@ export function countTexts({ counts }: Dataset, kind: TextKind, rows: number): n
 }
 
 /** What a metric needs of a data set and this one lacks, in words. */
-export function missingFor(metric: Metric, data: Dataset, rows: number): string[] {
+function missingFor(metric: Metric, data: Dataset, rows: number): string[] {
   const { texts, nouns = false } = needsOf(metric);
   const kinds = texts.filter((kind) => countTexts(data, kind, rows) === 0);
   return nouns && (data.nouns ?? []).length === 0 ? [...kinds, wordsForThings] : kinds;
 }
 
 const wordsForThings = "words for things";
+
+/**
+ * @param rows those that are judged, the first ones
+ * @param blame where the data set was named, and what mends it
+ * @throws InputError when they have none of the texts that the metric judges
+ */
+export function requireTexts(
+  metric: Metric,
+  data: Dataset,
+  rows: number,
+  blame: { where: string; mend: string },
+): void {
+  const lacks = missingFor(metric, data, rows);
+  if (lacks.length === 0) return;
+  const { texts, nouns = false } = needsOf(metric);
+  const needs = [...texts, ...(nouns ? [wordsForThings] : [])];
+  throw new InputError({
+    ...blame,
+    expected: `${needs.join(" and ")}, which ${metric} judges`,
+    found: `no ${lacks.join(" and no ")}`,
+  });
+}
 
 /** What is judged. */
 export interface Judged {
@@ -91,17 +113,8 @@ export function chooseMetrics(asked: readonly Metric[] | undefined, judged: Judg
   }
   const { data, rows, model } = judged;
   for (const metric of asked) {
-    const { texts, nouns = false, heads } = needsOf(metric);
-    const lacks = missingFor(metric, data, rows);
-    if (lacks.length > 0) {
-      const needs = [...texts, ...(nouns ? [wordsForThings] : [])];
-      throw new InputError({
-        where: data.name,
-        expected: `${needs.join(" and ")}, which ${metric} judges`,
-        found: `no ${lacks.join(" and no ")}`,
-        mend: "Name another data set or other metrics",
-      });
-    }
+    const { heads } = needsOf(metric);
+    requireTexts(metric, data, rows, { where: data.name, mend: "Name another data set or other metrics" });
     // Names the parameters that are missing.
     if (!heads.some((head) => model.heads.includes(head))) model.requireHead(heads[0]!);
     if (metric === "nlvr2") model.require("compare");

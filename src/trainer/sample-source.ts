@@ -135,9 +135,11 @@ export class SampleSource {
   }
 
   /** One of the row's own, often enough for the model to learn what they differ in. */
-  private falseText({ negatives }: RowTexts, random: Random): Pick<Sample, "falseText"> {
+  private falseText(texts: RowTexts, random: Random): Pick<Sample, "falseText"> {
     const { objectives, itmFalse } = this.options;
     if (itmFalse === "pictures" || !objectives.includes("itm")) return {};
+    // Not before: generated texts are drawn when they are read.
+    const { negatives } = texts;
     if (random.uniform() >= ownFalseTexts || negatives.length === 0) return {};
     return { falseText: this.ids(negatives[random.below(negatives.length)]!.text) };
   }

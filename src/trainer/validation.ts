@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import type { Dataset } from "../data/index.js";
 import { InputError } from "../errors.js";
-import { evaluate, missingFor, needsOf, type EvaluationSettings, type Metric } from "../evaluation/index.js";
+import { evaluate, requireTexts, type EvaluationSettings, type Metric } from "../evaluation/index.js";
 import type { ObjectiveName } from "../model/index.js";
 import type { TrainingSettings } from "./settings.js";
 
@@ -51,12 +51,8 @@ export function checkValidation({
       throw new InputError({ where, expected: `at most ${rows}, the rows that are judged`, found: String(candidates) });
     }
     for (const metric of metricsOf(settings, objectives)) {
-      const missing = missingFor(metric, data, rows);
-      if (missing.length === 0) continue;
-      throw new InputError({
+      requireTexts(metric, data, rows, {
         where: `data.validation: ${data.name}`,
-        expected: `${needsOf(metric).texts.join(" and ")}, which ${metric} judges`,
-        found: `no ${missing.join(" and no ")}`,
         mend: "Name another data set, or other metrics in validation.metrics",
       });
     }

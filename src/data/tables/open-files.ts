@@ -7,7 +7,6 @@ import { InputError } from "../../errors.js";
 
 /** Handles kept open; far below the limit that systems set for a process. */
 const mostHandles = 64;
-/** Node reads at most 2^31 - 1 bytes a call. */
 
 /** A file read by ranges, as opening found it. */
 export interface DataFile {
