@@ -1,0 +1,100 @@
+/** What the runs of a recipe logged, put together: one log, curves of validation, and a table. */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { writeAtomically } from "../../src/checkpoint/index.js";
+import { InputError } from "../../src/errors.js";
+import { curves, linearRange, readLog, type LogRecord, type Point } from "../../src/trainer/logs/index.js";
+import { markdownTable, shareText, writeSection } from "./formatted-file.js";
+import { measures } from "./measures.js";
+
+/** What a recipe's document says of its run. */
+interface Settings {
+  readonly output: string;
+  readonly batch_size: number;
+}
+
+interface Run {
+  readonly name: string;
+  readonly batchSize: number;
+  readonly records: readonly LogRecord[];
+}
+
+/**
+ * Writes `emoji-training.jsonl`, `emoji-training.svg` and the section `training` of `emoji.md`.
+ * @param recipes folder of the runs' documents, which were run in the order of their names
+ * @param root what the documents name their runs from
+ * @throws InputError when a run has no log
+ */
+export async function writeHistory(recipes: string, root: string, docs: string): Promise<void> {
+  const names = (await readdir(recipes)).filter((file) => file.endsWith(".json")).sort();
+  const runs = await Promise.all(names.map((file) => runOf(join(recipes, file), root)));
+  const lines = runs.flatMap(({ name, records }) => records.map((record) => JSON.stringify({ run: name, ...record })));
+  await writeAtomically(join(docs, "emoji-training.jsonl"), (file) => file.writeFile(`${lines.join("\n")}\n`));
+  await writeAtomically(join(docs, "emoji-training.svg"), (file) => file.writeFile(chart(runs)));
+  await writeSection(join(docs, "emoji.md"), "training", table(runs));
+}
+
+async function runOf(path: string, root: string): Promise<Run> {
+  // A document of this repository.
+  const { output, batch_size } = JSON.parse(await readFile(path, "utf8")) as Settings;
+  const records: LogRecord[] = [];
+  for await (const record of readLog(join(root, output))) records.push(record);
+  if (records.length === 0) {
+    const mend = "Train with npm run emoji:train";
+    throw new InputError({ where: output, expected: "the log of a run", found: "none", mend });
+  }
+  return { name: output.split("/").at(-1)!, batchSize: batch_size, records };
+}
+
+const stepsOf = ({ records }: Run): number => records.at(-1)!.step;
+
+/** Validation over the steps of all runs, one after the other. */
+function chart(runs: readonly Run[]): string {
+  let before = 0;
+  const points: Point[] = [];
+  for (const run of runs) {
+    for (const record of run.records) points.push({ step: before + record.step, values: found(record) });
+    before += stepsOf(run);
+  }
+  const series = measures
+    .filter(({ key }) => points.some(({ values }) => key in values))
+    .map(({ key, short }) => ({ name: key, label: short }));
+  return curves(points, [{ title: "validation", label: "share", series, range: linearRange(0, 1) }]);
+}
+
+/** What validation measured. */
+const found = (record: LogRecord): Record<string, number> =>
+  Object.fromEntries(
+    measures.flatMap(({ key }) => {
+      const value = record[`eval_${key}`];
+      return typeof value === "number" ? [[key, value] as const] : [];
+    }),
+  );
+
+function table(runs: readonly Run[]): string {
+  const ends = runs.map((run) => run.records.map(found).findLast((values) => Object.keys(values).length > 0) ?? {});
+  const measured = measures.filter(({ key }) => ends.some((values) => key in values));
+  const rows = runs.map((run, i) => [
+    `\`${run.name}\``,
+    `${stepsOf(run).toLocaleString("en")} × ${run.batchSize}`,
+    String(Math.round(minutesOf(run))),
+    ...measured.map(({ key }) => shareText(ends[i]![key])),
+  ]);
+  const total = runs.reduce((sum, run) => sum + minutesOf(run), 0);
+  const blank = measured.map(() => "");
+  return markdownTable(
+    ["run", "steps × rows", "minutes", ...measured.map(({ short }) => short)],
+    [...rows, ["all", "", String(Math.round(total)), ...blank]],
+  );
+}
+
+/** Of the steps alone, by the rates that were logged. */
+function minutesOf({ records, batchSize }: Run): number {
+  let [seconds, last] = [0, 0];
+  for (const { step, pairs_per_second: rate } of records) {
+    if (typeof rate !== "number" || rate === 0) continue;
+    seconds += ((step - last) * batchSize) / rate;
+    last = step;
+  }
+  return seconds / 60;
+}
