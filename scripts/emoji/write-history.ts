@@ -31,7 +31,8 @@ export async function writeHistory(recipes: string, root: string, docs: string):
   const lines = runs.flatMap(({ name, records }) => records.map((record) => JSON.stringify({ run: name, ...record })));
   await writeAtomically(join(docs, "emoji-training.jsonl"), (file) => file.writeFile(`${lines.join("\n")}\n`));
   await writeAtomically(join(docs, "emoji-training.svg"), (file) => file.writeFile(chart(runs)));
-  await writeSection(join(docs, "emoji.md"), "training", table(runs));
+  const parts = [table(runs), "![validation over the steps of all runs](emoji-training.svg)"];
+  await writeSection(join(docs, "emoji.md"), "training", parts.join("\n\n"));
 }
 
 async function runOf(path: string, root: string): Promise<Run> {
