@@ -3,8 +3,8 @@
  *
  *   npx tsx scripts/emoji/history.ts
  */
-import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { runScript } from "./run-script.js";
 import { writeHistory } from "./write-history.js";
 

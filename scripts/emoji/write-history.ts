@@ -1,6 +1,6 @@
 /** What the runs of a recipe logged, put together: one log, curves of validation, and a table. */
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { writeAtomically } from "../../src/checkpoint/index.js";
 import { InputError } from "../../src/errors.js";
 import { curves, linearRange, readLog, type LogRecord, type Point } from "../../src/trainer/logs/index.js";
@@ -17,6 +17,11 @@ interface Run {
   readonly name: string;
   readonly batchSize: number;
   readonly records: readonly LogRecord[];
+  readonly steps: number;
+  /** Of the steps alone, by the rates that were logged. */
+  readonly minutes: number;
+  /** What each validation measured, shares by the keys of `measures`. */
+  readonly validations: readonly Point[];
 }
 
 /**
@@ -44,18 +49,26 @@ async function runOf(path: string, root: string): Promise<Run> {
     const mend = "Train with npm run emoji:train";
     throw new InputError({ where: output, expected: "the log of a run", found: "none", mend });
   }
-  return { name: output.split("/").at(-1)!, batchSize: batch_size, records };
+  return {
+    name: basename(output),
+    batchSize: batch_size,
+    records,
+    steps: records.at(-1)!.step,
+    minutes: minutesOf(records, batch_size),
+    validations: records.flatMap((record) => {
+      const values = sharesIn(record);
+      return Object.keys(values).length === 0 ? [] : [{ step: record.step, values }];
+    }),
+  };
 }
-
-const stepsOf = ({ records }: Run): number => records.at(-1)!.step;
 
 /** Validation over the steps of all runs, one after the other. */
 function chart(runs: readonly Run[]): string {
   let before = 0;
   const points: Point[] = [];
-  for (const run of runs) {
-    for (const record of run.records) points.push({ step: before + record.step, values: found(record) });
-    before += stepsOf(run);
+  for (const { validations, steps } of runs) {
+    for (const { step, values } of validations) points.push({ step: before + step, values });
+    before += steps;
   }
   const series = measures
     .filter(({ key }) => points.some(({ values }) => key in values))
@@ -63,8 +76,7 @@ function chart(runs: readonly Run[]): string {
   return curves(points, [{ title: "validation", label: "share", series, range: linearRange(0, 1) }]);
 }
 
-/** What validation measured. */
-const found = (record: LogRecord): Record<string, number> =>
+const sharesIn = (record: LogRecord): Record<string, number> =>
   Object.fromEntries(
     measures.flatMap(({ key }) => {
       const value = record[`eval_${key}`];
@@ -73,15 +85,15 @@ const found = (record: LogRecord): Record<string, number> =>
   );
 
 function table(runs: readonly Run[]): string {
-  const ends = runs.map((run) => run.records.map(found).findLast((values) => Object.keys(values).length > 0) ?? {});
+  const ends = runs.map(({ validations }) => validations.at(-1)?.values ?? {});
   const measured = measures.filter(({ key }) => ends.some((values) => key in values));
-  const rows = runs.map((run, i) => [
-    `\`${run.name}\``,
-    `${stepsOf(run).toLocaleString("en")} × ${run.batchSize}`,
-    String(Math.round(minutesOf(run))),
+  const rows = runs.map(({ name, steps, batchSize, minutes }, i) => [
+    `\`${name}\``,
+    `${steps.toLocaleString("en")} × ${batchSize}`,
+    String(Math.round(minutes)),
     ...measured.map(({ key }) => shareText(ends[i]![key])),
   ]);
-  const total = runs.reduce((sum, run) => sum + minutesOf(run), 0);
+  const total = runs.reduce((sum, { minutes }) => sum + minutes, 0);
   const blank = measured.map(() => "");
   return markdownTable(
     ["run", "steps × rows", "minutes", ...measured.map(({ short }) => short)],
@@ -89,8 +101,7 @@ function table(runs: readonly Run[]): string {
   );
 }
 
-/** Of the steps alone, by the rates that were logged. */
-function minutesOf({ records, batchSize }: Run): number {
+function minutesOf(records: readonly LogRecord[], batchSize: number): number {
   let [seconds, last] = [0, 0];
   for (const { step, pairs_per_second: rate } of records) {
     if (typeof rate !== "number" || rate === 0) continue;
