@@ -1,9 +1,11 @@
 /** What the scripts of this folder have in common as programs: a line of progress, errors of users in one line, Ctrl-C. */
+import { inspect } from "node:util";
+import { Interrupts } from "../../src/cli/interrupts.js";
 import { ProgressLine } from "../../src/cli/progress-line.js";
 import { InputError } from "../../src/errors.js";
 
 export interface Script {
-  /** Aborted by the first Ctrl-C. */
+  /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
   readonly progress: ProgressLine;
   /** Says something that stays, on standard error. */
@@ -17,25 +19,18 @@ export async function runScript(work: (script: Script) => Promise<void>): Promis
     progress.clear();
     console.error(line);
   };
-  const halted = new AbortController();
-  process.once("SIGINT", () => {
-    halted.abort(new Error("interrupted"));
-    // A second Ctrl-C ends the process at once; tsx passes on the first one although the terminal has sent it already.
-    setTimeout(() => process.removeAllListeners("SIGINT"), 1000).unref();
-    process.on("SIGINT", () => undefined);
-  });
-  try {
-    await work({ signal: halted.signal, progress, tell });
-  } catch (error) {
-    if (halted.signal.aborted) {
-      tell("stopped; the same command goes on");
-      process.exitCode = 130;
-    } else {
+  const interrupts = new Interrupts(process, () => progress.clear());
+  await interrupts.whileWriting(async () => {
+    try {
+      await work({ signal: interrupts.signal, progress, tell });
+    } catch (error) {
+      if (interrupts.signal.aborted) tell("stopped; the same command goes on");
+      else {
+        tell(error instanceof InputError ? error.message : inspect(error));
+        process.exitCode = 1;
+      }
+    } finally {
       progress.clear();
-      console.error(error instanceof InputError ? error.message : error);
-      process.exitCode = 1;
     }
-  } finally {
-    progress.clear();
-  }
+  });
 }

@@ -11,7 +11,13 @@ function fakeProcess() {
       if (process.listenerCount(signal) === 0) ends.push(`${pid} ${signal}`);
     },
   });
-  return { process, ends, interrupts: new Interrupts(process, () => undefined) };
+  const clock = { now: 0 };
+  const interrupts = new Interrupts(
+    process,
+    () => undefined,
+    () => clock.now,
+  );
+  return { process, ends, interrupts, clock };
 }
 
 test("a signal ends the process at once", () => {
@@ -31,10 +37,14 @@ test("while files are written a signal waits, and work that asks can stop and cl
   expect(ends).toEqual(["7 SIGINT"]);
 });
 
-test("a second signal does not wait", async () => {
-  const { process, ends, interrupts } = fakeProcess();
+test("a second signal does not wait; the same one, passed on by npm or npx, does", async () => {
+  const { process, ends, interrupts, clock } = fakeProcess();
   await interrupts.whileWriting(() => {
     process.emit("SIGINT");
+    clock.now = 999;
+    process.emit("SIGINT");
+    expect(ends).toEqual([]);
+    clock.now = 1000;
     process.emit("SIGINT");
     expect(ends).toEqual(["7 SIGINT"]);
     return Promise.resolve();

@@ -11,24 +11,33 @@ export interface Interruptible {
 }
 
 /**
+ * How long a signal that comes again is the same request: npm, npx and tsx pass on the Ctrl-C that the terminal has sent
+ * to every process of the group, so that one press of the keys arrives two or three times.
+ */
+const SAME_REQUEST_MS = 1000;
+
+/**
  * Lets SIGINT and SIGTERM end the process (130 and 143 in a shell): at once, or, while files are being written, as soon
- * as they are whole or taken away. A second signal always ends it at once.
+ * as they are whole or taken away. A second signal, a second or more after the first, ends it without waiting.
  */
 export class Interrupts {
   private readonly controller = new AbortController();
   private writing = false;
-  private pending: Signal | undefined;
+  private pending: { readonly signal: Signal; readonly since: number } | undefined;
 
+  /** `now` is in milliseconds. */
   constructor(
     private readonly process: Interruptible,
     private readonly beforeExit: () => void,
+    now: () => number = () => performance.now(),
   ) {
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       process.on(signal, () => {
-        const again = this.pending !== undefined;
-        this.pending = signal;
-        if (!this.writing || again) this.end(signal);
-        else this.controller.abort(new Error("interrupted"));
+        if (!this.writing) this.end(signal);
+        else if (this.pending === undefined) {
+          this.pending = { signal, since: now() };
+          this.controller.abort(new Error("interrupted"));
+        } else if (now() - this.pending.since >= SAME_REQUEST_MS) this.end(signal);
       });
     }
   }
@@ -40,7 +49,7 @@ export class Interrupts {
       return await work();
     } finally {
       this.writing = false;
-      if (this.pending !== undefined) this.end(this.pending);
+      if (this.pending !== undefined) this.end(this.pending.signal);
     }
   }
 
