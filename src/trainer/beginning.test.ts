@@ -76,6 +76,8 @@ test("from nothing: values of the seed, in the config that is given", async () =
   const other = await begin(root, { seed: 2 });
   expect(other.values.get("itm_score.fc.weight")).not.toEqual(first.values.get("itm_score.fc.weight"));
   expect([...first.model.read].some((name) => name.startsWith("itc_"))).toBe(false);
+  // Nothing reads it, and transformers misses it where it is not in a file.
+  expect(first.values.get("text_model.pooler.dense.weight")).toHaveLength(64 * 64);
 });
 
 test("without starting point a tokenizer must be named", async () => {

@@ -92,8 +92,8 @@ export async function newModel(
   const trained = [...new Set(objectives.flatMap((name) => headsOf[name]))];
   const present = kept.flatMap((start) => presentHeads(config, start));
   const { used, unused } = parameterList(config, [...new Set([...trained, ...present])]);
-  const offered = new Set(kept.flatMap(({ tensors }) => [...tensors.keys()]));
-  const parameters = [...used, ...unused.filter(({ name }) => offered.has(name))];
+  // What nothing reads belongs to a published file too: transformers then misses no name.
+  const parameters = [...used, ...unused];
   checkClassifiers(parameters, kept);
   if (learnsAnswers && known !== undefined) checkSameAnswers(known, answers!, kept);
   const tokenizerFolder = await folderWithTokenizer(settings, folders, hub);
