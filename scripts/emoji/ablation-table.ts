@@ -36,7 +36,7 @@ export function ablationTable(runs: readonly Run[], splits: readonly string[]): 
     measure.label,
     ...splits.flatMap((split) => {
       const [bridged, plain] = models.map((model) => valuesOf(runs, model, split, measure));
-      // Seed by seed: both models began with the same towers and saw the same scenes.
+      // Seed by seed: both models began with the same values and saw the same scenes.
       const differences = [...bridged!].flatMap(([seed, value]) => {
         const other = plain!.get(seed);
         return other === undefined ? [] : [value - other];

@@ -49,36 +49,38 @@ function tinyPlan(folder: string): AblationPlan {
     threads: 1,
   } as const;
   return {
-    towers: {
-      ...common,
-      output: "",
-      start: [],
-      tokenizer: defaultModel,
-      config: {
-        hidden_size: 64,
-        num_hidden_layers: 2,
-        num_attention_heads: 1,
-        intermediate_size: 64,
-        contrastive_hidden_size: 16,
-        contrastive_form: "dual",
-        token_type_count: 3,
-        text_config: {
-          ...tower,
-          vocab_size: 3000,
+    towers: [
+      {
+        ...common,
+        output: join(folder, "towers"),
+        start: [],
+        tokenizer: defaultModel,
+        config: {
+          hidden_size: 64,
+          num_hidden_layers: 2,
           num_attention_heads: 1,
           intermediate_size: 64,
-          max_position_embeddings: 66,
+          contrastive_hidden_size: 16,
+          contrastive_form: "dual",
+          token_type_count: 3,
+          text_config: {
+            ...tower,
+            vocab_size: 3000,
+            num_attention_heads: 1,
+            intermediate_size: 64,
+            max_position_embeddings: 66,
+          },
+          vision_config: { ...tower, patch_size: 16, image_size: 32 },
         },
-        vision_config: { ...tower, patch_size: 16, image_size: 32 },
+        data: { train: join(folder, "train.scenes.json") },
+        objectives: { itc: 1 },
+        max_steps: 2,
       },
-      data: { train: join(folder, "train.scenes.json") },
-      objectives: { itc: 1 },
-      max_steps: 2,
-    },
+    ],
     heads: {
       ...common,
       output: "",
-      start: [],
+      start: join(folder, "towers"),
       data: { train: join(folder, "train-pairs.scenes.json") },
       objectives: { itm: 1, itc: 1, mlm: 1, vqa: 0.1, snli: 1, nlvr2: 1 },
       itm_false: "texts",
@@ -122,7 +124,7 @@ test("the ablation goes on where it was stopped, and is over when it is over", a
   });
   expect(stopped).toEqual({
     runs: undefined,
-    steps: ["towers-7 1", "towers-7 2", "bridgetower-7 1", "bridgetower-7 2", "bridgetower-7 3", "meter-7 1"],
+    steps: ["towers 1", "towers 2", "bridgetower-7 1", "bridgetower-7 2", "bridgetower-7 3", "meter-7 1"],
     judged: ["bridgetower-7, val scenes", "bridgetower-7, val pairs"],
   });
 

@@ -4,7 +4,8 @@
  *
  *   npx tsx scripts/emoji/ablation.ts
  *
- * Settings are in `recipes/ablation/`, runs in `runs/ablation/`. What is done is passed over: after Ctrl-C the same command goes on.
+ * The towers are made by the packaged model's runs of contrast, in `runs/emoji/`; settings of the rest are in `recipes/ablation/`, runs in
+ * `runs/ablation/`. What is done is passed over: after Ctrl-C the same command goes on.
  */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -17,13 +18,14 @@ import { writeAblation } from "./write-ablation.js";
 // Settings name their files from the root on.
 process.chdir(fileURLToPath(new URL("../../", import.meta.url)));
 
-const template = async (stage: "towers" | "heads") =>
-  JSON.parse(await readFile(`recipes/ablation/${stage}.json`, "utf8")) as AblationPlan["towers"];
+const settings = async (name: string) =>
+  JSON.parse(await readFile(`recipes/${name}.json`, "utf8")) as AblationPlan["heads"];
+const towers = ["emoji/1-singles", "emoji/2-scenes", "emoji/3-scenes-on"];
 
 await runScript(async ({ signal, progress, tell }) => {
   const plan: AblationPlan = {
-    towers: await template("towers"),
-    heads: await template("heads"),
+    towers: await Promise.all(towers.map(settings)),
+    heads: await settings("ablation/heads"),
     seeds: [0, 1, 2],
     output: "runs/ablation",
     splits: {

@@ -1,7 +1,7 @@
 /**
- * BridgeTower against METER at equal data, steps and size. For each seed the towers are trained by contrast alone, once: contrast reads no
- * cross-modal layer, so both models would come to the same towers. Then each model learns all heads from there, with the same first
- * values wherever both have a parameter. A seed decides first values, scenes and everything that is drawn.
+ * BridgeTower against METER at equal data, steps and size. As in the papers both begin with the same trained towers, here those of the
+ * packaged model after contrast alone, which reads no cross-modal layer and so favours neither. Then each learns all heads, with the same
+ * first values wherever both have a parameter. A seed decides first values, scenes and everything that is drawn.
  */
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
@@ -15,13 +15,11 @@ import type { KeptResults, Results } from "./kept-results.js";
 export const models = ["bridgetower", "meter"] as const;
 export type ModelType = (typeof models)[number];
 
-/** What both stages are given but folders, seed and scenes. */
-type Template = TrainingInput & { readonly data: { readonly train: string } };
-
 export interface AblationPlan {
-  /** Settings of the first and of the second stage. */
-  readonly towers: Template;
-  readonly heads: Template;
+  /** The runs that make the towers, one after another. */
+  readonly towers: readonly TrainingInput[];
+  /** What both models are given from every seed; scenes and folders follow from it. */
+  readonly heads: TrainingInput & { readonly data: { readonly train: string } };
   readonly seeds: readonly number[];
   /** Folder of all runs. */
   readonly output: string;
@@ -55,17 +53,16 @@ export async function runAblation(
   kept: KeptResults,
   options: AblationOptions = {},
 ): Promise<readonly Run[]> {
-  const { towers: first, heads: second, seeds, judgement } = plan;
-  await kept.describe({ towers: first, heads: second, seeds, ...judgement });
+  const { towers, heads, seeds, judgement } = plan;
+  await kept.describe({ towers, heads, seeds, ...judgement });
+  for (const settings of towers) await trained(settings, options);
   const runs: Run[] = [];
-  for (const seed of plan.seeds) {
-    const towers = join(plan.output, `towers-${seed}`);
-    await trained({ ...(await seeded(plan, "towers", seed)), output: towers }, options);
+  for (const seed of seeds) {
+    const data = { train: await seededScenes(plan, seed) };
     for (const model of models) {
       const output = join(plan.output, `${model}-${seed}`);
-      const settings = await seeded(plan, "heads", seed);
-      const config = { ...settings.config, model_type: model };
-      await trained({ ...settings, output, start: towers, config }, options);
+      const config = { ...heads.config, model_type: model };
+      await trained({ ...heads, data, seed, output, config }, options);
       const parameters = await parametersOf(output, plan);
       const results = await judged(output, `${model}-${seed}`, plan, kept, options);
       const run: Run = { model, seed, parameters, results };
@@ -88,17 +85,16 @@ async function trained(settings: TrainingInput, { signal, onStep, onWarning }: A
   if (interrupted) throw signal?.reason ?? new Error(`${run} was interrupted`);
 }
 
-/** The settings of a stage with a seed, and with scenes that follow from it. */
-async function seeded(plan: AblationPlan, stage: "towers" | "heads", seed: number): Promise<Template> {
-  const template = plan[stage];
-  const from = template.data.train;
+/** Writes the document of a seed's scenes. */
+async function seededScenes({ heads, output }: AblationPlan, seed: number): Promise<string> {
+  const from = heads.data.train;
   const document = JSON.parse(await readFile(from, "utf8")) as { readonly seed: number; readonly sprites: string };
-  const to = join(plan.output, `scenes-${seed}`, `${stage}.scenes.json`);
+  const to = join(output, `seed-${seed}.scenes.json`);
   await mkdir(dirname(to), { recursive: true });
   const sprites = relative(resolve(dirname(to)), resolve(dirname(from), document.sprites));
-  // No seed of one run is that of another stage of another.
+  // Far from the seeds of the towers' scenes and of the tests.
   await writeJson(to, { ...document, sprites, seed: 1000 * document.seed + seed });
-  return { ...template, seed, data: { ...template.data, train: to } };
+  return to;
 }
 
 async function judged(

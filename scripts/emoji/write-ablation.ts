@@ -24,15 +24,14 @@ export async function writeAblation(folder: string, ablation: Ablation): Promise
   await writeSection(join(folder, "emoji.md"), "ablation", parts.join("\n\n"));
 }
 
-function opening({ plan: { towers, heads, judgement }, runs }: Ablation): string {
+function opening({ plan: { heads, judgement }, runs }: Ablation): string {
   const seeds = new Set(runs.map(({ seed }) => seed)).size;
   const sizes = models.map((model) => {
     const { parameters } = runs.find((run) => run.model === model)!;
     return `${modelLabels[model]} ${parameters.toLocaleString("en")}`;
   });
-  const stage = (settings: AblationPlan["towers"]) => `${settings.max_steps} steps of ${settings.batch_size}`;
   const rows = judgement.limit === undefined ? "all rows" : `${judgement.limit} rows`;
-  return `Parameters: ${sizes.join(", ")}. Towers by contrast alone: ${stage(towers)} scenes; then all heads: ${stage(heads)} pairs of scenes. Means over ${seeds}
-${seeds === 1 ? "seed" : "seeds"} ± standard deviation, on ${rows} a split; recall among ${judgement.candidates}. A seed decides first values, scenes and all draws;
-both models of a seed begin with the same towers, and the difference is taken seed by seed.`;
+  return `Parameters: ${sizes.join(", ")}. Both begin with the towers of the packaged model after contrast alone and learn all heads in
+${heads.max_steps} steps of ${heads.batch_size} pairs of scenes. Means over ${seeds} ${seeds === 1 ? "seed" : "seeds"} ± standard deviation, on ${rows} a split; recall among
+${judgement.candidates}. A seed decides first values, scenes and all draws; the difference is taken seed by seed.`;
 }
