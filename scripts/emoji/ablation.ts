@@ -20,7 +20,7 @@ process.chdir(fileURLToPath(new URL("../../", import.meta.url)));
 
 const settings = async (name: string) =>
   JSON.parse(await readFile(`recipes/${name}.json`, "utf8")) as AblationPlan["heads"];
-const towers = ["emoji/1-singles", "emoji/2-scenes", "emoji/3-scenes-on"];
+const towers = ["emoji/1-singles", "emoji/2-scenes"];
 
 await runScript(async ({ signal, progress, tell }) => {
   const plan: AblationPlan = {

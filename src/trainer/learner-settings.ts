@@ -13,9 +13,10 @@ export function learnerSettings(
 ): LearnerSettings {
   const { objectives, frozen, recompute, accumulation, seed, threads } = settings;
   const { adamw, learning_rate, warmup_steps, decay_power, end_lr, max_grad_norm } = settings;
-  const { weight_decay, lr_mult_head, lr_mult_cross_modal, betas, eps } = settings;
+  const { muon, weight_decay, lr_mult_head, lr_mult_cross_modal, betas, eps } = settings;
   const optimizer = optimizerSettings({
     form: adamw,
+    muon,
     learning_rate,
     warmup_steps,
     decay_power,

@@ -110,6 +110,8 @@ export const schema = z.strictObject({
   lr_mult_head: notNegative.default(5),
   lr_mult_cross_modal: notNegative.default(5),
   adamw: names(["original", "decoupled"]).default("original"),
+  /** Matrices of the layers are moved by Muon, all else by AdamW. */
+  muon: z.boolean().default(false),
   betas: z.tuple([decay, decay]).default([0.9, 0.98]),
   eps: positive.default(1e-8),
   max_grad_norm: positive.optional(),

@@ -1,4 +1,4 @@
-/** AdamW as torch and as the authors have it: settings, schedule, parameter groups, and the optimizer on its threads. */
+/** AdamW as torch and as the authors have it, and Muon: settings, schedule, parameter groups, and the optimizer on its threads. */
 export { addInto } from "./accumulate.js";
 export { NonFiniteError } from "./gradient-norm.js";
 export { Optimizer, type ParameterState, type StepReport } from "./optimizer.js";

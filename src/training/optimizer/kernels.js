@@ -3,7 +3,7 @@
  * the built package. All is computed in float64 and rounded once, where it is stored.
  */
 
-/** @import { AdamWArrays, AdamWStep } from "./optimizer-messages.js" */
+/** @import { AdamWArrays, AdamWStep, MomentumArrays, MomentumStep, MuonStep } from "./optimizer-messages.js" */
 
 /** @param {Float32Array} values @param {number} i an index within the array */
 const at = (values, i) => /** @type {number} */ (values[i]);
@@ -38,6 +38,35 @@ export function adamw({ values, gradients, m, v }, step) {
     v[i] = square;
     values[i] = (at(values, i) * keptBefore - (stepSize * mean) / (Math.sqrt(square) * rootScale + eps)) * keptAfter;
   }
+}
+
+/**
+ * m = β1·m + (1 - β1)·g, and into v the momentum after Nesterov that Muon makes orthogonal: β1·m + (1 - β1)·g. All arrays have one length.
+ *
+ * @param {MomentumArrays} arrays
+ * @param {MomentumStep} step
+ */
+export function momentum({ gradients, m, v }, { beta, gradientScale }) {
+  const fresh = 1 - beta;
+  for (let i = 0; i < m.length; i++) {
+    const g = fresh * at(gradients, i) * gradientScale;
+    const mean = beta * at(m, i) + g;
+    m[i] = mean;
+    v[i] = beta * mean + g;
+  }
+}
+
+/**
+ * p = (1 - lr·wd)·p - lr·scale·direction: a step of Muon, in place.
+ *
+ * @param {Float32Array} values
+ * @param {Float32Array} direction
+ * @param {MuonStep} step
+ */
+export function move(values, direction, { learningRate, weightDecay, scale }) {
+  const kept = 1 - learningRate * weightDecay;
+  const rate = learningRate * scale;
+  for (let i = 0; i < values.length; i++) values[i] = at(values, i) * kept - rate * at(direction, i);
 }
 
 /**

@@ -25,6 +25,21 @@ export interface AdamWStep {
   readonly gradientScale: number;
 }
 
+export type MomentumArrays = Omit<AdamWArrays, "values">;
+
+export interface MomentumStep {
+  readonly beta: number;
+  readonly gradientScale: number;
+}
+
+export interface MuonStep {
+  readonly form: "muon";
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** Length of a step at rate 1, by the shape of the matrix. */
+  readonly scale: number;
+}
+
 /** The arrays of one parameter that a call needs. */
 export interface GradientLoan {
   readonly gradients: Lendable;
@@ -38,13 +53,19 @@ export interface UpdateLoan extends GradientLoan {
   readonly average?: Lendable;
 }
 
+export interface MomentumLoan extends GradientLoan {
+  readonly m: Lendable;
+  readonly v: Lendable;
+}
+
 export interface ParameterUpdate {
-  readonly step: AdamWStep;
+  readonly step: AdamWStep | MuonStep;
   readonly averageDecay: number | undefined;
 }
 
 export type Call =
   | { readonly call: "sumsOfSquares"; readonly loans: readonly GradientLoan[] }
+  | { readonly call: "momentum"; readonly loans: readonly MomentumLoan[]; readonly step: MomentumStep }
   | { readonly call: "update"; readonly loans: readonly UpdateLoan[]; readonly updates: readonly ParameterUpdate[] };
 
 /** A loan of either kind. */

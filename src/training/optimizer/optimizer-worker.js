@@ -3,7 +3,7 @@
  * that the same file starts from the sources and from the built package.
  */
 import { parentPort } from "node:worker_threads";
-import { adamw, moveAverage, sumOfSquares } from "./kernels.js";
+import { adamw, momentum, move, moveAverage, sumOfSquares } from "./kernels.js";
 import { lentBuffers } from "./lent-buffers.js";
 
 /** @import { Call, Reply, Request } from "./optimizer-messages.js" */
@@ -11,10 +11,15 @@ import { lentBuffers } from "./lent-buffers.js";
 /** @param {Call} request @returns {number[]} the sums asked for */
 function answer(request) {
   if (request.call === "sumsOfSquares") return request.loans.map(({ gradients }) => sumOfSquares(gradients));
+  if (request.call === "momentum") {
+    for (const loan of request.loans) momentum(loan, request.step);
+    return [];
+  }
   for (const [i, { step, averageDecay }] of request.updates.entries()) {
     const loan = request.loans[i];
     if (loan === undefined) throw new Error("an update without arrays");
-    adamw(loan, step);
+    if (step.form === "muon") move(loan.values, loan.v, step);
+    else adamw(loan, step);
     if (loan.average !== undefined && averageDecay !== undefined) moveAverage(loan.average, loan.values, averageDecay);
   }
   return [];

@@ -1,12 +1,13 @@
 /**
- * AdamW over named parameters, on threads. It owns the moving averages; values and gradients belong to the caller and are
- * lent to the threads without a copy while a step runs.
+ * AdamW over named parameters, or Muon for the matrices among them and AdamW for the rest, on threads. It owns the moving averages; values
+ * and gradients belong to the caller and are lent to the threads without a copy while a step runs.
  */
 import { availableParallelism } from "node:os";
 import type { Parameter } from "../../graph/index.js";
 import { clipFactor, gradientNorm } from "./gradient-norm.js";
-import type { Call, Lendable, LoanOf, ParameterUpdate, Reply, UpdateLoan } from "./optimizer-messages.js";
+import type { AdamWStep, Call, Lendable, LoanOf, ParameterUpdate, Reply, UpdateLoan } from "./optimizer-messages.js";
 import { OptimizerThread } from "./optimizer-thread.js";
+import { muonMatrix, muonScale, Orthogonalizer, type Stacked } from "./muon.js";
 import { parameterGroup, type ParameterGroup } from "./parameter-groups.js";
 import { learningRateFactor } from "./schedule.js";
 import type { OptimizerSettings } from "./settings.js";
@@ -16,7 +17,7 @@ import { shareOut } from "./share-out.js";
 export interface ParameterState {
   /** Moving average of the gradient. */
   readonly m: Float32Array;
-  /** Moving average of the squared gradient. */
+  /** Moving average of the squared gradient; of a matrix that Muon moves the direction of its last step. */
   readonly v: Float32Array;
   /** Moving average of the values, with `ema_decay`; absent before the first step. */
   readonly average?: Float32Array;
@@ -32,6 +33,8 @@ export interface StepReport {
 interface Member extends ParameterGroup {
   readonly name: string;
   readonly size: number;
+  /** How Muon sees it; absent where AdamW moves it. */
+  readonly matrix: Stacked | undefined;
 }
 
 interface OwnArrays {
@@ -51,6 +54,7 @@ export class Optimizer {
   private readonly threads: readonly OptimizerThread[];
   /** The members of each thread. */
   private readonly shares: readonly (readonly Member[])[];
+  private readonly orthogonalizer: Orthogonalizer | undefined;
   private underWay: Promise<StepReport> | undefined;
   /** Why no further step is taken. */
   private broken: Error | undefined;
@@ -68,7 +72,10 @@ export class Optimizer {
       name,
       size: shape.reduce<number>((size, dimension) => size * Number(dimension), 1),
       ...parameterGroup(name, settings),
+      matrix: settings.muon ? muonMatrix(name, shape) : undefined,
     }));
+    const matrices = this.members.flatMap(({ matrix }) => (matrix === undefined ? [] : [matrix]));
+    this.orthogonalizer = matrices.length > 0 ? new Orthogonalizer(matrices, threads) : undefined;
     this.own = new Map(
       this.members.map(({ name, size }) => [name, { m: new Float32Array(size), v: new Float32Array(size) }]),
     );
@@ -130,7 +137,7 @@ export class Optimizer {
   async dispose(): Promise<void> {
     this.broken ??= new Error("the optimizer was disposed of");
     await this.underWay?.catch(() => undefined);
-    await Promise.all(this.threads.map((thread) => thread.end()));
+    await Promise.all([...this.threads.map((thread) => thread.end()), this.orthogonalizer?.dispose()]);
   }
 
   private async run(t: number, values: Arrays, gradients: Arrays, gradientScale: number): Promise<StepReport> {
@@ -147,10 +154,14 @@ export class Optimizer {
       t: t + 1,
       gradientScale: gradientScale * clipFactor(norm, settings.max_grad_norm),
     };
-    await this.update(values, gradients, (member) => ({
-      step: { ...step, learningRate: learningRate * member.learningRateFactor, weightDecay: member.weightDecay },
-      averageDecay: settings.ema_decay,
-    }));
+    if (this.orthogonalizer !== undefined) await this.findDirections(this.orthogonalizer, gradients, step);
+    await this.update(values, gradients, ({ learningRateFactor, weightDecay, matrix }) => {
+      const own = { learningRate: learningRate * learningRateFactor, weightDecay };
+      return {
+        step: matrix === undefined ? { ...step, ...own } : { form: "muon", ...own, scale: muonScale(matrix) },
+        averageDecay: settings.ema_decay,
+      };
+    });
     return { gradientNorm: norm, learningRate };
   }
 
@@ -168,6 +179,41 @@ export class Optimizer {
       (name) => gradients.delete(name),
     );
     return this.members.map(({ name }) => sums.get(name)!);
+  }
+
+  /** Momentum of the matrices, and into `v` the direction that each is moved in. */
+  private async findDirections(
+    orthogonalizer: Orthogonalizer,
+    gradients: Arrays,
+    { betas: [beta], gradientScale }: Pick<AdamWStep, "betas" | "gradientScale">,
+  ): Promise<void> {
+    const momenta = new Map<string, Lendable>();
+    await this.onThreads(
+      (share) => ({
+        call: "momentum",
+        loans: share.map(({ name }) => {
+          const { m, v } = this.own.get(name)!;
+          return { gradients: lendable(gradients, name), m, v };
+        }),
+        step: { beta, gradientScale },
+      }),
+      (name, { gradients: gradient, m, v }) => {
+        gradients.set(name, gradient);
+        this.own.set(name, { ...this.own.get(name)!, m, v });
+        momenta.set(name, v);
+      },
+      (name) => gradients.delete(name),
+      ({ matrix }) => matrix !== undefined,
+    );
+    try {
+      await orthogonalizer.makeOrthogonal(momenta);
+    } catch (cause) {
+      // Momentum has moved on, values have not.
+      this.broken ??= new Error(`the optimizer failed at the directions of Muon: ${String(cause)}`, { cause });
+      throw this.broken;
+    } finally {
+      for (const [name, v] of momenta) this.own.set(name, { ...this.own.get(name)!, v });
+    }
   }
 
   private async update(
@@ -200,11 +246,13 @@ export class Optimizer {
     callOf: (share: readonly Member[]) => C,
     takeBack: (name: string, loan: LoanOf<C>, i: number, reply: Reply<LoanOf<C>>) => void,
     lose: (name: string) => void,
+    concerns: (member: Member) => boolean = () => true,
   ): Promise<void> {
-    const calls = this.shares.map(callOf);
+    const shares = this.shares.map((share) => share.filter(concerns));
+    const calls = shares.map(callOf);
     const replies = await Promise.allSettled(this.threads.map((thread, i) => thread.call(calls[i]!)));
     const failures = replies.flatMap((settled, i): Error[] => {
-      const share = this.shares[i]!;
+      const share = shares[i]!;
       if (settled.status === "rejected") {
         for (const { name } of share) lose(name);
         const cause = settled.reason instanceof Error ? settled.reason : new Error(String(settled.reason));

@@ -14,6 +14,7 @@ test("what is not given is as the authors have it", () => {
     decay_power: 1,
     end_lr: 0,
     form: "original",
+    muon: false,
     max_grad_norm: undefined,
     ema_decay: undefined,
   });
@@ -36,6 +37,7 @@ test.each([
   ["betas", [0.9, 1]],
   ["eps", 0],
   ["form", "adam"],
+  ["muon", "yes"],
   ["max_grad_norm", 0],
   ["ema_decay", 1],
   ["weight_deacy", 0.1],

@@ -27,6 +27,8 @@ export type AdamWForm = "decoupled" | "original";
 
 export interface OptimizerSettings extends ScheduleSettings, GroupSettings {
   readonly form: AdamWForm;
+  /** Matrices of the layers are moved by Muon, all else by AdamW. */
+  readonly muon: boolean;
   readonly betas: readonly [beta1: number, beta2: number];
   readonly eps: number;
   /** Gradients longer than this, all together, are shortened to it. The authors do not clip. */
@@ -81,6 +83,7 @@ const rules: Readonly<Record<keyof OptimizerSettings, Rule>> = {
     fallback: "original",
     accepts: (value) => value === "decoupled" || value === "original",
   },
+  muon: { expected: "true or false", fallback: false, accepts: (value) => typeof value === "boolean" },
   betas: {
     expected: "two numbers, 0 or more and below 1",
     fallback: [0.9, 0.98],

@@ -1,0 +1,105 @@
+/**
+ * The direction in which Muon moves a matrix: the momentum with all singular values brought near 1, so that no direction of the matrix is
+ * left behind because its gradients are small. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024;
+ * `torch.optim.Muon` with `adjust_lr_fn="match_rms_adamw"`, but in float32 throughout.
+ */
+import {
+  add,
+  concat,
+  div,
+  matmul,
+  maximum,
+  mul,
+  reshape,
+  slice,
+  sqrt,
+  sum,
+  type Parameter,
+  type Tensor,
+} from "../../graph/index.js";
+import { Runtime, type Arrays, type TrainingGraph } from "../../runtime/index.js";
+
+/** A parameter whose rows hold one matrix, or several below each other. */
+export interface Stacked {
+  readonly name: string;
+  readonly count: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/**
+ * The matrix that Muon moves, if the parameter is one of a layer: not tables, heads and the first layer, whose rows or columns stand for
+ * words, classes and pixels. The projection of queries, keys and values of the vision tower is three.
+ */
+export function muonMatrix(name: string, shape: readonly number[]): Stacked | undefined {
+  const [rows, columns] = shape;
+  if (shape.length !== 2 || !/^(vision_model\.|text_model\.encoder\.|cross_modal_)/.test(name)) return undefined;
+  if (/embedding/.test(name)) return undefined;
+  const count = name.endsWith("in_proj_weight") ? 3 : 1;
+  return { name, count, rows: rows! / count, columns: columns! };
+}
+
+/** Gives a step the root mean square 0.2 that AdamW's have: Liu et al., "Muon is scalable for LLM training", 2025. */
+export const muonScale = ({ rows, columns }: Stacked): number => 0.2 * Math.sqrt(Math.max(rows, columns));
+
+/** Of x ↦ a·x + b·x³ + c·x⁵, which takes the singular values (0, 1] to about 1 within `rounds`; Jordan's. */
+const [a, b, c] = [3.4445, -4.775, 2.0315];
+const rounds = 5;
+
+/** Matrices of one shape, [matrices, rows, columns], each on its own. */
+export function orthogonal(matrices: Tensor): Tensor {
+  const [, rows, columns] = matrices.shape as readonly [number, number, number];
+  const length = sqrt(sum(mul(matrices, matrices), { axes: [1, 2], keepDims: true }));
+  let x = div(matrices, maximum(length, 1e-7));
+  for (let round = 0; round < rounds; round++) {
+    // The smaller of x xᵀ and xᵀ x.
+    const wide = rows <= columns;
+    const gram = matmul(x, x, wide ? { transposeB: true } : { transposeA: true });
+    const rest = add(mul(gram, b), mul(matmul(gram, gram), c));
+    x = add(mul(x, a), wide ? matmul(rest, x) : matmul(x, rest));
+  }
+  return x;
+}
+
+/** Directions of many parameters in one run of a graph, in a thread of its own. */
+export class Orthogonalizer {
+  private readonly runtime = new Runtime();
+  private graph: Promise<TrainingGraph> | undefined;
+
+  constructor(
+    private readonly parameters: readonly Stacked[],
+    private readonly threads: number,
+  ) {}
+
+  /** @param momenta of every parameter, by name; each is overwritten with its direction */
+  async makeOrthogonal(momenta: Arrays): Promise<void> {
+    this.graph ??= this.runtime.compileTraining(directionsOf(this.parameters), [], { threads: this.threads });
+    const directions = await (await this.graph).run({}, momenta, new Map());
+    for (const [name, { data }] of Object.entries(directions)) momenta.get(name)!.set(data as Float32Array);
+  }
+
+  /** Ends the thread. */
+  dispose(): Promise<void> {
+    return this.runtime.dispose();
+  }
+}
+
+/** Products of matrices of one shape are taken together. */
+function directionsOf(parameters: readonly Stacked[]): Record<string, Tensor> {
+  const byShape = new Map<string, Stacked[]>();
+  for (const parameter of parameters) {
+    const shape = `${parameter.rows} ${parameter.columns}`;
+    byShape.set(shape, [...(byShape.get(shape) ?? []), parameter]);
+  }
+  const outputs: Record<string, Tensor> = {};
+  for (const group of byShape.values()) {
+    const stack = group.map(({ name, count, rows, columns }): Tensor => {
+      const parameter: Parameter = { kind: "parameter", name, dtype: "float32", shape: [count * rows, columns] };
+      return reshape(parameter, [count, rows, columns]);
+    });
+    const all = orthogonal(concat(stack, 0));
+    let start = 0;
+    for (const { name, count } of group) outputs[name] = slice(all, { axis: 0, start, end: (start += count) });
+  }
+  return outputs;
+}
