@@ -25,7 +25,7 @@ test.each(shown)("$command prints what the README shows", async ({ command, outp
 });
 
 test("model, picture and texts can be named", async () => {
-  const [model, picture] = ["models/mini", "examples/pictures/001.png"];
+  const [model, picture] = ["models/emoji", "examples/pictures/001.png"];
   const matched = await run("examples/image-text-retrieval.ts", model, picture, "a fox", "a gem");
   expect(matched.stdout).toMatch(/^ +[-\d.]+ a fox\n +[-\d.]+ a gem\n$/);
   const filled = await run("examples/masked-language-modelling.ts", model, picture, "a fox <mask> of a moose");

@@ -20,17 +20,22 @@ function shown(language: string, heading: string): { readonly source: string; re
 const run = (...command: string[]) =>
   promisify(execFile)(process.execPath, ["--import", "tsx", ...command], { cwd: root });
 
-test.each(["# bridgetower", "## Questions, entailment, comparison"])(
-  "%s: the command prints what is shown",
-  async (heading) => {
-    const { source, output } = shown("sh", heading);
-    const [, command] = /npx bridgetower ([^]*)/.exec(source)!;
-    const words = [...command!.replaceAll("\\\n", "").matchAll(/"([^"]*)"|(\S+)/g)].map(
-      ([, quoted, bare]) => quoted ?? bare!,
-    );
-    expect((await run("src/cli/main.ts", ...words)).stdout).toBe(output);
-  },
+/** All commands that answer at once, each with the output that follows it. */
+const commands = [...readme.matchAll(/```sh\n[^`]*?npx bridgetower ((?!train)[^`]*)```\n\n```text\n([^]*?)```/g)].map(
+  ([, command, output]) => ({ verb: command!.split(" ")[0]!, command: command!, output: output! }),
 );
+
+test("every verb is shown", () => {
+  const verbs = commands.map(({ verb }) => verb);
+  expect(verbs.sort()).toEqual(["answer", "compare", "embed", "entail", "fill-mask", "match"]);
+});
+
+test.each(commands)("$verb prints what is shown, and no hint", async ({ command, output }) => {
+  const words = [...command.replaceAll("\\\n", "").matchAll(/"([^"]*)"|(\S+)/g)].map(
+    ([, quoted, bare]) => quoted ?? bare!,
+  );
+  expect(await run("src/cli/main.ts", ...words)).toEqual({ stdout: output, stderr: "" });
+});
 
 test("## Training runs: the run ends as shown, to what processors differ in rounding", async () => {
   const { source, output } = shown("sh", "## Training runs");

@@ -3,7 +3,7 @@
  *
  *   npx tsx scripts/emoji/results.ts [--model FOLDER] [--limit N] [--out docs/emoji-results.json]
  *
- * The table goes into `emoji.md` beside `--out`. Splits that are done are kept there: after Ctrl-C the same command goes on, and
+ * The table goes into `emoji.md` beside `--out`, and that of the packaged model into its card as well. Splits that are done are kept there: after Ctrl-C the same command goes on, and
  * a split is judged again only when the weights, its documents or the limit have changed.
  */
 import { basename, dirname, join, relative } from "node:path";
@@ -77,12 +77,10 @@ await runScript(async ({ signal, progress, tell }) => {
 
   const rows = results.val!.rows!;
   await kept.describe({ model: nameOf(model), seed: 0, ...judgement });
-  await writeSection(
-    join(dirname(out), "emoji.md"),
-    "results",
-    resultsSection({ model: results, blind, rows, rowsRead, candidates: judgement.candidates }),
-  );
-  tell(`written: ${out} and the table in ${join(dirname(out), "emoji.md")}`);
+  const section = resultsSection({ model: results, blind, rows, rowsRead, candidates: judgement.candidates });
+  const documents = [join(dirname(out), "emoji.md"), ...(model === defaultModel ? [join(model, "README.md")] : [])];
+  for (const document of documents) await writeSection(document, "results", section);
+  tell(`written: ${[out, ...documents].join(", ")}`);
 });
 
 /** Its path in this repository; of a folder elsewhere the name alone. */

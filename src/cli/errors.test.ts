@@ -150,7 +150,7 @@ describe("the world around", () => {
 
   test("a broken tokenizer, which shows while the model is being compiled", async () => {
     const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
-    await cp("models/mini", folder, { recursive: true });
+    await cp("models/emoji", folder, { recursive: true });
     await writeFile(join(folder, "tokenizer.json"), "{}");
     const runs = await Promise.all([1, 2, 3].map(() => runCli(["match", ...pair, "--model", folder])));
     for (const run of runs) expectLine(run, 1, /tokenizer\.json: expected/);

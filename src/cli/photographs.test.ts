@@ -30,7 +30,7 @@ test.each<[string, string[], string]>([
 });
 
 test.each<[string, string[]]>([
-  ["a model that was named", ["match", "--image", cat, "--text", "a cat", "--model", "models/mini"]],
+  ["a model that was named", ["match", "--image", cat, "--text", "a cat", "--model", "models/emoji"]],
   ["drawn scenes", ["embed", "--image", "examples/pictures"]],
   ["texts", ["embed", "--text", "a photograph of a cat"]],
 ])("%s: no hint", async (_, args) => {

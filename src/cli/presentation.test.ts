@@ -195,8 +195,8 @@ test("--version is the package's", async () => {
 
 test("a warning goes to standard error, beside the answer", async () => {
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
-  await cp("models/mini", folder, { recursive: true });
-  const tensors = new Map<string, WritableTensor>(await readSafetensors("models/mini/model.safetensors"));
+  await cp("models/emoji", folder, { recursive: true });
+  const tensors = new Map<string, WritableTensor>(await readSafetensors("models/emoji/model.safetensors"));
   tensors.set("extra.weight", { dtype: "float32", shape: [1], data: Float32Array.of(0) });
   await writeSafetensors(join(folder, "model.safetensors"), tensors);
   const { code, stdout, stderr } = await runCli(["embed", "--model", folder, "--text", "a fox", "--json"]);

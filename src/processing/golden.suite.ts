@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 export const goldenFolder = join(root, "fixtures", "data", "processing");
 
 /** The small trained model that comes with the package. */
-export const miniFolder = join(root, "models", "mini");
+export const packagedFolder = join(root, "models", "emoji");
 
 /** A golden file, parsed: `T` is the shape that the script gives it. */
 export function readGolden<T>(name: string): T {

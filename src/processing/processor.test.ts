@@ -2,14 +2,14 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { miniFolder, pattern } from "./golden.suite.js";
+import { packagedFolder, pattern } from "./golden.suite.js";
 import { ImageProcessor } from "./image-processor.js";
 import { imageSettings } from "./image-settings.js";
 import { Processor } from "./processor.js";
 import { Tokenizer } from "./tokenizer.js";
 
 test("gives exactly the inputs that were asked for", async () => {
-  const processor = await Processor.fromFolder(miniFolder);
+  const processor = await Processor.fromFolder(packagedFolder);
   const texts = ["a cat", "two red cats"];
   const images = [pattern(120, 100)];
   const both = processor.process({ images, texts, padding: "longest" });
@@ -22,7 +22,7 @@ test("gives exactly the inputs that were asked for", async () => {
 
 test("crops and normalises even where the settings do not", async () => {
   const settings = imageSettings({ size: 64, do_center_crop: false, do_normalize: false }, "test.json");
-  const tokenizer = await Tokenizer.fromFolder(miniFolder);
+  const tokenizer = await Tokenizer.fromFolder(packagedFolder);
   const { pixel_values } = new Processor(new ImageProcessor(settings), tokenizer).process({
     images: [pattern(96, 64)],
   });
@@ -33,10 +33,10 @@ test("crops and normalises even where the settings do not", async () => {
 test("a folder without a tokenizer, or without picture settings, is refused on loading", async () => {
   const folder = await mkdtemp(join(tmpdir(), "processor-"));
   try {
-    await copyFile(join(miniFolder, "preprocessor_config.json"), join(folder, "preprocessor_config.json"));
+    await copyFile(join(packagedFolder, "preprocessor_config.json"), join(folder, "preprocessor_config.json"));
     await expect(Processor.fromFolder(folder)).rejects.toThrow("expected tokenizer.json, or vocab.json and merges.txt");
     await rm(join(folder, "preprocessor_config.json"));
-    await copyFile(join(miniFolder, "tokenizer.json"), join(folder, "tokenizer.json"));
+    await copyFile(join(packagedFolder, "tokenizer.json"), join(folder, "tokenizer.json"));
     await expect(Processor.fromFolder(folder)).rejects.toThrow("expected preprocessor_config.json");
   } finally {
     await rm(folder, { recursive: true });

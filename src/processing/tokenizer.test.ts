@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { goldenFolder, miniFolder, readGolden } from "./golden.suite.js";
+import { goldenFolder, packagedFolder, readGolden } from "./golden.suite.js";
 import { Tokenizer } from "./tokenizer.js";
 
 interface Golden {
@@ -17,9 +17,9 @@ interface Golden {
   decoded: { ids: number[]; text: string; skipped: string }[];
 }
 
-const mini = await Tokenizer.fromFolder(miniFolder);
+const packaged = await Tokenizer.fromFolder(packagedFolder);
 const tokenizers = {
-  mini,
+  packaged,
   roberta: await Tokenizer.fromFolder(join(goldenFolder, "roberta")),
   variant: await Tokenizer.fromFolder(join(goldenFolder, "variant")),
 };
@@ -29,7 +29,7 @@ function encodings(tokenizer: Tokenizer, texts: readonly string[]): [string, num
   return texts.map((text) => [text, tokenizer.encode(text).ids]);
 }
 
-test.each(["mini", "roberta", "variant"] as const)("%s: equals tokenizers", (name) => {
+test.each(["packaged", "roberta", "variant"] as const)("%s: equals tokenizers", (name) => {
   const tokenizer = tokenizers[name];
   const golden = readGolden<Golden>(`tokenizer-${name}.json`);
   expect(
@@ -70,21 +70,23 @@ test.each(["mini", "roberta", "variant"] as const)("%s: equals tokenizers", (nam
 });
 
 test("an unpaired surrogate reads as U+FFFD", () => {
-  expect(mini.encode("a\ud83d b\udc00").ids).toEqual(mini.encode("a\ufffd b\ufffd").ids);
-  expect(mini.encode("😀").ids).not.toEqual(mini.encode("\ufffd").ids);
+  expect(packaged.encode("a\ud83d b\udc00").ids).toEqual(packaged.encode("a\ufffd b\ufffd").ids);
+  expect(packaged.encode("😀").ids).not.toEqual(packaged.encode("\ufffd").ids);
 });
 
 test("says whether a text was cut", () => {
-  expect(mini.encode("two cats", { maxLength: 3 }).truncated).toBe(true);
-  expect(mini.encode("two cats").truncated).toBe(false);
+  expect(packaged.encode("two cats", { maxLength: 3 }).truncated).toBe(true);
+  expect(packaged.encode("two cats").truncated).toBe(false);
 });
 
 test("tokens by name and by id", () => {
-  expect(mini.tokenToId("<mask>")).toBe(mini.maskTokenId);
-  expect([mini.bosTokenId, mini.eosTokenId, mini.padTokenId, mini.modelMaxLength]).toEqual([0, 2, 1, 64]);
-  expect(mini.vocabSize).toBe(3000);
-  expect(mini.idToToken(mini.maskTokenId)).toBe("<mask>");
-  expect([mini.idToToken(3000), mini.idToToken(-1), mini.tokenToId("__proto__")]).toEqual([
+  expect(packaged.tokenToId("<mask>")).toBe(packaged.maskTokenId);
+  expect([packaged.bosTokenId, packaged.eosTokenId, packaged.padTokenId, packaged.modelMaxLength]).toEqual([
+    0, 2, 1, 64,
+  ]);
+  expect(packaged.vocabSize).toBe(3000);
+  expect(packaged.idToToken(packaged.maskTokenId)).toBe("<mask>");
+  expect([packaged.idToToken(3000), packaged.idToToken(-1), packaged.tokenToId("__proto__")]).toEqual([
     undefined,
     undefined,
     undefined,
@@ -101,19 +103,19 @@ test("a million characters without a gap take a moment, not minutes", () => {
     "<".repeat(1e6),
     " ".repeat(5e5) + "<mask>",
   ]) {
-    expect(mini.decode(mini.encode(text, { addSpecialTokens: false }).ids)).toContain(text.trim());
+    expect(packaged.decode(packaged.encode(text, { addSpecialTokens: false }).ids)).toContain(text.trim());
   }
   expect(performance.now() - started).toBeLessThan(20_000);
 });
 
 test("batches that cannot be one tensor are refused", () => {
-  expect(() => mini.encodeBatch(["a cat", "a"])).toThrowErrorMatchingInlineSnapshot(
+  expect(() => packaged.encodeBatch(["a cat", "a"])).toThrowErrorMatchingInlineSnapshot(
     `[InputError: texts: expected 4 tokens in each (no padding), found 3 in texts[1]. Turn padding on.]`,
   );
-  expect(() => mini.encodeBatch([])).toThrowErrorMatchingInlineSnapshot(
+  expect(() => packaged.encodeBatch([])).toThrowErrorMatchingInlineSnapshot(
     `[InputError: texts: expected at least one text, found none.]`,
   );
-  expect(() => mini.encode("a", { maxLength: 1 })).toThrowErrorMatchingInlineSnapshot(
+  expect(() => packaged.encode("a", { maxLength: 1 })).toThrowErrorMatchingInlineSnapshot(
     `[InputError: maxLength: expected a whole number of at least 2, the special tokens, found 1. Raise it.]`,
   );
   expect(() => tokenizers.variant.encodeBatch(["a"], { padding: "max_length" })).toThrowErrorMatchingInlineSnapshot(

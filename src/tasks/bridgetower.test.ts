@@ -24,12 +24,19 @@ interface Answers {
   readonly embed: Readonly<Record<"text_embeds" | "image_embeds" | "cross_embeds", readonly number[]>> & {
     text: string;
   };
+  readonly answer: readonly { question: string; answers: string[]; probabilities: number[] }[];
+  readonly entail: readonly {
+    text: string;
+    probabilities: [contradiction: number, neutral: number, entailment: number];
+  }[];
+  /** Statements about this picture and the next. */
+  readonly compare: readonly { text: string; probability: number }[];
   readonly fill_mask: { text: string; ids: number[]; argmax: number[]; sentence: string };
 }
 
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
-const answers = JSON.parse(readFileSync(path("fixtures/data/mini/expected.json"), "utf8")) as Answers[];
-const picture = (image: string) => path(`examples/pictures/${image.replace("style/", "")}`);
+const answers = JSON.parse(readFileSync(path("fixtures/data/packaged/expected.json"), "utf8")) as Answers[];
+const picture = (image: string) => path(`examples/pictures/${image}`);
 const pictures = answers.slice(0, 3).map(({ image }) => picture(image));
 
 const model = await BridgeTower.fromPretrained();
@@ -37,6 +44,7 @@ afterAll(() => model.dispose());
 
 /** Float32 sums may differ in their order, no more. */
 const close = { absolute: 1e-5, relative: 1e-5 };
+const ofLabels = (found: readonly { readonly probability: number }[]) => found.map(({ probability }) => probability);
 const first8 = (vectors: readonly Float32Array[]) => vectors[0]!.slice(0, 8);
 
 test.each(answers)("$image: matches, embeddings and words equal the reference's", async (expected) => {
@@ -58,6 +66,26 @@ test.each(answers)("$image: matches, embeddings and words equal the reference's"
   const places = expected.fill_mask.ids.flatMap((id, index) => (id === 4 ? [index] : []));
   expect(masks.map(({ index }) => index)).toEqual(places);
   expect(masks.map(({ predictions }) => predictions[0]!.id)).toEqual(places.map((i) => expected.fill_mask.argmax[i]));
+});
+
+test.each(answers)("$image: answers, entailment and statements equal PyTorch's", async (expected) => {
+  const image = picture(expected.image);
+  for (const { question, answers: names, probabilities } of expected.answer) {
+    const found = await model.answer(image, question, { topK: 3 });
+    expect(found.map(({ answer }) => answer)).toEqual(names);
+    expect(deviation(ofLabels(found), probabilities)).toBeLessThan(1);
+  }
+  for (const { text, probabilities } of expected.entail) {
+    const found = await model.entail(image, text);
+    const ordered = ["contradiction", "neutral", "entailment"].map((name) =>
+      found.find(({ label }) => label === name)!,
+    );
+    expect(deviation(ofLabels(ordered), probabilities)).toBeLessThan(1);
+  }
+  const next = answers[(answers.indexOf(expected) + 1) % answers.length]!;
+  for (const { text, probability } of expected.compare) {
+    expect(deviation([await model.compare(image, picture(next.image), text)], [probability])).toBeLessThan(1);
+  }
 });
 
 test("photographs are told of when no checkpoint was named, each time that they are decoded", async () => {

@@ -9,7 +9,7 @@ import { openModelFolder } from "./model-folder.js";
 import { bindWeights, headsIn } from "./weights.js";
 
 /** The checkpoint that the package carries, for use without a name. */
-export const defaultModel: string = fileURLToPath(new URL("../../models/mini", import.meta.url));
+export const defaultModel: string = fileURLToPath(new URL("../../models/emoji", import.meta.url));
 
 export interface LoadOptions extends HubOptions {
   /** Default `cpu`. */

@@ -1,7 +1,8 @@
 /** Sizes of the task classifiers: what the weights say, and when config.json is believed instead. */
-import { writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { HostTensor } from "../graph/index.js";
 import { parseConfig } from "../model/index.js";
 import { BridgeTower, defaultModel } from "./index.js";
@@ -66,9 +67,15 @@ test("every width gives a factor that gives the width", () => {
   }
 });
 
-test("the packaged checkpoint, whose config.json says nothing of its classifier", async () => {
-  const { config } = await openModelFolder(defaultModel);
-  expect(config).toMatchObject({ vqav2_label_size: 669, task_head_layers: 2, head_hidden_scale: 1 });
+test("the packaged model's weights where config.json says nothing of its classifier", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "bridgetower-config-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const config = JSON.parse(await readFile(join(defaultModel, "config.json"), "utf8")) as Record<string, unknown>;
+  const fields = { vqav2_label_size: 669, task_head_layers: 2, head_hidden_scale: 2 };
+  const silent = Object.entries(config).filter(([name]) => !Object.hasOwn(fields, name));
+  await writeFile(join(folder, "config.json"), JSON.stringify(Object.fromEntries(silent)));
+  await symlink(join(defaultModel, "model.safetensors"), join(folder, "model.safetensors"));
+  expect((await openModelFolder(folder)).config).toMatchObject(fields);
 });
 
 test.each([

@@ -14,7 +14,7 @@ test.each([
 });
 
 test("a tokenizer's special tokens are never hidden, and words begin where a space was", async () => {
-  const tokenizer = await Tokenizer.fromFolder("models/mini");
+  const tokenizer = await Tokenizer.fromFolder("models/emoji");
   const { ids } = tokenizer.encode("a zygomorphic man");
   const choose = (wholeWords: boolean, seed: number) => {
     const masking = tokenizerMasking(tokenizer, { mlm_prob: 0.5, wholeWords });

@@ -22,7 +22,7 @@ test("weights under the names of head classes, config, documents and copied file
     config: { model_type: "bridgetower", logit_scale_init_value: undefined },
     parameters: new Map(names.map((name, i) => [name, vector(i)])),
     documents: { "notes.json": { step: 3 } },
-    files: await tokenizerFiles("models/mini"),
+    files: await tokenizerFiles("models/emoji"),
   });
   expect(written.map((path) => path.slice(folder.length + 1))).toEqual([
     "model.safetensors",
@@ -42,11 +42,11 @@ test("weights under the names of head classes, config, documents and copied file
   ]);
   expect((await readTensor(tensors.get("temperature")!)).toArray()).toEqual([3]);
   expect(await readFile(join(folder, "config.json"), "utf8")).toBe('{\n  "model_type": "bridgetower"\n}\n');
-  expect(await readFile(join(folder, "tokenizer.json"))).toEqual(await readFile("models/mini/tokenizer.json"));
+  expect(await readFile(join(folder, "tokenizer.json"))).toEqual(await readFile("models/emoji/tokenizer.json"));
 });
 
 test("finds the files that go with a model", async () => {
-  const files = await processorFiles("models/mini");
+  const files = await processorFiles("models/emoji");
   expect([...files.keys()]).toEqual([
     "preprocessor_config.json",
     "tokenizer.json",

@@ -17,7 +17,7 @@ import { fixtures, fileOf, fixtureJson, temporaryFolder } from "./files.test-sup
 import { convertCheckpoint } from "./index.js";
 
 const lightning = join(fixtures, "lightning.ckpt");
-const mini = "models/mini";
+const packaged = "models/emoji";
 
 async function complaint(folder: string, action: Promise<unknown>): Promise<string> {
   const error: unknown = await action.catch((reason: unknown) => reason);
@@ -31,7 +31,7 @@ const json = async (path: string): Promise<Json> => JSON.parse(await readFile(pa
 
 test("a Lightning checkpoint becomes a folder that the model loads, with the values that its names give", async () => {
   const out = join(await temporaryFolder(), "new", "model");
-  const { files, config, derived, surplus } = await convertCheckpoint(lightning, out, { tokenizer: mini });
+  const { files, config, derived, surplus } = await convertCheckpoint(lightning, out, { tokenizer: packaged });
   expect((await readdir(out)).sort()).toEqual(files.map((path) => path.slice(out.length + 1)).sort());
   expect(await readdir(out)).toContain("tokenizer.json");
   expect(await json(join(out, "config.json"))).toEqual(config);
@@ -113,10 +113,10 @@ test("a Lightning checkpoint becomes a folder that the model loads, with the val
 
 test("a folder in Hugging Face layout keeps its type, its values and its config", async () => {
   const out = await temporaryFolder();
-  const { config, mapped } = await convertCheckpoint(mini, out, { config: mini });
-  expect(config).toMatchObject(await json(join(mini, "config.json")));
+  const { config, mapped } = await convertCheckpoint(packaged, out, { config: packaged });
+  expect(config).toMatchObject(await json(join(packaged, "config.json")));
   const [before, after] = await Promise.all(
-    [mini, out].map((folder) => readSafetensors(join(folder, "model.safetensors"))),
+    [packaged, out].map((folder) => readSafetensors(join(folder, "model.safetensors"))),
   );
   const bare = (name: string) => name.replace(/^bridgetower\./, "");
   const byName = new Map([...before!].map(([name, stored]) => [bare(name), stored]));
@@ -134,7 +134,7 @@ test.each(["float32", "float16", "bfloat16"] as const)(
   "all weights as %s, nearest to those of the source",
   async (dtype) => {
     const out = join(await temporaryFolder(), "model");
-    const { config, derived } = await convertCheckpoint(lightning, out, { dtype, tokenizer: mini });
+    const { config, derived } = await convertCheckpoint(lightning, out, { dtype, tokenizer: packaged });
     expect(derived).toHaveLength(1);
     expect(config).not.toHaveProperty("torch_dtype");
     const exact = join(await temporaryFolder(), "model");
@@ -171,12 +171,12 @@ test.each(["float32", "float16", "bfloat16"] as const)(
 test("halves to float32 and back are the same bytes; config.json tells the type where it told one", async () => {
   const folder = await temporaryFolder();
   const [wide, back] = [join(folder, "wide"), join(folder, "back")];
-  const { config } = await convertCheckpoint(mini, wide, { dtype: "float32" });
+  const { config } = await convertCheckpoint(packaged, wide, { dtype: "float32" });
   expect(config).toHaveProperty("torch_dtype", "float32");
   await convertCheckpoint(wide, back, { dtype: "float16" });
   expect(await json(join(back, "config.json"))).toHaveProperty("torch_dtype", "float16");
   const plain = join(folder, "plain");
-  await convertCheckpoint(mini, plain, { dtype: "float16" });
+  await convertCheckpoint(packaged, plain, { dtype: "float16" });
   const files = [back, plain].map((path) => readFile(join(path, "model.safetensors")));
   const [a, b] = await Promise.all(files);
   expect(a!.equals(b!)).toBe(true);
@@ -186,18 +186,18 @@ test("a weight too large for the type is named, and no folder is left", async ()
   const folder = await temporaryFolder();
   const source = join(folder, "large.safetensors");
   const whole = join(folder, "whole");
-  await convertCheckpoint(mini, whole, { dtype: "float32" });
+  await convertCheckpoint(packaged, whole, { dtype: "float32" });
   const stored: Map<string, WritableTensor> = new Map(await readSafetensors(join(whole, "model.safetensors")));
   stored.set("itm_score.fc.bias", new HostTensor("float32", [2], Float32Array.of(1, 70000)));
   await writeSafetensors(source, stored);
   const out = join(folder, "out");
   expect(
-    await complaint(folder, convertCheckpoint(source, out, { dtype: "float16", config: mini })),
+    await complaint(folder, convertCheckpoint(source, out, { dtype: "float16", config: packaged })),
   ).toMatchInlineSnapshot(
     `"itm_score.fc.bias in large.safetensors: expected values that float16 can hold, up to ±65504, found 70000 at element 1. Choose bfloat16 or float32, which reach further."`,
   );
   expect((await readdir(folder)).sort()).toEqual(["large.safetensors", "whole"]);
-  await convertCheckpoint(source, out, { dtype: "bfloat16", config: mini });
+  await convertCheckpoint(source, out, { dtype: "bfloat16", config: packaged });
 });
 
 test("a config for larger pictures resizes the positions", async () => {
@@ -222,7 +222,7 @@ test("what cannot be converted is refused in one line, and nothing is left behin
   const other = join(folder, "other.json");
   await writeFile(other, JSON.stringify({ text_config: { intermediate_size: 13 } }));
   const incomplete = join(folder, "incomplete.safetensors");
-  const stored = await readSafetensors(join(mini, "model.safetensors"));
+  const stored = await readSafetensors(join(packaged, "model.safetensors"));
   await writeSafetensors(incomplete, new Map([...stored].filter(([name]) => !name.includes("image_layers.1.output"))));
   const messages = [
     await complaint(folder, convertCheckpoint(await fileOf(clip.names), out)),
@@ -271,16 +271,16 @@ test("files in an output folder are replaced, others stay; a folder in the place
 
 test("a folder keeps its own config, picture settings and tokenizer; those that are named go before them", async () => {
   const out = join(await temporaryFolder(), "model");
-  await convertCheckpoint(mini, out);
-  const own = await json(join(mini, "config.json"));
+  await convertCheckpoint(packaged, out);
+  const own = await json(join(packaged, "config.json"));
   const converted = await json(join(out, "config.json"));
   expect(converted).toMatchObject(own);
   for (const name of ["tokenizer.json", "preprocessor_config.json", "answers.json"]) {
-    expect(await readFile(join(out, name)), name).toEqual(await readFile(join(mini, name)));
+    expect(await readFile(join(out, name)), name).toEqual(await readFile(join(packaged, name)));
   }
   const changed = join(await temporaryFolder(), "changed.json");
   await writeFile(changed, JSON.stringify({ vision_config: { image_size: 120 } }));
-  await convertCheckpoint(mini, out, { config: changed });
-  expect((await json(join(out, "config.json"))).vision_config).toMatchObject({ image_size: 120, patch_size: 12 });
+  await convertCheckpoint(packaged, out, { config: changed });
+  expect((await json(join(out, "config.json"))).vision_config).toMatchObject({ image_size: 120, patch_size: 16 });
   expect(await json(join(out, "preprocessor_config.json"))).toMatchObject({ size: { shortest_edge: 120 } });
 });
