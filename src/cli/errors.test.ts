@@ -101,7 +101,7 @@ describe("input", () => {
     ["a text without <mask>", () => ["fill-mask", ...pair], /expected a <mask> to fill/],
     [
       "a model without the head",
-      () => ["entail", "--image", picture, "--hypothesis", "x"],
+      () => ["entail", "--model", "fixtures/data/files/itm-mlm-float16", "--image", picture, "--hypothesis", "x"],
       /the heads snli .* 6 missing \(snli_classifier\.0\.weight.* name one that has it\./,
     ],
     ["a folder as output", (at) => ["encode", ...pair, "--out", at], /--out: expected a file to write/],

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { tinyWeight } from "../../../fixtures/tiny-weights.js";
@@ -170,8 +170,11 @@ test.each(["float32", "float16", "bfloat16"] as const)(
 
 test("halves to float32 and back are the same bytes; config.json tells the type where it told one", async () => {
   const folder = await temporaryFolder();
-  const [wide, back] = [join(folder, "wide"), join(folder, "back")];
-  const { config } = await convertCheckpoint(packaged, wide, { dtype: "float32" });
+  const [typed, wide, back] = ["typed", "wide", "back"].map((name) => join(folder, name)) as [string, string, string];
+  await cp(packaged, typed, { recursive: true });
+  const fields = await json(join(typed, "config.json"));
+  await writeFile(join(typed, "config.json"), JSON.stringify({ ...fields, torch_dtype: "float16" }));
+  const { config } = await convertCheckpoint(typed, wide, { dtype: "float32" });
   expect(config).toHaveProperty("torch_dtype", "float32");
   await convertCheckpoint(wide, back, { dtype: "float16" });
   expect(await json(join(back, "config.json"))).toHaveProperty("torch_dtype", "float16");
