@@ -10,20 +10,22 @@ import { expect, onTestFinished, test } from "vitest";
 const root = fileURLToPath(new URL("../", import.meta.url));
 const readme = await readFile(join(root, "README.md"), "utf8");
 
-/** The first block of this language after `heading`, and the output block that follows it. */
-function shown(language: string, heading: string): { readonly source: string; readonly output: string } {
-  const blocks = new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\`\\n\\n\`\`\`text\\n([^]*?)\`\`\``);
-  const [, source, output] = blocks.exec(readme.slice(readme.indexOf(heading)))!;
-  return { source: source!, output: output! };
+/** The blocks of this language after `heading` that an output block follows, each with that. */
+function shown(language: string, heading: string): { readonly source: string; readonly output: string }[] {
+  const inside = "((?:(?!```)[^])*)";
+  const blocks = new RegExp(`\`\`\`${language}\\n${inside}\`\`\`\\n\\n\`\`\`text\\n${inside}\`\`\``, "g");
+  const matches = readme.slice(readme.indexOf(heading)).matchAll(blocks);
+  return [...matches].map(([, source, output]) => ({ source: source!, output: output! }));
 }
 
 const run = (...command: string[]) =>
   promisify(execFile)(process.execPath, ["--import", "tsx", ...command], { cwd: root });
 
 /** All commands that answer at once, each with the output that follows it. */
-const commands = [...readme.matchAll(/```sh\n[^`]*?npx bridgetower ((?!train)[^`]*)```\n\n```text\n([^]*?)```/g)].map(
-  ([, command, output]) => ({ verb: command!.split(" ")[0]!, command: command!, output: output! }),
-);
+const commands = shown("sh", "# bridgetower").flatMap(({ source, output }) => {
+  const [, command, verb] = /npx bridgetower ((\S+)[^]*)/.exec(source)!;
+  return verb === "train" ? [] : [{ verb: verb!, command: command!, output }];
+});
 
 test("every verb is shown", () => {
   const verbs = commands.map(({ verb }) => verb);
@@ -38,7 +40,7 @@ test.each(commands)("$verb prints what is shown, and no hint", async ({ command,
 });
 
 test("## Training runs: the run ends as shown, to what processors differ in rounding", async () => {
-  const { source, output } = shown("sh", "## Training runs");
+  const { source, output } = shown("sh", "## Training runs")[0]!;
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-readme-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const words = source.trim().split(" ").slice(2);
@@ -54,7 +56,7 @@ test("## Training runs: the run ends as shown, to what processors differ in roun
 });
 
 test.each(["## In code", "## Training"])("%s: the code prints what is shown", async (heading) => {
-  const { source, output } = shown("ts", heading);
+  const { source, output } = shown("ts", heading)[0]!;
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-readme-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, "snippet.mts");

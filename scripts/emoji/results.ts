@@ -3,8 +3,8 @@
  *
  *   npx tsx scripts/emoji/results.ts [--model FOLDER] [--limit N] [--out docs/emoji-results.json]
  *
- * The table goes into `emoji.md` beside `--out`, and that of the packaged model into its card as well. Splits that are done are kept there: after Ctrl-C the same command goes on, and
- * a split is judged again only when the weights, its documents or the limit have changed.
+ * The table goes into `emoji.md` beside `--out`, and that of the packaged model into its card as well. Splits that are done are kept
+ * there: after Ctrl-C the same command goes on, and a split is judged again only when the weights, its documents or the limit have changed.
  */
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -50,10 +50,10 @@ const rounds = 5;
 export function orthogonal(matrices: Tensor): Tensor {
   const [, rows, columns] = matrices.shape as readonly [number, number, number];
   const length = sqrt(sum(mul(matrices, matrices), { axes: [1, 2], keepDims: true }));
+  // The smaller of x xᵀ and xᵀ x is taken.
+  const wide = rows <= columns;
   let x = div(matrices, maximum(length, 1e-7));
   for (let round = 0; round < rounds; round++) {
-    // The smaller of x xᵀ and xᵀ x.
-    const wide = rows <= columns;
     const gram = matmul(x, x, wide ? { transposeB: true } : { transposeA: true });
     const rest = add(mul(gram, b), mul(matmul(gram, gram), c));
     x = add(mul(x, a), wide ? matmul(rest, x) : matmul(x, rest));

@@ -45,17 +45,15 @@ export interface GradientLoan {
   readonly gradients: Lendable;
 }
 
-export interface UpdateLoan extends GradientLoan {
-  readonly values: Lendable;
-  readonly m: Lendable;
-  readonly v: Lendable;
-  /** The moving average of the values, where one is kept. */
-  readonly average?: Lendable;
-}
-
 export interface MomentumLoan extends GradientLoan {
   readonly m: Lendable;
   readonly v: Lendable;
+}
+
+export interface UpdateLoan extends MomentumLoan {
+  readonly values: Lendable;
+  /** The moving average of the values, where one is kept. */
+  readonly average?: Lendable;
 }
 
 export interface ParameterUpdate {
