@@ -15,7 +15,7 @@ import { drawPairLayout } from "./pair-layout.js";
 import { augment, type Box, boxOf, NoiseTable, pasteThing } from "./paint.js";
 import type { Split } from "./splits.js";
 import type { Sprites } from "./sprites/index.js";
-import { drawCaption, drawKeywords } from "./texts/caption.js";
+import { type CaptionContent, drawCaption, drawKeywords } from "./texts/caption.js";
 import { drawHypotheses, type Labelled } from "./texts/hypotheses.js";
 import { drawContrast } from "./texts/negative.js";
 import { type Answered, drawQuestions } from "./texts/questions.js";
@@ -31,6 +31,8 @@ export interface SceneOptions {
   readonly seed: number;
   /** What is drawn, in the shares that these have among all; by default all. Pairs are drawn of all. */
   readonly arrangements?: readonly Kind[];
+  /** By default "all"; "things" is for arrangements without "count". */
+  readonly captions?: CaptionContent;
 }
 
 /** How many texts every scene has. */
@@ -95,7 +97,7 @@ export class SceneSource {
     readonly vocabulary: Vocabulary,
     readonly options: SceneOptions,
   ) {
-    const { size, split, seed, arrangements } = options;
+    const { size, split, seed, arrangements, captions } = options;
     if (!Number.isInteger(size) || size < 16 || size > 1024) {
       const expected = "a whole number of pixels, 16 to 1024";
       throw new InputError({ where: "size", expected, found: String(size) });
@@ -103,6 +105,10 @@ export class SceneSource {
     if (arrangements?.every((kind) => kind === "single") === true && split === "synonym") {
       const expected = "others than single, as this split shows known words among other things";
       throw new InputError({ where: "arrangements", expected, found: JSON.stringify(arrangements) });
+    }
+    if (captions === "things" && (arrangements ?? kinds).includes("count")) {
+      const expected = 'arrangements without count, whose captions tell numbers, or captions "all"';
+      throw new InputError({ where: "captions", expected, found: JSON.stringify(captions) });
     }
     const training = split === "train";
     this.random = new Random(seed);
@@ -193,12 +199,12 @@ export class SceneSource {
 
   /** Each kind from a stream of its own, below that of the number. */
   private textMakers(drawLayout: () => Layout, stream: Random): Makers<SceneTexts> {
-    const { casting, vocabulary } = this;
+    const { casting } = this;
     const layout = once(drawLayout);
     return {
       captions: () => {
         const random = stream.at("captions");
-        const more = times(textsPerScene.captions - 1, () => drawCaption(random, layout().facts, vocabulary));
+        const more = times(textsPerScene.captions - 1, () => this.drawCaption(random, layout().facts));
         return [this.firstCaption(layout(), stream), ...more];
       },
       negatives: () => {
@@ -218,7 +224,11 @@ export class SceneSource {
     const { split } = this.options;
     const listed = facts.kind === "single" && (split === "train" || split === "val") && chance(random, 0.18);
     const keywords = listed ? drawKeywords(random, placed[0]!.sprite.codePoint, this.vocabulary) : undefined;
-    return keywords ?? drawCaption(random, facts, this.vocabulary);
+    return keywords ?? this.drawCaption(random, facts);
+  }
+
+  private drawCaption(random: Random, facts: Facts): string {
+    return drawCaption(random, facts, this.vocabulary, this.options.captions ?? "all");
   }
 
   private paint({ facts, placed }: Layout, random: Random): Picture {

@@ -112,6 +112,8 @@ test("each field that is wrong is named with what belongs there", async () => {
     { ...valid, first: 2 ** 52 + 1 },
     { ...valid, kind: "scenes", arrangements: ["row"] },
     { ...valid, kind: "pairs", arrangements: ["single"] },
+    { ...valid, captions: "nouns" },
+    { ...valid, captions: "things" },
     [valid],
     null,
   ];
@@ -121,9 +123,9 @@ test("each field that is wrong is named with what belongs there", async () => {
     said.push(await complaint(openDataset(file)));
   }
   expect(said.join("\n")).toMatchInlineSnapshot(`
-    "InputError: FOLDER/recipes/val.scenes.json: expected only the fields sprites, split, kind, arrangements, seed, rows, size, first, found "colour". Leave it out.
-    InputError: FOLDER/recipes/val.scenes.json: expected only the fields sprites, split, kind, arrangements, seed, rows, size, first, found "row". Did you mean rows.
-    InputError: FOLDER/recipes/val.scenes.json: expected only the fields sprites, split, kind, arrangements, seed, rows, size, first, found "__proto__". Leave it out.
+    "InputError: FOLDER/recipes/val.scenes.json: expected only the fields sprites, split, kind, arrangements, captions, seed, rows, size, first, found "colour". Leave it out.
+    InputError: FOLDER/recipes/val.scenes.json: expected only the fields sprites, split, kind, arrangements, captions, seed, rows, size, first, found "row". Did you mean rows.
+    InputError: FOLDER/recipes/val.scenes.json: expected only the fields sprites, split, kind, arrangements, captions, seed, rows, size, first, found "__proto__". Leave it out.
     InputError: FOLDER/recipes/val.scenes.json, seed: expected a whole number, 0 to 2^53 - 1, found nothing. Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
     InputError: FOLDER/recipes/val.scenes.json, sprites: expected the folder that scripts/make-sprites.ts wrote, from the folder of this file on, found "". Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
     InputError: FOLDER/recipes/val.scenes.json, split: expected train, val, combo, drawing, style, style-openmoji, style-emojione-v1, synonym, found "vall". Did you mean val.
@@ -139,6 +141,8 @@ test("each field that is wrong is named with what belongs there", async () => {
     InputError: FOLDER/recipes/val.scenes.json, first: expected the number of the first scene, 0 to 2^52, found 4503599627370497. Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
     InputError: FOLDER/recipes/val.scenes.json, arrangements: expected a list of some of single, pair, size, count, three; of pairs all are drawn, found ["row"]. Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
     InputError: FOLDER/recipes/val.scenes.json, arrangements: expected a list of some of single, pair, size, count, three; of pairs all are drawn, found ["single"]. Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: FOLDER/recipes/val.scenes.json, captions: expected all or things, found "nouns". Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: captions: expected arrangements without count, whose captions tell numbers, or captions "all", found "things".
     InputError: FOLDER/recipes/val.scenes.json: expected a JSON object, found [{"sprites":"../sprites","split":"val","seed":7,"rows":30,"s…. Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
     InputError: FOLDER/recipes/val.scenes.json: expected a JSON object, found null. Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }."
   `);

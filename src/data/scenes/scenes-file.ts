@@ -14,6 +14,7 @@ import { sceneDataset, sceneRows } from "./scene-dataset.js";
 import { SceneSource } from "./scene-source.js";
 import { splitNamed, splits } from "./splits.js";
 import { loadSprites } from "./sprites/index.js";
+import { captionContents } from "./texts/caption.js";
 import { readVocabulary } from "./vocabulary/vocabulary.js";
 
 /** How the names of such documents end. */
@@ -30,6 +31,7 @@ const schema = z
     split: z.string(),
     kind: z.enum(sceneRows).default("scenes"),
     arrangements: z.array(z.enum(kinds)).min(1).optional(),
+    captions: z.enum(captionContents).default("all"),
     seed: whole(0, Number.MAX_SAFE_INTEGER),
     rows: whole(1, 2 ** 24),
     size: whole(16, 1024),
@@ -47,6 +49,7 @@ const wanted: Readonly<Record<keyof ScenesDocument, string>> = {
   split: `one of ${splits.join(", ")}`,
   kind: sceneRows.join(" or "),
   arrangements: `a list of some of ${kinds.join(", ")}; of pairs all are drawn`,
+  captions: captionContents.join(" or "),
   seed: "a whole number, 0 to 2^53 - 1",
   rows: "a whole number, 1 to 2^24",
   size: "a whole number of pixels, 16 to 1024",
@@ -71,7 +74,7 @@ export interface ScenesOptions {
  */
 export async function openScenes(path: string, { name = path, split, signal }: ScenesOptions = {}): Promise<Dataset> {
   const document = checked(path, await readDocument(path));
-  const { seed, size, rows, kind, first, arrangements } = document;
+  const { seed, size, rows, kind, first, arrangements, captions } = document;
   const known = splitNamed(document.split, `${path}, split`);
   if (split !== undefined && split !== known) {
     const expected = `no other split than ${known}, which the file names itself`;
@@ -86,6 +89,7 @@ export async function openScenes(path: string, { name = path, split, signal }: S
     size,
     split: known,
     seed,
+    captions,
     ...(arrangements === undefined ? {} : { arrangements }),
   });
   return { ...sceneDataset(source, { rows, kind, first }), name };

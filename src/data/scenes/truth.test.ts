@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { Judge, type Seen } from "./judge.test-support.js";
 import { type SceneContents, SceneSource, type SceneTexts } from "./scene-source.js";
 import { splits } from "./splits.js";
+import { nounWords } from "./texts/caption.js";
 import { syntheticSprites } from "./synthetic.test-support.js";
 import { readVocabulary } from "./vocabulary/vocabulary.js";
 
@@ -19,6 +20,26 @@ test.each(splits)("%s: captions are true, negatives false, answers right, hypoth
     ...mistakes(source.pairContents(index)[0], source.pairTexts(index)).map((mistake) => `left of pair ${mistake}`),
   ]);
   expect(wrong.flat()).toEqual([]);
+});
+
+test('captions of "things" are true and say nothing but what is there', () => {
+  const arrangements = ["single", "pair", "size", "three"] as const;
+  const options = { size: edge, split: "train", seed: 8, arrangements, captions: "things" } as const;
+  const source = new SceneSource(sprites, vocabulary, options);
+  // "red apple" before "apple".
+  const words = nounWords(vocabulary).sort((one, other) => other.length - one.length);
+  const other = new Set<string>();
+  for (let index = 0; index < scenesPerSplit; index++) {
+    const { facts, objects } = source.contents(index);
+    for (const caption of source.texts(index).captions.slice(1)) {
+      expect(judge.isTrue(caption, { objects, background: facts.background, edge }), caption).toBe(true);
+      const rest = words.reduce((text, word) => text.replaceAll(new RegExp(`\\b${word}\\b`, "g"), ""), caption);
+      for (const word of rest.match(/\w+/g) ?? []) other.add(word);
+    }
+  }
+  const joints = ["and", "with", "next", "to", "a", "an", "pair", "set", "of"];
+  const openings = ["picture", "image", "drawing", "this", "there", "these", "is", "are"];
+  expect([...other].sort()).toEqual([...joints, ...openings].sort());
 });
 
 /** Texts that are not of this scene what they are said to be. */

@@ -1,7 +1,7 @@
 /** Facts in words. */
 import type { Random } from "../../../random/index.js";
 import { backgroundPhrase } from "../backgrounds/background.js";
-import { pickAt, sample } from "../draws.js";
+import { drawUntil, pickAt, sample } from "../draws.js";
 import {
   type Count,
   type Facts,
@@ -14,7 +14,7 @@ import {
 } from "../facts.js";
 import { isBarePlural, isCountable, nounPhrase, numeral, regularPlural, verb } from "../vocabulary/grammar.js";
 import type { Vocabulary } from "../vocabulary/vocabulary.js";
-import { drawWording, type Form, type Wording } from "./wording.js";
+import { drawWording, type Form, mentioned, type Wording } from "./wording.js";
 
 /** Ways to say each relation; the first one also after "is". */
 export const relationWords: Readonly<Record<Relation, readonly string[]>> = {
@@ -26,9 +26,17 @@ export const relationWords: Readonly<Record<Relation, readonly string[]>> = {
 
 const sizeWords = { big: ["big", "large"], small: ["small", "little", "tiny"] } as const;
 
-/** A true sentence. */
-export function drawCaption(random: Random, facts: Facts, vocabulary: Vocabulary): string {
-  return sentence(facts, drawWording(random, facts), vocabulary);
+/** What captions say: all that there is to say, or which things there are and nothing else. */
+export const captionContents = ["all", "things"] as const;
+export type CaptionContent = (typeof captionContents)[number];
+
+/** A true sentence. With "things" the facts must not be those of counted things, of which every sentence tells the number. */
+export function drawCaption(random: Random, facts: Facts, vocabulary: Vocabulary, content: CaptionContent): string {
+  const wording = drawUntil("caption", () => {
+    const drawn = drawWording(random, facts);
+    return content === "all" || mentioned(drawn).every((facet) => facet === "obj") ? drawn : undefined;
+  });
+  return sentence(facts, wording, vocabulary);
 }
 
 /** These facts in this wording, lower case, without a full stop. */
