@@ -1,6 +1,6 @@
 /**
  * BridgeTower against METER at equal data, steps and size. As in the papers both begin with the same trained towers, here those of the
- * packaged model after contrast alone, which reads no cross-modal layer and so favours neither. Then each learns all heads, with the same
+ * packaged model's first runs of contrast alone, which reads no cross-modal layer and so favours neither. Then each learns all heads, with the same
  * first values wherever both have a parameter. A seed decides first values, scenes and everything that is drawn.
  */
 import { mkdir, readFile } from "node:fs/promises";

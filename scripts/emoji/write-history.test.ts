@@ -22,16 +22,16 @@ async function makeRuns(runs: Readonly<Record<string, { batch_size: number; log?
 
 const write = (root: string) => writeHistory(join(root, "recipes"), root, root);
 
-test("runs in the order of their names: one log, minutes by the rates, what the last validation found", async () => {
+test("runs in the order of their numbers: one log, minutes by the rates, what the last validation found", async () => {
   const root = await makeRuns({
-    "2-heads": {
+    "10-heads": {
       batch_size: 10,
       log: [
         { step: 60, pairs_per_second: 5 },
         { step: 60, eval_vqa_score: 0.25 },
       ],
     },
-    "1-towers": {
+    "2-towers": {
       batch_size: 100,
       log: [
         { step: 10, pairs_per_second: 10, loss: 3 },
@@ -45,18 +45,18 @@ test("runs in the order of their names: one log, minutes by the rates, what the 
 
   const lines = (await readFile(join(root, "emoji-training.jsonl"), "utf8")).trimEnd().split("\n");
   expect(lines.map((line) => (JSON.parse(line) as { run: string }).run)).toEqual([
-    ...Array.from({ length: 4 }, () => "1-towers"),
-    ...Array.from({ length: 2 }, () => "2-heads"),
+    ...Array.from({ length: 4 }, () => "2-towers"),
+    ...Array.from({ length: 2 }, () => "10-heads"),
   ]);
-  expect(JSON.parse(lines[0]!)).toEqual({ run: "1-towers", step: 10, pairs_per_second: 10, loss: 3 });
+  expect(JSON.parse(lines[0]!)).toEqual({ run: "2-towers", step: 10, pairs_per_second: 10, loss: 3 });
 
   const rows = (await readFile(join(root, "emoji.md"), "utf8")).split("\n").filter((line) => line.startsWith("|"));
   // 10 × 100 at 10 a second and 30 × 100 at 50 a second; 60 × 10 at 5 a second.
   expect(rows.map((row) => row.replaceAll(/\s+/g, " "))).toEqual([
     "| run | steps × rows | minutes | txt→pic | VQA |",
     expect.stringMatching(/^\|[ -:|]+\|$/),
-    "| `1-towers` | 40 × 100 | 3 | 0.750 | – |",
-    "| `2-heads` | 60 × 10 | 2 | – | 0.250 |",
+    "| `2-towers` | 40 × 100 | 3 | 0.750 | – |",
+    "| `10-heads` | 60 × 10 | 2 | – | 0.250 |",
     "| all | | 5 | | |",
   ]);
 
@@ -67,8 +67,8 @@ test("runs in the order of their names: one log, minutes by the rates, what the 
 });
 
 test("a run that was not made is named", async () => {
-  const root = await makeRuns({ "1-towers": { batch_size: 1 } });
+  const root = await makeRuns({ "2-towers": { batch_size: 1 } });
   await expect(write(root)).rejects.toThrow(
-    "runs/1-towers: expected the log of a run, found none. Train with npm run emoji:train",
+    "runs/2-towers: expected the log of a run, found none. Train with npm run emoji:train",
   );
 });

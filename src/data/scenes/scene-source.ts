@@ -31,7 +31,7 @@ export interface SceneOptions {
   readonly seed: number;
   /** What is drawn, in the shares that these have among all; by default all. Pairs are drawn of all. */
   readonly arrangements?: readonly Kind[];
-  /** By default "all"; "things" is for arrangements without "count". */
+  /** By default "all"; "things" is for arrangements without "count". Pairs have captions of all. */
   readonly captions?: CaptionContent;
 }
 
@@ -88,6 +88,7 @@ export class SceneSource {
   private readonly painter: BackgroundPainter;
   private readonly random: Random;
   private readonly noise: NoiseTable | undefined;
+  private readonly captionContent: CaptionContent;
   // Pictures and texts of a number are asked for one after the other.
   private readonly layout = latest((index) => this.drawLayout(index));
   private readonly pair = latest((index) => drawPairLayout(this.pairStream(index).at("layout"), this.casting));
@@ -97,7 +98,7 @@ export class SceneSource {
     readonly vocabulary: Vocabulary,
     readonly options: SceneOptions,
   ) {
-    const { size, split, seed, arrangements, captions } = options;
+    const { size, split, seed, arrangements, captions = "all" } = options;
     if (!Number.isInteger(size) || size < 16 || size > 1024) {
       const expected = "a whole number of pixels, 16 to 1024";
       throw new InputError({ where: "size", expected, found: String(size) });
@@ -111,6 +112,7 @@ export class SceneSource {
       throw new InputError({ where: "captions", expected, found: JSON.stringify(captions) });
     }
     const training = split === "train";
+    this.captionContent = captions;
     this.random = new Random(seed);
     this.casting = new Casting(sprites, vocabulary, split);
     this.painter = new BackgroundPainter(size, training ? "train" : "test");
@@ -134,12 +136,12 @@ export class SceneSource {
 
   /** Its first caption alone. */
   caption(index: number): string {
-    return this.firstCaption(this.layout(index), this.stream(index));
+    return this.firstCaption(this.layout(index), this.stream(index), this.captionContent);
   }
 
   /** Its texts alone; each kind is drawn when it is first read. */
   texts(index: number): SceneTexts {
-    return lazily(this.textMakers(() => this.layout(index), this.stream(index)));
+    return lazily(this.textMakers(() => this.layout(index), this.stream(index), this.captionContent));
   }
 
   /** Two scenes and a statement about both. */
@@ -160,7 +162,7 @@ export class SceneSource {
   /** Its texts alone; each kind is drawn when it is first read. */
   pairTexts(index: number): PairTexts {
     return lazily<PairTexts>({
-      ...this.textMakers(() => this.pair(index).layouts[0], this.pairStream(index)),
+      ...this.textMakers(() => this.pair(index).layouts[0], this.pairStream(index), "all"),
       statements: () => [this.statement(index)],
     });
   }
@@ -198,14 +200,14 @@ export class SceneSource {
   }
 
   /** Each kind from a stream of its own, below that of the number. */
-  private textMakers(drawLayout: () => Layout, stream: Random): Makers<SceneTexts> {
-    const { casting } = this;
+  private textMakers(drawLayout: () => Layout, stream: Random, content: CaptionContent): Makers<SceneTexts> {
+    const { casting, vocabulary } = this;
     const layout = once(drawLayout);
     return {
       captions: () => {
         const random = stream.at("captions");
-        const more = times(textsPerScene.captions - 1, () => this.drawCaption(random, layout().facts));
-        return [this.firstCaption(layout(), stream), ...more];
+        const more = times(textsPerScene.captions - 1, () => drawCaption(random, layout().facts, vocabulary, content));
+        return [this.firstCaption(layout(), stream, content), ...more];
       },
       negatives: () => {
         const random = stream.at("negatives");
@@ -219,16 +221,12 @@ export class SceneSource {
     };
   }
 
-  private firstCaption({ facts, placed }: Layout, stream: Random): string {
+  private firstCaption({ facts, placed }: Layout, stream: Random, content: CaptionContent): string {
     const random = stream.at("caption");
     const { split } = this.options;
     const listed = facts.kind === "single" && (split === "train" || split === "val") && chance(random, 0.18);
     const keywords = listed ? drawKeywords(random, placed[0]!.sprite.codePoint, this.vocabulary) : undefined;
-    return keywords ?? this.drawCaption(random, facts);
-  }
-
-  private drawCaption(random: Random, facts: Facts): string {
-    return drawCaption(random, facts, this.vocabulary, this.options.captions ?? "all");
+    return keywords ?? drawCaption(random, facts, this.vocabulary, content);
   }
 
   private paint({ facts, placed }: Layout, random: Random): Picture {

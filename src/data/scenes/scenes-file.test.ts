@@ -114,6 +114,7 @@ test("each field that is wrong is named with what belongs there", async () => {
     { ...valid, kind: "pairs", arrangements: ["single"] },
     { ...valid, captions: "nouns" },
     { ...valid, captions: "things" },
+    { ...valid, kind: "pairs", captions: "things" },
     [valid],
     null,
   ];
@@ -141,8 +142,9 @@ test("each field that is wrong is named with what belongs there", async () => {
     InputError: FOLDER/recipes/val.scenes.json, first: expected the number of the first scene, 0 to 2^52, found 4503599627370497. Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
     InputError: FOLDER/recipes/val.scenes.json, arrangements: expected a list of some of single, pair, size, count, three; of pairs all are drawn, found ["row"]. Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
     InputError: FOLDER/recipes/val.scenes.json, arrangements: expected a list of some of single, pair, size, count, three; of pairs all are drawn, found ["single"]. Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
-    InputError: FOLDER/recipes/val.scenes.json, captions: expected all or things, found "nouns". Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
-    InputError: captions: expected arrangements without count, whose captions tell numbers, or captions "all", found "things".
+    InputError: FOLDER/recipes/val.scenes.json, captions: expected all or things; those of pairs tell all, found "nouns". Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: FOLDER/recipes/val.scenes.json, captions: expected arrangements without count, whose captions tell numbers, or captions "all", found "things".
+    InputError: FOLDER/recipes/val.scenes.json, captions: expected all or things; those of pairs tell all, found "things". Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
     InputError: FOLDER/recipes/val.scenes.json: expected a JSON object, found [{"sprites":"../sprites","split":"val","seed":7,"rows":30,"s…. Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
     InputError: FOLDER/recipes/val.scenes.json: expected a JSON object, found null. Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }."
   `);

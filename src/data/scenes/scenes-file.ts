@@ -39,6 +39,9 @@ const schema = z
   })
   .refine(({ kind, arrangements }) => kind === "scenes" || arrangements === undefined, {
     path: ["arrangements"],
+  })
+  .refine(({ kind, captions }) => kind === "scenes" || captions === "all", {
+    path: ["captions"],
   });
 
 type ScenesDocument = z.infer<typeof schema>;
@@ -49,7 +52,7 @@ const wanted: Readonly<Record<keyof ScenesDocument, string>> = {
   split: `one of ${splits.join(", ")}`,
   kind: sceneRows.join(" or "),
   arrangements: `a list of some of ${kinds.join(", ")}; of pairs all are drawn`,
-  captions: captionContents.join(" or "),
+  captions: `${captionContents.join(" or ")}; those of pairs tell all`,
   seed: "a whole number, 0 to 2^53 - 1",
   rows: "a whole number, 1 to 2^24",
   size: "a whole number of pixels, 16 to 1024",
@@ -85,14 +88,20 @@ export async function openScenes(path: string, { name = path, split, signal }: S
   const vocabulary = readVocabulary();
   const sprites = await loadSprites(resolve(dirname(path), document.sprites), vocabulary);
   signal?.throwIfAborted();
-  const source = new SceneSource(sprites, vocabulary, {
-    size,
-    split: known,
-    seed,
-    captions,
-    ...(arrangements === undefined ? {} : { arrangements }),
-  });
+  const options = { size, split: known, seed, captions, ...(arrangements === undefined ? {} : { arrangements }) };
+  const source = about(path, () => new SceneSource(sprites, vocabulary, options));
   return { ...sceneDataset(source, { rows, kind, first }), name };
+}
+
+/** What `make` gives; its error about a field of the document names the document, too. */
+function about<T>(path: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const { problem } = error;
+    throw new InputError({ ...problem, where: `${path}, ${problem.where}` }, { cause: error });
+  }
 }
 
 async function readDocument(path: string): Promise<unknown> {

@@ -40,6 +40,11 @@ test('captions of "things" are true and say nothing but what is there', () => {
   const joints = ["and", "with", "next", "to", "a", "an", "pair", "set", "of"];
   const openings = ["picture", "image", "drawing", "this", "there", "these", "is", "are"];
   expect([...other].sort()).toEqual([...joints, ...openings].sort());
+  // Of pairs, which may be of counted things, captions tell all.
+  const all = new SceneSource(sprites, vocabulary, { ...options, captions: "all" });
+  for (let index = 0; index < 100; index++) {
+    expect(source.pairTexts(index).captions).toEqual(all.pairTexts(index).captions);
+  }
 });
 
 /** Texts that are not of this scene what they are said to be. */
