@@ -31,7 +31,8 @@ interface Run {
  * @throws InputError when a run has no log
  */
 export async function writeHistory(recipes: string, root: string, docs: string): Promise<void> {
-  const names = (await readdir(recipes)).filter((file) => file.endsWith(".json")).sort(inOrder);
+  const files = (await readdir(recipes)).filter((file) => file.endsWith(".json"));
+  const names = files.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   const runs = await Promise.all(names.map((file) => runOf(join(recipes, file), root)));
   const lines = runs.flatMap(({ name, records }) => records.map((record) => JSON.stringify({ run: name, ...record })));
   await writeAtomically(join(docs, "emoji-training.jsonl"), (file) => file.writeFile(`${lines.join("\n")}\n`));
@@ -39,8 +40,6 @@ export async function writeHistory(recipes: string, root: string, docs: string):
   const parts = [table(runs), "![validation over the steps of all runs](emoji-training.svg)"];
   await writeSection(join(docs, "emoji.md"), "training", parts.join("\n\n"));
 }
-
-const { compare: inOrder } = new Intl.Collator("en", { numeric: true });
 
 async function runOf(path: string, root: string): Promise<Run> {
   // A document of this repository.
