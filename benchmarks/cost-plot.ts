@@ -1,5 +1,5 @@
 /** Fits N·vision + M·text + N·M·fusion to measured grids by least squares and draws measured against fitted. */
-import { plots, text } from "../src/trainer/logs/index.js";
+import { plots, text } from "../src/training/logs/index.js";
 
 export interface GridTime {
   readonly images: number;

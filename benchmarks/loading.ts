@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { openDataset, PictureThreads, type TransformKey } from "../src/data/index.js";
-import { train } from "../src/trainer/index.js";
+import { train } from "../src/training/index.js";
 import { machine, printTable, randomCheckpoint, seconds, timed, Times } from "./measure.js";
 
 const steps = Number(process.argv[2] ?? 8);

@@ -1,18 +1,10 @@
 /** One rank of `ranks.ts`: takes the steps, and prints as the first rank what they took. */
+import { Random } from "../src/random/index.js";
+import { parameterList, parseConfig } from "../src/model/index.js";
+import { initializer, openStart, startingConfig, startingValues } from "../src/conversion/index.js";
 import { joinCollective, type Collective } from "../src/distributed/index.js";
 import { HostTensor } from "../src/graph/index.js";
-import {
-  initializer,
-  Learner,
-  openStart,
-  optimizerSettings,
-  parameterList,
-  parseConfig,
-  Random,
-  startingConfig,
-  startingValues,
-  type Batch,
-} from "../src/training/index.js";
+import { Learner, optimizerSettings, type Batch } from "../src/learner/index.js";
 
 const [folder, count, threads] = process.argv.slice(2);
 const joined = await joinCollective();

@@ -6,12 +6,12 @@
  */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import type * as training from "bridgetower/training";
+import type * as training from "bridgetower/learner";
 import type * as model from "../src/model/index.js";
 import { HostTensor } from "../src/graph/index.js";
 
 const built = (path: string) => new URL(`../dist/${path}/index.js`, import.meta.url).href;
-const { Learner, openStart, optimizerSettings, startingValues } = (await import(built("training"))) as typeof training;
+const { Learner, openStart, optimizerSettings, startingValues } = (await import(built("learner"))) as typeof training;
 const { parameterList, parseConfig } = (await import(built("model"))) as typeof model;
 
 const [folder, batchFile, recompute, profile] = process.argv.slice(2) as [string, string, training.Recompute, string?];

@@ -25,13 +25,13 @@ test.each(shown)("$command prints what the README shows", async ({ command, outp
 });
 
 test("model, picture and texts can be named", async () => {
-  const [model, picture] = ["models/emoji", "examples/pictures/001.png"];
+  const [model, picture] = ["models/emoji", "examples/images/001.png"];
   const matched = await run("examples/image-text-retrieval.ts", model, picture, "a fox", "a gem");
   expect(matched.stdout).toMatch(/^ +[-\d.]+ a fox\n +[-\d.]+ a gem\n$/);
   const filled = await run("examples/masked-language-modelling.ts", model, picture, "a fox <mask> of a moose");
   expect(filled.stdout).toContain(" left of ");
-  await expect(run("examples/image-text-retrieval.ts", "./examples/pictures")).rejects.toMatchObject({
+  await expect(run("examples/image-text-retrieval.ts", "./examples/images")).rejects.toMatchObject({
     code: 1,
-    stderr: expect.stringContaining("InputError: examples/pictures/config.json") as string,
+    stderr: expect.stringContaining("InputError: examples/images/config.json") as string,
   });
 });

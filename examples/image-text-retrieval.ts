@@ -5,7 +5,7 @@
 import { fileURLToPath } from "node:url";
 import { BridgeTowerForImageAndTextRetrieval, BridgeTowerProcessor, defaultModel } from "bridgetower";
 
-const [id = defaultModel, image = fileURLToPath(new URL("pictures/006.png", import.meta.url)), ...texts] =
+const [id = defaultModel, image = fileURLToPath(new URL("images/006.png", import.meta.url)), ...texts] =
   process.argv.slice(2);
 if (texts.length === 0)
   texts.push("a satellite on the left side on a white background", "two phones and four pumpkins");

@@ -7,7 +7,7 @@ import { BridgeTowerForMaskedLM, BridgeTowerProcessor, defaultModel } from "brid
 
 const [
   id = defaultModel,
-  image = fileURLToPath(new URL("pictures/001.png", import.meta.url)),
+  image = fileURLToPath(new URL("images/001.png", import.meta.url)),
   text = "a fox on an <mask> background",
 ] = process.argv.slice(2);
 

@@ -5,7 +5,7 @@
 import { fileURLToPath } from "node:url";
 import { BridgeTower, defaultModel } from "bridgetower";
 
-const [id = defaultModel, image = fileURLToPath(new URL("pictures/007.png", import.meta.url)), ...asked] =
+const [id = defaultModel, image = fileURLToPath(new URL("images/007.png", import.meta.url)), ...asked] =
   process.argv.slice(2);
 const questions = asked.length > 0 ? asked : ["what kind of thing is this?", "what pattern is the background?"];
 

@@ -7,26 +7,20 @@
  * FOLDER gets a checkpoint for each class of transformers, with that head alone, `all` with the three heads together, and
  * `expected.json`.
  */
+import { Random } from "../src/random/index.js";
+import { initializer } from "../src/conversion/index.js";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { tinyInput } from "../fixtures/tiny-weights.js";
-import type { WritableTensor } from "../src/checkpoint/index.js";
+import { type WritableTensor, saveCheckpoint } from "../src/checkpoint/index.js";
 import { elementCount, HostTensor } from "../src/graph/index.js";
 import { parameterList, parseConfig, type Head } from "../src/model/index.js";
 import {
   BridgeTowerForContrastiveLearning,
   BridgeTowerForImageAndTextRetrieval,
   BridgeTowerForMaskedLM,
-} from "../src/tasks/index.js";
-import {
-  collate,
-  initializer,
-  Learner,
-  optimizerSettings,
-  Random,
-  saveCheckpoint,
-  type Sample,
-} from "../src/training/index.js";
+} from "../src/inference/index.js";
+import { collate, Learner, optimizerSettings, type Sample } from "../src/learner/index.js";
 
 const classes = {
   itm: BridgeTowerForImageAndTextRetrieval,

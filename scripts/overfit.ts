@@ -7,34 +7,34 @@
  * `--pairs` has pictures and `pairs.jsonl`, a line each with image, captions and questions. Writes the curves to
  * docs/overfit.svg and docs/overfit.jsonl, and to `--out` a checkpoint that `bridgetower` takes as `--model`.
  */
+import { Random } from "../src/random/index.js";
+import { processorFiles, saveCheckpoint } from "../src/checkpoint/index.js";
+import { initializer } from "../src/conversion/index.js";
+import { makeFolder } from "../src/files/index.js";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { makeFolder } from "../src/checkpoint/index.js";
-import { ProgressLine } from "../src/cli/progress-line.js";
+
+import { ProgressLine } from "../src/cli/terminal/progress-line.js";
 import { InputError } from "../src/errors.js";
 import { HostTensor } from "../src/graph/index.js";
 import { parameterList, parseConfig, type ObjectiveName } from "../src/model/index.js";
 import { Processor } from "../src/processing/index.js";
 import type { Arrays } from "../src/runtime/index.js";
-import { defaultModel } from "../src/tasks/index.js";
+import { defaultModel } from "../src/inference/index.js";
 import {
   collate,
-  initializer,
   Learner,
   optimizerSettings,
-  processorFiles,
-  Random,
-  saveCheckpoint,
   textBuckets,
   tokenizerMasking,
   type CollateOptions,
   type ObjectiveWeights,
   type Sample,
-} from "../src/training/index.js";
+} from "../src/learner/index.js";
 import { chart, type Point } from "./overfit/chart.js";
-import { Judge } from "./overfit/judge.js";
+import { Judge } from "./overfit/evaluate-overfit.js";
 import { readPairs, withFalsePictures } from "./overfit/samples.js";
 
 interface Phase {

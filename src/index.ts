@@ -38,4 +38,4 @@ export {
   type Progress,
   type ResultsOf,
   type Task,
-} from "./tasks/index.js";
+} from "./inference/index.js";

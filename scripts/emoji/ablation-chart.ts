@@ -1,5 +1,5 @@
 /** The ablation as a plot: each seed a dot, the mean of a model a bar, one panel a split. */
-import { linearRange, plots, text, type Plot } from "../../src/trainer/logs/index.js";
+import { linearRange, plots, text, type Plot } from "../../src/training/logs/index.js";
 import { modelLabels, spreadOf, valuesOf } from "./ablation-table.js";
 import { measures } from "./measures.js";
 import { models, type ModelType, type Run } from "./run-ablation.js";

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { readVocabulary } from "../../src/data/index.js";
 import { syntheticSets } from "../../src/data/scenes/synthetic.test-support.js";
 import { writeSprites } from "../../src/data/scenes/sprites/index.js";
-import { defaultModel } from "../../src/tasks/index.js";
+import { defaultModel } from "../../src/inference/index.js";
 import { ablationTable } from "./ablation-table.js";
 import { KeptResults } from "./kept-results.js";
 import { runAblation, type AblationOptions, type AblationPlan, type Run } from "./run-ablation.js";

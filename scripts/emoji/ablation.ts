@@ -9,7 +9,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { progressText } from "../../src/trainer/index.js";
+import { progressText } from "../../src/training/index.js";
 import { KeptResults } from "./kept-results.js";
 import { runAblation, type AblationPlan } from "./run-ablation.js";
 import { runScript } from "./run-script.js";

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { sceneDataset, SceneSource, readVocabulary, type RowTexts, type Split } from "../../src/data/index.js";
 import { syntheticSprites } from "../../src/data/scenes/synthetic.test-support.js";
 import { Tokenizer } from "../../src/processing/index.js";
-import { defaultModel } from "../../src/tasks/index.js";
+import { defaultModel } from "../../src/inference/index.js";
 import { BlindJudge, readingOf, skeletons } from "./blind.js";
 
 const none: RowTexts = { captions: [], negatives: [], questions: [], hypotheses: [], statements: [] };

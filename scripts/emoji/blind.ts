@@ -4,7 +4,7 @@
  */
 import type { RowTexts } from "../../src/data/index.js";
 import { colorNames } from "../../src/data/scenes/backgrounds/background.js";
-import { NounFinder } from "../../src/evaluation/judges/noun-finder.js";
+import { NounFinder } from "../../src/evaluation/metrics/noun-finder.js";
 import type { Tokenizer } from "../../src/processing/index.js";
 import type { Results } from "./kept-results.js";
 

@@ -1,9 +1,10 @@
 /** Files of `docs/` that scripts write, formatted as all others are, so that the check of the formatting passes. */
+import { writeAtomically } from "../../src/files/index.js";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { format, resolveConfig } from "prettier";
-import { writeAtomically } from "../../src/checkpoint/index.js";
+
 import { InputError } from "../../src/errors.js";
 
 /** Markdown or JSON, by the ending of the name. */

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { openDataset, type Dataset } from "../../src/data/index.js";
 import { evaluate, needsOf, type EvaluationSettings, type Metric } from "../../src/evaluation/index.js";
-import { PartedModel } from "../../src/tasks/index.js";
+import { PartedModel } from "../../src/inference/index.js";
 import { hashOf, type MadeOf, type Results } from "./kept-results.js";
 
 /** Paths of `.scenes.json` files of the same split. */

@@ -1,9 +1,8 @@
 /** Results in a JSON file, each with what it was made of: made again only when that has changed. */
+import { fileProblem, readJsonIfPresent } from "../../src/files/index.js";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import { fileProblem } from "../../src/checkpoint/index.js";
-import { readJsonIfPresent } from "../../src/processing/index.js";
 import { writeFormatted } from "./formatted-file.js";
 
 /** Numbers by name. */

@@ -9,7 +9,7 @@
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { defaultModel } from "../../src/tasks/index.js";
+import { defaultModel } from "../../src/inference/index.js";
 import { shareText, writeSection } from "./formatted-file.js";
 import { judgeBlind, learnBlind, rowsRead } from "./judge-blind.js";
 import { ingredients, judgeScenes, type Documents, type Judgement } from "./judge-scenes.js";

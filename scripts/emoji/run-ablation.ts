@@ -3,12 +3,13 @@
  * packaged model's first runs of contrast alone, which reads no cross-modal layer and so favours neither. Then each learns all heads, with the same
  * first values wherever both have a parameter. A seed decides first values, scenes and everything that is drawn.
  */
+import { writeJson } from "../../src/files/index.js";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
-import { writeJson } from "../../src/checkpoint/index.js";
+
 import { elementCount } from "../../src/graph/index.js";
 import { headsOf, parameterList, parseConfig, type ObjectiveName } from "../../src/model/index.js";
-import { train, type TrainingInput, type TrainOptions } from "../../src/trainer/index.js";
+import { train, type TrainingInput, type TrainOptions } from "../../src/training/index.js";
 import { ingredients, judgeScenes, type Documents, type Judgement, type Watched } from "./judge-scenes.js";
 import type { KeptResults, Results } from "./kept-results.js";
 

@@ -1,7 +1,7 @@
 /** What the scripts of this folder have in common as programs: a line of progress, errors of users in one line, Ctrl-C. */
 import { inspect } from "node:util";
 import { Interrupts } from "../../src/cli/interrupts.js";
-import { ProgressLine } from "../../src/cli/progress-line.js";
+import { ProgressLine } from "../../src/cli/terminal/progress-line.js";
 import { InputError } from "../../src/errors.js";
 
 export interface Script {

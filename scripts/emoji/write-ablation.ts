@@ -1,6 +1,7 @@
 /** The ablation's section of the document, and its plot beside it. */
+import { writeAtomically } from "../../src/files/index.js";
 import { join } from "node:path";
-import { writeAtomically } from "../../src/checkpoint/index.js";
+
 import { ablationChart } from "./ablation-chart.js";
 import { ablationTable, modelLabels } from "./ablation-table.js";
 import { writeSection } from "./formatted-file.js";

@@ -1,9 +1,10 @@
 /** What the runs of a recipe logged, put together: one log, curves of validation, and a table. */
+import { writeAtomically } from "../../src/files/index.js";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { writeAtomically } from "../../src/checkpoint/index.js";
+
 import { InputError } from "../../src/errors.js";
-import { curves, linearRange, readLog, type LogRecord, type Point } from "../../src/trainer/logs/index.js";
+import { curves, linearRange, readLog, type LogRecord, type Point } from "../../src/training/logs/index.js";
 import { markdownTable, shareText, writeSection } from "./formatted-file.js";
 import { measures } from "./measures.js";
 

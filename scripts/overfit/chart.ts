@@ -1,6 +1,6 @@
 /** Losses and accuracies over the steps of a run. */
-import { curves, linearRange, logRange } from "../../src/trainer/logs/index.js";
-import type { Scores } from "./judge.js";
+import { curves, linearRange, logRange } from "../../src/training/logs/index.js";
+import type { Scores } from "./evaluate-overfit.js";
 
 /** The state of the run after `step` steps. */
 export interface Point {

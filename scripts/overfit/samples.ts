@@ -1,8 +1,10 @@
 /** Pairs of the folder `pairs` as samples: one caption and one question for each picture, no caption twice. */
+import type { Random } from "../../src/random/index.js";
+import { readTextIfPresent } from "../../src/files/index.js";
 import { join } from "node:path";
 import { InputError } from "../../src/errors.js";
-import { decodePicture, readTextIfPresent, type Processor } from "../../src/processing/index.js";
-import type { Random, Sample } from "../../src/training/index.js";
+import { decodePicture, type Processor } from "../../src/processing/index.js";
+import type { Sample } from "../../src/learner/index.js";
 
 const maxBytes = 2 ** 24;
 

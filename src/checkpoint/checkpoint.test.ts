@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 
 import { HostTensor } from "../graph/host-tensor.js";
 import { openCheckpoint } from "./checkpoint.js";
-import { complaint, fixtures, safetensorsBytes, temporaryFolder } from "./files.test-support.js";
+import { complaint, fixtures, safetensorsBytes, temporaryFolder } from "./checkpoint-files.test-support.js";
 import { writeSafetensors } from "./write-safetensors.js";
 
 const small = new HostTensor("float32", [1], Float32Array.of(1));

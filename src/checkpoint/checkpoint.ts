@@ -1,11 +1,12 @@
 /** A model folder's weights as named tensors, whichever of the published layouts they have. */
 
+import { errorCode, fileProblem } from "../files/index.js";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { InputError } from "../errors.js";
 import type { StoredTensor } from "../graph/index.js";
-import { errorCode, fileProblem } from "./open-file.js";
+
 import { readSafetensors } from "./safetensors.js";
 import { readShardIndex } from "./shard-index.js";
 import { TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";

@@ -3,13 +3,12 @@
  * `models--{org}--{name}/{blobs/<etag>, refs/<revision>, snapshots/<commit>/<file> -> ../../blobs/<etag>}`.
  */
 
+import { writeTextAtomically, errorCode, fileProblem } from "../files/index.js";
 import { randomBytes } from "node:crypto";
 import { link, mkdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 
 import { InputError } from "../errors.js";
-import { writeTextAtomically } from "./atomic-file.js";
-import { errorCode, fileProblem } from "./open-file.js";
 import { readShardIndex } from "./shard-index.js";
 import { weightFormats } from "./weight-files.js";
 

@@ -3,13 +3,14 @@
  * and only then given its name.
  */
 
+import { errorCode, fileProblem, withFile } from "../files/index.js";
 import { createHash, randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
 import { InputError } from "../errors.js";
-import { errorCode, fileProblem, withFile } from "./open-file.js";
+
 import { HubUnreachable, type HubTarget, causeOf, hubUrl, requestHub } from "./hub-http.js";
 
 /** What the hub says about a file before it is fetched. */

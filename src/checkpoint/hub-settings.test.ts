@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
-import { temporaryFolder } from "./files.test-support.js";
+import { temporaryFolder } from "./checkpoint-files.test-support.js";
 import { hubSettings } from "./hub-settings.js";
 
 const noToken = { HF_TOKEN_PATH: "/nonexistent" };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { afterEach, expect, test, vi } from "vitest";
 
-import { complaint, temporaryFolder } from "./files.test-support.js";
+import { complaint, temporaryFolder } from "./checkpoint-files.test-support.js";
 import type { HubProgress } from "./hub-settings.js";
 import { resolveModel } from "./resolve-model.js";
 import { type MockHub, etagOf, mockHub, sendFile } from "./mock-hub.test-support.js";

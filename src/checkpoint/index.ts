@@ -1,9 +1,8 @@
 /** Files <-> named tensors, and models from the hub. */
 
-export { makeFolder, writeAtomically, writeJson } from "./atomic-file.js";
 export { type Checkpoint, openCheckpoint } from "./checkpoint.js";
 export type { HubOptions, HubProgress } from "./hub-settings.js";
-export { fileProblem, readExactly } from "./open-file.js";
+
 export { ForeignObject } from "./pickle.js";
 export { resolveModel } from "./resolve-model.js";
 export { roundedTensor, type WeightDType } from "./rounded-tensor.js";
@@ -11,3 +10,4 @@ export { readSafetensors } from "./safetensors.js";
 export { readTensor, toFloat32 } from "./tensor-values.js";
 export { type TorchFileOptions, TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";
 export { type WritableTensor, writeSafetensors } from "./write-safetensors.js";
+export { processorFiles, saveCheckpoint, tokenizerFiles, type SavedCheckpoint } from "./save-checkpoint.js";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { complaint, safetensorsBytes, succeedsOrComplains, temporaryFolder } from "./files.test-support.js";
+import { complaint, safetensorsBytes, succeedsOrComplains, temporaryFolder } from "./checkpoint-files.test-support.js";
 import { readSafetensors } from "./safetensors.js";
 
 const entry = (dtype: string, shape: unknown, begin: unknown, end: unknown) => ({

@@ -3,11 +3,11 @@
  * https://huggingface.co/docs/safetensors (format). Only the header is read, and nothing in it is believed unchecked.
  */
 
+import { type OpenFile, withFile, JsonProblem, objectEntries, parseStrictJson } from "../files/index.js";
 import { InputError } from "../errors.js";
 import type { DType, StoredTensor } from "../graph/index.js";
-import { type OpenFile, withFile } from "./open-file.js";
-import { checkedByteLength, checkedShape } from "./shape.js";
-import { JsonProblem, objectEntries, parseStrictJson } from "./strict-json.js";
+
+import { checkedByteLength, checkedShape } from "./tensor-shape.js";
 
 /** Names of element types in a header. */
 export const safetensorsDTypes = {

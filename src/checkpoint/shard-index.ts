@@ -1,8 +1,7 @@
 /** `*.index.json` of a checkpoint split over several files: which file ("shard") holds which tensor. */
 
+import { withFile, JsonProblem, objectEntries, parseStrictJson } from "../files/index.js";
 import { InputError } from "../errors.js";
-import { withFile } from "./open-file.js";
-import { JsonProblem, objectEntries, parseStrictJson } from "./strict-json.js";
 
 const largestIndex = 32 * 2 ** 20;
 const mostShards = 10_000;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 import { HostTensor } from "../graph/host-tensor.js";
-import { complaint, temporaryFolder } from "./files.test-support.js";
+import { complaint, temporaryFolder } from "./checkpoint-files.test-support.js";
 import { readTensor, toFloat32 } from "./tensor-values.js";
 
 const everyPattern = Uint16Array.from({ length: 65536 }, (_, bits) => bits);

@@ -1,8 +1,8 @@
 /** From stored tensors to values: reading a tensor's bytes, and half precision to float32. */
 
+import { withFile } from "../files/index.js";
 import { InputError } from "../errors.js";
 import { type DType, dtypes, HostTensor, type StoredTensor } from "../graph/index.js";
-import { withFile } from "./open-file.js";
 
 /**
  * The tensor with its values in memory of their own, in the type they are stored in (float16 and bfloat16 as bit patterns).

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 
 import type { DType } from "../graph/dtype.js";
-import { complaint, fixtures, succeedsOrComplains, temporaryFolder } from "./files.test-support.js";
+import { complaint, fixtures, succeedsOrComplains, temporaryFolder } from "./checkpoint-files.test-support.js";
 import { ForeignObject } from "./pickle.js";
 import { readTensor } from "./tensor-values.js";
 import { TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";

@@ -3,11 +3,12 @@
  * each storage's bytes. Torch serialization notes: https://docs.pytorch.org/docs/stable/notes/serialization.html
  */
 
+import { type OpenFile, withFile } from "../files/index.js";
 import { InputError } from "../errors.js";
 import { type DType, dtypes, type StoredTensor } from "../graph/index.js";
-import { type OpenFile, withFile } from "./open-file.js";
+
 import { ForeignObject, type PickleGlobal, type PickleValue, unpickle } from "./pickle.js";
-import { checkedByteLength, checkedShape } from "./shape.js";
+import { checkedByteLength, checkedShape } from "./tensor-shape.js";
 import { type StridedView, gatherStrided, isContiguous, spanOf } from "./strided.js";
 import { type ZipEntry, readZipEntries } from "./zip.js";
 

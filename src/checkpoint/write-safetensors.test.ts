@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 import { HostTensor } from "../graph/host-tensor.js";
-import { complaint, temporaryFolder } from "./files.test-support.js";
+import { complaint, temporaryFolder } from "./checkpoint-files.test-support.js";
 import { readSafetensors } from "./safetensors.js";
 import { readTensor } from "./tensor-values.js";
 import { type WritableTensor, writeSafetensors } from "./write-safetensors.js";

@@ -1,10 +1,11 @@
 /** Writes safetensors files of any size: bytes come from memory, from other files or from a stream, one piece at a time. */
 
+import { writeAtomically } from "../files/index.js";
 import { createReadStream } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 
 import { type DType, dtypes, elementCount, type FileRange } from "../graph/index.js";
-import { writeAtomically } from "./atomic-file.js";
+
 import { safetensorsName } from "./safetensors.js";
 
 /** What can be written: a `HostTensor`, a `StoredTensor`, or a type with a stream of little-endian bytes. */

@@ -3,8 +3,8 @@ import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
-import { complaint, temporaryFolder } from "./files.test-support.js";
-import { withFile } from "./open-file.js";
+import { complaint, temporaryFolder } from "./checkpoint-files.test-support.js";
+import { withFile } from "../files/open-file.js";
 import { readZipEntries } from "./zip.js";
 import { zipBytes } from "./zip.test-support.js";
 

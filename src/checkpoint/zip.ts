@@ -3,8 +3,8 @@
  * PKWARE APPNOTE 6.3.9, sections 4.3 and 4.5.3. Only directory and local headers are read.
  */
 
+import type { OpenFile } from "../files/index.js";
 import { InputError } from "../errors.js";
-import type { OpenFile } from "./open-file.js";
 
 /** An entry's bytes in the archive file. */
 export interface ZipEntry {

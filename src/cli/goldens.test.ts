@@ -26,7 +26,7 @@ interface Embedded {
 const goldens = JSON.parse(
   await readFile(new URL("../../fixtures/data/packaged/expected.json", import.meta.url), "utf8"),
 ) as Golden[];
-const pictureOf = ({ image }: Golden) => `examples/pictures/${image}`;
+const pictureOf = ({ image }: Golden) => `examples/images/${image}`;
 const flags = (flag: string, values: readonly string[]) => values.flatMap((value) => [flag, value]);
 
 function expectNear(actual: readonly number[], expected: readonly number[]): void {
@@ -43,7 +43,7 @@ afterAll(() => rm(folder, { recursive: true }));
 test("match: every picture of a folder with every text, images outer, texts inner", async () => {
   const texts = [...new Set(goldens.flatMap(({ match }) => match.map(({ text }) => text)))];
   const input = `${texts.slice(1).join("\r\n")}\r\n`;
-  const args = ["match", "--image", "examples/pictures", "--text", texts[0]!, "--text", "-", "--json"];
+  const args = ["match", "--image", "examples/images", "--text", texts[0]!, "--text", "-", "--json"];
   const { scores } = documentOf<{ scores: { image: string; text: string; logits: number[]; probability: number }[] }>(
     await runCli(args, { stdin: input }),
   );
@@ -163,7 +163,7 @@ const tensorsIn = async (file: string) =>
   );
 
 test("encode: features, and the states of every layer on request", async () => {
-  const args = ["encode", "--image", "examples/pictures/000.png", "--text", "a fox", "--json", "--out"];
+  const args = ["encode", "--image", "examples/images/000.png", "--text", "a fox", "--json", "--out"];
   const plain = join(folder, "plain.safetensors");
   const states = join(folder, "states.safetensors");
   const [shown] = await Promise.all([runCli([...args, plain]), runCli([...args, states, "--hidden-states"])]);
@@ -195,7 +195,7 @@ test("preprocess: the inputs of what was given, texts cut to the model's limit",
   const long = "a fox left of a moose ".repeat(40);
   const { text: known, ids } = { ...goldens[0]!.fill_mask };
   const results = await Promise.all([
-    runCli(["preprocess", "--image", "examples/pictures/000.png", "--text", known, "--out", both]),
+    runCli(["preprocess", "--image", "examples/images/000.png", "--text", known, "--out", both]),
     runCli(["preprocess", "--text", long, "--out", text]),
   ]);
   expect(results.map(({ code, stderr }) => `${code}${stderr}`)).toEqual(["0", "0"]);

@@ -6,9 +6,9 @@ import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { InputError } from "../errors.js";
-import { Terminal } from "./terminal.js";
+import { Terminal } from "./terminal/terminal.js";
 import { UsageError } from "./usage-error.js";
-import { visible } from "./visible.js";
+import { visible } from "./terminal/escape-control-chars.js";
 
 interface CommandModule {
   readonly configure: (command: Command, terminal: Terminal) => void;

@@ -1,8 +1,8 @@
 /** Options of the command line: parsed and checked here, given a meaning by the tasks. */
 import { Option, type Command } from "commander";
 import { devices, type Device } from "../runtime/index.js";
-import type { BridgeTowerOptions, ImageInput, LoadOptions, Task } from "../tasks/index.js";
-import type { Terminal } from "./terminal.js";
+import type { BridgeTowerOptions, ImageInput, LoadOptions, Task } from "../inference/index.js";
+import type { Terminal } from "./terminal/terminal.js";
 import { UsageError } from "./usage-error.js";
 
 export interface CommonOptions {

@@ -4,7 +4,7 @@ import { runCli } from "./run-cli.test-support.js";
 
 const cat = "src/processing/fixtures/chelsea.jpg";
 const coffee = "src/processing/fixtures/coffee.jpg";
-const drawn = "examples/pictures/000.png";
+const drawn = "examples/images/000.png";
 
 const advice =
   "and the packaged model knows emoji art and drawn scenes only; for photographs name a published checkpoint, as in " +
@@ -31,7 +31,7 @@ test.each<[string, string[], string]>([
 
 test.each<[string, string[]]>([
   ["a model that was named", ["match", "--image", cat, "--text", "a cat", "--model", "models/emoji"]],
-  ["drawn scenes", ["embed", "--image", "examples/pictures"]],
+  ["drawn scenes", ["embed", "--image", "examples/images"]],
   ["texts", ["embed", "--text", "a photograph of a cat"]],
 ])("%s: no hint", async (_, args) => {
   const { code, stderr } = await runCli(args);

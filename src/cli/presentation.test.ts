@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readSafetensors, writeSafetensors, type WritableTensor } from "../checkpoint/index.js";
-import { tinyCheckpoint, tinyConfig } from "../tasks/tiny-checkpoint.test-support.js";
+import { tinyCheckpoint, tinyConfig } from "../inference/tiny-checkpoint.test-support.js";
 import { runCli } from "./run-cli.test-support.js";
 
-const picture = "examples/pictures/000.png";
+const picture = "examples/images/000.png";
 const one = ["--image", picture, "--text", "an angel between a traffic light and a snowman"];
-const other = ["--image", "examples/pictures/003.png", "--text", "the razor is larger than the volleyball"];
+const other = ["--image", "examples/images/003.png", "--text", "the razor is larger than the volleyball"];
 
 async function shown(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await runCli(args);
@@ -19,13 +19,13 @@ async function shown(...args: string[]): Promise<string> {
 
 test("match: the best text of each picture first, control characters escaped", async () => {
   expect(await shown("match", ...one, ...other, "--text", "", "--text", "\u001b[31m")).toMatchInlineSnapshot(`
-    "examples/pictures/000.png
+    "examples/images/000.png
       81.3%  ████████▏   an angel between a traffic light and a snowman
       39.8%  ████        \\u001b[31m
        2.2%  ▎           ""
        0.1%              the razor is larger than the volleyball
 
-    examples/pictures/003.png
+    examples/images/003.png
       12.3%  █▎          \\u001b[31m
        8.9%  ▉           ""
        0.3%              the razor is larger than the volleyball
@@ -35,10 +35,10 @@ test("match: the best text of each picture first, control characters escaped", a
 });
 
 test("match: one text and many pictures, the best picture first", async () => {
-  expect(await shown("match", ...one, "--image", "examples/pictures/003.png")).toMatchInlineSnapshot(`
+  expect(await shown("match", ...one, "--image", "examples/images/003.png")).toMatchInlineSnapshot(`
     "an angel between a traffic light and a snowman
-      81.3%  ████████▏   examples/pictures/000.png
-       0.1%              examples/pictures/003.png
+      81.3%  ████████▏   examples/images/000.png
+       0.1%              examples/images/003.png
     "
   `);
 });
@@ -46,7 +46,7 @@ test("match: one text and many pictures, the best picture first", async () => {
 test("convert: what became of each kind of name", async () => {
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
   const out = join(folder, "model");
-  const text = await shown("convert", "src/training/start/fixtures/lightning.ckpt", out);
+  const text = await shown("convert", "src/conversion/fixtures/lightning.ckpt", out);
   expect(text.replaceAll(folder, "")).toMatchInlineSnapshot(`
     "/model/model.safetensors
     /model/preprocessor_config.json
@@ -80,7 +80,7 @@ test("convert: what became of each kind of name", async () => {
 
 test("convert: a document for programs", async () => {
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
-  const text = await shown("convert", "src/training/start/fixtures/lightning.ckpt", folder, "--json");
+  const text = await shown("convert", "src/conversion/fixtures/lightning.ckpt", folder, "--json");
   expect(JSON.parse(text)).toMatchObject({
     out: folder,
     files: ["model.safetensors", "preprocessor_config.json", "config.json"].map((name) => join(folder, name)),
@@ -93,7 +93,7 @@ test("convert: a document for programs", async () => {
 
 test("convert: all weights in the type that was asked for", async () => {
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
-  await shown("convert", "src/training/start/fixtures/lightning.ckpt", folder, "--dtype", "bfloat16");
+  await shown("convert", "src/conversion/fixtures/lightning.ckpt", folder, "--dtype", "bfloat16");
   const weights = await readSafetensors(join(folder, "model.safetensors"));
   expect(new Set([...weights.values()].map(({ dtype }) => dtype))).toEqual(new Set(["bfloat16"]));
   await rm(folder, { recursive: true });
@@ -117,7 +117,7 @@ test("fill-mask", async () => {
 
 test("answer: best first", async () => {
   const question = ["--question", "where is this?", "--top-k", "3"];
-  expect(await shown("answer", "--image", "examples/pictures/003.png", ...question)).toMatchInlineSnapshot(`
+  expect(await shown("answer", "--image", "examples/images/003.png", ...question)).toMatchInlineSnapshot(`
     "where is this?
       100.0%  ██████████  beach
         0.0%              2
@@ -146,12 +146,12 @@ test("entail and compare", async () => {
 test("embed", async () => {
   expect(await shown("embed", ...one, ...other, "--pairs")).toMatchInlineSnapshot(`
     "128 dimensions; the first 4 are shown, --json gives all
-      picture   0.047 -0.126  0.034  0.063 …  examples/pictures/000.png
-      picture  -0.082  0.032 -0.122  0.151 …  examples/pictures/003.png
+      picture   0.047 -0.126  0.034  0.063 …  examples/images/000.png
+      picture  -0.082  0.032 -0.122  0.151 …  examples/images/003.png
       text     -0.010 -0.139  0.110  0.137 …  an angel between a traffic light and a snowman
       text      0.069 -0.050 -0.019  0.051 …  the razor is larger than the volleyball
-      pair      0.042 -0.133  0.046 -0.008 …  examples/pictures/000.png + an angel between a traffic light and a snowman
-      pair     -0.019  0.014 -0.157  0.120 …  examples/pictures/003.png + the razor is larger than the volleyball
+      pair      0.042 -0.133  0.046 -0.008 …  examples/images/000.png + an angel between a traffic light and a snowman
+      pair     -0.019  0.014 -0.157  0.120 …  examples/images/003.png + the razor is larger than the volleyball
     "
   `);
 });

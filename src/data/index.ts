@@ -10,9 +10,9 @@ export type {
   Statement,
   TextKind,
 } from "./dataset.js";
-export * from "./pictures/index.js";
-export * from "./prepare/index.js";
+export * from "./loader/index.js";
+export * from "./converters/index.js";
 export * from "./scenes/index.js";
-export * from "./tables/index.js";
+export * from "./readers/index.js";
 export * from "./transforms/index.js";
-export * from "./vqa/index.js";
+export * from "./converters/vqa/index.js";

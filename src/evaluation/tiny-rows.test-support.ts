@@ -1,7 +1,7 @@
 /** Five rows of pictures with texts of every kind, and tiny checkpoints to judge on them. */
 import sharp from "sharp";
 import { heads, type Head } from "../model/index.js";
-import { tinyCheckpoint, tinyConfig } from "../tasks/tiny-checkpoint.test-support.js";
+import { tinyCheckpoint, tinyConfig } from "../inference/tiny-checkpoint.test-support.js";
 import { evaluate, type EvaluationSettings } from "./index.js";
 import { memoryData, type MemoryRow } from "./memory-data.test-support.js";
 

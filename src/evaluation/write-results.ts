@@ -1,7 +1,8 @@
 /** Results as files that others read. */
+import { makeFolder, writeAtomically } from "../files/index.js";
 import { basename, dirname, join, resolve } from "node:path";
-import { makeFolder, writeAtomically } from "../checkpoint/index.js";
-import type { EvaluationResult } from "./evaluate.js";
+
+import type { EvaluationResult } from "./evaluate-model.js";
 
 /**
  * Writes `eval_results.json`, the numbers by name, and where there are predictions the file that the VQA challenge takes.

@@ -1,7 +1,8 @@
 /** The BPE model of `tokenizer.json`, or of `vocab.json` and `merges.txt`, checked entry by entry. */
+import { describe, isObject, type JsonObject } from "../files/index.js";
 import { InputError } from "../errors.js";
 import type { BpeModel } from "./bpe.js";
-import { describe, isObject, type JsonObject } from "./json-file.js";
+
 import { MergeTable } from "./merge-table.js";
 
 // Far above any text vocabulary; keeps a hostile id from sizing an array.

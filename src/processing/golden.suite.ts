@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Picture } from "./picture.js";
+import type { Picture } from "./raw-image.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 

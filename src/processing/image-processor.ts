@@ -2,7 +2,7 @@
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
 import { imageSettings, type ImageSettings, readImageSettings } from "./image-settings.js";
-import type { Picture } from "./picture.js";
+import type { Picture } from "./raw-image.js";
 import { resizePicture } from "./resample.js";
 
 export interface PixelBatch {

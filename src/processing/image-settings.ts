@@ -1,7 +1,8 @@
 /** The settings of BridgeTowerImageProcessor, under the names and with the defaults of the published files. */
+import { describe, isObject, type JsonObject, readJsonIfPresent } from "../files/index.js";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
-import { describe, isObject, type JsonObject, readJsonIfPresent } from "./json-file.js";
+
 import { type ResampleFilter, resampleFilters } from "./resample.js";
 
 export type ChannelValues = readonly [red: number, green: number, blue: number];

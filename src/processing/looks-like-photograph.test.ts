@@ -2,12 +2,12 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import sharp, { type Sharp } from "sharp";
 import { describe, expect, test } from "vitest";
-import { decodePicture } from "./decode-picture.js";
+import { decodePicture } from "./decode-image.js";
 import { looksLikePhotograph } from "./looks-like-photograph.js";
-import type { Picture } from "./picture.js";
+import type { Picture } from "./raw-image.js";
 
 const photographs = ["chelsea.jpg", "coffee.jpg"].map((name) => join(import.meta.dirname, "fixtures", name));
-const art = join(import.meta.dirname, "../../examples/pictures");
+const art = join(import.meta.dirname, "../../examples/images");
 
 const judged = async (image: Sharp) => looksLikePhotograph(await decodePicture(await image.toBuffer()));
 

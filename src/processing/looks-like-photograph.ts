@@ -3,7 +3,7 @@
  * them in few, strong colours; at the size of a stamp, grain and traces of JPEG are gone, and what is left of a photograph still
  * changes softly from pixel to pixel.
  */
-import type { Picture } from "./picture.js";
+import type { Picture } from "./raw-image.js";
 import { resampleFilters, resizePicture } from "./resample.js";
 
 // Longest sides that pictures are reduced to, in pixels.

@@ -1,6 +1,6 @@
 /** Pictures and texts to one set of model inputs, as BridgeTowerProcessor joins them. */
 import { ImageProcessor, type PixelBatch } from "./image-processor.js";
-import type { Picture } from "./picture.js";
+import type { Picture } from "./raw-image.js";
 import { type BatchOptions, type TextBatch, Tokenizer } from "./tokenizer.js";
 
 export interface ProcessorInputs extends BatchOptions {

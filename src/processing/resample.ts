@@ -3,7 +3,7 @@
  * weights in fixed point, the result of the first pass rounded to 8 bits before the second.
  * When shrinking, the kernel is as wide as the step, so nothing aliases.
  */
-import type { Picture } from "./picture.js";
+import type { Picture } from "./raw-image.js";
 
 /** Pillow's numbers of its filters, as `resample` in preprocessor_config.json. */
 export const resampleFilters = { nearest: 0, lanczos: 1, bilinear: 2, bicubic: 3, box: 4, hamming: 5 } as const;

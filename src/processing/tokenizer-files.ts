@@ -2,11 +2,12 @@
  * A folder's tokenizer files, checked: `tokenizer.json`, or `vocab.json` with `merges.txt`; beside them
  * `tokenizer_config.json` and `special_tokens_map.json`. Only RoBERTa's kind of tokenizer is accepted.
  */
+import { isObject, type JsonObject, readJsonIfPresent, readTextIfPresent } from "../files/index.js";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 import type { AddedToken } from "./added-tokens.js";
 import type { BpeModel } from "./bpe.js";
-import { isObject, type JsonObject, readJsonIfPresent, readTextIfPresent } from "./json-file.js";
+
 import { readBpeModel, readMergeLines } from "./bpe-files.js";
 import { type Normalize, readPipeline } from "./tokenizer-pipeline.js";
 

@@ -1,6 +1,6 @@
 /** What stands around the BPE model in tokenizer.json: normaliser, split into words, frame of special tokens, decoder. */
+import { describe, isObject, type JsonObject } from "../files/index.js";
 import { InputError } from "../errors.js";
-import { describe, isObject, type JsonObject } from "./json-file.js";
 
 export type Normalize = (text: string) => string;
 

@@ -2,4 +2,3 @@
 export { TrainingGraph, type Arrays } from "./training-graph.js";
 export { CompiledGraph } from "./compiled-graph.js";
 export { devices, Runtime, type CompileOptions, type Device, type WeightLookup } from "./runtime.js";
-export { WorkerThread } from "./worker-thread.js";

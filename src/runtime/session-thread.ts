@@ -1,8 +1,8 @@
 /** The main thread's end of the thread that owns the sessions. */
+import { WorkerThread } from "../threads/index.js";
 import { Worker } from "node:worker_threads";
 import { InputError } from "../errors.js";
 import type { Answer, Call, Reply, Values } from "./session-messages.js";
-import { WorkerThread } from "./worker-thread.js";
 
 /**
  * ONNX Runtime 1.30 reports its use over the network, and matches the process's command line against regular expressions

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { addCommonOptions, requireOptions, single, wholeNumber, taskOptions, type CommonOptions } from "../options.js";
-import { probabilities } from "../probabilities.js";
-import type { Terminal } from "../terminal.js";
+import { probabilities } from "../terminal/probabilities.js";
+import type { Terminal } from "../terminal/terminal.js";
 import { readText } from "../texts.js";
 
 interface AnswerOptions extends CommonOptions {
@@ -24,7 +24,7 @@ export function configure(command: Command, terminal: Terminal): void {
     )
     .action(async (options: AnswerOptions) => {
       const question = await readText(options.question, terminal.stdin);
-      const { BridgeTower } = await import("../../tasks/index.js");
+      const { BridgeTower } = await import("../../inference/index.js");
       const model = await BridgeTower.fromPretrained(options.model, taskOptions(options, terminal, ["answer"]));
       const answers = await model.answer(options.image, question, { topK: options.topK });
       terminal.show(options.json, { question, answers }, () => {

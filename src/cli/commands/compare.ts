@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { addCommonOptions, requireOptions, repeated, single, taskOptions, type CommonOptions } from "../options.js";
-import { probabilities } from "../probabilities.js";
-import type { Terminal } from "../terminal.js";
+import { probabilities } from "../terminal/probabilities.js";
+import type { Terminal } from "../terminal/terminal.js";
 import { readText } from "../texts.js";
 import { UsageError } from "../usage-error.js";
 
@@ -24,7 +24,7 @@ export function configure(command: Command, terminal: Terminal): void {
     .action(async (options: CompareOptions) => {
       const [first, second] = twoPictures(options.image);
       const statement = await readText(options.statement, terminal.stdin);
-      const { BridgeTower } = await import("../../tasks/index.js");
+      const { BridgeTower } = await import("../../inference/index.js");
       const model = await BridgeTower.fromPretrained(options.model, taskOptions(options, terminal, ["compare"]));
       const probability = await model.compare(first, second, statement);
       terminal.show(options.json, { statement, probability }, () =>

@@ -1,11 +1,12 @@
+import type { Conversion } from "../../conversion/index.js";
 import type { Command } from "commander";
 import type { WeightDType } from "../../checkpoint/index.js";
-import type { Conversion } from "../../training/index.js";
+
 import { oneOf, single } from "../options.js";
-import { checkOutputFolder } from "../output.js";
-import { table, type Row } from "../table.js";
-import type { Terminal } from "../terminal.js";
-import { visible } from "../visible.js";
+import { checkOutputFolder } from "../terminal/output.js";
+import { table, type Row } from "../terminal/table.js";
+import type { Terminal } from "../terminal/terminal.js";
+import { visible } from "../terminal/escape-control-chars.js";
 
 interface ConvertOptions {
   readonly config?: string;
@@ -46,7 +47,7 @@ export function configure(command: Command, terminal: Terminal): void {
     )
     .action(async (file: string, out: string, { config, tokenizer, dtype, json }: ConvertOptions) => {
       await checkOutputFolder(out, "<out>");
-      const { convertCheckpoint } = await import("../../training/index.js");
+      const { convertCheckpoint } = await import("../../learner/index.js");
       const options = { config, tokenizer, dtype, progressCallback: terminal.downloads() };
       const result = await terminal.interrupts.whileWriting(() => convertCheckpoint(file, out, options));
       terminal.show(json, { out, ...result }, () => {

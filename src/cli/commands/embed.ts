@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 import { addCommonOptions, repeated, taskOptions, type CommonOptions } from "../options.js";
-import { pictureFiles } from "../pictures.js";
-import { table } from "../table.js";
-import type { Task } from "../../tasks/index.js";
-import type { Terminal } from "../terminal.js";
+import { pictureFiles } from "../image-files.js";
+import { table } from "../terminal/table.js";
+import type { Task } from "../../inference/index.js";
+import type { Terminal } from "../terminal/terminal.js";
 import { readTexts } from "../texts.js";
 import { UsageError } from "../usage-error.js";
-import { visible } from "../visible.js";
+import { visible } from "../terminal/escape-control-chars.js";
 
 interface EmbedOptions extends CommonOptions {
   readonly image?: readonly string[];
@@ -63,7 +63,7 @@ async function embed(
   options: EmbedOptions,
   terminal: Terminal,
 ): Promise<Embeddings> {
-  const { BridgeTower } = await import("../../tasks/index.js");
+  const { BridgeTower } = await import("../../inference/index.js");
   const prepare: readonly Task[] = [
     ...(images.length > 0 ? (["embedImage"] as const) : []),
     ...(texts.length > 0 ? (["embedText"] as const) : []),

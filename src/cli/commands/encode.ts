@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import type { BridgeTowerModelOutput } from "../../tasks/index.js";
+import type { BridgeTowerModelOutput } from "../../inference/index.js";
 import { addCommonOptions, loadOptions, requireOptions, single, type CommonOptions } from "../options.js";
-import { checkOutputFile, writeTensors, type Tensors } from "../output.js";
-import type { Terminal } from "../terminal.js";
+import { checkOutputFile, writeTensors, type Tensors } from "../terminal/output.js";
+import type { Terminal } from "../terminal/terminal.js";
 import { readText } from "../texts.js";
 
 interface EncodeOptions extends CommonOptions {
@@ -28,7 +28,7 @@ export function configure(command: Command, terminal: Terminal): void {
     .action(async ({ image, out, json, hiddenStates, ...options }: EncodeOptions) => {
       await checkOutputFile(out);
       const text = await readText(options.text, terminal.stdin);
-      const { BridgeTowerModel, BridgeTowerProcessor, defaultModel } = await import("../../tasks/index.js");
+      const { BridgeTowerModel, BridgeTowerProcessor, defaultModel } = await import("../../inference/index.js");
       const { model: name = defaultModel } = options;
       const load = loadOptions(options, terminal);
       const model = await BridgeTowerModel.fromPretrained(name, load);

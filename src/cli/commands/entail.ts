@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { addCommonOptions, requireOptions, single, taskOptions, type CommonOptions } from "../options.js";
-import { probabilities } from "../probabilities.js";
-import type { Terminal } from "../terminal.js";
+import { probabilities } from "../terminal/probabilities.js";
+import type { Terminal } from "../terminal/terminal.js";
 import { readText } from "../texts.js";
 
 interface EntailOptions extends CommonOptions {
@@ -22,7 +22,7 @@ export function configure(command: Command, terminal: Terminal): void {
     )
     .action(async (options: EntailOptions) => {
       const hypothesis = await readText(options.hypothesis, terminal.stdin);
-      const { BridgeTower } = await import("../../tasks/index.js");
+      const { BridgeTower } = await import("../../inference/index.js");
       const model = await BridgeTower.fromPretrained(options.model, taskOptions(options, terminal, ["entail"]));
       const labels = await model.entail(options.image, hypothesis);
       terminal.show(options.json, { hypothesis, labels }, () => {

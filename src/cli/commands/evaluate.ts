@@ -4,11 +4,11 @@ import { nearestNames } from "../../errors.js";
 import type { EvaluationResult, EvaluationSettings } from "../../evaluation/index.js";
 import { addCommonOptions, loadOptions, repeated, requireOptions, single, wholeNumber } from "../options.js";
 import type { CommonOptions } from "../options.js";
-import { checkOutputFolder } from "../output.js";
-import { resultsTable } from "../results-table.js";
-import type { Terminal } from "../terminal.js";
+import { checkOutputFolder } from "../terminal/output.js";
+import { resultsTable } from "../terminal/metrics-table.js";
+import type { Terminal } from "../terminal/terminal.js";
 import { UsageError } from "../usage-error.js";
-import { visible } from "../visible.js";
+import { visible } from "../terminal/escape-control-chars.js";
 
 interface EvaluateOptions extends CommonOptions {
   readonly data: readonly string[];
@@ -83,7 +83,7 @@ export function configure(command: Command, terminal: Terminal): void {
       const { out, json } = options;
       if (out !== undefined) await checkOutputFolder(out);
       const { writeResults } = await import("../../evaluation/index.js");
-      const { defaultModel } = await import("../../tasks/index.js");
+      const { defaultModel } = await import("../../inference/index.js");
       const model = options.model ?? defaultModel;
       const result = await run(model, options, terminal);
       const files =

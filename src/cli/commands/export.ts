@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { addCommonOptions, loadOptions, requireOptions, single, type CommonOptions } from "../options.js";
-import { table } from "../table.js";
-import { checkOutputFolder } from "../output.js";
-import type { Terminal } from "../terminal.js";
-import { visible } from "../visible.js";
+import { table } from "../terminal/table.js";
+import { checkOutputFolder } from "../terminal/output.js";
+import type { Terminal } from "../terminal/terminal.js";
+import { visible } from "../terminal/escape-control-chars.js";
 
 interface ExportOptions extends CommonOptions {
   readonly out: string;
@@ -15,7 +15,7 @@ export function configure(command: Command, terminal: Terminal): void {
     .addHelpText("after", "\nExample:\n  $ bridgetower export --model BridgeTower/bridgetower-base --out onnx/")
     .action(async ({ out, json, model, ...options }: ExportOptions) => {
       await checkOutputFolder(out);
-      const { defaultModel, exportOnnx } = await import("../../tasks/index.js");
+      const { defaultModel, exportOnnx } = await import("../../inference/index.js");
       const report = terminal.progress.start("files");
       const onProgress = (done: number, total: number) => {
         terminal.interrupts.signal.throwIfAborted();

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import type { FilledMask } from "../../tasks/index.js";
+import type { FilledMask } from "../../inference/index.js";
 import { addCommonOptions, requireOptions, single, wholeNumber, taskOptions, type CommonOptions } from "../options.js";
-import { bar, percent, table } from "../table.js";
-import type { Terminal } from "../terminal.js";
+import { bar, percent, table } from "../terminal/table.js";
+import type { Terminal } from "../terminal/terminal.js";
 import { readText } from "../texts.js";
-import { visible } from "../visible.js";
+import { visible } from "../terminal/escape-control-chars.js";
 
 interface FillMaskOptions extends CommonOptions {
   readonly image: string;
@@ -26,7 +26,7 @@ export function configure(command: Command, terminal: Terminal): void {
     )
     .action(async (options: FillMaskOptions) => {
       const text = await readText(options.text, terminal.stdin);
-      const { BridgeTower } = await import("../../tasks/index.js");
+      const { BridgeTower } = await import("../../inference/index.js");
       const model = await BridgeTower.fromPretrained(options.model, taskOptions(options, terminal, ["fillMask"]));
       const filled = await model.fillMask(options.image, text, { topK: options.topK });
       terminal.show(options.json, filled, () => candidates(filled, terminal));

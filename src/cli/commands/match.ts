@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import type { MatchScore } from "../../tasks/index.js";
+import type { MatchScore } from "../../inference/index.js";
 import { addCommonOptions, requireOptions, repeated, taskOptions, type CommonOptions } from "../options.js";
-import { pictureFiles } from "../pictures.js";
-import { probabilities } from "../probabilities.js";
-import type { Terminal } from "../terminal.js";
+import { pictureFiles } from "../image-files.js";
+import { probabilities } from "../terminal/probabilities.js";
+import type { Terminal } from "../terminal/terminal.js";
 import { readTexts } from "../texts.js";
 
 interface MatchOptions extends CommonOptions {
@@ -25,7 +25,7 @@ export function configure(command: Command, terminal: Terminal): void {
     .action(async (options: MatchOptions) => {
       const images = await pictureFiles(options.image);
       const texts = await readTexts(options.text, terminal.stdin);
-      const { BridgeTower } = await import("../../tasks/index.js");
+      const { BridgeTower } = await import("../../inference/index.js");
       const model = await BridgeTower.fromPretrained(options.model, taskOptions(options, terminal, ["match"]));
       const scores = await model.match(images, texts, { onProgress: terminal.progress.start("pairs") });
       const document = {

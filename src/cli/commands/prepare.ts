@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import type { PrepareProgress, PrepareReport } from "../../data/index.js";
 import { repeated, requireOptions, single, wholeNumber } from "../options.js";
-import { checkOutputFolder } from "../output.js";
-import { table } from "../table.js";
-import type { Terminal } from "../terminal.js";
-import { visible } from "../visible.js";
+import { checkOutputFolder } from "../terminal/output.js";
+import { table } from "../terminal/table.js";
+import type { Terminal } from "../terminal/terminal.js";
+import { visible } from "../terminal/escape-control-chars.js";
 
 interface PrepareCommandOptions {
   readonly source: string;

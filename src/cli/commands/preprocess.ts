@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { addCommonOptions, loadOptions, requireOptions, single, type CommonOptions } from "../options.js";
-import { checkOutputFile, writeTensors } from "../output.js";
-import type { Terminal } from "../terminal.js";
+import { checkOutputFile, writeTensors } from "../terminal/output.js";
+import type { Terminal } from "../terminal/terminal.js";
 import { readText } from "../texts.js";
 import { UsageError } from "../usage-error.js";
 
@@ -34,7 +34,7 @@ export function configure(command: Command, terminal: Terminal): void {
       }
       await checkOutputFile(out);
       const text = options.text === undefined ? undefined : await readText(options.text, terminal.stdin);
-      const { BridgeTowerProcessor, defaultModel } = await import("../../tasks/index.js");
+      const { BridgeTowerProcessor, defaultModel } = await import("../../inference/index.js");
       const processor = await BridgeTowerProcessor.fromPretrained(
         options.model ?? defaultModel,
         loadOptions(options, terminal),

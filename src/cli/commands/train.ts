@@ -2,12 +2,12 @@ import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import type { Collective } from "../../distributed/index.js";
 import { InputError } from "../../errors.js";
-import type { LogLine, Results, TrainingInput, TrainResult } from "../../trainer/index.js";
+import type { LogLine, Results, TrainingInput, TrainResult } from "../../training/index.js";
 import { repeated, single } from "../options.js";
-import { resultsTable } from "../results-table.js";
-import type { Terminal } from "../terminal.js";
+import { resultsTable } from "../terminal/metrics-table.js";
+import type { Terminal } from "../terminal/terminal.js";
 import { UsageError } from "../usage-error.js";
-import { visible } from "../visible.js";
+import { visible } from "../terminal/escape-control-chars.js";
 
 interface TrainOptions {
   readonly output?: string;
@@ -64,7 +64,7 @@ async function settingsOf(files: readonly string[], { output, set = [] }: TrainO
     const expected = "one file with settings, as every run has a folder of its own";
     throw new UsageError({ where: "--output", expected, found: String(files.length) });
   }
-  const { assign, trainingSettings } = await import("../../trainer/index.js");
+  const { assign, trainingSettings } = await import("../../training/index.js");
   const runs: TrainingInput[] = [];
   for (const file of files) {
     const given = await settingsIn(file);
@@ -77,7 +77,7 @@ async function settingsOf(files: readonly string[], { output, set = [] }: TrainO
 }
 
 async function run(input: TrainingInput, collective: Collective, terminal: Terminal): Promise<TrainResult> {
-  const { progressText, train } = await import("../../trainer/index.js");
+  const { progressText, train } = await import("../../training/index.js");
   const judging = { rows: terminal.progress.start("rows"), pairs: terminal.progress.start("pairs") };
   return train(input, {
     collective,

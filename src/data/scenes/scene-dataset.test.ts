@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { decodePicture } from "../../processing/index.js";
-import { PictureThreads } from "../pictures/index.js";
+import { PictureThreads } from "../loader/index.js";
 import { sceneDataset, SceneSource } from "./index.js";
 import { syntheticSprites } from "./synthetic.test-support.js";
 import { readVocabulary } from "./vocabulary/vocabulary.js";

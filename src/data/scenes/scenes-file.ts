@@ -3,10 +3,11 @@
  *
  *   { "sprites": "../.sprites", "split": "val", "kind": "scenes", "seed": 7, "rows": 1024, "size": 96, "first": 0 }
  */
+import { fileProblem } from "../../files/index.js";
 import { open, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
-import { fileProblem } from "../../checkpoint/index.js";
+
 import { InputError, nearestNames } from "../../errors.js";
 import type { Dataset } from "../dataset.js";
 import { kinds } from "./facts.js";

@@ -2,7 +2,7 @@
 import type { Picture } from "../../processing/index.js";
 import { type Matrix, warpAffine } from "./opencv-warp.js";
 import { smoothRow } from "./pillow-enhance.js";
-import { applyTable, equalize, levelTable, stretched } from "./picture-levels.js";
+import { applyTable, equalize, levelTable, stretched } from "./image-levels.js";
 
 /** What BLIP fills with: grey. */
 const fill = 128;

@@ -4,7 +4,7 @@
  * and cuts towards 0.
  */
 import type { Picture } from "../../processing/index.js";
-import { applyTable, levelTable } from "./picture-levels.js";
+import { applyTable, levelTable } from "./image-levels.js";
 
 /** Blended with black. */
 export function brightness(picture: Picture, factor: number): Picture {

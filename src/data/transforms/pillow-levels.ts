@@ -1,6 +1,6 @@
 /** Pillow's operations that change each level by itself (`ImageOps.py`, version 13), to the bit. */
 import type { Picture } from "../../processing/index.js";
-import { applyTable, levelTable, stretched } from "./picture-levels.js";
+import { applyTable, levelTable, stretched } from "./image-levels.js";
 
 /** Each channel stretched so that its darkest level becomes 0 and its lightest 255. */
 export const autoContrast = (picture: Picture): Picture => stretched(picture, (lowest) => -lowest);

@@ -3,7 +3,7 @@ import type { Picture } from "../../processing/index.js";
 import { rotate, shearX, shearY, translateX, translateY } from "./pillow-affine.js";
 import { brightness, color, contrast, sharpness } from "./pillow-enhance.js";
 import { autoContrast, posterize, solarize, solarizeAdd } from "./pillow-levels.js";
-import { equalize } from "./picture-levels.js";
+import { equalize } from "./image-levels.js";
 
 /** By name: the picture changed, and how strongly. Operations without a strength ignore the value. */
 export const pillowOps = {

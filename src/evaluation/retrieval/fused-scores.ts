@@ -5,8 +5,8 @@
 import type { Dataset } from "../../data/index.js";
 import { InputError } from "../../errors.js";
 import { elementCount, HostTensor } from "../../graph/index.js";
-import { ahead, batchOf, chunksOfEqualLength, type States, type Tokens } from "../../tasks/index.js";
-import type { Judging } from "../judges/judge.js";
+import { ahead, batchOf, chunksOfEqualLength, type States, type Tokens } from "../../inference/index.js";
+import type { Judging } from "../metrics/metric.js";
 
 export interface Chunks {
   /** Parts that pictures are taken in. By default so many that the states of one fit in 1 GiB. */

@@ -2,10 +2,10 @@
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { Random } from "../../random/index.js";
-import { PartedModel } from "../../tasks/index.js";
-import type { Judging } from "../judges/judge.js";
+import { PartedModel } from "../../inference/index.js";
+import type { Judging } from "../metrics/metric.js";
 import { memoryData } from "../memory-data.test-support.js";
-import { PictureReader } from "../pictures.js";
+import { PictureReader } from "../image-reader.js";
 import { checkpoint } from "../tiny-rows.test-support.js";
 import { Retrieval } from "./retrieval.js";
 

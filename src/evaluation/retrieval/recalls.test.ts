@@ -1,7 +1,7 @@
 /** Recalls by hand and by sorting, of scores from embeddings and of chosen pairs. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { best, candidates } from "./candidates.js";
+import { best, candidates } from "./candidate-pairs.js";
 import { chosenScores, similarities } from "./pair-scores.js";
 import { mapInTurns, ranks, recallsOf, type PairScores } from "./recalls.js";
 

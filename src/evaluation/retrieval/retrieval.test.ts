@@ -1,8 +1,8 @@
 /** Retrieval on a tiny checkpoint against all pairs scored one by one. */
 import { expect, onTestFinished, test } from "vitest";
 import type { Dataset } from "../../data/index.js";
-import { BridgeTower } from "../../tasks/index.js";
-import { fillWeights, tinyCheckpoint, tinyConfig } from "../../tasks/tiny-checkpoint.test-support.js";
+import { BridgeTower } from "../../inference/index.js";
+import { fillWeights, tinyCheckpoint, tinyConfig } from "../../inference/tiny-checkpoint.test-support.js";
 import { evaluate, type EvaluationSettings } from "../index.js";
 import { memoryData } from "../memory-data.test-support.js";
 import { checkpoint, data, fields, resultsOf, rows } from "../tiny-rows.test-support.js";

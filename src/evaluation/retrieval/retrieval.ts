@@ -1,8 +1,8 @@
 /** Judges retrieval: images are to find their captions, and captions their image. */
 import { InputError } from "../../errors.js";
-import type { Judge, Judging, Results } from "../judges/judge.js";
-import type { SeenRow } from "../seen-row.js";
-import { candidates } from "./candidates.js";
+import type { Judge, Judging, Results } from "../metrics/metric.js";
+import type { SeenRow } from "../encoded-row.js";
+import { candidates } from "./candidate-pairs.js";
 import { fusedScores, type Chunks } from "./fused-scores.js";
 import { chosenScores, similarities } from "./pair-scores.js";
 import { ranks, recallsOf, takeTurn, type PairScores, type Ranks } from "./recalls.js";

@@ -1,0 +1,227 @@
+/** The command `train` as users start, stop and kill it. */
+import { readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { freePort } from "../../distributed/tcp/free-port.test-support.js";
+import { Random } from "../../random/index.js";
+import { logOf, makePairs, temporaryFolder, tinySettings } from "../../training/tiny-run.test-support.js";
+import type { TrainingInput } from "../../training/index.js";
+import { documentOf, runCli, spawnCli } from "../run-cli.test-support.js";
+
+/** A folder with pictures and the settings of a run on them. */
+async function runFolder(
+  changes: Partial<TrainingInput> = {},
+): Promise<{ root: string; config: string; output: string }> {
+  const root = await temporaryFolder();
+  await makePairs(root);
+  const config = join(root, "run.json");
+  const settings = tinySettings(root, changes);
+  await writeFile(config, JSON.stringify(settings));
+  return { root, config, output: settings.output };
+}
+
+interface Watched {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+  readonly stdout: string;
+}
+
+/** Runs the command; `onStep` is told of each step that is logged. */
+function watched(
+  args: readonly string[],
+  onStep: (step: number, end: (signal: NodeJS.Signals) => void) => void,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Watched> {
+  const child = spawnCli(args, env);
+  onTestFinished(() => void child.kill("SIGKILL"));
+  child.stdin.end();
+  let [stdout, stderr, rest] = ["", "", ""];
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+    const lines = (rest + chunk.toString()).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) {
+      const step = /^step (\d+) {2}/.exec(line)?.[1];
+      if (step !== undefined) onStep(Number(step), (signal) => void child.kill(signal));
+    }
+  });
+  return new Promise((resolve) => {
+    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
+
+const weightsIn = (folder: string) => readFile(join(folder, "model.safetensors"));
+
+test(
+  "killed at twenty random moments, a run writes the log and the weights of one that was left alone",
+  { timeout: 300_000 },
+  async () => {
+    const changes = { max_steps: 100, save_steps: 2, val_check_interval: 25, objectives: { itm: 1, mlm: 1, itc: 1 } };
+    const left = await runFolder(changes);
+    const withValidation = ["--set", `data.validation=${join(left.root, "pairs")}`];
+    documentOf<object>(
+      await runCli(["train", left.config, "--json", ...withValidation, "--set", "log_every_n_steps=1"]).then(quiet),
+    );
+    const expected = await logOf(left.output);
+
+    const killed = join(left.root, "killed");
+    const args = ["train", left.config, ...withValidation, "--output", killed];
+    const random = new Random(5).at("kills");
+    for (let kill = 0; kill < 20; kill++) {
+      let steps = 1 + random.below(5);
+      const delay = random.uniform() * 40;
+      const ended = await watched(args, (_, end) => {
+        if (--steps === 0) setTimeout(() => end("SIGKILL"), delay);
+      });
+      expect(ended).toMatchObject({ signal: "SIGKILL" });
+    }
+    expect((await watched(args, () => undefined)).code).toBe(0);
+    expect(await logOf(killed)).toEqual(expected);
+    expect((await weightsIn(killed)).equals(await weightsIn(left.output))).toBe(true);
+  },
+);
+
+test("Ctrl-C ends a run after the step under way; the same command goes on", { timeout: 60_000 }, async () => {
+  const { config, output } = await runFolder({ max_steps: 40, save_steps: 1000 });
+  const stopped = await watched(["train", config], (step, end) => {
+    if (step === 7) end("SIGINT");
+  });
+  expect(stopped).toMatchObject({ signal: "SIGINT" });
+  expect(stopped.stdout).toMatch(/^stopped after \d+ of 40 steps; the same command goes on$/m);
+  const [, steps] = /stopped after (\d+)/.exec(stopped.stdout)!;
+  expect(await readdir(output)).toContain(`checkpoint-${steps}`);
+  expect((await runCli(["train", config])).stdout).toContain("40 steps done");
+  const log = await logOf(output);
+  expect(log.map((line) => (line as { step: number }).step)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+});
+
+test("a data set that vanishes ends the run, and the run goes on when it is back", { timeout: 60_000 }, async () => {
+  const { root, config, output } = await runFolder({ max_steps: 30, save_steps: 5 });
+  const pairs = join(root, "pairs");
+  const ended = await watched(["train", config], (step) => {
+    if (step === 8) void rename(pairs, join(root, "elsewhere"));
+  });
+  if (ended.code !== 0) {
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toMatch(/expected pictures that can be read, found none in 20 draws/);
+    expect(ended.stderr).not.toMatch(/\n\s+at /);
+  }
+  expect((await readdir(output)).some((name) => name.startsWith("checkpoint-"))).toBe(true);
+  await rename(join(root, "elsewhere"), pairs);
+  expect((await runCli(["train", config])).stdout).toContain("30 steps done");
+});
+
+test("two processes write the losses of one, and end together", { timeout: 120_000 }, async () => {
+  const one = await runFolder({ max_steps: 12, objectives: { itm_itc: 1, mlm: 1 }, per_gpu_batchsize: 3 });
+  expect((await runCli(["train", one.config])).code).toBe(0);
+  const two = join(one.root, "two");
+  const port = String(await freePort());
+  const rank = (RANK: string) =>
+    watched(["train", one.config, "--output", two], () => undefined, {
+      RANK,
+      WORLD_SIZE: "2",
+      MASTER_ADDR: "127.0.0.1",
+      MASTER_PORT: port,
+    });
+  const ends = await Promise.all([rank("0"), rank("1")]);
+  expect(ends.map(({ code }) => code)).toEqual([0, 0]);
+  const [expected, found] = [await logOf(one.output), await logOf(two)];
+  expect(found).toHaveLength(expected.length);
+  for (const [i, line] of found.entries()) {
+    for (const [name, value] of Object.entries(line)) {
+      expect(value, `${name} of line ${i + 1}`).toBeCloseTo(
+        (expected[i] as Record<string, number>)[name]!,
+        name === "grad_norm" ? 3 : 5,
+      );
+    }
+  }
+});
+
+test("a process that is killed ends the others with a line that names it", { timeout: 60_000 }, async () => {
+  const { config } = await runFolder({ max_steps: 100_000, save_steps: 100_000 });
+  const env = { WORLD_SIZE: "2", MASTER_ADDR: "127.0.0.1", MASTER_PORT: String(await freePort()) };
+  let end: () => void = () => undefined;
+  const first = watched(["train", config], (step) => step === 3 && end(), { ...env, RANK: "0" });
+  const second = new Promise<void>((resolve) => {
+    const child = spawnCli(["train", config], { ...env, RANK: "1" });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    end = () => void child.kill("SIGKILL");
+    child.on("close", () => resolve());
+  });
+  await second;
+  const { code, stderr } = await first;
+  expect(code).toBe(1);
+  expect(stderr.trimEnd().split("\n").at(-1)).toMatch(/^bridgetower: .*rank 1/);
+});
+
+test(
+  "several runs: one begins with what the one before made, and those that are done are passed over",
+  { timeout: 120_000 },
+  async () => {
+    const first = await runFolder({ max_steps: 4 });
+    const { root } = first;
+    const second = join(root, "then.json");
+    const settings = tinySettings(root, { max_steps: 3, start: first.output, output: join(root, "then") });
+    await writeFile(second, JSON.stringify(settings));
+    const args = ["train", first.config, second, "--json"];
+    const runs = documentOf<{ steps: number; output: string }[]>(quiet(await runCli(args)));
+    expect(runs.map(({ steps, output }) => [steps, output])).toEqual([
+      [4, first.output],
+      [3, settings.output],
+    ]);
+    const weights = await weightsIn(settings.output);
+    const again = await runCli(args);
+    expect(again.stderr).not.toMatch(/^step/m);
+    expect(documentOf<object[]>(again)).toHaveLength(2);
+    expect(await weightsIn(settings.output)).toEqual(weights);
+    const refused = await runCli([...args, "--output", root]);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain(
+      "--output: expected one file with settings, as every run has a folder of its own, found 2.",
+    );
+  },
+);
+
+test.each([
+  [
+    ["train", "none.json"],
+    1,
+    "none.json: expected a JSON file with the settings of a run, found no such file. Check the path.",
+  ],
+  [["train"], 2, "missing required argument"],
+  [["train", "package.json"], 1, "package.json: output: expected text, found nothing."],
+])("%j is refused", async (args, code, message) => {
+  const result = await runCli(args);
+  expect(result.code).toBe(code);
+  expect(result.stderr).toContain(message);
+  expect(result.stderr.trimEnd().split("\n")).toHaveLength(1);
+});
+
+test(
+  "a setting is changed on the command line, and a wrong one is named with its file",
+  { timeout: 60_000 },
+  async () => {
+    const { config } = await runFolder();
+    const { steps } = documentOf<{ steps: number }>(
+      quiet(await runCli(["train", config, "--json", "--set", "max_steps=3"])),
+    );
+    expect(steps).toBe(3);
+    const wrong = await runCli(["train", config, "--set", "learning_rate=fast"]);
+    expect(wrong.stderr).toContain(`${config}: learning_rate: expected a number above 0, found "fast"`);
+    const changed = await runCli(["train", config, "--set", "max_steps=3", "--set", "learning_rate=0.1"]);
+    expect(changed.stderr).toMatch(
+      /expected the settings that the run began with, found other values of learning_rate/,
+    );
+  },
+);
+
+/** Without the lines that a run logs on standard error. */
+function quiet<T extends { readonly stderr: string }>(result: T): T {
+  const stderr = result.stderr
+    .split("\n")
+    .filter((line) => !/^step \d+[ :]/.test(line))
+    .join("\n");
+  return { ...result, stderr };
+}

@@ -1,0 +1,206 @@
+/** What a user gets wrong: one line that says what to do, and an exit code that tells usage (2) from input (1). */
+import { once } from "node:events";
+import { cp, mkdtemp, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runCli, runShell, spawnCli, type CliResult } from "./run-cli.test-support.js";
+
+const picture = "examples/images/000.png";
+const pair = ["--image", picture, "--text", "a fox"];
+
+function expectLine({ code, stdout, stderr }: CliResult, expected: number, words: RegExp): void {
+  expect(stderr).toMatch(/^bridgetower: [^\n]+\n$/);
+  expect(stderr).toMatch(words);
+  expect(code).toBe(expected);
+  expect(stdout).toBe("");
+}
+
+describe("usage", () => {
+  test.each<[string, string[], RegExp]>([
+    ["no command", [], /expected a command: match, fill-mask/],
+    ["an unknown command", ["mach"], /unknown command 'mach' \(Did you mean match\?\)/],
+    ["an unknown flag", ["match", "--imge", picture], /unknown option '--imge' \(Did you mean --image\?\)/],
+    ["a stray argument", ["match", "--image", picture, "b.png", "--text", "x"], /too many arguments.*Repeat the flag/],
+    ["missing flags", ["match", "--image", picture], /match: expected --image and --text, found no --text/],
+    ["a flag without value", ["match", "--image", picture, "--text"], /'--text <text>' argument missing/],
+    ["a flag for a value", ["match", "--image", picture, "--text", "--json"], /--text: expected a value.*--json/],
+    ["a repeated flag", ["match", ...pair, "--model", "a", "--model", "b"], /--model: expected a single value/],
+    ["a repeated picture", ["encode", "--image", "a", ...pair, "--out", "x"], /--image: expected a single value/],
+    ["threads in words", ["match", ...pair, "--threads", "x"], /--threads: expected a whole number, from 1 to 1024/],
+    ["too many threads", ["match", ...pair, "--threads", "1025"], /--threads: .*found "1025"/],
+    ["an unknown device", ["match", ...pair, "--device", "gpu"], /--device: expected one of cpu, .*found "gpu"/],
+    ["an unknown precision", ["match", ...pair, "--dtype", "fp16"], /--dtype: expected fp32, found "fp16"/],
+    ["no candidates", ["fill-mask", ...pair, "--top-k", "0"], /--top-k: expected a whole number, 1 or more/],
+    ["no question", ["answer", "--image", picture], /answer: expected --image and --question, found no --question/],
+    ["a second question", ["answer", "--image", picture, "--question", "a", "--question", "b"], /--question: .*twice/],
+    [
+      "no answers",
+      ["answer", "--image", picture, "--question", "a", "--top-k", "0"],
+      /--top-k: expected a whole number/,
+    ],
+    ["no hypothesis", ["entail", "--image", picture], /entail: expected --image and --hypothesis/],
+    [
+      "one picture to compare",
+      ["compare", "--image", picture, "--statement", "a"],
+      /--image: expected two pictures to compare, found 1\. Give --image twice/,
+    ],
+    [
+      "three pictures to compare",
+      ["compare", ...["a", "b", "c"].flatMap((image) => ["--image", image]), "--statement", "a"],
+      /--image: expected two pictures to compare, found 3/,
+    ],
+    ["nothing to embed", ["embed"], /embed: expected pictures or texts/],
+    ["help of an unknown command", ["help", "mach"], /help: expected a command: match, .*found "mach"/],
+    ["nowhere to convert to", ["convert", "x.ckpt"], /missing required argument 'out'/],
+    ["a model flag for convert", ["convert", "x.ckpt", "out", "--model", "y"], /unknown option '--model'/],
+    [
+      "an unknown type to convert to",
+      ["convert", "x.ckpt", "out", "--dtype", "fp16"],
+      /--dtype: expected one of float16, bfloat16, float32, found "fp16"/,
+    ],
+    ["half a pair", ["embed", "--image", picture, "--pairs"], /--pairs: .*pictures: 1, texts: 0/],
+    ["nothing to preprocess", ["preprocess", "--out", "x"], /preprocess: expected a picture or a text/],
+    [
+      "standard input twice",
+      ["match", "--image", picture, "--text", "-", "--text", "-"],
+      /--text: expected at most one -/,
+    ],
+  ])("%s", async (_, args, words) => {
+    expectLine(await runCli(args), 2, words);
+  });
+
+  test("an argument that is not UTF-8", async () => {
+    expectLine(await runShell(`exec "$@" embed --text "$(printf 'a\\377')"`), 2, /expected arguments in UTF-8/);
+  });
+
+  test.runIf(process.platform === "linux")("an argument with U+FFFD itself is taken as it is", async () => {
+    expectLine(await runCli(["embed", "--image", "a\ufffd.png"]), 1, /a\ufffd\.png: expected a picture file/);
+  });
+});
+
+describe("input", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
+    await mkdir(join(folder, "folder.png"));
+    await symlink("/dev/null", join(folder, "device"));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test.each<[string, (folder: string) => string[], RegExp]>([
+    ["no such picture", () => ["match", "--image", "no.png", "--text", "x"], /no\.png: expected a picture file/],
+    ["no picture", () => ["embed", "--image", "package.json"], /package\.json: expected a PNG.* picture/],
+    ["a folder without pictures", (at) => ["embed", "--image", at], /expected a folder with pictures/],
+    [
+      "a folder for one picture",
+      () => ["encode", "--image", "src", "--text", "", "--out", "x"],
+      /src: .*found a folder/,
+    ],
+    ["no such model", () => ["match", ...pair, "--model", "nowhere"], /nowhere: expected a model folder/],
+    ["a text without <mask>", () => ["fill-mask", ...pair], /expected a <mask> to fill/],
+    [
+      "a model without the head",
+      () => ["entail", "--model", "fixtures/data/files/itm-mlm-float16", "--image", picture, "--hypothesis", "x"],
+      /the heads snli .* 6 missing \(snli_classifier\.0\.weight.* name one that has it\./,
+    ],
+    ["a folder as output", (at) => ["encode", ...pair, "--out", at], /--out: expected a file to write/],
+    ["a folder's name as output", (at) => ["encode", ...pair, "--out", `${at}/x/`], /--out: expected a file to write/],
+    ["no folder for output", (at) => ["encode", ...pair, "--out", `${at}/no/x`], /Make the folder .*no first/],
+    ["an empty name", () => ["match", "--image", "", "--text", "x"], /picture: expected the name of a file/],
+    ["a file as model", () => ["match", ...pair, "--model", picture], /000\.png: expected a model folder, .*a file/],
+    ["a device as output", (at) => ["preprocess", ...pair, "--out", `${at}/device`], /which is no regular file/],
+    ["a file for a folder", () => ["export", "--out", "package.json"], /--out: expected a folder/],
+    ["a file to convert into", () => ["convert", "x.ckpt", "package.json"], /<out>: expected a folder/],
+    ["no checkpoint to convert", (at) => ["convert", "no.ckpt", `${at}/new`], /no\.ckpt: .*found no such file/],
+    ["a text to convert", (at) => ["convert", "package.json", `${at}/new`], /package\.json: expected a zip file/],
+    ["a name that steers", () => ["embed", "--image", "\u001b[2J\u009b\n"], /\\u001b\[2J\\u009b\\(n|u000a): expected/],
+  ])("%s", async (_, args, words) => {
+    expectLine(await runCli(args(folder)), 1, words);
+    expect((await readdir(folder)).sort()).toEqual(["device", "folder.png"]);
+  });
+
+  test("standard input that holds nothing, no UTF-8, or too many lines", async () => {
+    const [none, bytes, lines] = await Promise.all([
+      runCli(["embed", "--text", "-"]),
+      runCli(["embed", "--text", "-"], { stdin: Uint8Array.of(0x61, 0xff) }),
+      runCli(["fill-mask", "--image", picture, "--text", "-"], { stdin: "a <mask>\na <mask>\n" }),
+    ]);
+    expectLine(none, 1, /standard input: expected texts, one a line, found nothing/);
+    expectLine(bytes, 1, /standard input: expected texts in UTF-8/);
+    expectLine(lines, 1, /standard input: expected a single line.*found 2/);
+  });
+
+  test("a picture that breaks off: no file is left", async () => {
+    const broken = join(folder, "broken");
+    await mkdir(broken);
+    await writeFile(join(broken, "a.png"), Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10));
+    const args = ["preprocess", "--image", join(broken, "a.png"), "--out", join(broken, "x")];
+    expectLine(await runCli(args), 1, /a\.png: expected a complete PNG picture/);
+    expect(await readdir(broken)).toEqual(["a.png"]);
+    await rm(broken, { recursive: true });
+  });
+});
+
+describe("the world around", () => {
+  test("a text that fills the command line", async () => {
+    const { code, stderr } = await runCli(["embed", "--text", "x".repeat(30_000)]);
+    expect(`${code}${stderr}`).toBe("0");
+  });
+
+  test("a broken tokenizer, which shows while the model is being compiled", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
+    await cp("models/emoji", folder, { recursive: true });
+    await writeFile(join(folder, "tokenizer.json"), "{}");
+    const runs = await Promise.all([1, 2, 3].map(() => runCli(["match", ...pair, "--model", folder])));
+    for (const run of runs) expectLine(run, 1, /tokenizer\.json: expected/);
+    await rm(folder, { recursive: true });
+  });
+
+  test("an output whose name is as long as a name can be", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
+    const name = "x".repeat(255);
+    const { code } = await runCli(["preprocess", "--text", "a fox", "--out", join(folder, name)]);
+    expect(code).toBe(0);
+    expect(await readdir(folder)).toEqual([name]);
+    const longer = await runCli(["preprocess", "--text", "a fox", "--out", join(folder, `${name}x`)]);
+    expectLine(longer, 1, /expected a file that can be written, found a path that is too long/);
+    expect(await readdir(folder)).toEqual([name]);
+    await rm(folder, { recursive: true });
+  });
+
+  const breaking = "data:text/javascript,process.stdout.write=()=>{throw%20new%20Error('boom')}";
+
+  test("an internal error is one line; its stack is shown on request", async () => {
+    const [plain, debug] = await Promise.all([
+      runCli(["embed", "--text", "x"], { env: { NODE_OPTIONS: `--import ${breaking}` } }),
+      runCli(["embed", "--text", "x"], { env: { NODE_OPTIONS: `--import ${breaking}`, DEBUG: "bridgetower" } }),
+    ]);
+    expectLine(plain, 1, /internal error: boom\. This is a bug: please report it/);
+    expect(debug.stderr).toContain("\n    at ");
+  });
+
+  test.runIf(process.platform === "linux")("a full disk under standard output", async () => {
+    expectLine(await runShell(`exec "$@" --help >/dev/full`), 1, /standard output: .*ENOSPC/);
+  });
+
+  test("a reader that has seen enough", async () => {
+    // The reader ends before the command writes, whatever the order in which both start.
+    const { code, stderr } = await runShell(`{ "$@" embed --text - --json; echo "code $?" >&2; } | true`, {
+      stdin: "a fox\n".repeat(2000),
+    });
+    expect(code).toBe(0);
+    expect(stderr).toBe("code 0\n");
+  });
+
+  test("Ctrl-C ends it by its signal and without a word", async () => {
+    const child = spawnCli(["embed", "--text", "-"]);
+    const stderr: Buffer[] = [];
+    child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+    // More than a pipe holds: once all of it is gone, the command is reading and its signal handlers are in place.
+    child.stdin.write("a fox\n".repeat(2 ** 20), () => child.kill("SIGINT"));
+    const [, signal] = (await once(child, "close")) as [number | null, string | null];
+    expect(signal).toBe("SIGINT");
+    expect(Buffer.concat(stderr).toString()).toBe("");
+  });
+});

@@ -1,0 +1,153 @@
+/** Parameters that a starting point lacks in the wanted form but that follow from what it has. */
+import { readTensor, toFloat32 } from "../checkpoint/index.js";
+import type { Parameter } from "../graph/index.js";
+import { bicubicWeights } from "../model/index.js";
+import type { StartingTensor } from "./starting-tensors.js";
+
+type Find = (name: string) => StartingTensor | undefined;
+
+export interface DerivedValues {
+  /** Where they come from, as in «row 1 of itm_score.fc.weight». */
+  readonly how: string;
+  /** The parameter of the starting point that they come from. */
+  readonly origin: string;
+  readonly read: () => Promise<Float32Array<ArrayBuffer>>;
+}
+
+/** The values as float32, in a buffer of their own. */
+export async function readValues({ parts }: Pick<StartingTensor, "parts">): Promise<Float32Array<ArrayBuffer>> {
+  const pieces: Float32Array[] = [];
+  for (const part of parts) pieces.push(toFloat32(await readTensor(part)));
+  if (pieces.length === 1) return pieces[0] as Float32Array<ArrayBuffer>;
+  const values = new Float32Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    values.set(piece, at);
+    at += piece.length;
+  }
+  return values;
+}
+
+/** How `parameter` follows from the starting point, if it does; shapes that match already are not asked about. */
+export function derivedValues(parameter: Parameter, find: Find): DerivedValues | undefined {
+  for (const derive of derivations) {
+    const derived = derive(parameter, find);
+    if (derived !== undefined) return derived;
+  }
+  return undefined;
+}
+
+const derivations: readonly ((parameter: Parameter, find: Find) => DerivedValues | undefined)[] = [
+  resizedPositions,
+  thirdTokenType,
+  rankFromMatching,
+  temperatureFromScale,
+  scaleFromTemperature,
+];
+
+/** The vision position table for another number of patches. spec: model.md 3.2, as the authors' loader does. */
+function resizedPositions({ name, shape }: Parameter, find: Find): DerivedValues | undefined {
+  if (name !== "vision_model.visual.embeddings.position_embedding.weight") return undefined;
+  const start = find(name);
+  const [hidden, from, to] = [shape[1] as number, gridSide(start?.shape[0]), gridSide(shape[0])];
+  if (start?.shape[1] !== hidden || from === undefined || to === undefined || from === to) return undefined;
+  const how = `resized from ${from} × ${from} to ${to} × ${to} patches`;
+  return { how, origin: name, read: async () => resizePositions(await readValues(start), hidden, from, to) };
+}
+
+function gridSide(rows: number | undefined): number | undefined {
+  const side = Math.sqrt((rows ?? 0) - 1);
+  return Number.isInteger(side) && side > 0 ? side : undefined;
+}
+
+/**
+ * The position table of `to` × `to` patches from that of `from` × `from`: bicubic in both directions, class row kept.
+ * [1 + from², hidden] -> [1 + to², hidden]
+ */
+export function resizePositions(
+  table: Float32Array,
+  hidden: number,
+  from: number,
+  to: number,
+): Float32Array<ArrayBuffer> {
+  const weights = bicubicWeights(from, to);
+  // Rows first, [to, from · hidden], then columns; float64 in between.
+  const tall = new Float64Array(to * from * hidden);
+  for (let y = 0; y < to; y++) {
+    for (let source = 0; source < from; source++) {
+      const weight = weights[y * from + source]!;
+      if (weight === 0) continue;
+      const [row, grid] = [y * from * hidden, hidden + source * from * hidden];
+      for (let i = 0; i < from * hidden; i++) tall[row + i]! += weight * table[grid + i]!;
+    }
+  }
+  const resized = new Float32Array((1 + to * to) * hidden);
+  resized.set(table.subarray(0, hidden));
+  const sum = new Float64Array(hidden);
+  for (let cell = 0; cell < to * to; cell++) {
+    const [y, x] = [Math.floor(cell / to), cell % to];
+    sum.fill(0);
+    for (let source = 0; source < from; source++) {
+      const weight = weights[x * from + source]!;
+      if (weight === 0) continue;
+      const at = (y * from + source) * hidden;
+      for (let i = 0; i < hidden; i++) sum[i]! += weight * tall[at + i]!;
+    }
+    resized.set(sum, (1 + cell) * hidden);
+  }
+  return resized;
+}
+
+/** NLVR2 shows two pictures: the second starts with the token type of the first. spec: training.md 2.7. */
+function thirdTokenType({ name, shape }: Parameter, find: Find): DerivedValues | undefined {
+  if (name !== "token_type_embeddings.weight" || shape[0] !== 3) return undefined;
+  const start = find(name);
+  const hidden = shape[1] as number;
+  if (start?.shape[0] !== 2 || start.shape[1] !== hidden) return undefined;
+  const read = async () => {
+    const rows = await readValues(start);
+    const values = new Float32Array(3 * hidden);
+    values.set(rows);
+    values.copyWithin(2 * hidden, hidden, 2 * hidden);
+    return values;
+  };
+  return { how: "row 2 copied from row 1", origin: name, read };
+}
+
+/** A ranking score starts as the logit of a match. spec: training.md 2.5. */
+function rankFromMatching({ name, shape }: Parameter, find: Find): DerivedValues | undefined {
+  const kind = /^rank_output\.(weight|bias)$/.exec(name)?.[1];
+  if (kind === undefined || find(name) !== undefined) return undefined;
+  const origin = `itm_score.fc.${kind}`;
+  const start = find(origin);
+  if (start?.shape[0] !== 2 || start.shape[1] !== shape[1]) return undefined;
+  const read = async () => {
+    const values = await readValues(start);
+    return values.slice(values.length / 2);
+  };
+  return { how: `row 1 of ${origin}`, origin, read };
+}
+
+function temperatureFromScale({ name }: Parameter, find: Find): DerivedValues | undefined {
+  return name === "temperature"
+    ? scalar(name, "logit_scale", find, "exp(−logit_scale)", (x) => Math.exp(-x))
+    : undefined;
+}
+
+function scaleFromTemperature({ name }: Parameter, find: Find): DerivedValues | undefined {
+  return name === "logit_scale"
+    ? scalar(name, "temperature", find, "−ln(temperature)", (x) => -Math.log(x))
+    : undefined;
+}
+
+function scalar(
+  name: string,
+  origin: string,
+  find: Find,
+  how: string,
+  value: (x: number) => number,
+): DerivedValues | undefined {
+  const start = find(origin);
+  if (find(name) !== undefined || start?.shape.length !== 0) return undefined;
+  return { how, origin, read: async () => Float32Array.of(value((await readValues(start))[0]!)) };
+}

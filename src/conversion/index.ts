@@ -1,0 +1,10 @@
+/** Where a training run starts from, and checkpoints of other layouts as model folders. */
+export { convertCheckpoint, type Conversion, type ConvertOptions } from "./convert-checkpoint.js";
+export { initializer, type InitializationScheme } from "./initialize.js";
+export type { LayoutName } from "./layouts.js";
+export { openStart } from "./open-start.js";
+export { presentHeads } from "./present-heads.js";
+export { preprocessorConfig } from "./preprocessor-config.js";
+export { startingConfig } from "./starting-config.js";
+export type { StartingTensor, StartingTensors } from "./starting-tensors.js";
+export { startingValues, type StartingValues, type StartReport } from "./starting-values.js";

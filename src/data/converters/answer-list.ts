@@ -1,0 +1,84 @@
+/** `answers.json` beside the tables: what the labels in them stand for. */
+import { makeFolder, writeAtomically, readTextIfPresent } from "../../files/index.js";
+import { join } from "node:path";
+import { z } from "zod";
+
+import { InputError } from "../../errors.js";
+
+import { AnswerCounts } from "./vqa/index.js";
+import { checkedRecord } from "./checked-record.js";
+import { jsonElements } from "./json-elements.js";
+import { findFile, findFileIfPresent } from "./source-files.js";
+import type { PrepareContext } from "./table-source.js";
+
+const maxBytes = 2 ** 20;
+const listSchema = z.array(z.string()).min(1);
+const majorAnswerSchema = z.object({ multiple_choice_answer: z.string() });
+
+export const answerListFile = (out: string): string => join(out, "answers.json");
+
+const annotationNames = (year: string): string[] => [
+  `vqav2/v2_mscoco_${year}_annotations.json`,
+  `v2_mscoco_${year}_annotations.json`,
+];
+
+/** The file with the answers to the questions of `train2014` or `val2014`. */
+export const annotationFile = (source: string, year: string): Promise<string> =>
+  findFile(source, annotationNames(year));
+
+/** The list that an earlier run wrote; undefined where there is none. */
+export async function readAnswerList(out: string): Promise<readonly string[] | undefined> {
+  const file = answerListFile(out);
+  const text = await readTextIfPresent(file, maxBytes);
+  if (text === undefined) return undefined;
+  const list = checkedRecord(listSchema, jsonOrNothing(text), file, "the file");
+  if (new Set(list).size === list.length) return list;
+  throw new InputError({ where: file, expected: "each answer once", found: "one of them twice" });
+}
+
+/**
+ * The vocabulary of the annotations of VQAv2, written to `answers.json`.
+ * @throws InputError when there is another list, which the tables beside it were made with
+ */
+export async function makeAnswerList(context: PrepareContext): Promise<readonly string[]> {
+  const counts = new AnswerCounts();
+  for (const year of ["train2014", "val2014"]) {
+    const file = await annotationFile(context.source, year);
+    for await (const { index, value } of jsonElements(file, { key: "annotations", ...context })) {
+      counts.add(checkedRecord(majorAnswerSchema, value, file, `annotation ${index}`).multiple_choice_answer);
+    }
+  }
+  const list = counts.vocabulary();
+  const file = answerListFile(context.out);
+  if (list.length === 0) {
+    const found = "none in the annotations";
+    throw new InputError({ where: context.source, expected: "answers that were given at least 9 times", found });
+  }
+  const old = context.force ? undefined : await readAnswerList(context.out);
+  if (old === undefined) {
+    await makeFolder(context.out);
+    await writeAtomically(file, (handle) => handle.writeFile(`${JSON.stringify(list)}\n`));
+  } else if (JSON.stringify(old) !== JSON.stringify(list)) {
+    const expected = `the ${list.length} answers of these annotations`;
+    const mend = "Name another folder, or write everything anew with --force";
+    throw new InputError({ where: file, expected, found: `${old.length} others`, mend });
+  }
+  return list;
+}
+
+/** Whether the annotations that a vocabulary is made from are in the source folder. */
+export async function hasAnnotations(source: string): Promise<boolean> {
+  const found = await Promise.all(
+    ["train2014", "val2014"].map((year) => findFileIfPresent(source, annotationNames(year))),
+  );
+  return found.every((file) => file !== undefined);
+}
+
+/** Text that is not JSON counts as nothing that could be a list. */
+function jsonOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

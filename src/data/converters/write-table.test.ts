@@ -1,0 +1,173 @@
+import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { picture, folderWith, put, readTable, temporaryFolder } from "./sources.test-support.js";
+import type { PlannedRow, Table } from "./table-source.js";
+import { writeTable } from "./write-table.js";
+
+const columns = { image: "binary", caption: { list: "string" }, n: "int64" } as const;
+
+async function tableOf(
+  count: number,
+  more: Partial<Table> = {},
+): Promise<Table & { readonly pictures: string; loads: number }> {
+  const files = await Promise.all(
+    Array.from({ length: count }, async (_, i) => [`${i}.png`, await picture(i)] as const),
+  );
+  const pictures = await folderWith({ ...Object.fromEntries(files), "source.json": "[]" });
+  const rows = Array.from({ length: count }, (_, n): PlannedRow => ({
+    pictures: [{ name: `${n}.png`, folders: [pictures] }],
+    fields: { caption: [`picture ${n}`, ""], n },
+    texts: 2,
+  }));
+  const table = {
+    pictures,
+    loads: 0,
+    file: "a.arrow" as Table["file"],
+    columns,
+    sources: [join(pictures, "source.json")],
+    what: "rows",
+    load: () => {
+      table.loads++;
+      return Promise.resolve({ total: rows.length, each: () => rows });
+    },
+    ...more,
+  };
+  return table;
+}
+
+test("batches end where they are large enough, and hold every row in order", async () => {
+  const out = await temporaryFolder();
+  const table = await tableOf(25);
+  const { tables } = await writeTable(table, { out, force: false, batchBytes: 3000 });
+  expect(tables).toEqual([{ file: "a.arrow", rows: 25, texts: 50, leftOut: { count: 0, first: [] }, kept: false }]);
+  const { rows, batches } = await readTable(out, "a.arrow");
+  expect(batches).toBeGreaterThan(3);
+  expect(rows.map(({ n }) => n)).toEqual(Array.from({ length: 25 }, (_, i) => i));
+  expect(rows[17]).toEqual({ image: await picture(17), caption: ["picture 17", ""], n: 17 });
+});
+
+test("pictures that are missing, empty, cut short or something else are counted and named; the rest stays in order", async () => {
+  const out = await temporaryFolder();
+  const table = await tableOf(14);
+  await put(table.pictures, "2.png", "");
+  await put(table.pictures, "5.png", (await picture(5)).subarray(0, 60));
+  await put(table.pictures, "6.png", "<svg xmlns='http://www.w3.org/2000/svg'/>");
+  const rows = (await table.load()).each;
+  const gone: PlannedRow = {
+    pictures: [{ name: "gone.png", folders: [table.pictures] }],
+    fields: { caption: [], n: 99 },
+    texts: 0,
+  };
+  const folder: PlannedRow = { ...gone, pictures: [{ name: ".", folders: [table.pictures] }] };
+  const load = () =>
+    Promise.resolve({
+      total: 16,
+      each: async function* () {
+        yield gone;
+        yield* rows();
+        yield folder;
+      },
+    });
+  const { tables } = await writeTable({ ...table, load }, { out, force: false });
+  expect(tables[0]).toMatchObject({ rows: 11, texts: 22 });
+  expect(tables[0]!.leftOut).toEqual({
+    count: 5,
+    first: [
+      { picture: "gone.png", reason: "not there" },
+      { picture: "2.png", reason: "an empty file (0 bytes)" },
+      { picture: "5.png", reason: "damaged or truncated data" },
+      { picture: "6.png", reason: "an SVG or XML text" },
+      { picture: ".", reason: "no regular file" },
+    ],
+  });
+  expect((await readTable(out, "a.arrow")).rows.map(({ n }) => n)).toEqual([0, 1, 3, 4, 7, 8, 9, 10, 11, 12, 13]);
+});
+
+test("a table without any picture is an error and no file", async () => {
+  const out = await temporaryFolder();
+  const table = await tableOf(2);
+  await put(table.pictures, "0.png", "");
+  await put(table.pictures, "1.png", "");
+  await expect(writeTable(table, { out, force: false })).rejects.toThrow(
+    "found none of 2, the first 0.png: an empty file (0 bytes)",
+  );
+  expect(await readdir(out)).toEqual([]);
+  await expect(writeTable(await tableOf(0), { out, force: false })).rejects.toThrow("expected rows, found none");
+});
+
+test("a finished file is passed over without reading anything; --force writes it anew", async () => {
+  const out = await temporaryFolder();
+  const table = await tableOf(3);
+  const first = await writeTable(table, { out, force: false });
+  const bytes = await readFile(join(out, "a.arrow"));
+  expect(await writeTable(table, { out, force: false })).toEqual({ tables: [{ ...first.tables[0], kept: true }] });
+  expect(table.loads).toBe(1);
+  await put(table.pictures, "1.png", "");
+  expect((await writeTable(table, { out, force: true })).tables).toMatchObject([{ rows: 2, kept: false }]);
+  expect(await readFile(join(out, "a.arrow"))).not.toEqual(bytes);
+});
+
+test.each([
+  ["a file of somebody else", "not Arrow at all", "a file that this command did not write"],
+  ["a file cut short", undefined, "a file that this command did not write"],
+])("%s is not written over", async (_, content, found) => {
+  const out = await temporaryFolder();
+  const table = await tableOf(2);
+  await writeTable(table, { out, force: false });
+  const whole = await readFile(join(out, "a.arrow"));
+  await writeFile(join(out, "a.arrow"), content ?? whole.subarray(0, -100));
+  await expect(writeTable(table, { out, force: false })).rejects.toThrow(found);
+});
+
+test("a file from another source is not taken for this one", async () => {
+  const out = await temporaryFolder();
+  const table = await tableOf(2);
+  await writeTable(table, { out, force: false });
+  await put(table.pictures, "source.json", "[1]");
+  await expect(writeTable(table, { out, force: false })).rejects.toThrow(
+    "one from other source files or with other options",
+  );
+});
+
+test("a stopped run leaves whole shards only, and the next goes on with the first that is missing", async () => {
+  const out = await temporaryFolder();
+  const table = await tableOf(7, { file: (shard) => `a_${shard}.arrow`, shardSize: 3 });
+  const stop = new AbortController();
+  const onRow = (done: number, _: number, file: string) => {
+    if (file === "a_1.arrow" && done === 2) stop.abort(new Error("stopped"));
+  };
+  await expect(writeTable(table, { out, force: false, onRow, signal: stop.signal })).rejects.toThrow("stopped");
+  expect(await readdir(out)).toEqual(["a_0.arrow"]);
+  const { tables } = await writeTable(table, { out, force: false });
+  expect(tables.map(({ file, rows, kept }) => [file, rows, kept])).toEqual([
+    ["a_0.arrow", 3, true],
+    ["a_1.arrow", 3, false],
+    ["a_2.arrow", 1, false],
+  ]);
+  const all = await Promise.all(tables.map(({ file }) => readTable(out, file)));
+  expect(all.flatMap(({ rows }) => rows.map(({ n }) => n))).toEqual([0, 1, 2, 3, 4, 5, 6]);
+  await expect(writeTable({ ...table, shardSize: 4 }, { out, force: false })).rejects.toThrow("with other options");
+});
+
+test("what a killed run left behind is taken away, unless somebody may still be writing it", async () => {
+  const out = await temporaryFolder();
+  const table = await tableOf(2);
+  let temporary = "";
+  const onRow = () => {
+    temporary ||= "asked";
+  };
+  const spied = { ...table, load: async () => ({ ...(await table.load()), each: () => spyOn(table) }) };
+  async function* spyOn(rows: Table): AsyncGenerator<PlannedRow> {
+    temporary = (await readdir(out)).find((name) => name.endsWith(".tmp")) ?? "";
+    yield* (await rows.load()).each();
+  }
+  await writeTable(spied, { out, force: false, onRow });
+  expect(temporary).not.toBe("");
+  const old = temporary.replace(/[0-9a-f]{12}/, "0123456789ab");
+  await writeFile(join(out, old), "left");
+  await writeFile(join(out, temporary), "at work");
+  await utimes(join(out, old), 0, 0);
+  await writeTable(table, { out, force: true });
+  expect((await readdir(out)).sort()).toEqual([temporary, "a.arrow"].sort());
+});

@@ -1,0 +1,187 @@
+/** Writes a table's files, each whole or not at all, and passes over those that an earlier run has finished. */
+import { makeFolder, writeAtomically } from "../../files/index.js";
+import { open, readdir, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { z } from "zod";
+
+import { InputError } from "../../errors.js";
+import { ArrowFileWriter, readMetadata } from "./arrow-file.js";
+import type { Row } from "./columns.js";
+import { readAhead } from "./read-image.js";
+import { type LeftOut, Problems, type TableReport } from "./report.js";
+import { fileSize } from "./source-files.js";
+import type { PlannedRow, Table } from "./table-source.js";
+
+export interface WriteOptions {
+  readonly out: string;
+  /** Writes finished files anew. */
+  readonly force: boolean;
+  readonly onRow?: (done: number, total: number, file: string) => void;
+  readonly signal?: AbortSignal | undefined;
+  /** Bytes of a batch of rows. Default 64 MiB. */
+  readonly batchBytes?: number;
+}
+
+export interface WrittenTable {
+  readonly tables: readonly TableReport[];
+  readonly absent?: LeftOut;
+}
+
+const defaultBatchBytes = 64 * 2 ** 20;
+const metadataKey = "bridgetower.prepare";
+/** A temporary file that nothing was written to for so long has lost its writer. */
+const abandonedAfter = 10 * 60_000;
+
+const finishedSchema = z.object({
+  made: z.string(),
+  rows: z.int(),
+  texts: z.int(),
+  leftOut: z.object({
+    count: z.int(),
+    first: z.array(z.object({ picture: z.string(), reason: z.string() })),
+  }),
+});
+type Finished = z.infer<typeof finishedSchema>;
+
+/**
+ * Writes every file of the table that is not finished yet.
+ * @throws InputError for wrong sources, a file in the way, a table without a readable picture, a full disk
+ */
+export async function writeTable(table: Table, options: WriteOptions): Promise<WrittenTable> {
+  await makeFolder(options.out);
+  const made = await fingerprint(table);
+  const { file, shardSize = Infinity } = table;
+  if (typeof file === "string") {
+    const finished = await finishedFile(join(options.out, file), made, options.force);
+    if (finished !== undefined) return { tables: [{ file, ...reported(finished), kept: true }] };
+  }
+  const { total, absent, each } = await table.load();
+  if (total === 0) {
+    throw new InputError({ where: table.sources[0] ?? table.what, expected: table.what, found: "none" });
+  }
+  const rows = iteratorOf(each());
+  try {
+    const reports: TableReport[] = [];
+    for (let start = 0, shard = 0; start < total; start += shardSize, shard++) {
+      const name = typeof file === "string" ? file : file(shard);
+      const path = join(options.out, name);
+      const count = Math.min(shardSize, total - start);
+      const finished =
+        shard === 0 && typeof file === "string" ? undefined : await finishedFile(path, made, options.force);
+      if (finished === undefined) await removeAbandoned(path);
+      else for (let i = 0; i < count; i++) await rows.next();
+      const result = finished ?? (await writeFile(table, path, made, rows, count, options));
+      reports.push({ file: name, ...reported(result), kept: finished !== undefined });
+    }
+    return { tables: reports, ...(absent === undefined ? {} : { absent }) };
+  } finally {
+    await rows.return?.();
+  }
+}
+
+async function writeFile(
+  table: Table,
+  path: string,
+  made: string,
+  rows: AsyncIterator<PlannedRow>,
+  count: number,
+  { onRow, signal, batchBytes = defaultBatchBytes }: WriteOptions,
+): Promise<Finished> {
+  const problems = new Problems();
+  const binary = Object.keys(table.columns).filter((name) => table.columns[name] === "binary");
+  let written = 0;
+  let texts = 0;
+  let done = 0;
+  let finished: Finished | undefined;
+  await writeAtomically(path, async (handle) => {
+    const writer = new ArrowFileWriter(handle, table.columns, batchBytes);
+    for await (const [planned, read] of readAhead(rows, count)) {
+      signal?.throwIfAborted();
+      if ("problem" in read) {
+        problems.add(read.problem);
+      } else {
+        const pictures = Object.fromEntries(binary.map((name, i) => [name, read.bytes[i]!]));
+        const row: Row = { ...planned.fields, ...pictures };
+        const bytes = read.bytes.reduce((sum, { length }) => sum + length, 0);
+        await writer.add(row, bytes + textBytes * planned.texts);
+        written++;
+        texts += planned.texts;
+      }
+      onRow?.(++done, count, basename(path));
+    }
+    const { leftOut } = problems;
+    if (written === 0) throw noPictures(path, leftOut);
+    finished = { made, rows: written, texts, leftOut: { count: leftOut.count, first: [...leftOut.first] } };
+    await writer.finish(new Map([[metadataKey, JSON.stringify(finished)]]));
+  });
+  return finished!;
+}
+
+/** About what a text with its numbers takes, to bound batches. */
+const textBytes = 256;
+
+function noPictures(path: string, { count, first }: LeftOut): InputError {
+  const example = first[0] === undefined ? "" : `, the first ${first[0].picture}: ${first[0].reason}`;
+  const mend = "See bridgetower prepare --help for where pictures are looked for";
+  return new InputError({
+    where: path,
+    expected: "at least one picture that can be read",
+    found: `none of ${count}${example}`,
+    mend,
+  });
+}
+
+function reported({ rows, texts, leftOut }: Finished) {
+  return { rows, texts, leftOut };
+}
+
+/** What a finished file was made from. */
+async function fingerprint({ sources, shardSize, columns }: Table): Promise<string> {
+  const sizes = await Promise.all(sources.map(async (path) => [basename(path), await fileSize(path)]));
+  return JSON.stringify({ sources: sizes, shardSize, columns: Object.keys(columns) });
+}
+
+/**
+ * What an earlier run noted in the file at `path`; undefined where there is none, or where it is to be written anew.
+ * @throws InputError when the file is another one, or was made from other sources
+ */
+async function finishedFile(path: string, made: string, force: boolean): Promise<Finished | undefined> {
+  if (force || (await stat(path).catch(() => undefined)) === undefined) return undefined;
+  const handle = await open(path);
+  const note = await readMetadata(handle).finally(() => handle.close());
+  const finished = parsedNote(note?.get(metadataKey));
+  if (finished?.made === made) return finished;
+  const found =
+    finished === undefined
+      ? "a file that this command did not write"
+      : "one from other source files or with other options";
+  const expected = "no file, or the one that an earlier run has finished";
+  const mend = "Name another folder, or write it anew with --force";
+  throw new InputError({ where: path, expected, found, mend });
+}
+
+function parsedNote(note: string | undefined): Finished | undefined {
+  try {
+    return finishedSchema.safeParse(JSON.parse(note ?? "null")).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Takes away what a killed run left of this file: tables are large, and these names are hidden. */
+async function removeAbandoned(path: string): Promise<void> {
+  const folder = join(path, "..");
+  const start = `.${basename(path).slice(0, 40)}.`;
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(start) || !/^[0-9a-f]{12}\.tmp$/.test(name.slice(start.length))) continue;
+    const unfinished = join(folder, name);
+    const stats = await stat(unfinished).catch(() => undefined);
+    if (stats !== undefined && Date.now() - stats.mtimeMs > abandonedAfter) await rm(unfinished, { force: true });
+  }
+}
+
+async function* all<T>(items: Iterable<T> | AsyncIterable<T>): AsyncGenerator<T, void> {
+  yield* items;
+}
+
+const iteratorOf = (rows: Iterable<PlannedRow> | AsyncIterable<PlannedRow>): AsyncIterator<PlannedRow> => all(rows);

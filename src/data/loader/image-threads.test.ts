@@ -1,0 +1,222 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import sharp from "sharp";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { InputError } from "../../errors.js";
+import { decodePicture } from "../../processing/index.js";
+import { Random } from "../../random/index.js";
+import type { PictureSource } from "../dataset.js";
+import { transformPicture } from "../transforms/index.js";
+import { type PictureJob, PictureThreads } from "./image-threads.js";
+
+let folder: string;
+let deadly: URL;
+/** PNG files of different sizes and contents. */
+let files: Uint8Array[];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "pictures-"));
+  files = await Promise.all(Array.from({ length: 6 }, (_, i) => png(40 + 7 * i, 60 - 5 * i)));
+  // The real thread, but it fails over bytes that begin with 222, and after 221 it exits when another call follows.
+  const real = new URL("image-worker.js", import.meta.url).href;
+  const source = `import { parentPort } from "node:worker_threads";
+await import(${JSON.stringify(real)});
+let doomed = false;
+parentPort.on("message", ({ bytes }) => {
+  if (bytes?.[0] === 222) throw new Error("out of room");
+  if (doomed) process.exit(3);
+  doomed = bytes?.[0] === 221;
+});`;
+  await writeFile(join(folder, "deadly-worker.mjs"), source);
+  deadly = pathToFileURL(join(folder, "deadly-worker.mjs"));
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function png(width: number, height: number): Promise<Uint8Array> {
+  const random = new Random(width);
+  const raw = Uint8Array.from({ length: width * height * 3 }, () => random.below(256));
+  return sharp(raw, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
+}
+
+const sourceOf = (bytes: Uint8Array, name = "in memory"): PictureSource => ({
+  name,
+  read: () => Promise.resolve(bytes),
+});
+
+const jobOf = (source: PictureSource, ...labels: (string | number)[]): PictureJob => ({
+  source,
+  transform: { key: "blip_randaug_wc", image_size: 32 },
+  seed: 5,
+  labels,
+});
+
+const jobs = () => files.map((bytes, i) => jobOf(sourceOf(bytes), "epoch", 1, i));
+
+async function direct({ source, transform, seed, labels }: PictureJob) {
+  return transformPicture(await decodePicture(await source.read()), transform, new Random(seed).at(...labels));
+}
+
+async function withThreads<T>(
+  options: { threads: number; worker?: URL },
+  use: (threads: PictureThreads) => Promise<T>,
+): Promise<T> {
+  const threads = new PictureThreads(options);
+  try {
+    return await use(threads);
+  } finally {
+    await threads.dispose();
+  }
+}
+
+test("the results are those of a direct call, whatever the number of threads and the order", async () => {
+  const expected = await Promise.all(jobs().map(direct));
+  const one = await withThreads({ threads: 1 }, (threads) => Promise.all(jobs().map((job) => threads.process(job))));
+  const backwards = await withThreads({ threads: 3 }, (threads) =>
+    Promise.all(
+      jobs()
+        .reverse()
+        .map((job) => threads.process(job)),
+    ),
+  );
+  expect(one).toEqual(expected);
+  expect(backwards.reverse()).toEqual(expected);
+  expect(expected[0]!.data).not.toEqual(expected[1]!.data);
+});
+
+test("the bytes of the source stay, also where they are a part of a larger array", async () => {
+  const larger = new Uint8Array(files[0]!.length + 20).fill(7);
+  larger.set(files[0]!, 10);
+  const part = larger.subarray(10, 10 + files[0]!.length);
+  await withThreads({ threads: 1 }, async (threads) => {
+    const whole = await threads.process(jobOf(sourceOf(files[0]!)));
+    expect(await threads.process(jobOf(sourceOf(part)))).toEqual(whole);
+    expect(await threads.process(jobOf(sourceOf(part)))).toEqual(whole);
+  });
+  expect(part).toEqual(new Uint8Array(files[0]!));
+});
+
+test("broken and vanished pictures are refused as a direct call would, and the thread lives on", async () => {
+  const cut = sourceOf(files[1]!.subarray(0, 300), "cut.png");
+  const line = sourceOf(await png(700, 1), "line.png");
+  const reason = new InputError({ where: "gone.png", expected: "a picture file", found: "no such file" });
+  const gone: PictureSource = { name: "gone.png", read: () => Promise.reject(reason) };
+  await withThreads({ threads: 1 }, async (threads) => {
+    const pixelbert = { ...jobOf(line), transform: { key: "pixelbert", image_size: 32 } } as const;
+    const results = await Promise.allSettled([
+      threads.process(jobOf(cut)),
+      threads.process(pixelbert),
+      threads.process(jobOf(gone)),
+      threads.process(jobs()[2]!),
+    ]);
+    const reasons = results.map((result): unknown => (result.status === "rejected" ? result.reason : undefined));
+    expect(reasons[0]).toBeInstanceOf(InputError);
+    expect(reasons[0]).toMatchInlineSnapshot(
+      `[InputError: cut.png: expected a complete PNG picture, found damaged or truncated data. Fetch or save the file again.]`,
+    );
+    expect(reasons[1]).toMatchInlineSnapshot(
+      `[InputError: line.png: expected a picture whose shorter side keeps 32 pixels when the longer is cut to 53, found 700 x 1 pixels. Crop the picture to a less extreme shape.]`,
+    );
+    expect(reasons[2]).toBe(reason);
+    expect(results[3]).toEqual({ status: "fulfilled", value: await direct(jobs()[2]!) });
+  });
+});
+
+test("a fault of the program is no fault of the picture", async () => {
+  await withThreads({ threads: 1 }, async (threads) => {
+    const failed = threads.process(jobOf(sourceOf(files[0]!, "good.png"), 0.5));
+    await expect(failed).rejects.toThrow("good.png: Random: the label 0.5 is no whole number");
+    await expect(failed).rejects.not.toBeInstanceOf(InputError);
+  });
+});
+
+test("a picture that ends its thread is tried once more and then refused; the others are not touched", async () => {
+  let reads = 0;
+  const killer: PictureSource = { name: "killer.png", read: () => Promise.resolve(Uint8Array.of(222, ++reads)) };
+  const expected = await Promise.all(jobs().map(direct));
+  await withThreads({ threads: 1, worker: deadly }, async (threads) => {
+    const killed = threads.process(jobOf(killer)).catch((error: unknown) => error);
+    const others = await Promise.all(jobs().map((job) => threads.process(job)));
+    expect(others).toEqual(expected);
+    expect(await killed).toBeInstanceOf(InputError);
+    expect(await killed).toMatchInlineSnapshot(
+      `[InputError: killer.png: expected a picture that can be decoded and transformed, found one over which two threads ended: out of room. Leave it out, shrink it, or free memory.]`,
+    );
+    expect(reads).toBe(2);
+    expect(await threads.process(jobs()[3]!)).toEqual(expected[3]);
+  });
+});
+
+test("pictures that die with another's thread are tried again on their own", async () => {
+  // Each of these two is deadly to its neighbour only.
+  const shy = sourceOf(Uint8Array.of(221), "shy.png");
+  await withThreads({ threads: 1, worker: deadly }, async (threads) => {
+    const results = await Promise.allSettled([threads.process(jobOf(shy)), threads.process(jobs()[0]!)]);
+    expect(results[0]).toMatchObject({ reason: { problem: { where: "shy.png", expected: /PNG/ } } });
+    expect(results[1]).toEqual({ status: "fulfilled", value: await direct(jobs()[0]!) });
+  });
+});
+
+test("at most two pictures a thread are read at a time", async () => {
+  let reading = 0;
+  let most = 0;
+  const counted = (bytes: Uint8Array): PictureSource => ({
+    name: "counted",
+    read: async () => {
+      most = Math.max(most, ++reading);
+      await new Promise(setImmediate);
+      reading--;
+      return bytes;
+    },
+  });
+  await withThreads({ threads: 1 }, (threads) =>
+    Promise.all([...files, ...files].map((bytes) => threads.process(jobOf(counted(bytes))))),
+  );
+  expect(most).toBe(2);
+});
+
+test("disposed of, it fails what is under way, what waits and what comes", async () => {
+  const threads = new PictureThreads({ threads: 1 });
+  const results = Promise.allSettled(jobs().map((job) => threads.process(job)));
+  await threads.dispose();
+  for (const result of await results) {
+    expect(result).toMatchObject({ status: "rejected", reason: { problem: { where: "pictures" } } });
+  }
+  await expect(threads.process(jobs()[0]!)).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[InputError: pictures: expected threads in use, found threads that were disposed of. Dispose of them later.]`,
+  );
+  await threads.dispose();
+});
+
+test("no thread is no number of threads", () => {
+  expect(() => new PictureThreads({ threads: 0 })).toThrowErrorMatchingInlineSnapshot(
+    `[InputError: threads: expected a whole number from 1 on, found 0.]`,
+  );
+});
+
+test("neither idle nor ended threads keep the process", async () => {
+  await writeFile(join(folder, "picture.png"), files[0]!);
+  const script = `import { readFile } from "node:fs/promises";
+import { PictureThreads } from ${JSON.stringify(new URL("image-threads.ts", import.meta.url).href)};
+const job = { source: { name: "picture", read: () => readFile(${JSON.stringify(join(folder, "picture.png"))}) },
+  transform: { key: "blip", image_size: 16 }, seed: 1, labels: [] };
+const idle = new PictureThreads({ threads: 2 });
+const ended = new PictureThreads({ threads: 1 });
+await idle.process(job);
+await ended.process(job);
+await ended.dispose();
+process.stdout.write("done");`;
+  await writeFile(join(folder, "process.mts"), script);
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ["--import", import.meta.resolve("tsx"), join(folder, "process.mts")],
+    { timeout: 30_000 },
+  );
+  expect(stdout).toBe("done");
+});

@@ -1,0 +1,301 @@
+import { open, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import {
+  Binary,
+  Field,
+  LargeBinary,
+  RecordBatchReader,
+  Schema,
+  Table,
+  tableToIPC,
+  Utf8,
+  type Vector,
+  vectorFromArray,
+} from "apache-arrow";
+import fc from "fast-check";
+import { expect, test, vi } from "vitest";
+
+import {
+  complaint,
+  fixtures,
+  opened,
+  picture,
+  picturesOf,
+  readsOrComplains,
+  temporaryFolder,
+} from "../tables.test-support.js";
+import { type BatchClaims, streamHead } from "./arrow-fixture.test-support.js";
+
+test("captions as pandas writes them: duplicates leave the first, pictures are the bytes", async () => {
+  const dataset = await opened(join(fixtures, "captions.arrow"));
+  expect(dataset.rows).toBe(5);
+  expect(dataset.texts(3).captions).toEqual(["caption 3", "the same", "ein Bär über 3"]);
+  expect([...dataset.counts.captions]).toEqual([3, 3, 3, 3, 3]);
+  expect([...dataset.counts.questions]).toEqual([0, 0, 0, 0, 0]);
+  expect(dataset.blocks).toBeUndefined();
+  for (const row of [4, 0, 2]) expect(await picturesOf(dataset, row)).toEqual([picture(row)]);
+  expect(dataset.pictures(2)[0]!.name).toBe(`${join(fixtures, "captions.arrow")}, row 2, column "image"`);
+});
+
+test("rows of one split by its column", async () => {
+  const dataset = await opened({ path: join(fixtures, "captions.arrow"), split: "val" });
+  expect([dataset.rows, dataset.texts(1).captions[0]]).toEqual([2, "caption 3"]);
+  expect(await picturesOf(dataset, 1)).toEqual([picture(3)]);
+  expect(await complaint(fixtures, opened({ path: join(fixtures, "captions.arrow"), split: "test" }))).toBe(
+    'captions.arrow: expected rows whose column split says "test", found train, val. Name one of these.',
+  );
+});
+
+test("VQA: answers with label and score, question ids; test files have none", async () => {
+  const dataset = await opened(join(fixtures, "vqa.arrow"));
+  expect(dataset.texts(0).questions).toEqual([
+    {
+      question: "what?",
+      questionId: 900,
+      answers: [
+        { answer: "cat", label: 5, score: 1 },
+        { answer: "dog", label: 7, score: 0.3 },
+      ],
+    },
+    { question: "how many?", questionId: 901, answers: [{ answer: "2", label: 11, score: 0.9 }] },
+  ]);
+  expect([...dataset.counts.questions]).toEqual([2, 1]);
+  const unanswered = await opened(join(fixtures, "vqa-test.arrow"));
+  expect(unanswered.texts(0).questions).toEqual([
+    { question: "what?", questionId: 900, answers: [] },
+    { question: "why?", questionId: 901, answers: [] },
+  ]);
+});
+
+test("SNLI-VE: hypotheses with labels, without their premises", async () => {
+  const dataset = await opened(join(fixtures, "snli.arrow"));
+  expect(dataset.texts(0).hypotheses).toEqual([
+    { text: "a dog runs", label: 2 },
+    { text: "a cat sleeps", label: 0 },
+  ]);
+  expect(dataset.texts(1).hypotheses).toEqual([{ text: "it rains", label: 1 }]);
+});
+
+test("NLVR2: statements about two pictures", async () => {
+  const dataset = await opened(join(fixtures, "nlvr2.arrow"));
+  expect(dataset.texts(0)).toEqual({
+    captions: [],
+    questions: [],
+    hypotheses: [],
+    statements: [
+      { text: "both are dogs", label: 1 },
+      { text: "none is a dog", label: 0 },
+    ],
+    negatives: [],
+  });
+  expect(await picturesOf(dataset, 0)).toEqual([picture(0), picture(1)]);
+});
+
+test.each(["captions-lz4.arrow", "captions-zstd.arrow"])("%s: compressed batches are blocks", async (name) => {
+  const dataset = await opened(join(fixtures, name));
+  expect([dataset.rows, dataset.blocks]).toEqual([6, [0, 4]]);
+  expect(dataset.texts(5).captions[0]).toBe("caption 5");
+  for (const row of [5, 0, 3]) expect(await picturesOf(dataset, row)).toEqual([picture(row)]);
+});
+
+test("a split in a dictionary column", async () => {
+  const dataset = await opened({ path: join(fixtures, "captions-lz4.arrow"), split: "val" });
+  expect([dataset.rows, dataset.blocks, dataset.texts(2).captions[0]]).toEqual([3, [0, 2], "caption 5"]);
+});
+
+test("the stream format with structs of bytes and path; a row without picture and text is left out", async () => {
+  const dataset = await opened(join(fixtures, "saved.arrow"));
+  expect(Array.from({ length: dataset.rows }, (_, row) => dataset.texts(row).captions)).toEqual([
+    [],
+    ["caption 1"],
+    ["caption 2"],
+    [],
+    ["caption 4"],
+  ]);
+  expect(await picturesOf(dataset, 4)).toEqual([picture(4)]);
+  expect(await complaint(fixtures, dataset.pictures(2)[0]!.read())).toBe(
+    'saved.arrow, row 2, column "image": expected a picture, found nothing. Leave the row out, or write its picture into the file.',
+  );
+});
+
+test("the reader of apache-arrow sees the same rows", async () => {
+  const path = join(fixtures, "captions.arrow");
+  const dataset = await opened(path);
+  const reader = await RecordBatchReader.from(readFile(path));
+  let row = 0;
+  for await (const batch of reader) {
+    for (let i = 0; i < batch.numRows; i++, row++) {
+      const captions = batch.getChild("caption")!.get(i) as Iterable<string>;
+      expect(dataset.texts(row).captions).toEqual([...new Set(captions)]);
+      expect(await picturesOf(dataset, row)).toEqual([batch.getChild("image")!.get(i)]);
+    }
+  }
+  expect(row).toBe(dataset.rows);
+});
+
+test("reading one picture reads its bytes and no others", async () => {
+  const path = join(fixtures, "captions.arrow");
+  const dataset = await opened(path);
+  const handle = await open(path);
+  const prototype = Object.getPrototypeOf(handle) as typeof handle;
+  await handle.close();
+  const read = vi.spyOn(prototype, "read");
+  await dataset.pictures(4)[0]!.read();
+  expect(read.mock.calls.map((call) => (call as unknown[])[2])).toEqual([picture(4).length]);
+  read.mockRestore();
+});
+
+const schema = new Schema([new Field("image", new LargeBinary(), false), new Field("caption", new Utf8(), false)]);
+const text = (value: string) => new TextEncoder().encode(value);
+
+test("a file of 3 GB with one batch is opened and read in parts", async () => {
+  const path = join(await temporaryFolder(), "large.arrow");
+  const hole = 3 * 2 ** 30;
+  const head = streamHead(schema, {
+    rows: 2,
+    nodes: [
+      [2, 0],
+      [2, 0],
+    ],
+    buffers: [
+      [0, 0],
+      [0, 24],
+      [64, hole + 7],
+      [0, 0],
+      [24, 12],
+      [40, 9],
+    ],
+    bodyLength: 64 + hole + 64,
+  });
+  const handle = await open(path, "w");
+  await handle.write(head, 0, head.length, 0);
+  const offsets = new Uint8Array(new BigInt64Array([0n, BigInt(hole), BigInt(hole) + 7n]).buffer);
+  await handle.write(offsets, 0, 24, head.length);
+  await handle.write(new Uint8Array(new Int32Array([0, 5, 9]).buffer), 0, 12, head.length + 24);
+  await handle.write(text("firstlast"), 0, 9, head.length + 40);
+  await handle.write(text("the end"), 0, 7, head.length + 64 + hole);
+  await handle.truncate(head.length + 64 + hole + 64);
+  await handle.close();
+  const dataset = await opened(path);
+  expect([dataset.texts(0).captions, dataset.texts(1).captions]).toEqual([["first"], ["last"]]);
+  expect(await complaint(path, dataset.pictures(0)[0]!.read())).toContain("at most 268435456 bytes, found 3221225472");
+  expect(await picturesOf(dataset, 1)).toEqual([text("the end")]);
+  expect(process.memoryUsage().arrayBuffers).toBeLessThan(2 ** 28);
+});
+
+const body = Buffer.concat([
+  new Uint8Array(new BigInt64Array([0n, 3n, 6n]).buffer),
+  new Uint8Array(new Int32Array([0, 5, 9]).buffer),
+  text("firstlast"),
+  text("abcdef"),
+]);
+const honest: BatchClaims = {
+  rows: 2,
+  nodes: [
+    [2, 0],
+    [2, 0],
+  ],
+  buffers: [
+    [0, 0],
+    [0, 24],
+    [45, 6],
+    [0, 0],
+    [24, 12],
+    [36, 9],
+  ],
+  bodyLength: body.length,
+};
+const buffersWith = (index: number, range: readonly [number, number]) => honest.buffers.with(index, range);
+
+test.each<[name: string, claims: Partial<BatchClaims>, body: Uint8Array]>([
+  ["a buffer outside of its batch", { buffers: buffersWith(2, [45, 7]) }, body],
+  ["a buffer at a negative place", { buffers: buffersWith(2, [-8, 6]) }, body],
+  ["offsets that are too few", { buffers: buffersWith(1, [0, 16]) }, body],
+  ["pictures shorter than their offsets", { buffers: buffersWith(2, [45, 5]) }, body],
+  ["texts shorter than their offsets", { buffers: buffersWith(5, [36, 4]) }, body],
+  ["a body longer than the file", { bodyLength: 2 ** 40 }, body],
+  ["more rows than values", { rows: 2 ** 40 }, body],
+  [
+    "2^40 rows everywhere",
+    {
+      rows: 2 ** 40,
+      nodes: [
+        [2 ** 40, 0],
+        [2 ** 40, 0],
+      ],
+    },
+    body,
+  ],
+  ["a column too few", { nodes: [[2, 0]] }, body],
+  ["a buffer too few", { buffers: honest.buffers.slice(0, 5) }, body],
+  [
+    "offsets that run backwards",
+    {},
+    Buffer.concat([new Uint8Array(new BigInt64Array([3n, 0n, 6n]).buffer), body.subarray(24)]),
+  ],
+  [
+    "an offset beyond 2^53",
+    {},
+    Buffer.concat([new Uint8Array(new BigInt64Array([0n, 3n, 2n ** 60n]).buffer), body.subarray(24)]),
+  ],
+  ["a body cut short", {}, body.subarray(0, 40)],
+])("refuses: %s", async (_, claims, bytes) => {
+  const folder = await temporaryFolder();
+  const path = join(folder, "x.arrow");
+  await writeFile(path, Buffer.concat([streamHead(schema, { ...honest, ...claims }), bytes]));
+  expect(await complaint(folder, opened(path))).toMatchSnapshot();
+});
+
+test("the same file without damage is read", async () => {
+  const path = join(await temporaryFolder(), "x.arrow");
+  await writeFile(path, Buffer.concat([streamHead(schema, honest), body]));
+  const dataset = await opened(path);
+  expect([dataset.texts(1).captions, await picturesOf(dataset, 1)]).toEqual([["last"], [text("def")]]);
+});
+
+test.each<[name: string, columns: Record<string, Vector>]>([
+  ["pictures as text", { image: vectorFromArray(["a.png"], new Utf8()) }],
+  ["captions as numbers", { image: vectorFromArray([text("a")], new Binary()), caption: vectorFromArray([1.5]) }],
+  ["captions as dates", { image: vectorFromArray([text("a")], new Binary()), caption: vectorFromArray([new Date(0)]) }],
+  ["no pictures", { caption: vectorFromArray(["a"], new Utf8()) }],
+  ["no rows", { image: vectorFromArray<Binary>([], new Binary()) }],
+])("refuses, naming the column: %s", async (_, columns) => {
+  const folder = await temporaryFolder();
+  const path = join(folder, "x.arrow");
+  await writeFile(path, tableToIPC(new Table(columns), "file"));
+  expect(await complaint(folder, opened(path))).toMatchSnapshot();
+});
+
+test("columns by the names that the user gives", async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, "x.arrow");
+  const columns = { jpg: vectorFromArray([text("a")], new Binary()), alt: vectorFromArray(["words"], new Utf8()) };
+  await writeFile(path, tableToIPC(new Table(columns), "file"));
+  const dataset = await opened({ path, columns: { image: "jpg", caption: "alt" } });
+  expect([dataset.texts(0).captions, await picturesOf(dataset, 0)]).toEqual([["words"], [text("a")]]);
+  expect(await complaint(folder, opened({ path, columns: { image: "jpgs" } }))).toMatchInlineSnapshot(
+    `"x.arrow: expected a column "jpgs" for image, as the settings say, found jpg, alt. The nearest is "jpg"."`,
+  );
+});
+
+test("any damage is read or refused by an InputError", async () => {
+  const folder = await temporaryFolder();
+  const files = ["captions.arrow", "captions-lz4.arrow", "captions-zstd.arrow", "saved.arrow"];
+  const valid = await Promise.all(files.map((name) => readFile(join(fixtures, name))));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat(files.length - 1),
+      fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+      fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
+      async (file, flips, length) => {
+        const damaged = Buffer.from(valid[file]!);
+        for (const [at, byte] of flips) damaged[Math.floor(at * (damaged.length - 1))] = byte;
+        const path = join(folder, "x.arrow");
+        await writeFile(path, length === null ? damaged : damaged.subarray(0, Math.floor(length * damaged.length)));
+        await readsOrComplains(path);
+      },
+    ),
+    { numRuns: 200, seed: 1 },
+  );
+});

@@ -1,0 +1,171 @@
+/** A table of captions beside its pictures: JSON Lines, CSV or TSV. */
+
+import { dirname, extname } from "node:path";
+
+import { InputError } from "../../../errors.js";
+import type { Dataset } from "../../dataset.js";
+import { Spans } from "../growable.js";
+import { statRegular } from "../open-files.js";
+import { pictureColumns } from "../image-columns.js";
+import { checkNamedColumns, findColumns, type FoundColumns, knownNames, listed, RecordColumns } from "../roles.js";
+import { rowTexts } from "../row-texts.js";
+import { hasTexts, mergeRows, RowStore } from "../row-store.js";
+import { describe, isObject, RowValues } from "../row-values.js";
+import type { ReaderInput } from "../dataset-settings.js";
+import { tableDataset } from "../table-dataset.js";
+import { TextPool } from "../text-pool.js";
+import { readDelimited, type TableRecord } from "./delimited.js";
+import { pathInside, pictureFile } from "./image-file.js";
+import { lines, textPieces } from "./table-lines.js";
+
+const kinds: Readonly<Record<string, "jsonl" | "csv" | "tsv">> = {
+  ".jsonl": "jsonl",
+  ".ndjson": "jsonl",
+  ".csv": "csv",
+  ".tsv": "tsv",
+};
+
+export const captionTableExtensions: readonly string[] = Object.keys(kinds);
+
+/**
+ * The rows of a table; lines with the same picture, or the same two, are one row at the place of the first. A line with neither
+ * picture nor text is passed over. Picture paths are relative to the table and are not looked at before a picture is read.
+ * @throws InputError naming the line for anything that cannot be a row
+ */
+export async function openCaptionTable(input: ReaderInput): Promise<Dataset> {
+  const path = input.paths[0]!;
+  const kind = kinds[extname(path).toLowerCase()];
+  if (kind === undefined) {
+    const found = extname(path) === "" ? "a name without ending" : extname(path);
+    const expected = `a table of captions (${captionTableExtensions.join(", ")})`;
+    throw new InputError({ where: path, expected, found, mend: "Rename it, or write it as JSON Lines or CSV" });
+  }
+  const { size } = await statRegular(path);
+  const table = new TableBuilder(input, path);
+  const pieces = textPieces(path, size, input);
+  if (kind === "jsonl") {
+    for await (const some of lines(path, pieces)) {
+      for (const { number, text } of some) table.addJson(number, text);
+    }
+  } else {
+    await readDelimited(
+      path,
+      kind,
+      pieces,
+      (names) => table.setHeader(names),
+      (record) => table.add(record),
+    );
+  }
+  return table.finish();
+}
+
+class TableBuilder {
+  readonly #input: ReaderInput;
+  readonly #path: string;
+  readonly #records = new RowStore();
+  readonly #rowOf: number[] = [];
+  readonly #rows = new Map<string, number>();
+  /** Pictures of each row, one or two. */
+  readonly #pictures = { paths: new TextPool(), spans: new Spans() };
+  /** Columns by the header. */
+  #columns: FoundColumns | undefined;
+  /** Columns of JSON Lines, which say them in each row. */
+  readonly #own: RecordColumns;
+
+  constructor(input: ReaderInput, path: string) {
+    this.#input = input;
+    this.#path = path;
+    this.#own = new RecordColumns(input.columns);
+  }
+
+  setHeader(names: readonly string[]): void {
+    const where = `${this.#path}, line 1`;
+    const found = listed(names.map((name) => JSON.stringify(name)));
+    this.#columns = findColumns((name) => names.includes(name), this.#input.columns);
+    if (Object.keys(this.#columns).length === 0 && Object.keys(this.#input.columns).length === 0) {
+      const expected = `the names of the columns, such as ${knownNames.image[0]!} and ${knownNames.caption[0]!}`;
+      const mend = "Add a first line of names, or say in the settings which column is which";
+      throw new InputError({ where, expected, found, mend });
+    }
+    checkNamedColumns(where, names, this.#input.columns);
+    pictureColumns(where, names, this.#columns);
+  }
+
+  addJson(line: number, text: string): void {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      value = text;
+    }
+    if (!isObject(value)) {
+      const found = value === text ? `text that is not JSON, ${describe(text)}` : describe(value);
+      const mend = "Write one JSON object a line";
+      throw new InputError({ where: `${this.#path}, line ${line}`, expected: "a JSON object", found, mend });
+    }
+    this.add({ line, values: value });
+  }
+
+  add({ line, values }: TableRecord): void {
+    const where = () => `${this.#path}, line ${line}`;
+    const columns = this.#columns ?? this.#own.of(values);
+    const row = new RowValues(columns, values, where);
+    if (!this.#input.split.keeps(row.get("split"))) return;
+    const pictures = this.#picturesOf(row, where);
+    const texts = rowTexts(row, pictures.length === 2);
+    if (pictures.length === 0) {
+      if (!hasTexts(texts)) return;
+      const expected = `a picture (${listed(knownNames.image)}, or image_0 and image_1)`;
+      const mend = "Name its picture, or say in the settings which column has the pictures";
+      throw new InputError({ where: where(), expected, found: `only ${listed(Object.keys(values))}`, mend });
+    }
+    const key = pictures.join("\0");
+    let number = this.#rows.get(key);
+    if (number === undefined) {
+      this.#rows.set(key, (number = this.#rows.size));
+      this.#pictures.spans.add(pictures.length);
+      for (const picture of pictures) this.#pictures.paths.add(picture);
+    }
+    this.#rowOf.push(number);
+    this.#records.add(texts);
+  }
+
+  finish(): Dataset {
+    if (this.#columns === undefined) this.#own.finish(this.#path);
+    const { paths, spans } = this.#pictures;
+    const folder = dirname(this.#path);
+    const joined = this.#rows.size === this.#records.rows;
+    return tableDataset({
+      name: this.#input.name,
+      store: joined ? this.#records : mergeRows(this.#records, this.#rowOf, this.#rows.size),
+      pictures: (row) =>
+        Array.from({ length: spans.count(row) }, (_, i) => pictureFile(folder, paths.at(spans.start(row) + i))),
+    });
+  }
+
+  #picturesOf(row: RowValues, where: () => string): string[] {
+    const list = row.get("images");
+    if (list !== undefined) {
+      if (Array.isArray(list) && (list.length === 1 || list.length === 2)) {
+        return list.map((path: unknown) => pathOf(row, "images", path, where));
+      }
+      throw row.wrong("images", "the paths of one picture or two", list);
+    }
+    const [left, right] = [row.get("image_0"), row.get("image_1")];
+    if (left !== undefined || right !== undefined) {
+      return [pathOf(row, "image_0", left, where), pathOf(row, "image_1", right, where)];
+    }
+    const image = row.get("image");
+    return image === undefined ? [] : [pathOf(row, "image", image, where)];
+  }
+}
+
+function pathOf(
+  row: RowValues,
+  role: "image" | "images" | "image_0" | "image_1",
+  value: unknown,
+  where: () => string,
+): string {
+  if (typeof value !== "string") throw row.wrong(role, "the path of a picture", value);
+  return pathInside(where(), value);
+}

@@ -1,0 +1,53 @@
+/** Pictures beside a table, named by it: only what lies in its folder is read. */
+
+import { fileProblem } from "../../../files/index.js";
+import { open } from "node:fs/promises";
+import { join, posix } from "node:path";
+
+import { InputError } from "../../../errors.js";
+import type { PictureSource } from "../../dataset.js";
+
+import { statRegular } from "../open-files.js";
+import { largestPicture } from "../table-dataset.js";
+
+/**
+ * The path without detours. Symbolic links inside the folder are followed when the picture is read: they are the user's own, and
+ * caches of downloads are made of them.
+ * @throws InputError for a path that is absolute or has `..`, or an address on the web
+ */
+export function pathInside(where: string, path: string): string {
+  const refused = (found: string, mend: string) =>
+    new InputError({ where, expected: "the path of a picture inside the table's folder", found, mend });
+  const shown = JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path);
+  if (path === "" || path.includes("\0")) throw refused(shown, "Correct the row");
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path))
+    throw refused(`the address ${shown}`, "Fetch the pictures first and name the files");
+  if (/^([\\/]|[a-z]:[\\/])/i.test(path))
+    throw refused(`the absolute path ${shown}`, "Write paths relative to the table");
+  if (path.split(/[\\/]/).includes("..")) throw refused(shown, "Move the table to a folder above its pictures");
+  return posix.normalize(path);
+}
+
+/** The picture at `path`, a result of `pathInside`. */
+export function pictureFile(folder: string, path: string): PictureSource {
+  const name = join(folder, path);
+  return { name, read: () => readPicture(name) };
+}
+
+async function readPicture(name: string): Promise<Uint8Array> {
+  const { size } = await statRegular(name);
+  if (size > largestPicture) {
+    const expected = `a picture of at most ${largestPicture} bytes`;
+    throw new InputError({ where: name, expected, found: `${size} bytes`, mend: "Make it smaller or leave it out" });
+  }
+  try {
+    const handle = await open(name, "r");
+    try {
+      return await handle.readFile();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileProblem(name, error, "a file that can be read");
+  }
+}

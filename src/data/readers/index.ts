@@ -1,0 +1,13 @@
+/** Data sets of pictures and texts from files of every format. */
+
+export { joinDatasets } from "./join-datasets.js";
+export { openDataset } from "./open-dataset.js";
+export {
+  type ColumnNames,
+  type ColumnRole,
+  columnRoles,
+  type DatasetFormat,
+  datasetFormats,
+  type DatasetSettings,
+  type OpenOptions,
+} from "./dataset-settings.js";

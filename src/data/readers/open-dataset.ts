@@ -1,0 +1,88 @@
+/** Opens a data set of any format. */
+
+import { InputError } from "../../errors.js";
+import type { Dataset } from "../dataset.js";
+import { openScenes } from "../scenes/index.js";
+import { openArrow } from "./arrow/arrow-dataset.js";
+import { openCaptionTable } from "./captions/caption-table.js";
+import { findFiles } from "./detect.js";
+import { joinDatasets } from "./join-datasets.js";
+import { OpenFiles } from "./open-files.js";
+import { openParquet } from "./parquet/parquet-dataset.js";
+import type { DatasetFormat, DatasetSettings, OpenOptions, ReaderInput } from "./dataset-settings.js";
+import { SplitFilter } from "./split-filter.js";
+import { openWebDataset } from "./webdataset/webdataset.js";
+
+const readers: Readonly<Record<DatasetFormat, (input: ReaderInput) => Promise<Dataset>>> = {
+  folder: openCaptionTable,
+  arrow: eachFile(openArrow),
+  parquet: eachFile(openParquet),
+  webdataset: openWebDataset,
+  scenes: eachFile(openDescribed),
+};
+
+/**
+ * A data set by its path: a table of captions or its folder, Arrow or Parquet files, WebDataset archives, a description of scenes. Texts
+ * are in memory afterwards, pictures stay in their files until they are read; those of scenes are made then. Close it after use.
+ * @throws InputError when files are missing, of an unknown or a damaged format, or hold no rows; the signal's reason when aborted
+ * @example
+ * const dataset = await openDataset("pairs/pairs.jsonl");
+ * const { captions } = dataset.texts(0);
+ * const bytes = await dataset.pictures(0)[0]!.read();
+ */
+export async function openDataset(given: string | DatasetSettings, options: OpenOptions = {}): Promise<Dataset> {
+  const settings = typeof given === "string" ? { path: given } : given;
+  const { format, paths, rowSplit } = await findFiles(settings);
+  const files = new OpenFiles();
+  try {
+    const split = new SplitFilter(settings.path, rowSplit);
+    const dataset = await readers[format]({
+      name: settings.path,
+      paths,
+      columns: settings.columns ?? {},
+      split,
+      files,
+      onProgress: options.onProgress ?? (() => undefined),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    split.finish();
+    if (dataset.rows === 0) {
+      const expected = "at least one row with a picture";
+      throw new InputError({ where: settings.path, expected, found: "none", mend: "Check that it is the right file" });
+    }
+    return { ...dataset, close: () => files.close() };
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
+}
+
+/** Scenes: their split is that of the description, and they have no columns. */
+async function openDescribed({ name, paths, columns, split, signal }: ReaderInput): Promise<Dataset> {
+  const [path] = paths;
+  const [column] = Object.values(columns);
+  if (column !== undefined) {
+    const expected = "no names of columns, as scenes have none";
+    throw new InputError({ where: path!, expected, found: JSON.stringify(column), mend: "Leave them out" });
+  }
+  const dataset = await openScenes(path!, { name, split: split.wanted, signal });
+  // It would have been refused if it were of another one.
+  split.keeps(split.wanted);
+  return dataset;
+}
+
+/** Reads each of several files by itself; progress counts in thousandths of all. */
+function eachFile(open: (input: ReaderInput) => Promise<Dataset>): (input: ReaderInput) => Promise<Dataset> {
+  return async (input) => {
+    if (input.paths.length === 1) return open(input);
+    const datasets: Dataset[] = [];
+    for (const [i, path] of input.paths.entries()) {
+      const onProgress = (done: number, total: number) => {
+        const share = total === 0 ? 1 : done / total;
+        input.onProgress(Math.floor((1000 * (i + share)) / input.paths.length), 1000);
+      };
+      datasets.push(await open({ ...input, paths: [path], onProgress }));
+    }
+    return joinDatasets(input.name, datasets);
+  };
+}

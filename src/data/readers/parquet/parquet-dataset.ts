@@ -1,0 +1,65 @@
+/** Parquet files, those of Hugging Face among them: texts into memory at once, pictures by the page when they are asked for. */
+
+import type { Dataset, PictureSource } from "../../dataset.js";
+import { growableUint32 } from "../growable.js";
+import { lastAtMost } from "../join-datasets.js";
+import { pictureColumns, textColumns } from "../image-columns.js";
+import { checkNamedColumns, findColumns } from "../roles.js";
+import { rowTexts } from "../row-texts.js";
+import { RowStore } from "../row-store.js";
+import { RowValues } from "../row-values.js";
+import type { ReaderInput } from "../dataset-settings.js";
+import { tableDataset } from "../table-dataset.js";
+import { groupColumn } from "./parquet-columns.js";
+import { readParquetLayout } from "./parquet-file.js";
+import { ParquetPictures } from "./parquet-images.js";
+
+/**
+ * The rows of one Parquet file, all of them: whether a row has its picture shows when it is read. `blocks` are the row groups.
+ * @throws InputError naming file and column for damage, columns of other types, or none with pictures
+ */
+export async function openParquet(input: ReaderInput): Promise<Dataset> {
+  const file = await input.files.add(input.paths[0]!);
+  const layout = await readParquetLayout(file);
+  const names = layout.columns.map(({ element }) => element.name);
+  checkNamedColumns(file.name, names, input.columns);
+  const columns = findColumns((name) => names.includes(name), input.columns);
+  const column = (name: string) => layout.columns.find(({ element }) => element.name === name)!;
+  const pictureNames = pictureColumns(file.name, names, columns);
+  const pictures = pictureNames.map((name) => new ParquetPictures(file, layout, column(name)));
+  const texts = textColumns(columns, input.split).map(column);
+
+  const store = new RowStore();
+  const fileRow = growableUint32();
+  const blocks: number[] = [];
+  for (const group of layout.groups) {
+    input.signal?.throwIfAborted();
+    const values: (readonly [string, ArrayLike<unknown>])[] = [];
+    for (const text of texts) values.push([text.element.name, await groupColumn(file, layout, group, text)]);
+    const first = store.rows;
+    for (let row = 0; row < group.rows; row++) {
+      const record = Object.fromEntries(values.map(([name, list]) => [name, list[row]]));
+      const found = new RowValues(columns, record, () => `${file.name}, row ${group.start + row}`);
+      if (!input.split.keeps(found.get("split"))) continue;
+      fileRow.push(group.start + row);
+      store.add(rowTexts(found, pictures.length === 2));
+    }
+    if (store.rows > first) blocks.push(first);
+    input.onProgress(group.start + group.rows, layout.rows);
+  }
+
+  const starts = layout.groups.map(({ start }) => start);
+  return tableDataset({
+    name: input.name,
+    store,
+    blocks,
+    pictures: (row) => {
+      const at = fileRow.at(row);
+      const group = layout.groups[lastAtMost(starts, at)]!;
+      return pictures.map((source, i): PictureSource => {
+        const name = `${file.name}, row ${at}, column ${JSON.stringify(pictureNames[i])}`;
+        return { name, read: () => source.read(group, at - group.start, name) };
+      });
+    },
+  });
+}

@@ -1,0 +1,86 @@
+/** Which column means what: by the names that published data sets use, or as the user says. */
+
+import { InputError, nearestNames } from "../../errors.js";
+import { type ColumnNames, type ColumnRole, columnRoles } from "./dataset-settings.js";
+
+/** Names under which a column is found by itself, the first that is there. */
+export const knownNames: Readonly<Record<ColumnRole, readonly string[]>> = {
+  image: ["image", "file_name", "filename", "image_path", "image_file", "path", "filepath", "file", "img", "picture"],
+  image_0: ["image_0", "image0"],
+  image_1: ["image_1", "image1"],
+  images: ["images"],
+  caption: ["caption", "captions", "text", "texts", "title", "description"],
+  question: ["question", "questions"],
+  answer: ["answer", "answers"],
+  answer_labels: ["answer_labels"],
+  answer_scores: ["answer_scores"],
+  question_id: ["question_id", "question_ids"],
+  sentences: ["sentences"],
+  hypothesis: ["hypothesis", "hypotheses"],
+  statement: ["statement", "statements"],
+  label: ["label", "labels"],
+  negative: ["negative", "negatives"],
+  split: ["split"],
+};
+
+/** The column of each role that is there. */
+export type FoundColumns = Partial<Record<ColumnRole, string>>;
+
+/** Columns by role, as named by the user or by `knownNames`. */
+export function findColumns(has: (name: string) => boolean, named: ColumnNames): FoundColumns {
+  const found: FoundColumns = {};
+  for (const role of columnRoles) {
+    const given = named[role];
+    const name = given === undefined ? knownNames[role].find(has) : has(given) ? given : undefined;
+    if (name !== undefined) found[role] = name;
+  }
+  return found;
+}
+
+/** @throws InputError when the user named a column that the table does not have */
+export function checkNamedColumns(where: string, columns: readonly string[], named: ColumnNames): void {
+  for (const role of columnRoles) {
+    const name = named[role];
+    if (name === undefined || columns.includes(name)) continue;
+    const near = nearestNames(name, columns);
+    throw new InputError({
+      where,
+      expected: `a column ${JSON.stringify(name)} for ${role}, as the settings say`,
+      found: listed(columns),
+      mend: near.length > 0 ? `The nearest is ${near.map((n) => JSON.stringify(n)).join(" or ")}` : "Name one of these",
+    });
+  }
+}
+
+/** Columns of tables whose rows say their own. */
+export class RecordColumns {
+  readonly #named: ColumnNames;
+  readonly #unseen: Set<ColumnRole>;
+  #first: readonly string[] | undefined;
+
+  constructor(named: ColumnNames) {
+    this.#named = named;
+    this.#unseen = new Set(columnRoles.filter((role) => named[role] !== undefined));
+  }
+
+  of(record: Readonly<Record<string, unknown>>): FoundColumns {
+    const found = findColumns((name) => Object.hasOwn(record, name), this.#named);
+    if (this.#unseen.size > 0) {
+      this.#first ??= Object.keys(record);
+      for (const role of this.#unseen) if (found[role] !== undefined) this.#unseen.delete(role);
+    }
+    return found;
+  }
+
+  /** @throws InputError when the user named a column that no row has */
+  finish(where: string): void {
+    if (this.#unseen.size > 0) checkNamedColumns(where, this.#first ?? [], this.#named);
+  }
+}
+
+/** Names in an error, the first few of many. */
+export function listed(names: readonly string[], most = 12): string {
+  if (names.length === 0) return "none";
+  const shown = names.slice(0, most).map((name) => (name.length > 60 ? `${name.slice(0, 60)}…` : name));
+  return shown.join(", ") + (names.length > most ? ` and ${names.length - most} more` : "");
+}

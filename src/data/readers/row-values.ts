@@ -1,0 +1,47 @@
+/** A row of any format by what its columns mean, and how errors speak of its values. */
+
+import { InputError } from "../../errors.js";
+import type { FoundColumns } from "./roles.js";
+import type { ColumnRole } from "./dataset-settings.js";
+
+/** Values of a row by role. JSON null and an absent column are both undefined. */
+export class RowValues {
+  readonly #columns: FoundColumns;
+  readonly #record: Readonly<Record<string, unknown>>;
+  /** The file and the row, for errors. Asked for only when there is one. */
+  readonly #where: () => string;
+
+  constructor(columns: FoundColumns, record: Readonly<Record<string, unknown>>, where: () => string) {
+    this.#columns = columns;
+    this.#record = record;
+    this.#where = where;
+  }
+
+  get(role: ColumnRole): unknown {
+    const name = this.#columns[role];
+    return name === undefined || !Object.hasOwn(this.#record, name) ? undefined : (this.#record[name] ?? undefined);
+  }
+
+  /** The error that the value of a role is not what it should be. */
+  wrong(role: ColumnRole, expected: string, value: unknown): InputError {
+    const where = `${this.#where()}, column ${JSON.stringify(this.#columns[role] ?? role)}`;
+    return new InputError({ where, expected, found: describe(value), mend: "Correct the row, or name other columns" });
+  }
+}
+
+/** A JSON object or an Arrow or Parquet struct. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+}
+
+/** A value in an error: its kind, and itself where it is short. */
+export function describe(value: unknown): string {
+  if (value === undefined || value === null) return "nothing";
+  if (typeof value === "string") return `the text ${JSON.stringify(value.slice(0, 60))}${value.length > 60 ? "…" : ""}`;
+  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean")
+    return `the value ${String(value)}`;
+  if (Array.isArray(value))
+    return value.length === 0 ? "an empty list" : `a list of ${value.length}, first ${describe(value[0])}`;
+  if (ArrayBuffer.isView(value)) return "bytes";
+  return isObject(value) ? `an object with ${Object.keys(value).slice(0, 6).join(", ") || "no fields"}` : typeof value;
+}

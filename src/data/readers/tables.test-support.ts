@@ -1,0 +1,62 @@
+/** Temporary folders, pictures as `fixtures/make.py` makes them, and what tests ask of a data set. */
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { onTestFinished } from "vitest";
+
+import { InputError } from "../../errors.js";
+import type { Dataset } from "../dataset.js";
+import { openDataset } from "./open-dataset.js";
+import type { DatasetSettings, OpenOptions } from "./dataset-settings.js";
+
+export const fixtures = join(import.meta.dirname, "fixtures");
+
+/** A folder that is removed when the test is over. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "bridgetower-tables-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The bytes that stand for picture `i`. */
+export function picture(i: number): Uint8Array {
+  return Uint8Array.from({ length: 100 + 13 * i }, (_, k) => (i * 31 + k * 7) % 251);
+}
+
+/** A data set that is closed when the test is over. */
+export async function opened(given: string | DatasetSettings, options?: OpenOptions): Promise<Dataset> {
+  const dataset = await openDataset(given, options);
+  onTestFinished(() => dataset.close());
+  return dataset;
+}
+
+/** The pictures of a row. */
+export async function picturesOf(dataset: Dataset, row: number): Promise<Uint8Array[]> {
+  return Promise.all(dataset.pictures(row).map(async (source) => new Uint8Array(await source.read())));
+}
+
+/** The message of the InputError that `action` fails with, without this folder; any other outcome throws. */
+export async function complaint(folder: string, action: Promise<unknown>): Promise<string> {
+  const outcome: unknown = await action.catch((error: unknown) => error);
+  if (!(outcome instanceof InputError)) throw new Error("expected an InputError", { cause: outcome });
+  return outcome.message.replaceAll(`${folder}/`, "").replaceAll(folder, ".");
+}
+
+/** Opens a file and reads every row of it; only an InputError may stop that. */
+export async function readsOrComplains(path: string): Promise<void> {
+  try {
+    const dataset = await openDataset(path);
+    try {
+      for (let row = 0; row < dataset.rows; row++) {
+        dataset.texts(row);
+        for (const source of dataset.pictures(row)) await source.read();
+      }
+    } finally {
+      await dataset.close();
+    }
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+  }
+}

@@ -1,0 +1,198 @@
+/** WebDataset: tar archives in which the files of one sample share their name up to the first dot. */
+
+import { InputError } from "../../../errors.js";
+import type { Dataset, PictureSource, RowTexts } from "../../dataset.js";
+import { growableFloat64, Spans } from "../growable.js";
+import type { DataFile } from "../open-files.js";
+import { RecordColumns } from "../roles.js";
+import { rowTexts } from "../row-texts.js";
+import { joinTexts, RowStore } from "../row-store.js";
+import { describe, isObject, RowValues } from "../row-values.js";
+import type { ReaderInput } from "../dataset-settings.js";
+import { largestPicture, tableDataset } from "../table-dataset.js";
+import { TextPool } from "../text-pool.js";
+import { ForwardReader, type TarMember, tarMembers } from "./tar-members.js";
+
+/** Of two pictures with the same name the first of these. */
+const pictureEndings = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"];
+const captionEndings = ["txt", "caption"];
+/** Bytes of a caption or of a JSON file, as long as a row of a table may be. */
+const largestText = 2 ** 24;
+/** Samples between two reports of progress. */
+const reportEvery = 1000;
+
+/**
+ * One row for each sample with a picture; samples without one, and files that are neither picture, `txt`, `caption` nor `json`, are
+ * passed over. `KEY.image_0.png` and `KEY.image_1.png` are the two pictures of a statement. JSON has the fields of a row of JSON Lines.
+ * @throws InputError naming archive and file when an archive is damaged or a text is not what it should be
+ */
+export async function openWebDataset(input: ReaderInput): Promise<Dataset> {
+  const rows = new Rows(input);
+  const files: DataFile[] = [];
+  for (const path of input.paths) files.push(await input.files.add(path));
+  const total = files.reduce((sum, { size }) => sum + size, 0);
+  let before = 0;
+  for (const file of files) {
+    await rows.addArchive(file, (position) => input.onProgress(before + position, total));
+    before += file.size;
+    input.onProgress(before, total);
+  }
+  return rows.finish();
+}
+
+/** What is known of a sample while its archive is read. */
+interface Sample {
+  /** By their place in `pictureEndings`, the best one of the left or only one and of the right one. */
+  readonly pictures: [Picture?, Picture?];
+  isPair: boolean;
+  readonly texts: TarMember[];
+  json?: TarMember;
+}
+
+interface Picture {
+  readonly member: TarMember;
+  readonly rank: number;
+}
+
+class Rows {
+  readonly #input: ReaderInput;
+  readonly #columns: RecordColumns;
+  readonly #store = new RowStore();
+  readonly #files: DataFile[] = [];
+  /** Pictures of each row: names, offsets, sizes, archives. */
+  readonly #spans = new Spans();
+  readonly #names = new TextPool();
+  readonly #offsets = growableFloat64();
+  readonly #sizes = growableFloat64();
+  readonly #archives = growableFloat64();
+
+  constructor(input: ReaderInput) {
+    this.#input = input;
+    this.#columns = new RecordColumns(input.columns);
+  }
+
+  async addArchive(file: DataFile, onProgress: (position: number) => void): Promise<void> {
+    const archive = this.#files.push(file) - 1;
+    const samples = new Map<string, Sample>();
+    let members = 0;
+    for await (const member of tarMembers(file, new ForwardReader(file))) {
+      if (members++ % reportEvery === 0) {
+        this.#input.signal?.throwIfAborted();
+        onProgress(member.offset);
+      }
+      addMember(samples, member);
+    }
+    const reader = new ForwardReader(file);
+    for (const sample of samples.values()) {
+      this.#input.signal?.throwIfAborted();
+      await this.#addSample(file, archive, reader, sample);
+    }
+  }
+
+  finish(): Dataset {
+    this.#columns.finish(this.#input.name);
+    return tableDataset({
+      name: this.#input.name,
+      store: this.#store,
+      pictures: (row) =>
+        Array.from({ length: this.#spans.count(row) }, (_, i): PictureSource => {
+          const index = this.#spans.start(row) + i;
+          const file = this.#files[this.#archives.at(index)]!;
+          const name = `${file.name}, ${this.#names.at(index)}`;
+          return { name, read: () => readMember(file, name, this.#offsets.at(index), this.#sizes.at(index)) };
+        }),
+    });
+  }
+
+  async #addSample(file: DataFile, archive: number, reader: ForwardReader, sample: Sample): Promise<void> {
+    const [left, right] = sample.pictures;
+    if (left === undefined || (sample.isPair && right === undefined)) return;
+    const members = sample.isPair ? [left.member, right!.member] : [left.member];
+    const found = await this.#textsOf(file, reader, sample);
+    if (found === undefined) return;
+    this.#spans.add(members.length);
+    for (const { name, offset, size } of members) {
+      this.#names.add(name);
+      this.#offsets.push(offset);
+      this.#sizes.push(size);
+      this.#archives.push(archive);
+    }
+    this.#store.add(found);
+  }
+
+  /** The texts of a sample; undefined where it belongs to another split. */
+  async #textsOf(file: DataFile, reader: ForwardReader, sample: Sample): Promise<RowTexts | undefined> {
+    const captions: string[] = [];
+    for (const member of sample.texts) {
+      const caption = (await readText(file, reader, member)).trim();
+      if (caption !== "") captions.push(caption);
+    }
+    const plain = { captions, questions: [], hypotheses: [], statements: [], negatives: [] };
+    const { json } = sample;
+    const where = json === undefined ? file.name : `${file.name}, ${json.name}`;
+    const record = json === undefined ? {} : parsed(where, await readText(file, reader, json));
+    const row = new RowValues(this.#columns.of(record), record, () => where);
+    if (!this.#input.split.keeps(row.get("split"))) return undefined;
+    return joinTexts([plain, rowTexts(row, sample.isPair)]);
+  }
+}
+
+/** Puts a file where it belongs in its sample; other files are passed over. */
+function addMember(samples: Map<string, Sample>, member: TarMember): void {
+  const slash = member.name.lastIndexOf("/") + 1;
+  const dot = member.name.indexOf(".", slash);
+  // A name that begins with a dot is a file of the system, such as ._000.jpg of macOS.
+  if (dot <= slash) return;
+  const parts = member.name
+    .slice(dot + 1)
+    .toLowerCase()
+    .split(".");
+  const ending = parts.at(-1)!;
+  const rank = pictureEndings.indexOf(ending);
+  const side = parts.length === 2 ? ["image_0", "image_1"].indexOf(parts[0]!) : -1;
+  const isPicture = rank >= 0 && (parts.length === 1 || side >= 0);
+  const isText = parts.length === 1 && (captionEndings.includes(ending) || ending === "json");
+  if (!isPicture && !isText) return;
+  const key = member.name.slice(0, dot);
+  let sample = samples.get(key);
+  if (sample === undefined) samples.set(key, (sample = { pictures: [], isPair: false, texts: [] }));
+  if (isPicture) {
+    const place = side === 1 ? 1 : 0;
+    if (side >= 0) sample.isPair = true;
+    if (rank < (sample.pictures[place]?.rank ?? Infinity)) sample.pictures[place] = { member, rank };
+  } else if (ending === "json") sample.json = member;
+  else sample.texts.push(member);
+}
+
+async function readText(file: DataFile, reader: ForwardReader, { name, offset, size }: TarMember): Promise<string> {
+  const where = `${file.name}, ${name}`;
+  if (size > largestText) {
+    const expected = `a text of at most ${largestText} bytes`;
+    throw new InputError({ where, expected, found: `${size} bytes`, mend: "Leave it out of the archive" });
+  }
+  const bytes = await reader.read(offset, size);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    const mend = "Write texts as UTF-8";
+    throw new InputError({ where, expected: "text in UTF-8", found: "other bytes", mend });
+  }
+}
+
+function parsed(where: string, text: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  if (isObject(value)) return value;
+  const found = value === undefined ? `text that is not JSON, ${describe(text)}` : describe(value);
+  throw new InputError({ where, expected: "a JSON object", found, mend: "Write the fields of a row into it" });
+}
+
+async function readMember(file: DataFile, where: string, offset: number, size: number): Promise<Uint8Array> {
+  if (size <= largestPicture) return file.read(offset, size);
+  const expected = `a picture of at most ${largestPicture} bytes`;
+  throw new InputError({ where, expected, found: `${size} bytes`, mend: "Make it smaller or leave it out" });
+}

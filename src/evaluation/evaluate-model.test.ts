@@ -1,0 +1,200 @@
+/** What is judged unless said, what must not change numbers, and what goes wrong. */
+import { expect, test, vi } from "vitest";
+import { InputError } from "../errors.js";
+import { HostTensor } from "../graph/index.js";
+import { PartedModel } from "../inference/index.js";
+import { tinyConfig } from "../inference/tiny-checkpoint.test-support.js";
+import { evaluate, type EvaluationSettings, type Metric } from "./index.js";
+import { memoryData, type MemoryRow } from "./memory-data.test-support.js";
+import { checkpoint, data, named, picture, resultsOf, rows } from "./tiny-rows.test-support.js";
+
+test("by default, all that both data set and checkpoint allow", async () => {
+  const chosen = async (model: string, some = data) => (await evaluate({ model, data: some, limit: 2 })).metrics;
+  expect(await chosen(await checkpoint())).toEqual([
+    "itm",
+    "facet",
+    "itc",
+    "mlm",
+    "vqa",
+    "snli",
+    "nlvr2",
+    "irtr",
+    "retrieval",
+  ] satisfies Metric[]);
+  expect(await chosen(await checkpoint(named, ["itm", "snli", "rank"]))).toEqual(["itm", "facet", "snli", "irtr"]);
+  const withNouns = { ...data, nouns: ["cat"] };
+  expect(await chosen(await checkpoint(named, ["mlm"]), withNouns)).toEqual(["mlm", "nouns"]);
+  const questions = memoryData(rows.map(({ pictures, questions }) => ({ pictures, questions: questions! })));
+  expect(await chosen(await checkpoint(), questions)).toEqual(["vqa"]);
+});
+
+test("the same numbers whatever else is judged, and for each row whatever the limit", async () => {
+  const model = await checkpoint();
+  const all = await resultsOf({ model });
+  const alone = await resultsOf({ model, metrics: ["itm", "mlm"] });
+  for (const [name, value] of Object.entries(alone)) expect(all[name], name).toBeCloseTo(value, 6);
+  const [one, two] = [
+    await resultsOf({ model, metrics: ["itm"], limit: 1 }),
+    await resultsOf({ model, metrics: ["itm"], limit: 2 }),
+  ];
+  const [sumOfOne, sumOfTwo] = [one, two].map(({ itm_loss, itm_samples }) => itm_loss! * itm_samples!);
+  // The second row has two captions: what it adds is what it is judged as without the first row's picture.
+  const broken = memoryData(rows.map((row, i) => (i === 0 ? { ...row, pictures: [new Uint8Array(8)] } : row)));
+  const second = await resultsOf({ model, data: broken, metrics: ["itm"], limit: 2 });
+  expect(sumOfTwo! - sumOfOne!).toBeCloseTo(second.itm_loss! * second.itm_samples!, 5);
+});
+
+test("the first captions of each row only: nothing else is judged, and none of its others is false", async () => {
+  const model = await checkpoint();
+  const metrics = ["facet", "itc", "mlm", "retrieval"] as const;
+  const twoEach = memoryData(rows.map((row) => ({ ...row, captions: row.captions!.slice(0, 2) })));
+  const [first, same] = [
+    await resultsOf({ model, metrics, captions_per_row: 2 }),
+    await resultsOf({ model, metrics, data: twoEach }),
+  ];
+  expect(first).toEqual(same);
+  expect(first.itc_pairs).toBe(8);
+  expect(await resultsOf({ model, metrics: ["itm", "irtr"], captions_per_row: 3 })).toEqual(
+    await resultsOf({ model, metrics: ["itm", "irtr"] }),
+  );
+  const shared = memoryData([
+    { pictures: rows[0]!.pictures, captions: ["a cat", "a dog"] },
+    { pictures: rows[1]!.pictures, captions: ["a dog"] },
+  ]);
+  // There is nothing false to say of the first picture, whose second caption is the only other one.
+  const samples = { model, data: shared, metrics: ["itm"], captions_per_row: 1 } as const;
+  expect((await resultsOf(samples)).itm_samples).toBe(2);
+});
+
+test("the same numbers however rows and texts are grouped", async () => {
+  const model = await checkpoint();
+  const settings = { model, per_gpu_eval_batchsize: 3, k_test: 2 };
+  const together = await resultsOf(settings);
+  for (const size of [1, 2]) {
+    const chunkSize = vi.spyOn(PartedModel.prototype, "chunkSize", "get").mockReturnValue(size);
+    const apart = await resultsOf(settings);
+    chunkSize.mockRestore();
+    expect(Object.keys(apart)).toEqual(Object.keys(together));
+    for (const [name, value] of Object.entries(apart)) expect(value, name).toBeCloseTo(together[name]!, 5);
+  }
+});
+
+test("the transforms of training, by name", async () => {
+  const model = await checkpoint();
+  const settings = { model, metrics: ["itm", "itc"] } as const;
+  const [blip, again, clip] = [
+    await resultsOf({ ...settings, transform: "blip" }),
+    await resultsOf({ ...settings, transform: "blip" }),
+    await resultsOf({ ...settings, transform: "clip" }),
+  ];
+  expect(again).toEqual(blip);
+  // The pictures are 40 × 32: one squeezes them, the other crops them.
+  expect(clip.itc_loss).not.toBe(blip.itc_loss);
+});
+
+test("broken pictures are left out, counted and named", async () => {
+  const bytes = Buffer.from(await picture(3));
+  const damaged: MemoryRow[] = [
+    rows[0]!,
+    { ...rows[1]!, pictures: [bytes.subarray(0, 40)] },
+    { ...rows[2]!, pictures: ["/nowhere/picture.png"] },
+    rows[3]!,
+  ];
+  const model = await checkpoint();
+  const metrics = ["itm", "retrieval"] as const;
+  const missing = memoryData(damaged);
+  const source = { ...missing, pictures: (row: number) => (row === 2 ? [failing] : missing.pictures(row)) };
+  const failing = {
+    name: "shard.parquet row 2",
+    read: () => Promise.reject(new InputError({ where: "shard.parquet row 2", expected: "a picture", found: "null" })),
+  };
+  const { results, skipped } = await evaluate({ model, data: source, metrics });
+  expect(results).toMatchObject({
+    rows: 2,
+    skipped_pictures: 2,
+    retrieval_images: 2,
+    retrieval_texts: 2,
+    itm_samples: 4,
+  });
+  expect(skipped.map(({ name }) => name).sort()).toEqual(["pairs row 1 picture 0", "shard.parquet row 2"]);
+  const none = memoryData([damaged[1]!]);
+  await expect(evaluate({ model, data: none, metrics: ["mlm"] })).rejects.toThrow(
+    /^pairs: expected pictures that can be read, found none in 1; the first: pairs row 0 picture 0: /,
+  );
+});
+
+test("pictures go through the transform that is given", async () => {
+  const model = await checkpoint();
+  const size = (tinyConfig() as { vision_config: { image_size: number } }).vision_config.image_size;
+  const grey = new HostTensor("float32", [3, size, size], new Float32Array(3 * size * size));
+  const results = await resultsOf({ model, metrics: ["retrieval"], transform: () => grey });
+  // All pictures are the same: the first one is found by every text.
+  expect(results.ir_r1).toBeCloseTo(1 / data.counts.captions.reduce((a, b) => a + b), 9);
+  const small = () => new HostTensor("float32", [3, 2, 2], new Float32Array(12));
+  await expect(evaluate({ model, data, transform: small })).rejects.toThrow(
+    `transform: expected pictures of [3, ${size}, ${size}], for which the checkpoint was made, found [3, 2, 2].`,
+  );
+});
+
+test.each<[string, Partial<EvaluationSettings>, RegExp]>([
+  ["no rows", { data: memoryData([]) }, /^pairs: expected rows to judge, found none/],
+  [
+    "no texts of the kind",
+    { data: memoryData([{ pictures: [], captions: ["a"] }]), metrics: ["facet"] },
+    /^pairs: expected captions and negatives, which facet judges, found no negatives/,
+  ],
+  [
+    "no words for things",
+    { metrics: ["nouns"] },
+    /^pairs: expected captions and words for things, which nouns judges, found no words for things/,
+  ],
+  ["nothing to judge", { data: memoryData([{ pictures: [] }]) }, /found no texts/],
+  ["no head", { metrics: ["vqa"] }, /saved without that head/],
+  ["no head for retrieval", { metrics: ["retrieval"] }, /saved without that head/],
+  ["no ranking head", { metrics: ["retrieval"], rank_by: "rank_output" }, /saved without that head/],
+  ["no metric", { metrics: [] }, /metrics: expected at least one of itm, facet/],
+  [
+    "rows without pictures",
+    { data: memoryData([{ pictures: [], captions: ["a"] }]) },
+    /row 0 of pairs: expected a picture, found 0/,
+  ],
+  ["a limit of nothing", { limit: 0 }, /^limit: expected a whole number, 1 or more, found 0/],
+  ["one candidate", { candidates: 1 }, /^candidates: expected a whole number, 2 or more, found 1/],
+  ["no captions", { captions_per_row: 0 }, /^captions_per_row: expected a whole number, 1 or more, found 0/],
+  ["half a candidate", { k_test: 0.5 }, /^k_test: expected a whole number, 0 or more, found 0\.5/],
+  ["texts too long", { max_text_len: 1000 }, /^max_text_len: expected at most \d+ tokens/],
+  ["a seed in words", { seed: NaN }, /^seed: expected a whole number/],
+])("%s: an error that says so", async (_, settings, expected) => {
+  const model = await checkpoint({}, ["itm"]);
+  const failure = evaluate({ model, data, ...settings });
+  await expect(failure).rejects.toBeInstanceOf(InputError);
+  await expect(failure).rejects.toThrow(expected);
+});
+
+test("more candidates than rows with captions are an error", async () => {
+  const some = memoryData([...rows, { pictures: rows[0]!.pictures, questions: rows[0]!.questions! }]);
+  const settings = { model: await checkpoint(), data: some, candidates: 6 };
+  await expect(evaluate(settings)).rejects.toThrow(
+    "candidates: expected at most 5, the rows of pairs that have captions, found 6.",
+  );
+  expect((await evaluate({ ...settings, metrics: ["vqa"] })).metrics).toEqual(["vqa"]);
+});
+
+test("statements about one picture are an error", async () => {
+  const single = memoryData([{ pictures: [rows[0]!.pictures[0]!], statements: [{ text: "a", label: 1 }] }]);
+  await expect(evaluate({ model: await checkpoint(), data: single })).rejects.toThrow(
+    "row 0 of pairs: expected two pictures, which its statements are about, found 1.",
+  );
+});
+
+test("a signal ends the work, and progress is told", async () => {
+  const model = await checkpoint();
+  const stop = new AbortController();
+  const told: string[] = [];
+  const onProgress = (stage: string, done: number, total: number) => told.push(`${stage} ${done}/${total}`);
+  await evaluate({ model, data, metrics: ["retrieval"], k_test: 1, onProgress });
+  expect(told[0]).toBe("rows 5/5");
+  expect(told.at(-1)).toMatch(/^pairs (\d+)\/\1$/);
+  stop.abort(new Error("enough"));
+  await expect(evaluate({ model, data, signal: stop.signal })).rejects.toThrow("enough");
+});

@@ -1,0 +1,142 @@
+/** What can be measured, and what each needs of the data set and of the checkpoint. */
+import type { Dataset, TextKind } from "../data/index.js";
+import { InputError } from "../errors.js";
+import type { Head } from "../model/index.js";
+import type { PartedModel } from "../inference/index.js";
+import { mostPairs } from "./retrieval/retrieval.js";
+import type { Sight } from "./encoded-row.js";
+
+interface Needs extends Sight {
+  readonly texts: readonly TextKind[];
+  /** Whether the data set must know its words for things. */
+  readonly nouns?: boolean;
+  /** One of these heads. */
+  readonly heads: readonly Head[];
+}
+
+const fused: Sight = { bridge: true, second: false, embeddings: false };
+
+const table = {
+  itm: { ...fused, texts: ["captions"], heads: ["itm"] },
+  facet: { ...fused, texts: ["captions", "negatives"], heads: ["itm"] },
+  itc: { ...fused, embeddings: true, texts: ["captions"], heads: ["itc"] },
+  mlm: { ...fused, texts: ["captions"], heads: ["mlm"] },
+  nouns: { ...fused, texts: ["captions"], nouns: true, heads: ["mlm"] },
+  vqa: { ...fused, texts: ["questions"], heads: ["vqa"] },
+  snli: { ...fused, texts: ["hypotheses"], heads: ["snli"] },
+  nlvr2: { ...fused, second: true, texts: ["statements"], heads: ["nlvr2"] },
+  irtr: { ...fused, texts: ["captions"], heads: ["rank"] },
+  retrieval: { bridge: false, second: false, embeddings: true, texts: ["captions"], heads: ["itc", "rank"] },
+} as const satisfies Readonly<Record<string, Needs>>;
+
+export type Metric = keyof typeof table;
+
+/** Names of all metrics. */
+// Object.keys knows only strings; the table has no other keys than these.
+export const metrics = Object.keys(table) as readonly Metric[];
+
+export const needsOf = (metric: Metric): Needs => table[metric];
+
+/** What all of them together want to see of rows. */
+export function sightOf(wanted: readonly Metric[], model: PartedModel, rankBy: RankBy): Sight {
+  const needs = wanted.map((metric) => (metric === "retrieval" && rankBy === "rank_output" ? nothing : table[metric]));
+  const dual = model.config.contrastive_form === "dual";
+  return {
+    // The dual form compares towers alone.
+    bridge: wanted.some((metric, i) => needs[i]!.bridge && !(metric === "itc" && dual)),
+    second: needs.some(({ second }) => second),
+    embeddings: needs.some(({ embeddings }) => embeddings),
+  };
+}
+
+const nothing: Sight = { bridge: false, second: false, embeddings: false };
+
+/** What retrieval can go by. */
+export const rankings = ["similarity", "rank_output"] as const;
+export type RankBy = (typeof rankings)[number];
+
+/** How many texts of a kind the rows have. */
+export function countTexts({ counts }: Dataset, kind: TextKind, rows: number): number {
+  return counts[kind].subarray(0, rows).reduce((sum, count) => sum + count, 0);
+}
+
+/** What a metric needs of a data set and this one lacks, in words. */
+function missingFor(metric: Metric, data: Dataset, rows: number): string[] {
+  const { texts, nouns = false } = needsOf(metric);
+  const kinds = texts.filter((kind) => countTexts(data, kind, rows) === 0);
+  return nouns && (data.nouns ?? []).length === 0 ? [...kinds, wordsForThings] : kinds;
+}
+
+const wordsForThings = "words for things";
+
+/**
+ * @param rows those that are judged, the first ones
+ * @param blame where the data set was named, and what mends it
+ * @throws InputError when they have none of the texts that the metric judges
+ */
+export function requireTexts(
+  metric: Metric,
+  data: Dataset,
+  rows: number,
+  blame: { where: string; mend: string },
+): void {
+  const lacks = missingFor(metric, data, rows);
+  if (lacks.length === 0) return;
+  const { texts, nouns = false } = needsOf(metric);
+  const needs = [...texts, ...(nouns ? [wordsForThings] : [])];
+  throw new InputError({
+    ...blame,
+    expected: `${needs.join(" and ")}, which ${metric} judges`,
+    found: `no ${lacks.join(" and no ")}`,
+  });
+}
+
+/** What is judged. */
+export interface Judged {
+  readonly data: Dataset;
+  /** The first ones of the data set. */
+  readonly rows: number;
+  readonly model: PartedModel;
+  /** Pairs that retrieval would compare. */
+  readonly pairs: number;
+}
+
+/**
+ * The metrics that were asked for; by default those that both data set and checkpoint allow: not those that take far longer than
+ * the others, which are retrieval by `rank_output`, and by similarity beyond 2^31 pairs.
+ * @throws InputError when one that was asked for, or any at all, is not allowed
+ */
+export function chooseMetrics(asked: readonly Metric[] | undefined, judged: Judged): readonly Metric[] {
+  if (asked === undefined) return allowed(judged);
+  if (asked.length === 0) {
+    throw new InputError({ where: "metrics", expected: `at least one of ${metrics.join(", ")}`, found: "none" });
+  }
+  const { data, rows, model } = judged;
+  for (const metric of asked) {
+    const { heads } = needsOf(metric);
+    requireTexts(metric, data, rows, { where: data.name, mend: "Name another data set or other metrics" });
+    // Names the parameters that are missing.
+    if (!heads.some((head) => model.heads.includes(head))) model.requireHead(heads[0]!);
+    if (metric === "nlvr2") model.require("compare");
+  }
+  return metrics.filter((metric) => asked.includes(metric));
+}
+
+function allowed({ data, rows, model, pairs }: Judged): readonly Metric[] {
+  const { heads: present, config } = model;
+  const found = metrics.filter((metric) => {
+    const { heads } = needsOf(metric);
+    if (missingFor(metric, data, rows).length > 0) return false;
+    if (metric === "retrieval") return present.includes("itc") && pairs <= mostPairs;
+    if (metric === "nlvr2" && config.token_type_count < 3) return false;
+    return heads.some((head) => present.includes(head));
+  });
+  if (found.length > 0) return found;
+  const kinds = (Object.keys(data.counts) as TextKind[]).filter((kind) => countTexts(data, kind, rows) > 0);
+  throw new InputError({
+    where: data.name,
+    expected: `texts that one of the heads of ${model.folder} judges (${present.join(", ") || "it has none"})`,
+    found: kinds.join(", ") || "no texts",
+    mend: "Name another data set or another checkpoint",
+  });
+}

@@ -1,0 +1,92 @@
+/** Judges of texts that are sorted into classes: hypotheses about a picture, statements about two. */
+import { HostTensor } from "../../graph/index.js";
+import type { States } from "../../inference/index.js";
+import { argMax, crossEntropy, Mean } from "../numbers.js";
+import type { SeenRow } from "../encoded-row.js";
+import { fuse, fusedRows, type Judge, type Judging, type Results } from "./metric.js";
+
+interface Labelled {
+  readonly text: string;
+  readonly label?: number;
+}
+
+/** SNLI-VE's classes that say something. */
+const [contradiction, entailment] = [0, 2];
+
+/**
+ * SNLI-VE or NLVR2: texts without a label are counted and not judged. Hypotheses that are not neutral are also judged as if there
+ * were no neutral class: by the larger one of the two other logits.
+ */
+export class Classes implements Judge {
+  private readonly accuracy = new Mean();
+  private readonly accuracyWithoutNeutral = new Mean();
+  private readonly loss = new Mean();
+  private unlabelled = 0;
+
+  constructor(
+    private readonly judging: Judging,
+    private readonly name: "snli" | "nlvr2",
+  ) {}
+
+  wants({ texts }: SeenRow): boolean {
+    return this.texts(texts).length > 0;
+  }
+
+  async judge(row: SeenRow): Promise<void> {
+    const all = this.texts(row.texts);
+    const labelled = all.flatMap(({ text, label }) => (label === undefined ? [] : [{ text, label }]));
+    this.unlabelled += all.length - labelled.length;
+    const logits = await this.logits(
+      row,
+      labelled.map(({ text }) => text),
+    );
+    labelled.forEach(({ label }, i) => {
+      this.accuracy.add(argMax(logits[i]!) === label ? 1 : 0);
+      this.loss.add(crossEntropy(logits[i]!, label));
+      if (this.name === "snli") this.addWithoutNeutral(logits[i]!, label);
+    });
+  }
+
+  results(): Results {
+    const { name } = this;
+    return {
+      ...this.accuracy.as(`${name}_accuracy`),
+      ...this.accuracyWithoutNeutral.as(`${name}_accuracy_without_neutral`),
+      ...this.loss.as(`${name}_loss`),
+      [`${name}_samples`]: this.accuracy.count,
+      [`${name}_unlabelled`]: this.unlabelled,
+    };
+  }
+
+  private addWithoutNeutral(logits: readonly number[], label: number): void {
+    if (label !== contradiction && label !== entailment) return;
+    const larger = logits[entailment]! > logits[contradiction]! ? entailment : contradiction;
+    this.accuracyWithoutNeutral.add(larger === label ? 1 : 0);
+  }
+
+  private texts({ hypotheses, statements }: SeenRow["texts"]): readonly Labelled[] {
+    return this.name === "snli" ? hypotheses : statements;
+  }
+
+  private async logits(row: SeenRow, texts: readonly string[]): Promise<number[][]> {
+    if (this.name === "snli") return fusedRows(this.judging, "fusion snli", row.picture, texts);
+    const rows = new Array<number[]>(texts.length);
+    const ids = this.judging.tokenize(texts);
+    const first = await this.pooled(row.picture, ids);
+    const second = await this.pooled(row.second!, ids);
+    for (const [i, first_pooler_output] of first.entries()) {
+      const poolers = { first_pooler_output, second_pooler_output: second[i]! };
+      rows[i] = (await this.judging.model.run("comparison", poolers)).logits!.toArray();
+    }
+    return rows;
+  }
+
+  /** The pooled vector of each text with a picture, as batches of one. */
+  private async pooled(picture: States, ids: readonly (readonly number[])[]): Promise<HostTensor[]> {
+    const poolers = new Array<HostTensor>(ids.length);
+    await fuse(this.judging, "fusion pooled", picture, ids, (index, { dtype, shape, data }) => {
+      poolers[index] = new HostTensor(dtype, [1, ...shape], data);
+    });
+    return poolers;
+  }
+}

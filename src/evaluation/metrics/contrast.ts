@@ -1,0 +1,102 @@
+/** Judges image-text contrast by the loss that is trained, over batches. */
+import type { BridgeTowerConfig } from "../../model/index.js";
+import { logSumExp, Mean } from "../numbers.js";
+import type { SeenRow } from "../encoded-row.js";
+import { fusedRows, type Judge, type Judging, type Results } from "./metric.js";
+
+/** Embeddings of a caption and its picture, of unit length; `cross` in the joint form. */
+export interface EmbeddedPair {
+  readonly text: ArrayLike<number>;
+  readonly image: ArrayLike<number>;
+  readonly cross?: ArrayLike<number>;
+}
+
+/**
+ * In batches of `per_gpu_eval_batchsize` pairs, as the loss depends on what else is in a batch; the mean over all pairs. The first
+ * captions of the rows make up batches, so do the second ones, and so on: no picture is in a batch twice, where its other captions would
+ * count as false. The last batch of each may be smaller.
+ */
+export class Contrast implements Judge {
+  private readonly loss = new Mean();
+  private readonly open: EmbeddedPair[][] = [];
+
+  /** @param scale what similarities are multiplied with */
+  constructor(
+    private readonly judging: Judging,
+    private readonly scale: number,
+    private readonly batch: number,
+  ) {}
+
+  wants({ texts }: SeenRow): boolean {
+    return texts.captions.length > 0;
+  }
+
+  async judge(row: SeenRow): Promise<void> {
+    const { contrastive_form } = this.judging.model.config;
+    const { captions } = row.texts;
+    const { picture, captions: texts } = row.embeddings!;
+    const crosses =
+      contrastive_form === "joint"
+        ? await fusedRows(this.judging, "fusion itc, one picture", row.picture, captions)
+        : [];
+    for (const [i, text] of texts.entries()) {
+      const cross = crosses[i];
+      const pairs = (this.open[i] ??= []);
+      pairs.push({ text, image: picture, ...(cross === undefined ? {} : { cross }) });
+      if (pairs.length === this.batch) this.close(pairs);
+    }
+  }
+
+  results(): Results {
+    for (const pairs of this.open) this.close(pairs);
+    return { ...this.loss.as("itc_loss"), itc_pairs: this.loss.count };
+  }
+
+  private close(pairs: EmbeddedPair[]): void {
+    if (pairs.length === 0) return;
+    const { contrastive_form } = this.judging.model.config;
+    this.loss.add(contrastiveLoss(pairs, this.scale, contrastive_form), pairs.length);
+    pairs.length = 0;
+  }
+}
+
+/**
+ * With CE the cross-entropy of scaled similarities, whose targets are the own partners: joint (CE(t iᵀ) + CE(t cᵀ) + CE(i cᵀ)) / 3
+ * as in transformers, dual (CE(i tᵀ) + CE(t iᵀ)) / 2 as in the authors' code.
+ */
+export function contrastiveLoss(
+  pairs: readonly EmbeddedPair[],
+  scale: number,
+  form: BridgeTowerConfig["contrastive_form"],
+): number {
+  const [text, image, cross] = (["text", "image", "cross"] as const).map((name) => pairs.map((pair) => pair[name]!));
+  const compared =
+    form === "joint"
+      ? ([
+          [text!, image!],
+          [text!, cross!],
+          [image!, cross!],
+        ] as const)
+      : ([
+          [image!, text!],
+          [text!, image!],
+        ] as const);
+  const losses = compared.map(([queries, keys]) => meanRowLoss(queries, keys, scale));
+  return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+}
+
+type Vectors = readonly ArrayLike<number>[];
+
+function meanRowLoss(queries: Vectors, keys: Vectors, scale: number): number {
+  const mean = queries.reduce((sum, query, own) => {
+    const logits = keys.map((key) => scale * dot(query, key));
+    return sum + logSumExp(logits) - logits[own]!;
+  }, 0);
+  return mean / queries.length;
+}
+
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}

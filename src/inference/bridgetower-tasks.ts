@@ -1,0 +1,299 @@
+/**
+ * What a user calls: match, fillMask, embedText, embedImage, embedPair, answer, entail, compare. Each picture and each text
+ * goes through its tower once; texts of equal length are computed together, so that no padding is ever computed and results
+ * do not depend on it.
+ */
+import { InputError } from "../errors.js";
+import type { HostTensor } from "../graph/index.js";
+import type { BridgeTowerConfig } from "../model/index.js";
+import { ahead } from "./prefetch.js";
+import { readAnswers } from "./answers.js";
+import { entailmentLabels, logitsAbout, logitsAboutTwo, type Answer, type Entailment } from "./classify.js";
+import { decoded, type FilledMask } from "./mask-predictions.js";
+import { defaultModel, type LoadOptions } from "./loaded-model.js";
+import { PartedModel, type States } from "./parted-model.js";
+import type { Task } from "./parts.js";
+import { asList, type ImageInput } from "./bridgetower-processor.js";
+import { best, checkTopK, sigmoid, softmax } from "./top-k.js";
+import { batchOf, residentGroups, type Tokens } from "./text-chunks.js";
+
+export interface BridgeTowerOptions extends LoadOptions {
+  /**
+   * Tasks to be ready for: their graphs are compiled while the tokenizer loads, and a missing head is an error at once.
+   * By default each graph is compiled at its first use.
+   */
+  readonly prepare?: readonly Task[];
+  /**
+   * Keep packed copies of the text tower's weights: a quarter less time for each text, for as much private memory as the
+   * tower is large and a second at the first text. Default false.
+   */
+  readonly prepackText?: boolean;
+  /**
+   * Told of each picture that looks like a photograph, if no checkpoint was named: the packaged model knows emoji art and drawn
+   * scenes only. A picture that is decoded twice is told of twice.
+   */
+  readonly onPhotograph?: (image: ImageInput) => void;
+}
+
+export interface MatchScore {
+  /** Index of the picture. */
+  readonly image: number;
+  /** Index of the text. */
+  readonly text: number;
+  /** No match, match. */
+  readonly logits: readonly [number, number];
+  /** Softmax of the match class, 0..1. */
+  readonly probability: number;
+}
+
+/** One result for one input, a list for a list. */
+export type ResultsOf<Input, Result> = Input extends readonly unknown[] ? Result[] : Result;
+
+/** One embedding for one input, a list for a list. */
+export type EmbeddingsOf<Input> = ResultsOf<Input, Float32Array>;
+
+export interface Progress {
+  /** Told after each step how many of the answers are there. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export class BridgeTower {
+  private answers: Promise<readonly string[]> | undefined;
+
+  private constructor(private readonly model: PartedModel) {}
+
+  /**
+   * Opens a checkpoint with its tokenizer and picture settings.
+   * @param idOrFolder a folder in Hugging Face layout or a hub id; the packaged model by default
+   * @throws InputError for anything missing or broken
+   */
+  static async fromPretrained(
+    idOrFolder?: string,
+    { prepare = [], prepackText = false, onPhotograph, ...options }: BridgeTowerOptions = {},
+  ): Promise<BridgeTower> {
+    const parts = { prepare, prepackText, onPhotograph: idOrFolder === undefined ? onPhotograph : undefined };
+    const model = new BridgeTower(await PartedModel.open(idOrFolder ?? defaultModel, parts, options));
+    try {
+      if (prepare.includes("answer")) await model.answerList();
+      return model;
+    } catch (error) {
+      await model.dispose();
+      throw error;
+    }
+  }
+
+  get config(): BridgeTowerConfig {
+    return this.model.config;
+  }
+
+  /** Frees the compiled graphs. */
+  dispose(): Promise<void> {
+    return this.model.dispose();
+  }
+
+  /**
+   * Scores every picture with every text by image-text matching.
+   * @returns images × texts scores, images outer
+   */
+  async match(
+    images: ImageInput | readonly ImageInput[],
+    texts: string | readonly string[],
+    { onProgress }: Progress = {},
+  ): Promise<MatchScore[]> {
+    const [pictureList, textList] = [asList(images), asList(texts)];
+    this.model.require("match");
+    const scores = new Array<MatchScore>(pictureList.length * textList.length);
+    let done = 0;
+    for (const resident of residentGroups(this.model.chunked(textList), this.model.stateBytes)) {
+      // The next picture is decoded while the model runs on this one.
+      const pictures = ahead(pictureList, (image) => this.model.pixels([image]));
+      const groups: { readonly chunk: readonly Tokens[]; readonly states: States }[] = [];
+      for (const chunk of resident) groups.push({ chunk, states: await this.model.textStates(chunk) });
+      for await (const [image, pixels] of pictures) {
+        const imageStates = await this.model.run("image", pixels);
+        for (const { chunk, states } of groups) {
+          const { logits } = await this.model.run("fusion itm", { ...imageStates, ...states });
+          for (const [row, { index }] of chunk.entries()) {
+            const pair = [logits!.at(row, 0), logits!.at(row, 1)] as const;
+            const probability = 1 / (1 + Math.exp(pair[0] - pair[1]));
+            scores[image * textList.length + index] = { image, text: index, logits: pair, probability };
+          }
+          onProgress?.((done += chunk.length), scores.length);
+        }
+      }
+    }
+    return scores;
+  }
+
+  /**
+   * Fills each `<mask>` of a text about a picture.
+   * @param options topK: candidates for each mask, best first (default 5)
+   * @throws InputError when the text has no `<mask>`, or one too far back for the model
+   */
+  async fillMask(image: ImageInput, text: string, { topK = 5 } = {}): Promise<FilledMask> {
+    this.model.require("fillMask");
+    checkTopK(topK);
+    const [tokens] = this.model.tokenize([text]);
+    const { tokenizer, maxLength } = this.model;
+    const masks = (ids: readonly number[]) => ids.filter((id) => id === tokenizer.maskTokenId).length;
+    const wanted = masks(tokenizer.encode(text).ids);
+    if (wanted === 0 || masks(tokens!.ids) < wanted) {
+      throw new InputError({
+        where: "text",
+        expected: wanted === 0 ? "a <mask> to fill" : `every <mask> within the first ${maxLength} tokens`,
+        found: wanted === 0 ? "none" : "one behind them",
+        mend: wanted === 0 ? "Write <mask> where a word is missing" : "Shorten the text",
+      });
+    }
+    const states = { ...(await this.model.textStates([tokens!])), ...(await this.model.imageStates([image])) };
+    const { mlm_logits } = await this.model.run("fusion mlm", states);
+    return decoded(mlm_logits!.row(0), tokens!.ids, tokenizer, topK);
+  }
+
+  /** Unit-length embeddings of texts; computes the text tower only. -> a Float32Array [contrastive_hidden_size] each */
+  async embedText<T extends string | readonly string[]>(texts: T, options: Progress = {}): Promise<EmbeddingsOf<T>> {
+    this.model.require("embedText");
+    return inFormOf(texts, await this.embedTexts(asList<string>(texts), options));
+  }
+
+  /** Unit-length embeddings of pictures; computes the vision tower only. -> a Float32Array [contrastive_hidden_size] each */
+  async embedImage<T extends ImageInput | readonly ImageInput[]>(
+    images: T,
+    options: Progress = {},
+  ): Promise<EmbeddingsOf<T>> {
+    this.model.require("embedImage");
+    return inFormOf(images, await this.embedImages(asList<ImageInput>(images), options));
+  }
+
+  /**
+   * Unit-length joint embeddings of the i-th picture with the i-th text. -> a Float32Array [contrastive_hidden_size] each
+   * @throws InputError when there are not as many pictures as texts
+   */
+  async embedPair<T extends ImageInput | readonly ImageInput[]>(
+    images: T,
+    texts: T extends readonly ImageInput[] ? readonly string[] : string,
+    options: Progress = {},
+  ): Promise<EmbeddingsOf<T>> {
+    this.model.require("embedPair");
+    return inFormOf(images, await this.embedPairs(asList<ImageInput>(images), asList<string>(texts), options));
+  }
+
+  /**
+   * Answers questions about a picture, which goes through its tower once for all of them.
+   * @param options topK: answers to each question, best first (default 5)
+   * @throws InputError when nothing says what the classifier's outputs stand for
+   */
+  async answer<T extends string | readonly string[]>(
+    image: ImageInput,
+    questions: T,
+    { topK = 5 } = {},
+  ): Promise<ResultsOf<T, Answer[]>> {
+    this.model.require("answer");
+    checkTopK(topK);
+    const answers = await this.answerList();
+    const rows = await logitsAbout(this.model, image, asList<string>(questions), "fusion vqa");
+    const ranked = rows.map((logits) =>
+      best(logits, topK).map((id) => ({ answer: answers[id]!, probability: sigmoid(logits[id]!) })),
+    );
+    return inFormOf(questions, ranked);
+  }
+
+  /** Whether a picture entails a hypothesis, contradicts it, or neither: the three labels, best first. */
+  async entail<T extends string | readonly string[]>(
+    image: ImageInput,
+    hypotheses: T,
+  ): Promise<ResultsOf<T, Entailment[]>> {
+    this.model.require("entail");
+    const rows = await logitsAbout(this.model, image, asList<string>(hypotheses), "fusion snli");
+    const ranked = rows.map((logits) => {
+      const probabilities = softmax(logits);
+      return best(logits).map((id) => ({ label: entailmentLabels[id]!, probability: probabilities[id]! }));
+    });
+    return inFormOf(hypotheses, ranked);
+  }
+
+  /**
+   * The probability 0..1 that a statement about two pictures is true. Their order counts: the statement may speak of the
+   * left one and the right one.
+   */
+  async compare<T extends string | readonly string[]>(
+    first: ImageInput,
+    second: ImageInput,
+    statements: T,
+  ): Promise<ResultsOf<T, number>> {
+    this.model.require("compare");
+    const rows = await logitsAboutTwo(this.model, [first, second], asList<string>(statements));
+    return inFormOf(
+      statements,
+      rows.map((logits) => softmax(logits)[1]!),
+    );
+  }
+
+  private async embedTexts(texts: readonly string[], { onProgress }: Progress): Promise<Float32Array[]> {
+    const embeddings = new Array<Float32Array>(texts.length);
+    let done = 0;
+    for (const chunk of this.model.chunked(texts)) {
+      const { text_embeds } = await this.model.run("embed text", batchOf(chunk));
+      for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(text_embeds!, row);
+      onProgress?.((done += chunk.length), texts.length);
+    }
+    return embeddings;
+  }
+
+  private async embedImages(images: readonly ImageInput[], { onProgress }: Progress): Promise<Float32Array[]> {
+    const embeddings: Float32Array[] = [];
+    const runs = Array.from({ length: Math.ceil(images.length / this.model.chunkSize) }, (_, i) =>
+      images.slice(i * this.model.chunkSize, (i + 1) * this.model.chunkSize),
+    );
+    for await (const [, pixels] of ahead(runs, (run) => this.model.pixels(run))) {
+      const { image_embeds } = await this.model.run("embed image", pixels);
+      for (let row = 0; row < image_embeds!.shape[0]!; row++) embeddings.push(vector(image_embeds!, row));
+      onProgress?.(embeddings.length, images.length);
+    }
+    return embeddings;
+  }
+
+  private async embedPairs(
+    images: readonly ImageInput[],
+    texts: readonly string[],
+    { onProgress }: Progress,
+  ): Promise<Float32Array[]> {
+    if (images.length !== texts.length) {
+      throw new InputError({
+        where: "embedPair",
+        expected: "as many pictures as texts: the i-th goes with the i-th",
+        found: `${images.length} pictures and ${texts.length} texts`,
+      });
+    }
+    const embeddings = new Array<Float32Array>(texts.length);
+    let done = 0;
+    for (const chunk of this.model.chunked(texts)) {
+      const imageStates = await this.model.imageStates(chunk.map(({ index }) => images[index]!));
+      const { cross_embeds } = await this.model.run("fusion itc", {
+        ...imageStates,
+        ...(await this.model.textStates(chunk)),
+      });
+      for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(cross_embeds!, row);
+      onProgress?.((done += chunk.length), texts.length);
+    }
+    return embeddings;
+  }
+
+  private answerList(): Promise<readonly string[]> {
+    if (this.answers !== undefined) return this.answers;
+    const answers = readAnswers(this.model.folder, this.config.vqav2_label_size);
+    this.answers = answers;
+    // What failed is not kept: the next call tries again.
+    answers.catch(() => (this.answers = undefined));
+    return answers;
+  }
+}
+
+/** The list itself for a list, its only entry for a single input. */
+const inFormOf = <T, Result>(input: T, results: Result[]): ResultsOf<T, Result> =>
+  // The condition is that of the type; TypeScript does not follow it.
+  (Array.isArray(input) ? results : results[0]!) as ResultsOf<T, Result>;
+
+/** A copy of one row, so that it does not keep its whole batch in memory. */
+const vector = (embeds: HostTensor, row: number): Float32Array =>
+  Float32Array.from(embeds.row(row).data as Float32Array);

@@ -1,0 +1,70 @@
+/** Tasks that sort a text about one picture, or about two, into classes. */
+import type { HostTensor } from "../graph/index.js";
+import type { PartedModel, States } from "./parted-model.js";
+import type { ImageInput } from "./bridgetower-processor.js";
+
+/** An answer to a question. */
+export interface Answer {
+  readonly answer: string;
+  /** Sigmoid of the answer's logit, 0..1: each answer is judged by itself, so that they need not add up to 1. */
+  readonly probability: number;
+}
+
+/** What a hypothesis is to a picture, in the order of the classifier's outputs. */
+export const entailmentLabels = ["contradiction", "neutral", "entailment"] as const;
+
+export interface Entailment {
+  readonly label: (typeof entailmentLabels)[number];
+  /** Softmax over the three labels, 0..1. */
+  readonly probability: number;
+}
+
+/**
+ * Logits for each text about one picture, which goes through its tower once. -> a list of classes for each text
+ * @param part the fusion with the head that is asked
+ */
+export function logitsAbout(
+  model: PartedModel,
+  image: ImageInput,
+  texts: readonly string[],
+  part: "fusion vqa" | "fusion snli",
+): Promise<number[][]> {
+  return logitsOf(model, texts, async () => {
+    const imageStates = await model.imageStates([image]);
+    return async (textStates) => (await model.run(part, { ...imageStates, ...textStates })).logits!;
+  });
+}
+
+/** Logits for each text about two pictures, the pair of which is seen once: false, true. */
+export function logitsAboutTwo(
+  model: PartedModel,
+  [first, second]: readonly [ImageInput, ImageInput],
+  texts: readonly string[],
+): Promise<number[][]> {
+  return logitsOf(model, texts, async () => {
+    const firstStates = await model.imageStates([first]);
+    const secondStates = await model.imageStates([second], "second image");
+    const pooled = async (states: States) => (await model.run("fusion pooled", states)).pooler_output!;
+    return async (textStates) => {
+      const first_pooler_output = await pooled({ ...firstStates, ...textStates });
+      const second_pooler_output = await pooled({ ...secondStates, ...textStates });
+      return (await model.run("comparison", { first_pooler_output, second_pooler_output })).logits!;
+    };
+  });
+}
+
+/** @param see looks at the pictures; then gives the logits [texts, classes] for text states */
+async function logitsOf(
+  model: PartedModel,
+  texts: readonly string[],
+  see: () => Promise<(textStates: States) => Promise<HostTensor>>,
+): Promise<number[][]> {
+  const rows = new Array<number[]>(texts.length);
+  if (texts.length === 0) return rows;
+  const judge = await see();
+  for (const chunk of model.chunked(texts)) {
+    const logits = await judge(await model.textStates(chunk));
+    for (const [row, { index }] of chunk.entries()) rows[index] = logits.row(row).toArray();
+  }
+  return rows;
+}

@@ -1,0 +1,117 @@
+/** Writes the model as ONNX files: the whole of it, and its three parts, over one shared file of weights. */
+import { makeFolder, writeAtomically } from "../files/index.js";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { readSafetensors, resolveModel, writeSafetensors } from "../checkpoint/index.js";
+import type { HubOptions } from "../checkpoint/index.js";
+import { parametersOf, writeOnnx, type LocatedTensor, type Parameter, type StoredTensor } from "../graph/index.js";
+import {
+  comparisonPart,
+  fusionPart,
+  imagePart,
+  nativePicture,
+  textPart,
+  wholeModel,
+  type BridgeTowerConfig,
+  type Head,
+  type Outputs,
+} from "../model/index.js";
+import type { Progress } from "./bridgetower-tasks.js";
+import { openModelFolder } from "./model-folder.js";
+import { bindWeights, headsIn } from "./weights.js";
+
+export interface ExportedFile {
+  readonly file: string;
+  readonly bytes: number;
+  /** Names of the graph's inputs and outputs; none for the file of weights. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** Holds the weights of all ONNX files beside it. */
+const weightsFile = "weights.safetensors";
+
+/**
+ * Writes `model.onnx` (whole), `vision.onnx`, `text.onnx`, `fusion.onnx` and `weights.safetensors` into a folder. The
+ * outputs of `vision.onnx` and `text.onnx` are the inputs of `fusion.onnx` under the same names; `batch` and `text` are
+ * dynamic, the picture size is the checkpoint's. Heads that the checkpoint lacks are left out. With the head of NLVR2 there
+ * are `second-vision.onnx`, for the second of two pictures, and `comparison.onnx`, over the fusion's pooled outputs for both.
+ * @throws InputError when the checkpoint is broken or the folder cannot be written
+ */
+export async function exportOnnx(
+  idOrFolder: string,
+  folder: string,
+  { onProgress, ...hub }: HubOptions & Progress = {},
+): Promise<ExportedFile[]> {
+  const source = await resolveModel(idOrFolder, hub);
+  const { config, checkpoint } = await openModelFolder(source);
+  const heads = headsIn(checkpoint, config);
+  const { lookup } = bindWeights(checkpoint, config, heads);
+  const graphs = Object.entries(exportedGraphs(config, heads));
+  const total = graphs.length + 1;
+
+  await makeFolder(folder);
+  const parameters = graphs.flatMap(([, outputs]) => parametersOf(outputs));
+  // Each graph has its own parameter nodes: one name is written once.
+  const weights = join(folder, weightsFile);
+  await writeSafetensors(weights, new Map(parameters.map((p) => [p.name, lookup(p)])));
+  onProgress?.(1, total);
+  const written = await readSafetensors(weights);
+  const files: ExportedFile[] = [{ file: weights, bytes: (await stat(weights)).size, inputs: [], outputs: [] }];
+  for (const [name, outputs] of graphs) {
+    const { bytes, inputs } = writeOnnx(outputs, { locate: (parameter) => located(parameter, written) });
+    const file = join(folder, `${name}.onnx`);
+    await writeAtomically(file, async (handle) => handle.writeFile(bytes));
+    files.push({ file, bytes: bytes.length, inputs: inputs.map((input) => input.name), outputs: Object.keys(outputs) });
+    onProgress?.(files.length, total);
+  }
+  return files;
+}
+
+function exportedGraphs(config: BridgeTowerConfig, heads: readonly Head[]): Readonly<Record<string, Outputs>> {
+  const picture = nativePicture(config);
+  const whole = wholeModel(config, picture, "all");
+  const image = imagePart(config, picture);
+  const text = textPart(config);
+  const fusion = fusionPart(config, picture, "batch", "all");
+  const has = (head: Head, outputs: () => Outputs) => (heads.includes(head) ? outputs() : {});
+  const { text: text_features, image: image_features } = whole.levels.at(-1)!;
+  // The dual form embeds texts and pictures, not pairs.
+  const pairs = config.contrastive_form === "joint";
+  return {
+    model: {
+      text_features,
+      image_features,
+      pooler_output: whole.pooler_output,
+      ...has("itm", () => ({ logits: whole.itmLogits() })),
+      ...has("mlm", () => ({ mlm_logits: whole.mlmLogits() })),
+      ...has("itc", () => ({
+        text_embeds: whole.text_embeds(),
+        image_embeds: whole.image_embeds(),
+        ...(pairs ? { cross_embeds: whole.cross_embeds() } : {}),
+      })),
+    },
+    vision: { ...image.bridge, ...has("itc", image.embeds) },
+    text: { ...text.bridge, ...has("itc", text.embeds) },
+    fusion: {
+      ...fusion.pooled(),
+      ...has("itm", fusion.itm),
+      ...has("mlm", fusion.mlm),
+      ...(pairs ? has("itc", fusion.itc) : {}),
+      ...has("vqa", () => ({ vqa_logits: fusion.vqa().logits! })),
+      ...has("snli", () => ({ snli_logits: fusion.snli().logits! })),
+    },
+    ...(heads.includes("nlvr2") && config.token_type_count > 2
+      ? {
+          "second-vision": imagePart(config, picture, 2).bridge,
+          comparison: { nlvr2_logits: comparisonPart(config).logits! },
+        }
+      : {}),
+  };
+}
+
+function located({ name }: Parameter, written: ReadonlyMap<string, StoredTensor>): LocatedTensor {
+  const { dtype, shape, data } = written.get(name)!;
+  if (data instanceof Uint8Array) return { dtype, shape, bytes: data };
+  return { dtype, shape, bytes: { location: weightsFile, offset: data.offset, length: data.length } };
+}

@@ -1,0 +1,32 @@
+/** What users call: the high-level tasks, and the classes named as in transformers. */
+export { ahead } from "./prefetch.js";
+export { answersInFile, findAnswers, readAnswers } from "./answers.js";
+export {
+  BridgeTower,
+  type BridgeTowerOptions,
+  type EmbeddingsOf,
+  type MatchScore,
+  type Progress,
+  type ResultsOf,
+} from "./bridgetower-tasks.js";
+export type { Answer, Entailment } from "./classify.js";
+export { exportOnnx, type ExportedFile } from "./export-onnx.js";
+export type { FilledMask, MaskPrediction } from "./mask-predictions.js";
+export { defaultModel, type LoadOptions } from "./loaded-model.js";
+export type { ModelInputs } from "./model-inputs.js";
+export { PartedModel, type States } from "./parted-model.js";
+export type { Part, Task } from "./parts.js";
+export {
+  BridgeTowerForContrastiveLearning,
+  BridgeTowerForImageAndTextRetrieval,
+  BridgeTowerForMaskedLM,
+  BridgeTowerModel,
+  type Attentions,
+  type BridgeTowerModelOutput,
+  type ContrastiveOutput,
+  type ForwardOptions,
+  type HeadOutput,
+  type HiddenStates,
+} from "./transformers-classes.js";
+export { batchOf, chunksOfEqualLength, type Tokens } from "./text-chunks.js";
+export { BridgeTowerProcessor, type BatchOf, type ImageInput, type ProcessOptions } from "./bridgetower-processor.js";

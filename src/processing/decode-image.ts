@@ -1,0 +1,110 @@
+/** Picture bytes to RGB. Files come from strangers: kind, size and time are bounded before and while the decoder runs. */
+import { readBoundedFile } from "../files/index.js";
+import type { Metadata, Sharp } from "sharp";
+import { InputError } from "../errors.js";
+
+import { formatNames, type PictureFormat, sniffFormat } from "./image-format.js";
+import { type Picture, pictureOf, type Samples } from "./raw-image.js";
+
+export interface DecodeOptions {
+  /** Largest number of pixels that is decoded; a 16-bit picture counts twice. Default 100 million: about 1 GB at work. */
+  readonly maxPixels?: number;
+  /** What errors call a picture that is given as bytes. Default "picture". */
+  readonly name?: string;
+}
+
+const defaultMaxPixels = 100_000_000;
+// The largest that JPEG and GIF can have; longer rows cost the decoder far more memory than their pixels.
+const maxSide = 65_535;
+const maxFileBytes = 512 * 2 ** 20;
+const maxSeconds = 15;
+
+/**
+ * The RGB picture in a file or in bytes, as a person sees it: first frame, EXIF orientation applied, transparency on
+ * white, 16-bit greyscale scaled to 8 bits, colour profile ignored; all else as Pillow's `convert("RGB")`.
+ * PNG, GIF, lossless WebP and TIFF agree with Pillow bit for bit, JPEG and lossy WebP within one level.
+ * AVIF decoders enlarge chroma differently: colours beside sharp edges may be far apart.
+ * @param source a path (string) or the file's content
+ * @throws InputError missing, not a file, empty, of another kind, damaged, or too large
+ */
+export async function decodePicture(source: string | Uint8Array, options: DecodeOptions = {}): Promise<Picture> {
+  const where = typeof source === "string" ? source : (options.name ?? "picture");
+  if (source === "") {
+    throw new InputError({ where: "picture", expected: "the name of a file", found: "an empty name" });
+  }
+  const bytes = typeof source === "string" ? await readBoundedFile(source, "a picture file", maxFileBytes) : source;
+  if (bytes.length === 0) {
+    throw new InputError({ where, expected: "a picture", found: "an empty file (0 bytes)", mend: "Give another file" });
+  }
+  const kind = sniffFormat(bytes);
+  if ("found" in kind) {
+    const mend = "Convert it to PNG or JPEG first";
+    throw new InputError({ where, expected: `a ${formatNames} picture`, found: kind.found, mend });
+  }
+  // 0.1 s of start-up that a text-only command should not pay.
+  const { default: sharp } = await import("sharp");
+  const image = sharp(bytes, { ignoreIcc: true, failOn: "error", limitInputPixels: false });
+  try {
+    const metadata = await image.metadata();
+    checkSize(metadata, where, options.maxPixels ?? defaultMaxPixels);
+    checkDepth(metadata, where);
+    const picture = pictureOf(await readSamples(image, metadata));
+    return typeof source === "string" ? { ...picture, name: source } : picture;
+  } catch (cause) {
+    throw cause instanceof InputError ? cause : decodingError(where, kind.format, cause);
+  }
+}
+
+function checkSize(metadata: Metadata, where: string, maxPixels: number): void {
+  const { width, pageHeight, depth } = metadata;
+  const height = pageHeight ?? metadata.height;
+  if (!(width > 0 && height > 0)) {
+    throw new InputError({ where, expected: "at least one pixel", found: `a size of ${width} x ${height}` });
+  }
+  if (Math.max(width, height) > maxSide) {
+    const mend = "Crop or shrink the picture";
+    throw new InputError({
+      where,
+      expected: `sides of at most ${maxSide} pixels`,
+      found: `${width} x ${height}`,
+      mend,
+    });
+  }
+  const cost = width * height * (depth === "ushort" ? 2 : 1);
+  if (cost > maxPixels) {
+    const found = `${width} x ${height}${depth === "ushort" ? " at 16 bits, which count twice" : ""}`;
+    throw new InputError({ where, expected: `at most ${maxPixels} pixels`, found, mend: "Shrink the picture" });
+  }
+}
+
+function checkDepth({ depth }: Metadata, where: string): void {
+  if (depth === "uchar" || depth === "ushort") return;
+  const mend = "Convert it to 8 bits first";
+  throw new InputError({ where, expected: "8 or 16 bits a channel", found: `samples of type ${depth}`, mend });
+}
+
+async function readSamples(image: Sharp, { space, depth }: Metadata): Promise<Samples> {
+  const cmyk = space === "cmyk";
+  const wide = depth === "ushort" && !cmyk;
+  const colourspace = cmyk ? "cmyk" : !wide ? "srgb" : space === "grey16" ? "grey16" : "rgb16";
+  const { data, info } = await image
+    .autoOrient()
+    .pipelineColourspace(colourspace)
+    .toColourspace(colourspace)
+    .raw({ depth: wide ? "ushort" : "uchar" })
+    .timeout({ seconds: maxSeconds })
+    .toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  const values = wide
+    ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2)
+    : new Uint8Array(data.buffer, data.byteOffset, data.length);
+  return { width, height, channels, layout: cmyk ? "cmyk" : "grey or rgb", values };
+}
+
+function decodingError(where: string, format: PictureFormat, cause: unknown): InputError {
+  const late = cause instanceof Error && cause.message.includes("timeout");
+  const expected = late ? `a ${format} picture that decodes within ${maxSeconds} s` : `a complete ${format} picture`;
+  const found = late ? "one that takes longer" : "damaged or truncated data";
+  const mend = late ? "Save it again with another program" : "Fetch or save the file again";
+  return new InputError({ where, expected, found, mend }, { cause });
+}

@@ -1,0 +1,2 @@
+/** Worker threads that answer calls. Imports nothing. */
+export { WorkerThread } from "./worker-thread.js";

@@ -1,0 +1,87 @@
+/** Which checkpoints a run has, and which it keeps. */
+import { systemCode } from "../../files/index.js";
+import { readdir, rename, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { InputError } from "../../errors.js";
+import { readManifest } from "./manifest.js";
+import { hiddenName, stepOf, syncFolder } from "./run-folder.js";
+
+export interface FoundCheckpoint {
+  readonly step: number;
+  readonly folder: string;
+}
+
+export interface FoundCheckpoints {
+  /** Complete ones, by ascending step. */
+  readonly checkpoints: readonly FoundCheckpoint[];
+  /** A line for each folder called like a checkpoint that is none. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Looks for complete checkpoints: all files there, in their sizes. Their bytes are checked when one is read.
+ * A folder that does not exist has none.
+ */
+export async function findCheckpoints(output: string): Promise<FoundCheckpoints> {
+  const names = await readdir(output).catch((error: unknown) => {
+    if (systemCode(error) === "ENOENT") return [];
+    const found = systemCode(error) === "ENOTDIR" ? "a file" : `system error ${systemCode(error) ?? String(error)}`;
+    throw new InputError({ where: output, expected: "the folder of a run", found }, { cause: error });
+  });
+  const checkpoints: FoundCheckpoint[] = [];
+  const warnings: string[] = [];
+  for (const name of names.sort()) {
+    if (!name.startsWith("checkpoint-")) continue;
+    const folder = join(output, name);
+    const problem = await problemOf(folder, stepOf(name));
+    if (problem === undefined) checkpoints.push({ step: stepOf(name)!, folder });
+    else warnings.push(problem);
+  }
+  return { checkpoints: checkpoints.sort((a, b) => a.step - b.step), warnings };
+}
+
+async function problemOf(folder: string, step: number | undefined): Promise<string | undefined> {
+  try {
+    const manifest = await readManifest(folder);
+    if (manifest.step === step) return undefined;
+    const where = `${folder} is left out`;
+    return new InputError({ where, expected: `a folder of step ${manifest.step}`, found: "another name" }).message;
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const { where, expected, found } = error.problem;
+    return new InputError({ where: `${folder} is left out: ${basename(where)}`, expected, found }).message;
+  }
+}
+
+export interface Keeping {
+  /** How many of the last are kept, 1 or more. */
+  readonly keep: number;
+  /** Folder of one that is kept as well. */
+  readonly best?: string | null;
+  /** Steps that the run has done. Checkpoints of later ones, which it could not go on from, neither count nor are they deleted. */
+  readonly step?: number;
+}
+
+/**
+ * Deletes complete checkpoints but the last ones and the best. Each is renamed first, so that none is ever seen in parts.
+ * @returns the folders that are gone
+ */
+export async function pruneCheckpoints(
+  output: string,
+  { keep, best, step: done = Infinity }: Keeping,
+): Promise<string[]> {
+  if (!Number.isInteger(keep) || keep < 1)
+    throw new RangeError(`pruneCheckpoints: keep ${keep} is no number from 1 on`);
+  const { checkpoints } = await findCheckpoints(output);
+  // By name: the folder of the run may have been moved since the best one was noted.
+  const spared = best === undefined || best === null ? undefined : stepOf(basename(best));
+  const own = checkpoints.filter(({ step }) => step <= done);
+  const surplus = own.slice(0, -keep).filter(({ step }) => step !== spared);
+  for (const { folder, step } of surplus) {
+    const doomed = join(output, hiddenName(step, "pruned"));
+    await rename(folder, doomed);
+    await rm(doomed, { recursive: true, force: true });
+  }
+  if (surplus.length > 0) await syncFolder(output);
+  return surplus.map(({ folder }) => folder);
+}

@@ -1,0 +1,14 @@
+/** Folders of a run that survive being killed, a full disk and a power cut. */
+export {
+  findCheckpoints,
+  pruneCheckpoints,
+  type FoundCheckpoint,
+  type FoundCheckpoints,
+  type Keeping,
+} from "./find-checkpoints.js";
+export { lockRun, type RunLock } from "./lock.js";
+export { publishModel } from "./publish.js";
+export { checkpointName } from "./run-folder.js";
+export { readRunCheckpoint, type ExpectedParameter, type RunCheckpoint } from "./read-checkpoint.js";
+export { saveRunCheckpoint, type MovingAverages, type SavedRun } from "./write-checkpoint.js";
+export { readTrainerState, type TrainerState } from "./trainer-state.js";

@@ -1,0 +1,94 @@
+/**
+ * `checkpoint.json`: the files of a checkpoint with size and hash. It is written last, so a folder that lacks it, or has
+ * other files than it says, is torn or somebody else's.
+ */
+import { writeJson, readJson, systemCode } from "../../files/index.js";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+
+import { InputError } from "../../errors.js";
+
+export const manifestName = "checkpoint.json";
+
+export interface Manifest {
+  /** Optimizer steps done. */
+  readonly step: number;
+  /** File name -> bytes and hash. */
+  readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
+}
+
+const count = z.number().int().nonnegative();
+const mostFiles = 1000;
+/** A file beside the manifest: no separator, no way up, nothing hidden. */
+const plainName = z.string().regex(/^[\w-][\w.-]{0,199}$/);
+const schema = z.object({
+  format: z.literal(1),
+  step: count,
+  files: z.record(plainName, z.object({ bytes: count, sha256: z.string().regex(/^[0-9a-f]{64}$/) })),
+});
+
+/** Lists all files that are in the folder now. */
+export async function writeManifest(folder: string, step: number): Promise<void> {
+  const files: Record<string, Manifest["files"][string]> = {};
+  for (const name of (await readdir(folder)).sort()) {
+    const path = join(folder, name);
+    files[name] = { bytes: (await stat(path)).size, sha256: await sha256(path) };
+  }
+  await writeJson(join(folder, manifestName), { format: 1, step, files });
+}
+
+/**
+ * The manifest of a folder whose files are all there in the sizes it says. Reads none of them.
+ * @throws InputError when it is missing or broken, or a file is missing or of another size
+ */
+export async function readManifest(folder: string): Promise<Manifest> {
+  const path = join(folder, manifestName);
+  const result = schema.safeParse(await readJson(path));
+  if (!result.success) {
+    const { path: field, message } = result.error.issues[0]!;
+    throw new InputError({ where: path, expected: "a list of files", found: `${field.join(".")}: ${message}`, mend });
+  }
+  const { step, files } = result.data;
+  const entries = Object.entries(files);
+  if (entries.length > mostFiles) {
+    throw new InputError({ where: path, expected: `at most ${mostFiles} files`, found: String(entries.length), mend });
+  }
+  for (const [name, { bytes }] of entries) {
+    const there = await stat(join(folder, name)).catch(() => undefined);
+    if (there?.isFile() === true && there.size === bytes) continue;
+    const found = there?.isFile() === true ? `${there.size}: it was cut short or changed` : "no such file";
+    throw new InputError({ where: join(folder, name), expected: `a file of ${bytes} bytes`, found, mend });
+  }
+  return { step, files };
+}
+
+/** @throws InputError naming a file whose bytes are not those that were saved */
+export async function checkContents(folder: string, { files }: Manifest): Promise<void> {
+  for (const [name, { sha256: saved }] of Object.entries(files)) {
+    const path = join(folder, name);
+    if ((await sha256(path)) === saved) continue;
+    throw new InputError({
+      where: path,
+      expected: `the bytes that ${manifestName} has the hash of`,
+      found: "others",
+      mend,
+    });
+  }
+}
+
+const mend = "Resume from another checkpoint";
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  try {
+    const chunks = createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>;
+    for await (const chunk of chunks) hash.update(chunk);
+  } catch (error) {
+    const found = `system error ${systemCode(error) ?? String(error)}`;
+    throw new InputError({ where: path, expected: "a readable file", found, mend }, { cause: error });
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,146 @@
+/**
+ * `checkpoint-<step>/`: a model folder, and what a run needs to go on as if it had never stopped. It is written under
+ * another name, brought to the disk, and renamed: whenever the process is killed there is the whole of it or nothing.
+ */
+import { makeFolder, writeJson } from "../../files/index.js";
+import { rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { writeSafetensors, type WritableTensor, saveCheckpoint } from "../../checkpoint/index.js";
+import { InputError } from "../../errors.js";
+import { dtypes, elementCount, HostTensor } from "../../graph/index.js";
+
+import { requireRoom, withRoom } from "./disk-space.js";
+import { manifestName, writeManifest } from "./manifest.js";
+import { checkpointName, hiddenName, isThere, syncFolder } from "./run-folder.js";
+import { publishedName } from "./tensor-names.js";
+import type { TrainerState } from "./trainer-state.js";
+
+/** What the optimizer remembers of a parameter, as `Learner.optimizerState` gives it. */
+export interface MovingAverages {
+  /** Moving averages of the gradient and of its square. */
+  readonly m: Float32Array;
+  readonly v: Float32Array;
+  /** Moving average of the values. */
+  readonly average?: Float32Array;
+}
+
+export interface SavedRun {
+  /** Optimizer steps done. */
+  readonly step: number;
+  /** Content of `config.json`. */
+  readonly config: object;
+  /** By name without the prefix `bridgetower.`. */
+  readonly parameters: ReadonlyMap<string, WritableTensor>;
+  /** Files to copy beside the weights, as `processorFiles` finds them: file name -> path. */
+  readonly files?: ReadonlyMap<string, string>;
+  /** Further JSON files: file name -> content. */
+  readonly documents?: Readonly<Record<string, object>>;
+  /** Of the parameters that are trained, by their names. */
+  readonly optimizer: ReadonlyMap<string, MovingAverages>;
+  readonly scheduler: object;
+  readonly randomState: object;
+  readonly state: TrainerState;
+}
+
+export const optimizerName = "optimizer.safetensors";
+export const schedulerName = "scheduler.json";
+export const randomStateName = "random_state.json";
+export const stateName = "trainer_state.json";
+
+/** Files of a checkpoint that a model folder does not have. */
+export const ownNames: ReadonlySet<string> = new Set([
+  optimizerName,
+  schedulerName,
+  randomStateName,
+  stateName,
+  manifestName,
+]);
+
+/**
+ * Writes `<output>/checkpoint-<step>/`; one of the same step is replaced when the new one is complete.
+ * @returns the folder
+ * @throws InputError when it cannot be written, or there is no room for it; nothing has changed then
+ */
+export async function saveRunCheckpoint(output: string, run: SavedRun): Promise<string> {
+  if (run.state.global_step !== run.step) {
+    throw new RangeError(`saveRunCheckpoint: step ${run.step}, global_step ${run.state.global_step}`);
+  }
+  const name = checkpointName(run.step);
+  const folder = join(output, name);
+  await makeFolder(output);
+  await checkReplaceable(folder);
+  const needed = await bytesOf(run);
+  await requireRoom(output, name, needed);
+  const unfinished = join(output, hiddenName(run.step, "tmp"));
+  try {
+    await write(unfinished, run);
+    await moveInto(output, unfinished, run.step);
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true });
+    throw await withRoom(error, output, name, needed);
+  }
+  return folder;
+}
+
+async function write(folder: string, run: SavedRun): Promise<void> {
+  const { config, parameters, files = new Map<string, string>(), documents = {} } = run;
+  const taken = [...files.keys(), ...Object.keys(documents)].find((name) => ownNames.has(name));
+  if (taken !== undefined) throw new RangeError(`saveRunCheckpoint: ${taken} is a checkpoint's own file`);
+  await saveCheckpoint(folder, { config, parameters, files, documents });
+  await writeSafetensors(join(folder, optimizerName), optimizerTensors(run));
+  await writeJson(join(folder, schedulerName), run.scheduler);
+  await writeJson(join(folder, randomStateName), run.randomState);
+  await writeJson(join(folder, stateName), run.state);
+  await writeManifest(folder, run.step);
+  await syncFolder(folder);
+}
+
+/** Gives the folder its place. Between the two moves of a replacement only `clearLeftovers` knows where the old one is. */
+async function moveInto(output: string, unfinished: string, step: number): Promise<void> {
+  const folder = join(output, checkpointName(step));
+  const old = join(output, hiddenName(step, "old"));
+  const replaces = await isThere(folder);
+  if (replaces) await rename(folder, old);
+  try {
+    await rename(unfinished, folder);
+  } catch (error) {
+    if (replaces) await rename(old, folder);
+    throw error;
+  }
+  await syncFolder(output);
+  // The checkpoint is saved: a file of the old one that somebody has open is no reason to fail. The next run removes it.
+  if (replaces) await rm(old, { recursive: true, force: true }).catch(() => undefined);
+}
+
+/** A folder of that name that another program wrote is not ours to replace. */
+async function checkReplaceable(folder: string): Promise<void> {
+  if (!(await isThere(folder)) || (await isThere(join(folder, manifestName)))) return;
+  throw new InputError({
+    where: folder,
+    expected: "a free name, or a checkpoint to replace",
+    found: `something without ${manifestName}, which this program did not write`,
+    mend: "Move it away, or name another output folder",
+  });
+}
+
+function optimizerTensors({ optimizer, parameters }: SavedRun): Map<string, WritableTensor> {
+  const tensors = new Map<string, WritableTensor>();
+  for (const [name, { m, v, average }] of optimizer) {
+    const shape = parameters.get(name)?.shape;
+    if (shape === undefined) throw new RangeError(`saveRunCheckpoint: ${name} has optimizer state, but no value`);
+    const published = publishedName(name);
+    tensors.set(`${published}.exp_avg`, new HostTensor("float32", shape, m));
+    tensors.set(`${published}.exp_avg_sq`, new HostTensor("float32", shape, v));
+    if (average !== undefined) tensors.set(`${published}.average`, new HostTensor("float32", shape, average));
+  }
+  return tensors;
+}
+
+/** Of tensors and copied files; the rest is small. */
+async function bytesOf({ parameters, optimizer, files }: SavedRun): Promise<number> {
+  let bytes = 0;
+  for (const { dtype, shape } of parameters.values()) bytes += elementCount(shape) * dtypes[dtype].bytes;
+  for (const { m, v, average } of optimizer.values()) bytes += m.byteLength + v.byteLength + (average?.byteLength ?? 0);
+  for (const path of files?.values() ?? []) bytes += (await stat(path).catch(() => undefined))?.size ?? 0;
+  return bytes;
+}

@@ -1,0 +1,89 @@
+/** Means over the steps since the last line of the log. A checkpoint keeps them, so that a resumed run writes the same line. */
+import type { StepReport } from "../learner/index.js";
+
+/** Plain numbers, for a checkpoint. */
+export interface IntervalState {
+  readonly steps: number;
+  /** Steps that were left out because a number was not finite. */
+  readonly skipped: number;
+  readonly brokenPictures: number;
+  readonly sums: Readonly<Record<string, number>>;
+}
+
+export const emptyInterval: IntervalState = { steps: 0, skipped: 0, brokenPictures: 0, sums: {} };
+
+export class Interval {
+  private steps: number;
+  private skipped: number;
+  private brokenPictures: number;
+  private readonly sums: Map<string, number>;
+  /** Not part of the state: time is not repeated. */
+  private timed = 0;
+  private milliseconds = 0;
+  private waited = 0;
+
+  constructor(state: IntervalState = emptyInterval) {
+    this.steps = state.steps;
+    this.skipped = state.skipped;
+    this.brokenPictures = state.brokenPictures;
+    this.sums = new Map(Object.entries(state.sums));
+  }
+
+  add({ loss, objectives, gradientNorm, learningRate }: StepReport): void {
+    this.steps++;
+    const numbers = [
+      ["loss", loss],
+      ...Object.entries(objectives).flatMap(([name, { loss, score }]) => [
+        [`loss_${name}`, loss] as const,
+        [`score_${name}`, score] as const,
+      ]),
+      ["grad_norm", gradientNorm],
+      ["learning_rate", learningRate],
+    ] as const;
+    for (const [name, value] of numbers) this.sums.set(name, (this.sums.get(name) ?? 0) + value);
+  }
+
+  skip(): void {
+    this.skipped++;
+  }
+
+  /** @param pictures of a step that others stood in for */
+  broken(pictures: number): void {
+    this.brokenPictures += pictures;
+  }
+
+  /** @param waited what of the milliseconds that the step took it waited for its data */
+  time(milliseconds: number, waited: number): void {
+    this.timed++;
+    this.milliseconds += milliseconds;
+    this.waited += waited;
+  }
+
+  state(): IntervalState {
+    const { steps, skipped, brokenPictures } = this;
+    return { steps, skipped, brokenPictures, sums: Object.fromEntries(this.sums) };
+  }
+
+  means(): Record<string, number> {
+    return Object.fromEntries([...this.sums].map(([name, sum]) => [name, sum / this.steps]));
+  }
+
+  /** What happened only now and then. */
+  counts(): Record<string, number> {
+    const { skipped, brokenPictures } = this;
+    return {
+      ...(skipped > 0 ? { skipped_steps: skipped } : {}),
+      ...(brokenPictures > 0 ? { broken_pictures: brokenPictures } : {}),
+    };
+  }
+
+  /** @param batch_size samples of a step */
+  pace(batch_size: number): { readonly pairs_per_second: number; readonly data_wait_share: number } {
+    return {
+      pairs_per_second: rounded((1000 * this.timed * batch_size) / this.milliseconds),
+      data_wait_share: rounded(this.waited / this.milliseconds),
+    };
+  }
+}
+
+const rounded = (value: number): number => Number(value.toPrecision(4));

@@ -1,0 +1,68 @@
+/** TensorBoard event files under `logs/` of a run. */
+import { makeFolder } from "../../files/index.js";
+import { open, readdir, type FileHandle } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+
+import { eventMessage, type EventContent } from "./tensorboard-event.js";
+import { tfRecord } from "./tf-record.js";
+import { writing } from "./writing.js";
+
+export class TensorBoardWriter {
+  private constructor(
+    readonly path: string,
+    private readonly file: FileHandle,
+  ) {}
+
+  /**
+   * Begins a new event file, which hides what earlier ones have of later steps.
+   * @param fromStep steps done in the checkpoint that a run goes on from; without it all that earlier files have is hidden
+   * @throws InputError when it cannot be written
+   */
+  static async open(
+    output: string,
+    { fromStep = -1 }: { readonly fromStep?: number } = {},
+  ): Promise<TensorBoardWriter> {
+    const folder = join(output, "logs");
+    await makeFolder(folder);
+    const host = hostname().replace(/[^\w.-]/g, "_");
+    const name = `events.out.tfevents.${await secondsAfter(folder)}.${host}.${process.pid}.0`;
+    const path = join(folder, name);
+    const writer = new TensorBoardWriter(path, await writing(path, () => open(path, "wx")));
+    await writer.write(0, { kind: "version" });
+    await writer.write(fromStep + 1, { kind: "start" });
+    return writer;
+  }
+
+  /** Numbers by tag, such as `train/loss`; they have single precision there. */
+  scalars(step: number, values: Readonly<Record<string, number>>): Promise<void> {
+    return this.write(step, { kind: "scalars", values });
+  }
+
+  /** Markdown under a tag, such as the settings of the run. */
+  text(step: number, tag: string, text: string): Promise<void> {
+    return this.write(step, { kind: "text", tag, text });
+  }
+
+  /** Brings all events to the disk. */
+  async flush(): Promise<void> {
+    await writing(this.path, () => this.file.sync());
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    await this.file.close();
+  }
+
+  private async write(step: number, content: EventContent): Promise<void> {
+    const record = tfRecord(eventMessage(Date.now() / 1000, step, content));
+    await writing(this.path, () => this.file.appendFile(record));
+  }
+}
+
+/** The time in seconds, but later than that of any file there: they are read in the order of their names. */
+async function secondsAfter(folder: string): Promise<number> {
+  const names = await writing(folder, () => readdir(folder));
+  const times = names.map((name) => Number(/^events\.out\.tfevents\.(\d{1,12})\./.exec(name)?.[1] ?? 0));
+  return Math.max(Math.floor(Date.now() / 1000), ...times.map((time) => time + 1));
+}

@@ -1,0 +1,15 @@
+import { systemCode } from "../../files/index.js";
+import { InputError } from "../../errors.js";
+
+/** Does something with a file of the log; the errors of the system come as InputErrors that name it. */
+export async function writing<T>(path: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === undefined) throw error;
+    const found = code === "ENOSPC" ? "a full disk" : `system error ${code}`;
+    const mend = "Make room or check its permissions, then resume";
+    throw new InputError({ where: path, expected: "a file that can be written", found, mend }, { cause: error });
+  }
+}

@@ -1,0 +1,243 @@
+/** What a run is made of: data sets, config, tokenizer, answers and first values, from a starting point or from its own checkpoint. */
+import {
+  initializer,
+  openStart,
+  preprocessorConfig,
+  presentHeads,
+  startingConfig,
+  startingValues,
+  type StartingTensors,
+} from "../conversion/index.js";
+import { isAbsolute, join } from "node:path";
+import { resolveModel, type HubOptions, tokenizerFiles } from "../checkpoint/index.js";
+import { openDataset, type Dataset, type DatasetSettings } from "../data/index.js";
+import { InputError } from "../errors.js";
+import { sameShape, type Parameter } from "../graph/index.js";
+import {
+  headsOf,
+  longestText,
+  parameterList,
+  parseConfig,
+  type BridgeTowerConfig,
+  type ObjectiveName,
+} from "../model/index.js";
+import { Tokenizer } from "../processing/index.js";
+import type { Random } from "../random/index.js";
+import { matching, objectiveWeights } from "../learner/index.js";
+import { findAnswers } from "../inference/index.js";
+import { answersIn, answerTable, AnswerTable } from "./answer-labels.js";
+import type { TrainingSettings } from "./run-settings.js";
+
+export interface RunModel {
+  /** Content of config.json. */
+  readonly json: object;
+  readonly config: BridgeTowerConfig;
+  readonly tokenizer: Tokenizer;
+  /** File name -> path. */
+  readonly tokenizerFiles: ReadonlyMap<string, string>;
+  readonly answers: AnswerTable | undefined;
+  /** All that is saved; the objectives read some of them. */
+  readonly parameters: readonly Parameter[];
+  /** Names of those that the objectives read. */
+  readonly read: ReadonlySet<string>;
+  readonly preprocessor: object;
+}
+
+export const objectivesOf = (settings: TrainingSettings): ObjectiveName[] =>
+  objectiveWeights(settings.objectives).map(([name]) => name);
+
+/** @throws InputError naming the data set that cannot be opened; those opened before are closed again */
+export async function openDatasets(
+  sources: readonly (string | DatasetSettings)[],
+  root: string,
+  signal: AbortSignal | undefined,
+): Promise<Dataset[]> {
+  const opened: Dataset[] = [];
+  try {
+    for (const source of sources) {
+      const settings = typeof source === "string" ? { path: source } : source;
+      opened.push(await openDataset({ ...settings, path: rooted(settings.path, root) }, { signal }));
+    }
+    return opened;
+  } catch (error) {
+    for (const dataset of opened) await dataset.close();
+    throw error;
+  }
+}
+
+export const rooted = (path: string, root: string): string => (isAbsolute(path) ? path : join(root, path));
+
+/** The model of a new run. @throws InputError when starting points, config, tokenizer and answers do not fit together */
+export async function newModel(
+  settings: TrainingSettings,
+  datasets: readonly Dataset[],
+  random: Random,
+  hub: HubOptions,
+): Promise<{ readonly model: RunModel; readonly values: Map<string, Float32Array<ArrayBuffer>> }> {
+  const starts: StartingTensors[] = [];
+  for (const name of settings.start) starts.push(await openStart(name, hub));
+  const kept = withoutReset(starts, settings.reset);
+  const folders = starts.flatMap(({ folder }) => folder ?? []).reverse();
+  const objectives = objectivesOf(settings);
+  const learnsAnswers = objectives.includes("vqa");
+  const known = await knownAnswers(kept);
+  const paths = settings.data.train.map((one) => rooted(typeof one === "string" ? one : one.path, settings.data_root));
+  const answers = learnsAnswers ? await answerTable({ named: settings.answers, known, paths, datasets }) : known;
+  const json = await startingConfig(starts, givenConfig(settings, learnsAnswers ? answers : undefined));
+  // Names of the starting point's answers, which are others now, and go before answers.json.
+  const own = learnsAnswers ? without(json, ["id2label", "label2id"]) : json;
+  const config = parseConfig(own, "config of the run");
+  const trained = [...new Set(objectives.flatMap((name) => headsOf[name]))];
+  const present = kept.flatMap((start) => presentHeads(config, start));
+  const { used, unused } = parameterList(config, [...new Set([...trained, ...present])]);
+  // What nothing reads belongs to a published file too: transformers then misses no name.
+  const parameters = [...used, ...unused];
+  checkClassifiers(parameters, kept);
+  if (learnsAnswers && known !== undefined) checkSameAnswers(known, answers!, kept);
+  const tokenizerFolder = await folderWithTokenizer(settings, folders, hub);
+  const tokenizer = await Tokenizer.fromFolder(tokenizerFolder);
+  checkTexts(settings, config, tokenizer);
+  const initialize = initializer(config, settings.initialization, random.at("start"));
+  const { values } = await startingValues(parameters, kept, initialize);
+  const model: RunModel = {
+    json: own,
+    config,
+    tokenizer,
+    tokenizerFiles: await tokenizerFiles(tokenizerFolder),
+    answers,
+    parameters,
+    read: new Set(parameterList(config, trained).used.map(({ name }) => name)),
+    preprocessor: preprocessorOf(config),
+  };
+  return { model, values };
+}
+
+/** The model of a run that goes on: all of it lies in the checkpoint. */
+export async function savedModel(settings: TrainingSettings, folder: string): Promise<RunModel> {
+  const start = await openStart(folder);
+  const json = await startingConfig([start], {});
+  const config = parseConfig(json, join(folder, "config.json"));
+  const trained = objectivesOf(settings).flatMap((name) => headsOf[name]);
+  const { used, unused } = parameterList(config, [...new Set([...trained, ...presentHeads(config, start)])]);
+  const tokenizer = await Tokenizer.fromFolder(folder);
+  checkTexts(settings, config, tokenizer);
+  return {
+    json,
+    config,
+    tokenizer,
+    tokenizerFiles: await tokenizerFiles(folder),
+    answers: await answersIn(folder),
+    parameters: [...used, ...unused.filter(({ name }) => start.tensors.has(name))],
+    read: new Set(parameterList(config, [...new Set(trained)]).used.map(({ name }) => name)),
+    preprocessor: preprocessorOf(config),
+  };
+}
+
+function withoutReset(starts: readonly StartingTensors[], patterns: readonly string[]): StartingTensors[] {
+  const names = starts.flatMap(({ tensors }) => [...tensors.keys()]);
+  const isReset = matching("reset", patterns, names);
+  return starts.map((start) => ({
+    ...start,
+    tensors: new Map([...start.tensors].filter(([name]) => !isReset(name))),
+  }));
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Fields of config.json that the settings ask for. */
+function givenConfig({ config, image_size }: TrainingSettings, answers: AnswerTable | undefined): Fields {
+  return {
+    ...config,
+    ...(answers === undefined ? {} : { vqav2_label_size: answers.answers.length }),
+    ...(image_size === undefined ? {} : { vision_config: { ...config.vision_config, image_size } }),
+  };
+}
+
+const without = (object: Fields, names: readonly string[]): Fields =>
+  Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));
+
+/** The answers of the classifier that a run begins with, the last starting point's that has one. */
+async function knownAnswers(starts: readonly StartingTensors[]): Promise<AnswerTable | undefined> {
+  for (const { folder, tensors } of [...starts].reverse()) {
+    const last = tensors.get("vqa_classifier.3.bias") ?? tensors.get("vqa_classifier.0.bias");
+    if (folder === undefined || last === undefined) continue;
+    const answers = await findAnswers(folder, last.shape[0] ?? 0);
+    if (answers !== undefined) return new AnswerTable(answers);
+  }
+  return undefined;
+}
+
+const newClassifier = 'Name the old one in reset, as in "vqa_classifier.*", to begin a new one';
+
+/** @throws InputError for a classifier of other classes or another width than the run's */
+function checkClassifiers(parameters: readonly Parameter[], kept: readonly StartingTensors[]): void {
+  for (const { source, tensors } of kept) {
+    for (const { name, shape } of parameters) {
+      const found = tensors.get(name)?.shape;
+      if (found === undefined || sameShape(found, shape) || !/_classifier\./.test(name)) continue;
+      throw new InputError({
+        where: `${name} in ${source}`,
+        expected: `[${shape.join(", ")}], as answers and head_hidden_scale of the run ask for`,
+        found: `[${found.join(", ")}]`,
+        mend: newClassifier.replace("vqa_classifier", name.split(".")[0]!),
+      });
+    }
+  }
+}
+
+/** @throws InputError where outputs of the classifier would come to mean something else */
+function checkSameAnswers(known: AnswerTable, now: AnswerTable, kept: readonly StartingTensors[]): void {
+  const odd = now.answers.findIndex((answer, i) => answer !== known.answers[i]);
+  if (odd === -1) return;
+  throw new InputError({
+    where: "answers",
+    expected: `those of the classifier in ${kept.map(({ source }) => source).join(" and ")}, whose answer ${odd} is ${JSON.stringify(known.answers[odd])}`,
+    found: JSON.stringify(now.answers[odd]),
+    mend: newClassifier,
+  });
+}
+
+/** @throws InputError for texts that the model has no positions or no word embeddings for */
+function checkTexts(
+  { max_text_len }: TrainingSettings,
+  { text_config }: BridgeTowerConfig,
+  tokenizer: Tokenizer,
+): void {
+  const longest = longestText(text_config);
+  if (max_text_len > longest) {
+    const expected = `at most ${longest} tokens, which max_position_embeddings of the text tower allows`;
+    throw new InputError({ where: "max_text_len", expected, found: String(max_text_len) });
+  }
+  if (tokenizer.vocabSize > text_config.vocab_size) {
+    throw new InputError({
+      where: "tokenizer",
+      expected: `at most ${text_config.vocab_size} tokens, the vocab_size of the model`,
+      found: String(tokenizer.vocabSize),
+      mend: "Use the tokenizer that goes with the model",
+    });
+  }
+}
+
+/** The transforms of training resize to any size, not to multiples of 32. */
+const preprocessorOf = ({ vision_config: { image_size } }: BridgeTowerConfig): object => ({
+  ...preprocessorConfig(image_size),
+  size_divisor: 1,
+});
+
+async function folderWithTokenizer(
+  { tokenizer }: TrainingSettings,
+  folders: readonly string[],
+  hub: HubOptions,
+): Promise<string> {
+  if (tokenizer !== undefined) return resolveModel(tokenizer, hub);
+  for (const folder of folders) {
+    const files = await tokenizerFiles(folder);
+    if (files.has("tokenizer.json") || files.has("vocab.json")) return folder;
+  }
+  throw new InputError({
+    where: "tokenizer",
+    expected: "a folder or hub id, as no starting point has a tokenizer",
+    found: "none",
+    mend: "Name one, such as roberta-base",
+  });
+}

@@ -1,0 +1,43 @@
+/** A run whose picture threads die under it. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { expect, test, vi } from "vitest";
+import type * as Data from "../data/index.js";
+import { train } from "./run.js";
+import { logOf, makePairs, temporaryFolder, tinySettings } from "./tiny-run.test-support.js";
+
+const deadly = vi.hoisted(() => ({ worker: undefined as URL | undefined }));
+vi.mock("../data/index.js", async (importOriginal) => {
+  const data = await importOriginal<typeof Data>();
+  class PictureThreads extends data.PictureThreads {
+    constructor(options: Data.PictureThreadsOptions) {
+      super({ ...options, ...(deadly.worker === undefined ? {} : { worker: deadly.worker }) });
+    }
+  }
+  return { ...data, PictureThreads };
+});
+
+test("a picture thread that dies does not end the run, and changes no number of it", async () => {
+  const root = await temporaryFolder();
+  await makePairs(root);
+  const settings = { max_steps: 5, objectives: { itm: 1 } };
+  await train(tinySettings(root, { ...settings, output: join(root, "calm") }));
+  // The real thread, which exits when it is asked for a seventh picture.
+  const real = new URL("../data/loader/image-worker.js", import.meta.url).href;
+  const file = join(root, "deadly-worker.mjs");
+  await writeFile(
+    file,
+    `import { parentPort } from "node:worker_threads";
+await import(${JSON.stringify(real)});
+let asked = 0;
+parentPort.on("message", ({ call }) => {
+  if (call === "prepare" && ++asked === 7) process.exit(3);
+});`,
+  );
+  deadly.worker = pathToFileURL(file);
+  const warnings: string[] = [];
+  const { steps } = await train(tinySettings(root, settings), { onWarning: (line) => warnings.push(line) });
+  expect([steps, warnings]).toEqual([5, []]);
+  expect(await logOf(join(root, "run"))).toEqual(await logOf(join(root, "calm")));
+});

@@ -1,0 +1,262 @@
+/** Runs in this process, from settings to results; the command's own tests start, stop and kill it. */
+import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { ranksInMemory } from "../distributed/in-memory.test-support.js";
+import { BridgeTower } from "../inference/index.js";
+import { train, type TrainOptions, type TrainResult } from "./run.js";
+import type { TrainingInput } from "./run-settings.js";
+import { logOf, makePairs, temporaryFolder, tinySettings } from "./tiny-run.test-support.js";
+
+async function pairs(): Promise<string> {
+  const root = await temporaryFolder();
+  await makePairs(root);
+  return root;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+const json = async (path: string): Promise<Json> => JSON.parse(await readFile(path, "utf8")) as Json;
+const logIn = (output: string) => logOf(output) as Promise<Json[]>;
+const weightsIn = (folder: string) => readFile(join(folder, "model.safetensors"));
+const checkpointsIn = async (output: string) =>
+  (await readdir(output)).filter((name) => name.startsWith("checkpoint-")).sort();
+
+interface Run extends TrainResult {
+  readonly warnings: readonly string[];
+}
+
+async function runIn(root: string, changes: Partial<TrainingInput> = {}, options: TrainOptions = {}): Promise<Run> {
+  const warnings: string[] = [];
+  const result = await train(tinySettings(root, changes), { onWarning: (line) => warnings.push(line), ...options });
+  return { ...result, warnings };
+}
+
+const judged = (root: string): Partial<TrainingInput> => ({
+  data: { train: join(root, "pairs"), validation: join(root, "pairs") },
+  val_check_interval: 2,
+  max_steps: 8,
+});
+
+test("a run leaves its best model, its results and its log, and is over when it is over", async () => {
+  const root = await pairs();
+  const validations: [number, number][] = [];
+  const result = await runIn(
+    root,
+    { ...judged(root), save_total_limit: 1 },
+    { onValidation: ({ itm_accuracy, mlm_accuracy }, step) => validations.push([step, itm_accuracy! + mlm_accuracy!]) },
+  );
+  const { output } = result;
+  expect(validations.map(([step]) => step)).toEqual([2, 4, 6, 8]);
+  const most = Math.max(...validations.map(([, metric]) => metric));
+  const [best] = validations.findLast(([, metric]) => metric === most)!;
+  expect(result).toMatchObject({ steps: 8, maxSteps: 8, interrupted: false, warnings: [] });
+  expect(result.bestCheckpoint).toBe(join(output, `checkpoint-${best}`));
+  expect(result.lastCheckpoint).toBe(join(output, "checkpoint-8"));
+  // The last and the best are kept.
+  expect(await checkpointsIn(output)).toEqual([...new Set([`checkpoint-${best}`, "checkpoint-8"])].sort());
+  expect((await weightsIn(output)).equals(await weightsIn(result.bestCheckpoint!))).toBe(true);
+
+  const state = await json(join(output, "checkpoint-8", "trainer_state.json"));
+  expect(state).toMatchObject({ global_step: 8, max_steps: 8, epoch: 2, num_train_epochs: 2 });
+  const told = await json(join(output, "train_results.json"));
+  expect(told).toMatchObject({ epoch: 2, global_step: 8 });
+  expect(told.train_runtime).toBeGreaterThan(0);
+  expect(await json(join(output, "eval_results.json"))).toEqual(result.results);
+  expect(result.results.itm_accuracy! + result.results.mlm_accuracy!).toBe(most);
+  expect(await readFile(join(output, "curves.svg"), "utf8")).toMatch(/^<svg/);
+  const log = await logIn(output);
+  expect(log.filter((line) => "loss" in line).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(log.find(({ step, eval_the_metric }) => step === best && eval_the_metric !== undefined)).toMatchObject({
+    eval_the_metric: most,
+    eval_itm_accuracy: result.results.itm_accuracy,
+  });
+
+  const model = await BridgeTower.fromPretrained(output);
+  const [picture] = (await readdir(join(root, "pairs"))).filter((name) => name.endsWith(".png"));
+  const [match] = await model.match([join(root, "pairs", picture!)], ["a red picture"]);
+  expect(match).toBeDefined();
+  await model.dispose();
+
+  // Once more: nothing is done, and nothing is lost.
+  const again = await runIn(root, { ...judged(root), save_total_limit: 1 });
+  expect(again).toMatchObject({
+    steps: 8,
+    interrupted: false,
+    bestCheckpoint: result.bestCheckpoint,
+    results: result.results,
+  });
+  expect(await json(join(output, "train_results.json"))).toEqual(told);
+  expect(await logIn(output)).toEqual(log);
+  expect(await checkpointsIn(output)).toHaveLength(best === 8 ? 1 : 2);
+
+  // The best of those that are there counts.
+  if (best === 8) return;
+  await rm(result.bestCheckpoint!, { recursive: true });
+  const without = await runIn(root, { ...judged(root), save_total_limit: 1 });
+  expect(without.bestCheckpoint).toBe(join(output, "checkpoint-8"));
+  expect((await weightsIn(output)).equals(await weightsIn(without.bestCheckpoint!))).toBe(true);
+});
+
+test("a validation that was broken off is made up when the run goes on", async () => {
+  const root = await pairs();
+  const data = { train: join(root, "pairs"), validation: [join(root, "pairs"), join(root, "pairs")] };
+  const settings = { ...judged(root), data, max_steps: 4, validation: { limit: 4 } };
+  const whole = await runIn(root, { ...settings, output: join(root, "whole") });
+  const halted = new AbortController();
+  let last = 0;
+  const stopped = await runIn(root, settings, {
+    signal: halted.signal,
+    onStep: ({ step }) => (last = step),
+    // Between the two data sets.
+    onValidationProgress: () => last === 2 && halted.abort(),
+  });
+  expect(stopped).toMatchObject({ steps: 2, interrupted: true, lastCheckpoint: join(root, "run", "checkpoint-2") });
+  expect((await logIn(join(root, "run"))).filter((line) => "eval_the_metric" in line)).toHaveLength(0);
+  const rest = await runIn(root, settings);
+  expect(await logIn(join(root, "run"))).toEqual(await logIn(whole.output));
+  expect((await weightsIn(rest.output)).equals(await weightsIn(whole.output))).toBe(true);
+});
+
+test("one that is broken off at the last step leaves the run unfinished", async () => {
+  const root = await pairs();
+  const settings = { ...judged(root), max_steps: 2 };
+  const halted = new AbortController();
+  const options = { signal: halted.signal, onStep: ({ step }: { step: number }) => step === 2 && halted.abort() };
+  const stopped = await runIn(root, settings, options);
+  expect(stopped).toMatchObject({ steps: 2, interrupted: true, results: {} });
+  expect(await readdir(stopped.output)).not.toContain("eval_results.json");
+  const done = await runIn(root, settings);
+  expect(done).toMatchObject({ steps: 2, interrupted: false });
+  expect(Object.keys(done.results)).toContain("itm_accuracy");
+  // Written although the steps are those of another process, which did not get to it.
+  expect(await json(join(done.output, "train_results.json"))).toEqual({ epoch: 0.5, global_step: 2 });
+});
+
+/** A rate at which the second step has no finite gradient. */
+const explosive = { learning_rate: 1e30, max_steps: 6, save_steps: 1, objectives: { itm: 1 } };
+
+test("numbers that are not finite end the run with the step, the pictures and the way back", async () => {
+  const root = await pairs();
+  const error: unknown = await runIn(root, explosive).catch((reason: unknown) => reason);
+  const message = (error as Error).message.replaceAll(root, "").replace(/gradient of [\w.]*\w/, "gradient of X");
+  expect(message).toMatch(
+    /^step 2 with the pictures \/pairs\/\w+-\w+\.png, .* and 1 more: expected finite losses and gradients, found NaN or infinity in the gradient of X\. Start another run from \/run\/checkpoint-1 with a lower learning_rate or a longer warm-up, or set non_finite to skip\.$/,
+  );
+  // What came before is saved, and nobody holds the folder.
+  expect(await checkpointsIn(join(root, "run"))).toEqual(["checkpoint-1"]);
+  expect(await readdir(join(root, "run"))).not.toContain("run.lock");
+  // With the option the same run goes on: what it skips is told and counted.
+  const skipping = await runIn(root, { ...explosive, non_finite: "skip" });
+  expect(skipping.steps).toBe(6);
+  expect(skipping.warnings).toHaveLength(5);
+  expect(skipping.warnings[0]).toMatch(/^step 2 was left out: NaN or infinity in the gradient of [\w.]+$/);
+  const log = await logIn(join(root, "run"));
+  expect(log.map(({ skipped_steps }) => skipped_steps)).toEqual([undefined, 1, 1, 1, 1, 1]);
+  expect(log[1]).not.toHaveProperty("loss");
+});
+
+test("too many such steps one after another end it all the same", async () => {
+  const root = await pairs();
+  await expect(runIn(root, { ...explosive, non_finite: "skip", max_steps: 40, save_steps: 100 })).rejects.toThrow(
+    /^step 22 with the pictures /,
+  );
+});
+
+test("broken pictures are named, counted in their steps, and no matter to a run that goes on", async () => {
+  const root = await pairs();
+  const names = (await readdir(join(root, "pairs"))).filter((name) => name.endsWith(".png")).sort();
+  for (const name of names.slice(0, 3)) await writeFile(join(root, "pairs", name), "no picture");
+  const settings = { max_steps: 8, save_steps: 1, log_every_n_steps: 3 };
+  const whole = await runIn(root, { ...settings, output: join(root, "whole") });
+  const log = await logIn(whole.output);
+  expect(log.reduce((sum, { broken_pictures = 0 }) => sum + (broken_pictures as number), 0)).toBeGreaterThan(3);
+  const named = whole.warnings.map((line) => /^left out a picture: .*\/([\w-]+\.png): expected/.exec(line)?.[1]);
+  expect([...named].sort()).toEqual(names.slice(0, 3));
+  for (const stop of [2, 5]) {
+    const halted = new AbortController();
+    const { warnings } = await runIn(root, settings, {
+      signal: halted.signal,
+      onStep: ({ step }) => void (step === stop && halted.abort()),
+    });
+    // Steps that were being made ready are not mistaken for broken ones.
+    expect(warnings.filter((line) => !names.slice(0, 3).some((name) => line.includes(name)))).toEqual([]);
+  }
+  await runIn(root, settings);
+  expect(await logIn(join(root, "run"))).toEqual(log);
+});
+
+test("two processes write the files of one, with the broken pictures of both", async () => {
+  const root = await pairs();
+  const names = (await readdir(join(root, "pairs"))).filter((name) => name.endsWith(".png")).sort();
+  for (const name of names.slice(0, 3)) await writeFile(join(root, "pairs", name), "no picture");
+  const settings = { max_steps: 4, per_gpu_batchsize: 3, output: join(root, "two") };
+  const warnings: string[][] = [[], []];
+  const results = await Promise.all(
+    ranksInMemory(2).map((collective, rank) =>
+      train(tinySettings(root, settings), { collective, onWarning: (line) => warnings[rank]!.push(line) }),
+    ),
+  );
+  expect(results.map(({ steps, interrupted }) => [steps, interrupted])).toEqual([
+    [4, false],
+    [4, false],
+  ]);
+  await runIn(root, { ...settings, output: join(root, "one") });
+  const counts = async (output: string) => (await logIn(join(root, output))).map((line) => line.broken_pictures ?? 0);
+  expect(await counts("two")).toEqual(await counts("one"));
+  expect(warnings[0]!.length).toBeGreaterThan(0);
+  expect(warnings[1]).toEqual([]);
+  // Alone, all pairs of a step go on in other micro-batches than before.
+  const more = { ...settings, per_gpu_batchsize: 0, output: join(root, "other") };
+  await Promise.all(
+    ranksInMemory(2).map((collective, rank) => {
+      const halted = new AbortController();
+      const onStep = () => rank === 0 && halted.abort();
+      return train(tinySettings(root, more), { collective, signal: halted.signal, onStep });
+    }),
+  );
+  expect((await runIn(root, more)).warnings).toContain(
+    "the run goes on with another number of processes (2 micro-batches before, 1 now in a step): what is drawn differs",
+  );
+});
+
+test("what a validation would lack is told before the first step", async () => {
+  const root = await pairs();
+  const plain = join(root, "plain");
+  await makePairs(plain);
+  const table = join(plain, "pairs", "pairs.jsonl");
+  const lines = (await readFile(table, "utf8")).trimEnd().split("\n");
+  const captions = lines.map((line) => {
+    const { image, captions } = JSON.parse(line) as { image: string; captions: string[] };
+    return JSON.stringify({ image, captions });
+  });
+  await writeFile(table, captions.join("\n"));
+  const data = { train: join(root, "pairs"), validation: join(plain, "pairs") };
+  await expect(runIn(root, { data, objectives: { snli: 1, itm: 1 } })).rejects.toThrow(
+    /^data\.validation: .*: expected hypotheses, which snli judges, found no hypotheses\. Name another data set, or other metrics in validation\.metrics\.$/,
+  );
+  await expect(runIn(root, { data: { train: data.train, validation: join(root, "none") } })).rejects.toThrow(/none/);
+  expect(await checkpointsIn(join(root, "run"))).toEqual([]);
+  const { results } = await runIn(root, {
+    data: { train: data.train, validation: [data.train, data.validation] },
+    objectives: { snli: 1, itm: 1 },
+    validation: { metrics: ["itm"], limit: 2 },
+    max_steps: 1,
+  });
+  // Two sets of one name are told apart.
+  expect(Object.keys(results)).toEqual(
+    expect.arrayContaining(["itm_accuracy", "pairs_2_itm_accuracy", "rows", "pairs_2_rows"]),
+  );
+  expect(results.rows).toBe(2);
+});
+
+test("a run that was moved goes on, with its best checkpoint", async () => {
+  const root = await pairs();
+  const settings = { ...judged(root), max_steps: 4 };
+  const halted = new AbortController();
+  await runIn(root, settings, { signal: halted.signal, onStep: ({ step }) => void (step === 3 && halted.abort()) });
+  await rename(join(root, "run"), join(root, "moved"));
+  const { bestCheckpoint, steps } = await runIn(root, { ...settings, output: join(root, "moved") });
+  expect(steps).toBe(4);
+  expect(bestCheckpoint).toMatch(/moved\/checkpoint-\d$/);
+});

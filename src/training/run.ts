@@ -1,0 +1,297 @@
+/** A training run, from its settings to its results: resume, batch, step, log, validate, save. */
+import { Random } from "../random/index.js";
+import type { HubOptions } from "../checkpoint/index.js";
+import { PictureThreads } from "../data/index.js";
+import { alone, type Collective } from "../distributed/index.js";
+import { InputError } from "../errors.js";
+import { Learner, NonFiniteError, textBuckets, tokenizerMasking } from "../learner/index.js";
+import { beginning } from "./resume.js";
+import { objectivesOf, openDatasets } from "./prepare-model.js";
+import { Interval } from "./interval.js";
+import { learnerSettings } from "./learner-settings.js";
+import { Loader, type LoadedStep } from "./loader.js";
+import type { StepProgress } from "./logs/index.js";
+import { runPlan } from "./plan.js";
+import { allNews, anyOf } from "./step-status.js";
+import { RunFiles } from "./run-files.js";
+import { SampleSource } from "./sample-source.js";
+import { configWarnings, trainingSettings, type TrainingInput, type TrainingSettings } from "./run-settings.js";
+import { Units } from "./epoch-index.js";
+import { checkValidation, theMetric, validate, type Results } from "./validation.js";
+
+/** One line of the log, but for validations. */
+export type LogLine = Readonly<Record<string, number>>;
+
+export interface TrainOptions extends HubOptions {
+  /** The processes that train together; one alone by default. */
+  readonly collective?: Collective;
+  /** Ends the run after the step under way, with a checkpoint. */
+  readonly signal?: AbortSignal;
+  readonly onStep?: (progress: StepProgress) => void;
+  readonly onLog?: (line: LogLine) => void;
+  readonly onValidation?: (results: Results, step: number) => void;
+  /** Told what the validation under way has done. */
+  readonly onValidationProgress?: (stage: "rows" | "pairs", done: number, total: number) => void;
+  readonly onWarning?: (message: string) => void;
+}
+
+export interface TrainResult {
+  /** Folder of the run; the best model lies at its top. */
+  readonly output: string;
+  readonly steps: number;
+  readonly maxSteps: number;
+  /** Whether the run was ended before its last step; it goes on when it is started again. */
+  readonly interrupted: boolean;
+  readonly bestCheckpoint: string | undefined;
+  readonly lastCheckpoint: string | undefined;
+  /** Of the best checkpoint. */
+  readonly results: Results;
+}
+
+/** Pictures that a broken step names. */
+const namedPictures = 8;
+/** More steps than these one after another without finite numbers are no accident. */
+const mostSkipped = 20;
+
+/**
+ * Trains, or goes on where the run in the output folder stopped: to the bit as if it had never stopped.
+ *
+ * With several processes each calls it with the same settings; the first writes all files.
+ * @throws InputError for settings, data or files that do not fit, for numbers that are not finite, and when nothing can be written
+ */
+export async function train(input: TrainingInput, options: TrainOptions = {}): Promise<TrainResult> {
+  const closing: Close[] = [];
+  const run = runWith(trainingSettings(input), options, closing);
+  const problems = await run.catch(() => undefined).then(() => closeAll(closing));
+  const result = await run;
+  if (problems.length > 0) throw problems[0];
+  return result;
+}
+
+type Close = () => Promise<unknown>;
+
+/** Closes what was opened, the last first. @returns what went wrong with it */
+async function closeAll(closing: readonly Close[]): Promise<unknown[]> {
+  const problems: unknown[] = [];
+  for (const close of [...closing].reverse()) await close().catch((error: unknown) => problems.push(error));
+  return problems;
+}
+
+async function runWith(settings: TrainingSettings, options: TrainOptions, closing: Close[]): Promise<TrainResult> {
+  const { collective = alone, signal, onWarning } = options;
+  const leads = collective.rank === 0;
+  if (leads) configWarnings(settings).forEach((warning) => onWarning?.(warning));
+
+  // --- Data, model, and what a run before this one left
+
+  const files = leads ? await RunFiles.open(settings) : undefined;
+  if (files !== undefined) closing.push(() => files.close());
+  // Only now is every checkpoint in its place.
+  await collective.gather(new Uint8Array());
+  const datasets = await openDatasets(settings.data.train, settings.data_root, signal);
+  closing.push(...datasets.map((dataset) => () => dataset.close()));
+  const validationSets = leads ? await openDatasets(settings.data.validation ?? [], settings.data_root, signal) : [];
+  closing.push(...validationSets.map((dataset) => () => dataset.close()));
+
+  const random = new Random(settings.seed).at("run");
+  const begin = await beginning(settings, datasets, random, options, leads ? onWarning : undefined);
+  const { model, values } = begin;
+  const objectives = objectivesOf(settings);
+  checkValidation({ settings, objectives, datasets: validationSets });
+  const units = Units.of(datasets, objectives, model.answers);
+  if (leads && units.left > 0) onWarning?.(`${units.left} rows lack ${units.kinds.join(" or ")} and are left out`);
+  const plan = runPlan(settings, units.length, collective.size, collective.rank);
+  if (leads && begin.microBatches !== undefined && begin.microBatches !== plan.microBatches) {
+    const counts = `${begin.microBatches} micro-batches before, ${plan.microBatches} now`;
+    onWarning?.(`the run goes on with another number of processes (${counts} in a step): what is drawn differs`);
+  }
+
+  // --- Threads
+
+  const threads = new PictureThreads({ threads: settings.num_workers });
+  closing.push(() => threads.dispose());
+  let interval = new Interval(begin.interval);
+  const transform = { key: settings.train_transform, image_size: model.config.vision_config.image_size };
+  const source = new SampleSource(
+    units,
+    threads,
+    {
+      objectives,
+      tokenizer: model.tokenizer,
+      max_text_len: settings.max_text_len,
+      answers: model.answers,
+      falseTexts: settings.draw_false_text,
+      itmFalse: settings.itm_false,
+      transform,
+      seed: settings.seed,
+    },
+    random,
+  );
+  const { whole_word_masking: wholeWords, mlm_prob } = settings;
+  const collating = {
+    config: model.config,
+    textBuckets: textBuckets(settings.max_text_len),
+    masking: tokenizerMasking(model.tokenizer, { mlm_prob, wholeWords }),
+    softTargets: settings.soft_targets,
+    itmFalse: settings.itm_false,
+  };
+  const loader = new Loader(
+    source,
+    { ...plan, batch_size: settings.batch_size, objectives: settings.objectives, collate: collating },
+    random,
+  );
+  const trained = new Map([...values].filter(([name]) => model.read.has(name)));
+  const learner = new Learner(trained, learnerSettings(settings, model.config, plan.maxSteps, collective));
+  closing.push(() => learner.dispose());
+  if (begin.optimizer !== undefined) learner.restoreOptimizer(begin.optimizer);
+
+  // --- Steps
+
+  let { step, checkpoint } = begin;
+  let skipped = 0;
+  let interrupted = false;
+  const broken = new Set<string>();
+  const begun = performance.now();
+  const epochOf = (done: number) => rounded(done / plan.stepsPerEpoch);
+  const wantsValidation = () =>
+    validationSets.length > 0 && (step % plan.validationEvery === 0 || step === plan.maxSteps);
+  /** Only the first process has the files; the others wait where they next exchange something. */
+  const judge = async () => {
+    if (files === undefined || checkpoint === undefined || files.isJudged(step)) return;
+    const results = await validate(checkpoint, {
+      settings,
+      objectives,
+      datasets: validationSets,
+      signal,
+      onProgress: options.onValidationProgress,
+    }).catch((error: unknown) => {
+      if (signal?.aborted !== true) throw error;
+      interrupted = true;
+    });
+    // The next run begins with it.
+    if (results === undefined) return;
+    await files.logValidation({ step, metric: theMetric(results, objectives), results }, epochOf(step));
+    options.onValidation?.(results, step);
+    await files.prune(step);
+  };
+
+  await files?.keepTokenizer(model.tokenizerFiles);
+  await files?.startLog(step);
+  // The run before this one may have ended between checkpoint and validation.
+  if (step > 0 && wantsValidation()) await judge();
+  interrupted = await anyOf(collective, interrupted);
+
+  while (step < plan.maxSteps && !interrupted) {
+    const asked = performance.now();
+    const loaded = await loader.step(step, plan.maxSteps);
+    const given = performance.now();
+    try {
+      const report = await learner.step(step, loaded.microBatches);
+      interval.add(report);
+      skipped = 0;
+      const stepsPerSecond = (1000 * (step + 1 - begin.step)) / (performance.now() - begun);
+      options.onStep?.({
+        step: step + 1,
+        max_steps: plan.maxSteps,
+        epoch: epochOf(step + 1),
+        loss: report.loss,
+        losses: Object.fromEntries(Object.entries(report.objectives).map(([name, { loss }]) => [name, loss])),
+        pairsPerSecond: stepsPerSecond * settings.batch_size,
+        secondsLeft: (plan.maxSteps - step - 1) / stepsPerSecond,
+      });
+    } catch (error) {
+      if (!(error instanceof NonFiniteError)) throw error;
+      if (settings.non_finite === "stop" || ++skipped > mostSkipped) throw brokenStep(error, step, loaded, checkpoint);
+      interval.skip();
+      onWarning?.(`step ${step + 1} was left out: NaN or infinity in the gradient of ${error.parameter}`);
+    }
+    interval.time(performance.now() - asked, given - asked);
+    step++;
+
+    const news = await allNews(collective, {
+      aborted: signal?.aborted === true,
+      brokenPictures: loaded.broken.length,
+      broken: loaded.broken.slice(0, namedPictures),
+    });
+    interrupted = news.aborted;
+    interval.broken(news.brokenPictures);
+    for (const { name, problem } of leads ? news.broken : []) {
+      if (broken.size === namedPictures || broken.has(name)) continue;
+      broken.add(name);
+      onWarning?.(`left out a picture: ${problem}`);
+    }
+    if (step % settings.log_every_n_steps === 0 || step === plan.maxSteps) {
+      const { batch_size } = settings;
+      const line = {
+        step,
+        epoch: epochOf(step),
+        ...interval.means(),
+        ...interval.counts(),
+        ...interval.pace(batch_size),
+      };
+      await files?.log(line);
+      options.onLog?.(line);
+      interval = new Interval();
+    }
+    const saves =
+      interrupted || step === plan.maxSteps || step % plan.saveEvery === 0 || step % plan.validationEvery === 0;
+    if (!saves) continue;
+    if (files !== undefined) {
+      const progress = {
+        step,
+        epoch: epochOf(step),
+        maxSteps: plan.maxSteps,
+        interval: interval.state(),
+        microBatches: plan.microBatches,
+      };
+      const all = new Map([...values, ...learner.parameters()]);
+      checkpoint = await files.save(progress, model, all, learner.optimizerState());
+      await files.prune(step);
+      if (wantsValidation() && !interrupted) await judge();
+    }
+    // A validation takes its time.
+    interrupted = await anyOf(collective, interrupted || signal?.aborted === true);
+  }
+
+  // --- Results
+
+  const best = files?.best;
+  const chosen = best === undefined ? checkpoint : files!.checkpointOf(best.step);
+  const finished = step === plan.maxSteps && !interrupted;
+  if (files !== undefined && chosen !== undefined && finished) {
+    const seconds = (performance.now() - begun) / 1000;
+    const done = step - begin.step;
+    const pace = {
+      train_runtime: rounded(seconds),
+      train_samples_per_second: rounded((done * settings.batch_size) / seconds),
+      train_steps_per_second: rounded(done / seconds),
+    };
+    await files.finish(chosen, best?.results ?? {}, { step, epoch: epochOf(step) }, done === 0 ? undefined : pace);
+  }
+  return {
+    output: settings.output,
+    steps: step,
+    maxSteps: plan.maxSteps,
+    interrupted: !finished,
+    bestCheckpoint: best === undefined ? undefined : chosen,
+    lastCheckpoint: checkpoint,
+    results: best?.results ?? {},
+  };
+}
+
+/** The error that ends the run, with the pictures that were in the step. */
+function brokenStep(error: NonFiniteError, step: number, { pictures }: LoadedStep, checkpoint: string | undefined) {
+  const rest = pictures.length > namedPictures ? ` and ${pictures.length - namedPictures} more` : "";
+  const back = checkpoint === undefined ? "Start again" : `Start another run from ${checkpoint}`;
+  return new InputError(
+    {
+      where: `step ${step + 1} with the pictures ${pictures.slice(0, namedPictures).join(", ")}${rest}`,
+      expected: "finite losses and gradients",
+      found: `NaN or infinity in the gradient of ${error.parameter}`,
+      mend: `${back} with a lower learning_rate or a longer warm-up, or set non_finite to skip`,
+    },
+    { cause: error },
+  );
+}
+
+const rounded = (value: number): number => Number(value.toPrecision(6));

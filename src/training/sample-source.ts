@@ -1,0 +1,212 @@
+/**
+ * Samples by number: their texts as tokens, their pictures decoded and augmented, and all that is drawn for them. What a sample
+ * is follows from seed, epoch and number alone, whichever process asks for it and when.
+ */
+import { InputError } from "../errors.js";
+import type { PictureSource, PictureThreads, RowTexts, TransformKey } from "../data/index.js";
+import type { HostTensor } from "../graph/index.js";
+import type { ObjectiveName } from "../model/index.js";
+import type { Tokenizer } from "../processing/index.js";
+import type { Random } from "../random/index.js";
+import type { Sample, SamplePicture, TokenIds } from "../learner/index.js";
+import type { AnswerTable } from "./answer-labels.js";
+import { usableTexts, type Unit, type Units } from "./epoch-index.js";
+
+export interface SampleOptions {
+  readonly objectives: readonly ObjectiveName[];
+  readonly tokenizer: Tokenizer;
+  readonly max_text_len: number;
+  readonly answers: AnswerTable | undefined;
+  /** False texts of each sample; read by IRTR. */
+  readonly falseTexts: number;
+  /** What ITM shows as false. */
+  readonly itmFalse: "pictures" | "texts";
+  readonly transform: { readonly key: TransformKey; readonly image_size: number };
+  readonly seed: number;
+}
+
+/** A picture that could not be read, which another one stands in for. */
+export interface BrokenPicture {
+  readonly name: string;
+  readonly problem: string;
+}
+
+/** What is made of one number. */
+export interface MadeSample {
+  readonly sample: Sample;
+  /** Names of its pictures, for messages. */
+  readonly pictures: readonly string[];
+  /** Pictures that others stand in for. */
+  readonly broken: readonly BrokenPicture[];
+}
+
+const mostDraws = 20;
+/** Share of samples whose false text is one of their row's negatives; the others are shown another sample's caption. */
+const ownFalseTexts = 0.75;
+
+/** Pictures of one micro-batch by their ids: each is decoded once. */
+export type PictureCache = Map<number, Promise<HostTensor<"float32">>>;
+
+export class SampleSource {
+  constructor(
+    readonly units: Units,
+    private readonly threads: PictureThreads,
+    private readonly options: SampleOptions,
+    /** The stream of the seed. */
+    private readonly random: Random,
+  ) {}
+
+  /**
+   * @param needsFalsePicture whether ITM shows it with a picture of another sample
+   * @throws InputError when no readable picture was found in many draws
+   */
+  async make(epoch: number, index: number, needsFalsePicture: boolean, cache: PictureCache): Promise<MadeSample> {
+    const { objectives } = this.options;
+    const random = this.random.at("sample", epoch, index);
+    const own: Draws = { epoch, index, cache, random: random.at("other"), from: [0, this.units.length] };
+    // Both begin before either is waited for: which sample asks first for a picture that two share must not be left to time.
+    const [found, other] = await Promise.all([
+      this.readable(this.units.at(index), own),
+      needsFalsePicture ? this.falsePicture(own, random.at("false")) : undefined,
+    ]);
+    const { unit, pictures } = found;
+    const falsePicture = other?.pictures[0];
+    const wants = (...names: ObjectiveName[]) => names.some((name) => objectives.includes(name));
+    const [first, second] = pictures;
+    const texts = unit.dataset.texts(unit.row);
+    const textOf = <T>(kind: "questions" | "hypotheses" | "statements", list: readonly T[]): T => {
+      if (this.units.kinds[0] === kind) return list[unit.text]!;
+      const usable = usableTexts(unit.dataset, unit.row, kind, this.options.answers);
+      return list[usable[random.at(kind).below(usable.length)]!]!;
+    };
+    const sample: Sample = {
+      index,
+      picture: first!.picture,
+      ...(wants("mlm", "itm", "itc", "itm_itc", "irtr") ? { caption: this.ids(texts.captions[unit.text]!) } : {}),
+      ...(falsePicture === undefined ? {} : { falsePicture: falsePicture.picture }),
+      ...this.falseText(texts, random.at("negative")),
+      ...(wants("irtr") ? { falseTexts: this.falseTexts(index, random.at("texts")) } : {}),
+      ...(wants("vqa") ? { question: this.question(textOf("questions", texts.questions)) } : {}),
+      ...(wants("snli") ? { hypothesis: this.labelled(textOf("hypotheses", texts.hypotheses)) } : {}),
+      ...(wants("nlvr2")
+        ? {
+            statement: {
+              ...this.labelled(textOf("statements", texts.statements)),
+              // A unit has two, as `Units` checks.
+              secondPicture: second!.picture,
+            },
+          }
+        : {}),
+    };
+    const names = [...pictures, ...(falsePicture === undefined ? [] : [falsePicture])].map(({ name }) => name);
+    return { sample, pictures: names, broken: [...found.broken, ...(other?.broken ?? [])] };
+  }
+
+  /** The unit itself, or one drawn in its place while pictures cannot be read. */
+  private async readable(unit: Unit, draws: Draws): Promise<Readable> {
+    const {
+      random,
+      from: [from, to],
+      cache,
+    } = draws;
+    const broken: BrokenPicture[] = [];
+    let tried = unit;
+    // What is drawn in another's place is made ready for this sample alone.
+    for (let attempt = 0, known = cache; attempt <= mostDraws; attempt++, known = new Map()) {
+      const results = await this.picturesOf(tried, { ...draws, cache: known });
+      const pictures = results.filter((result) => "picture" in result);
+      if (pictures.length === results.length) return { unit: tried, pictures, broken };
+      broken.push(...results.filter((result) => "problem" in result));
+      tried = this.units.at(from + random.below(to - from));
+    }
+    throw new InputError({
+      where: unit.dataset.name,
+      expected: "pictures that can be read",
+      found: `none in ${mostDraws} draws; the first problem: ${broken[0]!.problem.replace(/\.$/, "")}`,
+      mend: "Check that the pictures are still there",
+    });
+  }
+
+  /** Of another unit of the same data set, drawn. */
+  private falsePicture({ epoch, index, cache }: Draws, random: Random): Promise<Readable> {
+    const from = this.units.peers(index);
+    const drawn = this.units.at(from[0] + random.below(from[1] - from[0]));
+    return this.readable(drawn, { epoch, index, cache, random: random.at("other"), from });
+  }
+
+  /** One of the row's own, often enough for the model to learn what they differ in. */
+  private falseText(texts: RowTexts, random: Random): Pick<Sample, "falseText"> {
+    const { objectives, itmFalse } = this.options;
+    if (itmFalse === "pictures" || !objectives.includes("itm")) return {};
+    // Not before: generated texts are drawn when they are read.
+    const { negatives } = texts;
+    if (random.uniform() >= ownFalseTexts || negatives.length === 0) return {};
+    return { falseText: this.ids(negatives[random.below(negatives.length)]!.text) };
+  }
+
+  private falseTexts(index: number, random: Random): TokenIds[] {
+    const [from, to] = this.units.peers(index);
+    return Array.from({ length: this.options.falseTexts }, () => {
+      const { dataset, row, text } = this.units.at(from + random.below(to - from));
+      return this.ids(dataset.texts(row).captions[text]!);
+    });
+  }
+
+  private question(question: Parameters<AnswerTable["targets"]>[0]): NonNullable<Sample["question"]> {
+    return { text: this.ids(question.question), scores: this.options.answers!.targets(question) };
+  }
+
+  private labelled({ text, label }: { readonly text: string; readonly label?: number }) {
+    // Those without a label are no units.
+    return { text: this.ids(text), label: label! };
+  }
+
+  private ids(text: string): TokenIds {
+    return this.options.tokenizer.encode(text, { maxLength: this.options.max_text_len }).ids;
+  }
+
+  /** One or two, or in their places why they cannot be read. */
+  private picturesOf(unit: Unit, draws: Draws): Promise<readonly (Named | BrokenPicture)[]> {
+    const sources = unit.dataset.pictures(unit.row).slice(0, this.options.objectives.includes("nlvr2") ? 2 : 1);
+    return Promise.all(sources.map((source, side) => this.picture(source, 2 * unit.globalRow + side, draws)));
+  }
+
+  private async picture(
+    source: PictureSource,
+    id: number,
+    { epoch, index, cache }: Draws,
+  ): Promise<Named | BrokenPicture> {
+    const { transform, seed } = this.options;
+    const known =
+      cache.get(id) ?? this.threads.process({ source, transform, seed, labels: ["picture", epoch, index, id] });
+    cache.set(id, known);
+    try {
+      return { name: source.name, picture: { id, pixel_values: await known } };
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      return { name: source.name, problem: error.message };
+    }
+  }
+}
+
+interface Named {
+  readonly name: string;
+  readonly picture: SamplePicture;
+}
+
+interface Readable {
+  readonly unit: Unit;
+  readonly pictures: readonly Named[];
+  readonly broken: readonly BrokenPicture[];
+}
+
+/** What a sample is made with. */
+interface Draws {
+  readonly epoch: number;
+  readonly index: number;
+  readonly cache: PictureCache;
+  /** Of units in the place of others. */
+  readonly random: Random;
+  /** Units that are drawn from: first, and the one behind the last. */
+  readonly from: readonly [number, number];
+}

@@ -1,0 +1,96 @@
+/** What a checkpoint is worth on the validation data, and the one number by which the best one is chosen. */
+import { basename } from "node:path";
+import type { Dataset } from "../data/index.js";
+import { InputError } from "../errors.js";
+import { evaluate, requireTexts, type EvaluationSettings, type Metric } from "../evaluation/index.js";
+import type { ObjectiveName } from "../model/index.js";
+import type { TrainingSettings } from "./run-settings.js";
+
+/** What is measured for an objective unless settings say so, and what counts for the best checkpoint. */
+const measures: Readonly<
+  Record<ObjectiveName, { readonly metrics: readonly Metric[]; readonly best: (results: Results) => number }>
+> = {
+  mlm: { metrics: ["mlm"], best: ({ mlm_accuracy = 0 }) => mlm_accuracy },
+  itm: { metrics: ["itm"], best: ({ itm_accuracy = 0 }) => itm_accuracy },
+  itc: { metrics: ["itc"], best: ({ itc_loss = 0 }) => -itc_loss },
+  itm_itc: { metrics: ["itm", "retrieval"], best: ({ r_mean = 0 }) => r_mean },
+  irtr: { metrics: ["irtr"], best: ({ irtr_loss = 0 }) => -irtr_loss },
+  vqa: { metrics: ["vqa"], best: ({ vqa_score = 0 }) => vqa_score },
+  snli: { metrics: ["snli"], best: ({ snli_accuracy = 0 }) => snli_accuracy },
+  nlvr2: { metrics: ["nlvr2"], best: ({ nlvr2_accuracy = 0 }) => nlvr2_accuracy },
+};
+
+/** Numbers by name; those of the second data set and later ones stand below its name. */
+export type Results = Readonly<Record<string, number>>;
+
+export interface ValidationOptions {
+  readonly settings: TrainingSettings;
+  readonly objectives: readonly ObjectiveName[];
+  readonly datasets: readonly Dataset[];
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: EvaluationSettings["onProgress"];
+}
+
+const metricsOf = ({ validation }: TrainingSettings, objectives: readonly ObjectiveName[]): readonly Metric[] =>
+  validation.metrics ?? [...new Set(objectives.flatMap((name) => measures[name].metrics))];
+
+/**
+ * Whether all that is to be measured has its texts, asked before the first step and not after an epoch.
+ * @throws InputError naming the data set that lacks them
+ */
+export function checkValidation({
+  settings,
+  objectives,
+  datasets,
+}: Pick<ValidationOptions, "settings" | "objectives" | "datasets">): void {
+  const { limit, candidates = 0 } = settings.validation;
+  for (const data of datasets) {
+    const rows = Math.min(data.rows, limit ?? data.rows);
+    if (candidates > rows) {
+      const where = `validation.candidates for ${data.name}`;
+      throw new InputError({ where, expected: `at most ${rows}, the rows that are judged`, found: String(candidates) });
+    }
+    for (const metric of metricsOf(settings, objectives)) {
+      requireTexts(metric, data, rows, {
+        where: `data.validation: ${data.name}`,
+        mend: "Name another data set, or other metrics in validation.metrics",
+      });
+    }
+  }
+}
+
+/** @param model folder of the checkpoint */
+export async function validate(model: string, options: ValidationOptions): Promise<Results> {
+  const { settings, objectives, datasets, signal, onProgress } = options;
+  const results: Record<string, number> = {};
+  const prefixes = prefixesOf(datasets);
+  for (const [i, data] of datasets.entries()) {
+    const found = await evaluate({
+      ...settings.validation,
+      model,
+      data,
+      metrics: metricsOf(settings, objectives),
+      transform: settings.val_transform,
+      max_text_len: settings.max_text_len,
+      draw_false_text: settings.draw_false_text,
+      load: { threads: settings.threads },
+      signal,
+      onProgress,
+    });
+    for (const [name, value] of Object.entries(found.results)) results[prefixes[i]! + name] = value;
+  }
+  return results;
+}
+
+/** The authors' `the_metric`: the sum over the objectives, larger is better. Contrast alone counts by its loss. */
+export const theMetric = (results: Results, objectives: readonly ObjectiveName[]): number =>
+  objectives.reduce((sum, name) => sum + measures[name].best(results), 0);
+
+/** None for the first data set; the names of the others, with their number where two are called alike. */
+function prefixesOf(datasets: readonly Dataset[]): string[] {
+  const names = datasets.map(({ name }) => basename(name).replace(/\.\w+$/, ""));
+  return names.map((name, i) => {
+    if (i === 0) return "";
+    return names.indexOf(name) === names.lastIndexOf(name) ? `${name}_` : `${name}_${i + 1}_`;
+  });
+}
