@@ -1,25 +1,33 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { InputError, nearestNames } from "./errors.js";
+import { InputError, errorCodes, nearestNames } from "./errors.js";
 
-test("one line says where, what was expected, what was found and how to mend it", () => {
-  const problem = { where: "--device", expected: "one of cpu, cuda", found: "gpu" };
-  expect(new InputError(problem).message).toBe("--device: expected one of cpu, cuda, found gpu.");
-  const mended = new InputError({ ...problem, mend: "Use cpu" });
-  expect(mended.message).toBe("--device: expected one of cpu, cuda, found gpu. Use cpu.");
-  expect(mended.name).toBe("InputError");
-  expect(mended.problem.mend).toBe("Use cpu");
+test("one line says where, what was expected, what was found and what to do; each is a field too", () => {
+  const problem = { code: "invalid-usage", where: "--device", expected: "one of cpu, cuda", found: "gpu" } as const;
+  const plain = new InputError(problem);
+  expect(plain.message).toBe("--device: expected one of cpu, cuda, found gpu.");
+  expect(plain).toMatchObject(problem);
+  expect("hint" in plain).toBe(false);
+  const hinted = new InputError({ ...problem, hint: "Use cpu" });
+  expect(hinted.message).toBe("--device: expected one of cpu, cuda, found gpu. Use cpu.");
+  expect(hinted.name).toBe("InputError");
+  expect(hinted.hint).toBe("Use cpu");
+  expect(JSON.parse(JSON.stringify([plain, hinted]))).toEqual([problem, { ...problem, hint: "Use cpu" }]);
 });
 
 test("characters that break, hide or reorder a line are shown as escapes", () => {
   const found = "a\nb\u001b[31m\u007f\u009b\u2028\u202etxt";
-  expect(new InputError({ where: "x", expected: "y", found }).message).toBe(
+  expect(new InputError({ code: "invalid-argument", where: "x", expected: "y", found }).message).toBe(
     "x: expected y, found a\\nb\\u001b[31m\\u007f\\u009b\\u2028\\u202etxt.",
   );
 });
 
 test("the cause is kept", () => {
   const cause = new Error("ENOENT");
-  expect(new InputError({ where: "x", expected: "y", found: "z" }, { cause }).cause).toBe(cause);
+  expect(new InputError({ code: "invalid-argument", where: "x", expected: "y", found: "z" }, { cause }).cause).toBe(
+    cause,
+  );
 });
 
 test("nearest names come nearest first, and strangers not at all", () => {
@@ -28,4 +36,41 @@ test("nearest names come nearest first, and strangers not at all", () => {
   expect(nearestNames("gelu", names, 1)).toEqual(["gelu"]);
   expect(nearestNames("gelu_nw", names)).toEqual(["gelu_new"]);
   expect(nearestNames("softmax", names)).toEqual([]);
+});
+
+test("the code of an error of the file system follows the system's code", () => {
+  expect(["ENOENT", "ENOTDIR", "ENOSPC", "EACCES", undefined].map((code) => InputError.fileCode(code))).toEqual([
+    "file-not-found",
+    "file-not-found",
+    "disk-full",
+    "file-unreadable",
+    "file-unreadable",
+  ]);
+  expect(InputError.fileCode("EACCES", "file-not-writable")).toBe("file-not-writable");
+  expect(InputError.fileCode("EDQUOT", "file-not-writable")).toBe("disk-full");
+});
+
+test("codes are in kebab-case and have a meaning", () => {
+  for (const [code, meaning] of Object.entries(errorCodes)) {
+    expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
+    expect(meaning).toMatch(/^[A-Z].*\.$/);
+  }
+});
+
+test("every code is used in the sources", () => {
+  const root = fileURLToPath(new URL(".", import.meta.url));
+  const text = readdirSync(root, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && !/\.(test|suite|test-support)\.ts$/.test(file))
+    .map((file) => readFileSync(root + file, "utf8"))
+    .join("\n");
+  // The value of a field `code`, which may be chosen by a condition.
+  const values = [...text.matchAll(/\bcode: ([^,;{}]*)/g)].map(([, value]) => value!);
+  const used = new Set(values.flatMap((value) => [...value.matchAll(/"([a-z-]+)"/g)].map(([, code]) => code!)));
+  expect(Object.keys(errorCodes).filter((code) => !used.has(code))).toEqual([]);
+});
+
+test("docs/errors.md has the same table", () => {
+  const document = readFileSync(new URL("../docs/errors.md", import.meta.url), "utf8");
+  const rows = [...document.matchAll(/^\| `([^`]+)` +\| (.*?) *\|$/gm)].map(([, code, meaning]) => [code, meaning]);
+  expect(rows).toEqual(Object.entries(errorCodes));
 });

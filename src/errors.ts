@@ -1,9 +1,59 @@
 /**
- * The one error that users see. It carries what went wrong as fields and words them as one line:
- * where it is, what was expected, what was found and how to mend it.
+ * The one error that users see. Its fields say what went wrong, and its message gives them in one line:
+ * where it is, what was expected, what was found and what the user can do about it.
  */
 
-export interface Problem {
+/**
+ * Every code of an `InputError`, with its meaning. A code names the kind of problem for programs. Codes are stable;
+ * messages may change. The same table is in docs/errors.md.
+ */
+export const errorCodes = {
+  "invalid-usage": "The command line is wrong: an unknown flag, a missing value or a value that is not allowed.",
+  "invalid-argument": "An argument of a call or the value of an option is missing or not allowed.",
+  "invalid-setting":
+    "A setting or an environment variable is unknown, is not allowed, or does not fit the other settings.",
+  "file-not-found": "A file or folder does not exist.",
+  "file-unreadable":
+    "A file or folder cannot be read: no permission, a folder in place of a file, or another error of the system.",
+  "file-not-writable": "A file or folder cannot be written: no permission, a read-only disk or something else there.",
+  "file-exists": "Something is already there that must not be replaced.",
+  "file-too-large": "A file, or a part of it, is larger than the limit.",
+  "disk-full": "The disk has not enough free space, or the quota is used up.",
+  "corrupt-file": "A file is damaged, cut short, breaks its own format or has changed while it was in use.",
+  "invalid-json": "A text is not JSON, or not the kind of JSON value that is needed.",
+  "unsupported-format": "A file is in a format, variant or text encoding that is not supported.",
+  "invalid-checkpoint": "A file or folder is readable, but does not hold the weights of a supported model.",
+  "parameter-mismatch": "Parameters are missing, or have other shapes or sizes than the model needs.",
+  "invalid-config": "A file of a model other than its weights (config, picture settings, tokenizer, answers) is wrong.",
+  "unsupported-task": "The model cannot do this task: it lacks a head or another part.",
+  "invalid-image": "A picture cannot be decoded or processed.",
+  "image-too-large": "A picture has more bytes or pixels than the limit.",
+  "text-too-long": "A text has more tokens than the model can take.",
+  "invalid-tensor": "An input tensor is missing, or its type or values are not allowed.",
+  "shape-mismatch": "The shape of a tensor is not the one that is needed.",
+  "invalid-dataset": "A data set, or a row of it, has wrong values.",
+  "missing-column": "A data set has no column for a role that is needed.",
+  "missing-data": "There is nothing to work on: no rows, pictures, texts or answers of the kind that is needed.",
+  "model-not-found": "There is no such model, revision or file of a model.",
+  "access-denied": "The hub does not let this user read the model.",
+  "hub-unreachable": "The hub cannot be reached, or does not answer as a hub does.",
+  offline: "The model is not in the cache, and the network must not be used.",
+  "non-finite-values": "The weights or the results of a model are NaN or infinite.",
+  "non-finite-loss": "A loss or gradient of training is NaN or infinite.",
+  "run-locked": "Another training run uses the output folder.",
+  "resume-mismatch": "A run cannot be resumed, because its checkpoint does not fit the settings or the model.",
+  "rank-failure": "The processes of a distributed run do not find each other, do not agree, or one has failed.",
+  "runtime-failed": "A device or a native library (ONNX Runtime, MPI) cannot be used.",
+  disposed: "A model or data set is used after it was disposed of or closed.",
+} as const;
+
+/** The kind of an `InputError`, for programs. */
+export type ErrorCode = keyof typeof errorCodes;
+
+/** What an `InputError` is made of. */
+export interface InputProblem {
+  /** The kind of problem, for programs. */
+  readonly code: ErrorCode;
   /** The file, flag, parameter or argument that is wrong, as the user knows it. */
   readonly where: string;
   /** What should have been there, with the reason where it is not plain. */
@@ -11,23 +61,50 @@ export interface Problem {
   /** What was there instead. */
   readonly found: string;
   /** What the user can do about it: an imperative sentence without its full stop. */
-  readonly mend?: string;
+  readonly hint?: string;
 }
 
-/** Bad input: a file, flag, request or argument that a user can mend. Every door shows its message and never its stack. */
-export class InputError extends Error {
+/** Bad input: a file, flag, request or argument that a user can correct. Every door shows its message and never its stack. */
+export class InputError extends Error implements InputProblem {
   override readonly name = "InputError";
-  readonly problem: Problem;
+  readonly code: ErrorCode;
+  readonly where: string;
+  readonly expected: string;
+  readonly found: string;
+  declare readonly hint?: string;
 
-  constructor(problem: Problem, options?: { cause?: unknown }) {
+  constructor(problem: InputProblem, options?: { cause?: unknown }) {
     super(wording(problem), options);
-    this.problem = problem;
+    this.code = problem.code;
+    this.where = problem.where;
+    this.expected = problem.expected;
+    this.found = problem.found;
+    if (problem.hint !== undefined) this.hint = problem.hint;
+  }
+
+  /**
+   * The code for an error of the file system.
+   * @param systemCode such as `ENOENT`
+   * @param otherwise the code where the system's says nothing more exact: what was tried
+   */
+  static fileCode(
+    systemCode: string | undefined,
+    otherwise: "file-unreadable" | "file-not-writable" = "file-unreadable",
+  ): ErrorCode {
+    if (systemCode === "ENOENT" || systemCode === "ENOTDIR") return "file-not-found";
+    return systemCode === "ENOSPC" || systemCode === "EDQUOT" ? "disk-full" : otherwise;
+  }
+
+  /** The fields alone: for JSON, for another thread, or to make another error of them. */
+  toJSON(): InputProblem {
+    const { code, where, expected, found, hint } = this;
+    return { code, where, expected, found, ...(hint === undefined ? {} : { hint }) };
   }
 }
 
-/** `where: expected …, found …. Mend.` on a single line, with characters of hostile names that break or reorder a line made visible. */
-function wording({ where, expected, found, mend }: Problem): string {
-  const line = `${where}: expected ${expected}, found ${found}.${mend === undefined ? "" : ` ${mend}.`}`;
+/** `where: expected …, found …. Hint.` on a single line, with characters of hostile names that break or reorder a line made visible. */
+function wording({ where, expected, found, hint }: InputProblem): string {
+  const line = `${where}: expected ${expected}, found ${found}.${hint === undefined ? "" : ` ${hint}.`}`;
   return line.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (c) => {
     const escaped = JSON.stringify(c).slice(1, -1);
     // JSON leaves all but the first 32 as they are.

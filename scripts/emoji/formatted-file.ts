@@ -22,15 +22,19 @@ export async function writeSection(path: string, name: string, content: string):
   const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   const expected = `a document with the lines ${start} and ${end}`;
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new InputError({ where: path, expected, found: "no file that can be read" }, { cause });
+    throw new InputError(
+      { code: "file-unreadable", where: path, expected, found: "no file that can be read" },
+      { cause },
+    );
   });
   const [from, to] = [text.indexOf(start), text.indexOf(end)];
   if (from === -1 || to < from) {
     throw new InputError({
+      code: "unsupported-format",
       where: path,
       expected,
       found: "none, or in another order",
-      mend: "Put them where it belongs",
+      hint: "Put them where it belongs",
     });
   }
   await writeFormatted(path, `${text.slice(0, from + start.length)}\n\n${content}\n\n${text.slice(to)}`);

@@ -48,8 +48,8 @@ async function runOf(path: string, root: string): Promise<Run> {
   const records: LogRecord[] = [];
   for await (const record of readLog(join(root, output))) records.push(record);
   if (records.length === 0) {
-    const mend = "Train with npm run emoji:train";
-    throw new InputError({ where: output, expected: "the log of a run", found: "none", mend });
+    const hint = "Train with npm run emoji:train";
+    throw new InputError({ code: "file-not-found", where: output, expected: "the log of a run", found: "none", hint });
   }
   return {
     name: basename(output),

@@ -26,10 +26,11 @@ export async function readPairs(folder: string, count: number, processor: Proces
   const text = await readTextIfPresent(file, maxBytes);
   if (text === undefined) {
     throw new InputError({
+      code: "file-not-found",
       where: file,
       expected: "captions and questions",
       found: "no such file",
-      mend: "Name another folder",
+      hint: "Name another folder",
     });
   }
   const lines = text
@@ -46,6 +47,7 @@ export async function readPairs(folder: string, count: number, processor: Proces
   });
   if (chosen.length < count) {
     throw new InputError({
+      code: "missing-data",
       where: file,
       expected: `${count} pictures with captions of their own`,
       found: String(chosen.length),

@@ -32,10 +32,11 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     if (await exists(index)) return { tensors: await readShards(format, folder, index), source: index };
   }
   throw new InputError({
+    code: "file-not-found",
     where: folder,
     expected: `one of ${weightFormats.flatMap(({ file, index }) => [file, index]).join(", ")}`,
     found: "none of them",
-    mend: "Point to the folder that holds config.json and the weights",
+    hint: "Point to the folder that holds config.json and the weights",
   });
 }
 
@@ -57,8 +58,14 @@ async function readStateDict(path: string): Promise<Map<string, StoredTensor>> {
 }
 
 function notFlat(path: string, found: string): InputError {
-  const mend = "Save model.state_dict() alone, without optimizer or trainer";
-  return new InputError({ where: path, expected: "a dict from parameter name to tensor", found, mend });
+  const hint = "Save model.state_dict() alone, without optimizer or trainer";
+  return new InputError({
+    code: "invalid-checkpoint",
+    where: path,
+    expected: "a dict from parameter name to tensor",
+    found,
+    hint,
+  });
 }
 
 async function readShards(format: WeightFormat, folder: string, index: string): Promise<Map<string, StoredTensor>> {
@@ -81,10 +88,11 @@ async function readShards(format: WeightFormat, folder: string, index: string): 
   if (problems.length > 0) {
     const rest = problems.length > 10 ? ` and ${problems.length - 10} more` : "";
     throw new InputError({
+      code: "invalid-checkpoint",
       where: index,
       expected: "all files and tensors that the index names",
       found: problems.slice(0, 10).join(", ") + rest,
-      mend: "Fetch the whole checkpoint again",
+      hint: "Fetch the whole checkpoint again",
     });
   }
   return tensors;
@@ -93,14 +101,18 @@ async function readShards(format: WeightFormat, folder: string, index: string): 
 async function checkFolder(folder: string): Promise<void> {
   const stats = await stat(folder).catch((error: unknown) => {
     if (errorCode(error) !== "ENOENT") throw fileProblem(folder, error);
-    throw new InputError({ where: folder, expected: "a model folder", found: "no such folder" }, { cause: error });
+    throw new InputError(
+      { code: "file-not-found", where: folder, expected: "a model folder", found: "no such folder" },
+      { cause: error },
+    );
   });
   if (!stats.isDirectory()) {
     throw new InputError({
+      code: "file-unreadable",
       where: folder,
       expected: "a model folder",
       found: "a file",
-      mend: "Give the folder that holds it",
+      hint: "Give the folder that holds it",
     });
   }
 }

@@ -55,7 +55,7 @@ export class ModelCache {
       await rename(unfinished, join(folder, file));
     } catch (error) {
       await rm(unfinished, { force: true });
-      throw fileProblem(folder, error);
+      throw fileProblem(folder, error, undefined, "file-not-writable");
     }
   }
 

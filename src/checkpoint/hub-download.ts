@@ -42,10 +42,11 @@ export async function describeFile(target: HubTarget, commit: string, file: stri
   const size = header("x-linked-size", "content-length");
   if (!/^[\w-]{1,128}$/.test(etag) || !/^\d{1,15}$/.test(size)) {
     throw new InputError({
+      code: "hub-unreachable",
       where: `${target.id}: ${file}`,
       expected: "an answer with the file's etag and size",
       found: `etag ${JSON.stringify(etag)}, size ${JSON.stringify(size)}`,
-      mend: "Check HF_ENDPOINT: this host does not answer as a hub does",
+      hint: "Check HF_ENDPOINT: this host does not answer as a hub does",
     });
   }
   return { url, file, etag, size: Number(size) };
@@ -75,7 +76,7 @@ export async function downloadBlob(
       throw error;
     }
   } catch (error) {
-    throw fileProblem(blob, error);
+    throw fileProblem(blob, error, undefined, "file-not-writable");
   }
 }
 
@@ -180,8 +181,14 @@ async function restart(handle: FileHandle): Promise<number> {
 }
 
 function tooLong({ id }: HubTarget, file: string, size: number): InputError {
-  const mend = "Try again; if it stays so, check HF_ENDPOINT";
-  return new InputError({ where: `${id}: ${file}`, expected: `${size} bytes`, found: "more", mend });
+  const hint = "Try again; if it stays so, check HF_ENDPOINT";
+  return new InputError({
+    code: "corrupt-file",
+    where: `${id}: ${file}`,
+    expected: `${size} bytes`,
+    found: "more",
+    hint,
+  });
 }
 
 /** Compares the file's hash with its etag; on a mismatch the file is removed, since it cannot be resumed. */
@@ -198,9 +205,10 @@ async function verify({ id }: HubTarget, { file, etag, size }: RemoteFile, parti
   if (found === etag) return;
   await rm(partial, { force: true });
   throw new InputError({
+    code: "corrupt-file",
     where: `${id}: ${file}`,
     expected: `content with hash ${etag}`,
     found: `hash ${found}: it was damaged on the way`,
-    mend: "Try again; if it stays so, check HF_ENDPOINT",
+    hint: "Try again; if it stays so, check HF_ENDPOINT",
   });
 }

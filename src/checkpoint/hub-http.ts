@@ -96,24 +96,32 @@ function refusal({ id, settings }: HubTarget, { status, headers }: Response): In
   const code = headers.get("x-error-code") ?? "";
   const host = settings.endpoint.origin;
   if (code === "GatedRepo" || status === 403) {
-    const mend = `Accept its terms at ${host}/${id} and set HF_TOKEN to a token of that account`;
-    return new InputError({ where: id, expected: "a model that may be read", found: `a gated one (${status})`, mend });
+    const hint = `Accept its terms at ${host}/${id} and set HF_TOKEN to a token of that account`;
+    return new InputError({
+      code: "access-denied",
+      where: id,
+      expected: "a model that may be read",
+      found: `a gated one (${status})`,
+      hint,
+    });
   }
   if (code === "RevisionNotFound") {
     const found = `no revision ${settings.revision} at ${host} (${status})`;
     return new InputError({
+      code: "model-not-found",
       where: id,
       expected: "a branch, tag or commit of the model",
       found,
-      mend: "Check revision",
+      hint: "Check revision",
     });
   }
   const found = `no folder of that name, and none that ${host} shows us (${status})`;
   const access = settings.token === undefined ? "set HF_TOKEN if it is private" : "check that HF_TOKEN may read it";
   return new InputError({
+    code: "model-not-found",
     where: id,
     expected: "a model folder, or a model on the hub",
     found,
-    mend: `Check the spelling, and ${access}`,
+    hint: `Check the spelling, and ${access}`,
   });
 }

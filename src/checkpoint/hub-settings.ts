@@ -77,21 +77,32 @@ function checkedToken(token: string | undefined): string | undefined {
   if (trimmed === undefined || trimmed === "") return undefined;
   if (/^[\x21-\x7e]+$/.test(trimmed)) return trimmed;
   throw new InputError({
+    code: "invalid-setting",
     where: "HF_TOKEN",
     expected: "an access token: visible ASCII characters",
     found: "others",
-    mend: "Copy the token again from the hub's settings page",
+    hint: "Copy the token again from the hub's settings page",
   });
 }
 
 function checkedRevision(revision: string): string {
   const parts = revision.split("/");
   if (revision.length <= 200 && parts.every((part) => /^[\w.+-]+$/.test(part) && !/^\.+$/.test(part))) return revision;
-  throw new InputError({ where: "revision", expected: "a branch, tag or commit", found: JSON.stringify(revision) });
+  throw new InputError({
+    code: "invalid-argument",
+    where: "revision",
+    expected: "a branch, tag or commit",
+    found: JSON.stringify(revision),
+  });
 }
 
 function checkedEndpoint(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url !== undefined && (url.protocol === "https:" || url.protocol === "http:")) return url;
-  throw new InputError({ where: "HF_ENDPOINT", expected: "an address such as https://huggingface.co", found: text });
+  throw new InputError({
+    code: "invalid-setting",
+    where: "HF_ENDPOINT",
+    expected: "an address such as https://huggingface.co",
+    found: text,
+  });
 }

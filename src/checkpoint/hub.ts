@@ -49,10 +49,11 @@ async function fromHub(target: HubTarget, report: (event: HubProgress) => void):
   if (cached !== undefined && (offline || cached === cache.snapshot(revision))) return cached;
   if (offline) {
     throw new InputError({
+      code: "offline",
       where: target.id,
       expected: `a complete copy of revision ${revision} in ${cacheDir}, as the network is not to be used`,
       found: "none",
-      mend: "Download it once without HF_HUB_OFFLINE (or localFilesOnly), or give a model folder",
+      hint: "Download it once without HF_HUB_OFFLINE (or localFilesOnly), or give a model folder",
     });
   }
   try {
@@ -62,10 +63,11 @@ async function fromHub(target: HubTarget, report: (event: HubProgress) => void):
     if (cached !== undefined) return cached;
     throw new InputError(
       {
+        code: "hub-unreachable",
         where: target.id,
         expected: "an answer from the hub",
         found: error.message,
-        mend: "Check the network and HF_ENDPOINT and try again: a partial download is taken up where it stopped",
+        hint: "Check the network and HF_ENDPOINT and try again: a partial download is taken up where it stopped",
       },
       { cause: error },
     );
@@ -103,7 +105,13 @@ async function weightFiles(
 
 function lacking({ id, settings }: HubTarget, file: string): InputError {
   const where = `${id} at revision ${settings.revision}`;
-  return new InputError({ where, expected: file, found: "no such file on the hub", mend: "Choose another revision" });
+  return new InputError({
+    code: "model-not-found",
+    where,
+    expected: file,
+    found: "no such file on the hub",
+    hint: "Choose another revision",
+  });
 }
 
 async function listFiles(target: HubTarget): Promise<{ commit: string; files: ReadonlySet<string> }> {
@@ -114,10 +122,11 @@ async function listFiles(target: HubTarget): Promise<{ commit: string; files: Re
     return { commit: info.data.sha, files: new Set(info.data.siblings.map(({ rfilename }) => rfilename)) };
   }
   throw new InputError({
+    code: "hub-unreachable",
     where: target.id,
     expected: "the hub's description of a model, with commit and files",
     found: "another answer",
-    mend: "Check HF_ENDPOINT",
+    hint: "Check HF_ENDPOINT",
   });
 }
 

@@ -218,8 +218,8 @@ class PickleMachine<T> {
   }
 
   problem(expected: string, found: string): InputError {
-    const mend = "Use a file that holds only tensors, best as safetensors; nothing in this one was run";
-    return new InputError({ where: this.host.where, expected, found, mend });
+    const hint = "Use a file that holds only tensors, best as safetensors; nothing in this one was run";
+    return new InputError({ code: "invalid-checkpoint", where: this.host.where, expected, found, hint });
   }
 
   private checkProtocol(protocol: number): void {

@@ -16,10 +16,11 @@ export async function resolveModel(idOrFolder: string, options: HubOptions = {})
   if (kind === "folder") return idOrFolder;
   if (!/^[A-Za-z0-9][\w.-]{0,95}\/[\w][\w.-]{0,95}$/.test(idOrFolder)) {
     throw new InputError({
+      code: "model-not-found",
       where: idOrFolder === "" ? "model" : idOrFolder,
       expected: "a model folder, or a hub id such as BridgeTower/bridgetower-base",
       found: kind === "file" ? "a file" : "no such folder",
-      mend: kind === "file" ? "Name the folder that holds it" : "Check the path",
+      hint: kind === "file" ? "Name the folder that holds it" : "Check the path",
     });
   }
   // A folder needs nothing of the hub: its code and what it imports take a tenth of a short command's time.

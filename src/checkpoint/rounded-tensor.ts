@@ -42,10 +42,11 @@ function checkRange(values: Float32Array | Float64Array, dtype: WeightDType, whe
     const value = values[i]!;
     if (!(Math.abs(value) >= limit) || Math.abs(value) === Infinity) continue;
     throw new InputError({
+      code: "invalid-tensor",
       where,
       expected: `values that ${dtype} can hold, up to ±${(2 - 2 ** -fraction) * 2 ** bias}`,
       found: `${value} at element ${i}`,
-      mend:
+      hint:
         dtype === "float16"
           ? "Choose bfloat16 or float32, which reach further"
           : "Leave the weights in the type they have",

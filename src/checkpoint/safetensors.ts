@@ -59,36 +59,40 @@ export function readSafetensors(path: string): Promise<Map<string, StoredTensor>
 async function readHeaderLength(file: OpenFile): Promise<number> {
   if (file.size < 8) {
     throw new InputError({
+      code: "corrupt-file",
       where: file.name,
       expected: "a safetensors file",
       found: file.size === 0 ? "an empty file" : `only ${file.size} bytes`,
-      mend: refetch,
+      hint: refetch,
     });
   }
   const bytes = await file.read(0, 8);
   if (new TextDecoder().decode(bytes) === "version ") {
     throw new InputError({
+      code: "unsupported-format",
       where: file.name,
       expected: "a safetensors file",
       found: "a Git LFS pointer, which only names the weights",
-      mend: "Run git lfs pull in that folder",
+      hint: "Run git lfs pull in that folder",
     });
   }
   const length = new DataView(bytes.buffer).getBigUint64(0, true);
   if (length > BigInt(largestHeader)) {
     throw new InputError({
+      code: "corrupt-file",
       where: file.name,
       expected: `a safetensors header of at most ${largestHeader} bytes`,
       found: `a header length of ${length.toString()}`,
-      mend: `${refetch}, or check that it is a safetensors file at all`,
+      hint: `${refetch}, or check that it is a safetensors file at all`,
     });
   }
   if (Number(length) > file.size - 8) {
     throw new InputError({
+      code: "corrupt-file",
       where: file.name,
       expected: `a header of ${length.toString()} bytes`,
       found: `${file.size - 8} bytes after the header length`,
-      mend: `${refetch}: it was cut short`,
+      hint: `${refetch}: it was cut short`,
     });
   }
   return Number(length);
@@ -98,6 +102,7 @@ function parseHeader(file: OpenFile, bytes: Uint8Array): Entry[] {
   const entries = objectEntries(parseJsonHeader(file, bytes));
   if (entries === undefined) {
     throw new InputError({
+      code: "corrupt-file",
       where: file.name,
       expected: "a JSON object as header",
       found: "another kind of JSON value",
@@ -115,7 +120,13 @@ function parseJsonHeader(file: OpenFile, bytes: Uint8Array): unknown {
     return parseStrictJson(bytes, headerLimits);
   } catch (error) {
     if (!(error instanceof JsonProblem)) throw error;
-    throw new InputError({ where: file.name, expected: "a JSON header", found: error.message, mend: refetch });
+    throw new InputError({
+      code: "corrupt-file",
+      where: file.name,
+      expected: "a JSON header",
+      found: error.message,
+      hint: refetch,
+    });
   }
 }
 
@@ -123,6 +134,7 @@ function checkMetadata(file: OpenFile, value: unknown): void {
   const entries = objectEntries(value);
   if (entries?.every(([, text]) => typeof text === "string") !== true) {
     throw new InputError({
+      code: "corrupt-file",
       where: `${file.name}: __metadata__`,
       expected: "an object from text to text",
       found: "other values",
@@ -136,7 +148,12 @@ function parseEntry(file: OpenFile, name: string, value: unknown): Entry {
   const known = ["dtype", "shape", "data_offsets"];
   if (fields.size !== known.length || !known.every((field) => fields.has(field))) {
     const found = fields.size === 0 ? "another value" : `the fields ${[...fields.keys()].slice(0, 8).join(", ")}`;
-    throw new InputError({ where, expected: "an object with dtype, shape and data_offsets", found });
+    throw new InputError({
+      code: "corrupt-file",
+      where,
+      expected: "an object with dtype, shape and data_offsets",
+      found,
+    });
   }
   const dtype = parseDType(where, fields.get("dtype"));
   const shape = checkedShape(where, fields.get("shape"));
@@ -144,6 +161,7 @@ function parseEntry(file: OpenFile, name: string, value: unknown): Entry {
   const length = checkedByteLength(where, dtype, shape);
   if (end - begin !== length) {
     throw new InputError({
+      code: "corrupt-file",
       where,
       expected: `${length} bytes for ${dtype} [${shape.join(", ")}]`,
       found: `data_offsets [${begin}, ${end}], which span ${end - begin}`,
@@ -157,10 +175,11 @@ function parseDType(where: string, value: unknown): DType {
   const dtype = names.get(value);
   if (dtype === undefined) {
     throw new InputError({
+      code: "unsupported-format",
       where,
       expected: `a dtype among ${Object.keys(safetensorsDTypes).join(", ")}`,
       found: typeof value === "string" ? value.slice(0, 40) : "a value that is not text",
-      mend: "Save the model in float32, float16 or bfloat16",
+      hint: "Save the model in float32, float16 or bfloat16",
     });
   }
   return dtype;
@@ -170,10 +189,15 @@ function parseOffsets(where: string, value: unknown): [number, number] {
   const [begin, end, ...rest] = Array.isArray(value) ? (value as unknown[]) : [];
   if (!isOffset(begin) || !isOffset(end) || rest.length > 0) {
     const expected = "data_offsets of two whole numbers, begin and end";
-    throw new InputError({ where, expected, found: JSON.stringify(value).slice(0, 60) });
+    throw new InputError({ code: "corrupt-file", where, expected, found: JSON.stringify(value).slice(0, 60) });
   }
   if (begin > end) {
-    throw new InputError({ where, expected: "data_offsets that rise", found: `[${begin}, ${end}]` });
+    throw new InputError({
+      code: "corrupt-file",
+      where,
+      expected: "data_offsets that rise",
+      found: `[${begin}, ${end}]`,
+    });
   }
   return [begin, end];
 }
@@ -189,24 +213,31 @@ function checkCoverage(file: OpenFile, entries: readonly Entry[], dataLength: nu
     const where = tensorIn(file, name);
     if (end > dataLength) {
       throw new InputError({
+        code: "corrupt-file",
         where,
         expected: `bytes up to ${end} of the data part`,
         found: `${dataLength} bytes`,
-        mend: `${refetch}: it was cut short`,
+        hint: `${refetch}: it was cut short`,
       });
     }
     if (begin !== covered) {
       const found = begin < covered ? "bytes that belong to another tensor too" : `a hole of ${begin - covered} bytes`;
-      throw new InputError({ where, expected: `data that begin at ${covered}, where the previous tensor ends`, found });
+      throw new InputError({
+        code: "corrupt-file",
+        where,
+        expected: `data that begin at ${covered}, where the previous tensor ends`,
+        found,
+      });
     }
     covered = end;
   }
   if (covered !== dataLength) {
     throw new InputError({
+      code: "corrupt-file",
       where: file.name,
       expected: `${covered} bytes of data, as the header says`,
       found: `${dataLength} bytes`,
-      mend: refetch,
+      hint: refetch,
     });
   }
 }

@@ -91,11 +91,24 @@ function named(parameters: ReadonlyMap<string, WritableTensor>): Map<string, Wri
 
 async function checkReplaceable(folder: string, names: readonly string[]): Promise<void> {
   const found = (await stat(folder)).isDirectory() ? undefined : "a file";
-  if (found !== undefined) throw new InputError({ where: folder, expected: "a folder", found, mend: "Name another" });
+  if (found !== undefined)
+    throw new InputError({
+      code: "file-not-writable",
+      where: folder,
+      expected: "a folder",
+      found,
+      hint: "Name another",
+    });
   for (const name of names) {
     const there = await stat(join(folder, name)).catch(() => undefined);
     if (there === undefined || there.isFile()) continue;
     const where = join(folder, name);
-    throw new InputError({ where, expected: "a file to write", found: "a folder", mend: "Name another output folder" });
+    throw new InputError({
+      code: "file-not-writable",
+      where,
+      expected: "a file to write",
+      found: "a folder",
+      hint: "Name another output folder",
+    });
   }
 }

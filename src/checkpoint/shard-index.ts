@@ -15,6 +15,7 @@ export function readShardIndex(path: string): Promise<ReadonlyMap<string, readon
   return withFile(path, async (file) => {
     if (file.size > largestIndex) {
       throw new InputError({
+        code: "file-too-large",
         where: path,
         expected: `an index of at most ${largestIndex} bytes`,
         found: String(file.size),
@@ -31,9 +32,14 @@ function parseIndex(path: string, bytes: Uint8Array): [string, unknown][] {
     if (weightMap !== undefined) return weightMap;
   } catch (error) {
     if (!(error instanceof JsonProblem)) throw error;
-    throw new InputError({ where: path, expected: "a JSON index", found: error.message });
+    throw new InputError({ code: "invalid-json", where: path, expected: "a JSON index", found: error.message });
   }
-  throw new InputError({ where: path, expected: "an object with weight_map", found: "another JSON value" });
+  throw new InputError({
+    code: "invalid-checkpoint",
+    where: path,
+    expected: "an object with weight_map",
+    found: "another JSON value",
+  });
 }
 
 function shardsOf(path: string, weightMap: readonly [string, unknown][]): Map<string, string[]> {
@@ -41,6 +47,7 @@ function shardsOf(path: string, weightMap: readonly [string, unknown][]): Map<st
   for (const [name, shard] of weightMap) {
     if (typeof shard !== "string" || !isPlainFileName(shard)) {
       throw new InputError({
+        code: "invalid-checkpoint",
         where: `${path}: ${name.slice(0, 200)}`,
         expected: "the plain name of a file beside the index",
         found: JSON.stringify(shard)?.slice(0, 100) ?? "nothing",
@@ -51,7 +58,12 @@ function shardsOf(path: string, weightMap: readonly [string, unknown][]): Map<st
     shards.set(shard, names);
   }
   if (shards.size > mostShards) {
-    throw new InputError({ where: path, expected: `at most ${mostShards} files`, found: String(shards.size) });
+    throw new InputError({
+      code: "invalid-checkpoint",
+      where: path,
+      expected: `at most ${mostShards} files`,
+      found: String(shards.size),
+    });
   }
   return shards;
 }

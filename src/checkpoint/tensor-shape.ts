@@ -9,15 +9,25 @@ const mostAxes = 64;
 /** The value as a shape; InputError at `where` unless it is a list of at most 64 whole numbers >= 0. */
 export function checkedShape(where: string, value: unknown): readonly number[] {
   if (!Array.isArray(value)) {
-    throw new InputError({ where, expected: "a shape: a list of sizes", found: `a ${typeof value}` });
+    throw new InputError({
+      code: "corrupt-file",
+      where,
+      expected: "a shape: a list of sizes",
+      found: `a ${typeof value}`,
+    });
   }
   if (value.length > mostAxes) {
-    throw new InputError({ where, expected: `at most ${mostAxes} dimensions`, found: String(value.length) });
+    throw new InputError({
+      code: "corrupt-file",
+      where,
+      expected: `at most ${mostAxes} dimensions`,
+      found: String(value.length),
+    });
   }
   return value.map((size: unknown) => {
     if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
       const found = JSON.stringify(typeof size === "bigint" ? size.toString() : size)?.slice(0, 60) ?? "nothing";
-      throw new InputError({ where, expected: "sizes that are whole numbers from 0 on", found });
+      throw new InputError({ code: "corrupt-file", where, expected: "sizes that are whole numbers from 0 on", found });
     }
     return size;
   });
@@ -27,7 +37,12 @@ export function checkedShape(where: string, value: unknown): readonly number[] {
 export function checkedByteLength(where: string, dtype: DType, shape: readonly number[]): number {
   const length = shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, dtypes[dtype].bytes);
   if (!Number.isSafeInteger(length)) {
-    throw new InputError({ where, expected: "a shape that fits in a file", found: `[${shape.join(", ")}]` });
+    throw new InputError({
+      code: "corrupt-file",
+      where,
+      expected: "a shape that fits in a file",
+      found: `[${shape.join(", ")}]`,
+    });
   }
   return length;
 }

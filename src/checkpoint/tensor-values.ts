@@ -16,10 +16,11 @@ export async function readTensor({ dtype, shape, data }: StoredTensor): Promise<
       : await withFile(data.path, (file) => {
           if (file.size >= data.offset + data.length) return file.read(data.offset, data.length);
           throw new InputError({
+            code: "corrupt-file",
             where: data.path,
             expected: `at least ${data.offset + data.length} bytes`,
             found: `${file.size}: the file has changed since it was opened`,
-            mend: "Load the model again",
+            hint: "Load the model again",
           });
         });
   return new HostTensor(dtype, shape, typedView(dtype, bytes));

@@ -85,18 +85,20 @@ async function checkFormat(file: OpenFile): Promise<void> {
   if (text(0, 4) === "PK\u0003\u0004") return;
   const pickled = start[0] === 0x80;
   const expected = "a zip file as torch.save writes it since version 1.6";
-  if (file.size === 0) throw new InputError({ where: file.name, expected, found: "an empty file" });
+  if (file.size === 0)
+    throw new InputError({ code: "corrupt-file", where: file.name, expected, found: "an empty file" });
   if (text(0, 8) === "version ") {
-    const mend = "Run git lfs pull in that folder";
+    const hint = "Run git lfs pull in that folder";
     throw new InputError({
+      code: "unsupported-format",
       where: file.name,
       expected,
       found: "a Git LFS pointer, which only names the weights",
-      mend,
+      hint,
     });
   }
   const found = pickled ? "a bare pickle, the older format" : text(257, 262) === "ustar" ? "a tar file" : "other bytes";
-  throw new InputError({ where: file.name, expected, found, mend: resave });
+  throw new InputError({ code: "unsupported-format", where: file.name, expected, found, hint: resave });
 }
 
 interface Archive {
@@ -112,11 +114,22 @@ async function readArchive(file: OpenFile): Promise<Archive> {
   const [entry, ...others] = pickles;
   if (entry === undefined || others.length > 0) {
     const found = entry === undefined ? "none" : "several";
-    throw new InputError({ where: file.name, expected: "one data.pkl in the archive", found, mend: resave });
+    throw new InputError({
+      code: "invalid-checkpoint",
+      where: file.name,
+      expected: "one data.pkl in the archive",
+      found,
+      hint: resave,
+    });
   }
   if (entry.length > largestPickle) {
     const where = `${file.name}: ${entry.name}`;
-    throw new InputError({ where, expected: `at most ${largestPickle} bytes`, found: String(entry.length) });
+    throw new InputError({
+      code: "file-too-large",
+      where,
+      expected: `at most ${largestPickle} bytes`,
+      found: String(entry.length),
+    });
   }
   const folder = entry.name.slice(0, -"data.pkl".length);
   await checkByteOrder(file, entries.get(`${folder}byteorder`));
@@ -130,7 +143,13 @@ async function checkByteOrder(file: OpenFile, entry: ZipEntry | undefined): Prom
   if (entry === undefined) return;
   const order = new TextDecoder().decode(await file.read(entry.offset, Math.min(entry.length, 16)));
   if (order === "little") return;
-  throw new InputError({ where: `${file.name}: ${entry.name}`, expected: "little", found: order, mend: resave });
+  throw new InputError({
+    code: "unsupported-format",
+    where: `${file.name}: ${entry.name}`,
+    expected: "little",
+    found: order,
+    hint: resave,
+  });
 }
 
 /** Gives the pickle machine its few names: storages, OrderedDict and the calls that rebuild tensors. */
@@ -243,7 +262,7 @@ class TorchHost {
   }
 
   private problem(expected: string, found: string): InputError {
-    return new InputError({ where: this.where, expected, found, mend: resave });
+    return new InputError({ code: "invalid-checkpoint", where: this.where, expected, found, hint: resave });
   }
 }
 

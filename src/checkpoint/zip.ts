@@ -126,10 +126,11 @@ function checkPlain(file: OpenFile, name: string, flags: number, method: number)
   const encrypted = (flags & 1) !== 0;
   if (!encrypted && method === 0) return;
   throw new InputError({
+    code: "unsupported-format",
     where: `${file.name}: ${name}`,
     expected: "bytes stored as they are",
     found: encrypted ? "an encrypted entry" : "a compressed entry",
-    mend: "Save the file again with torch.save, which does not compress",
+    hint: "Save the file again with torch.save, which does not compress",
   });
 }
 
@@ -175,5 +176,5 @@ function view(bytes: Uint8Array): DataView {
 }
 
 function damaged(file: OpenFile, expected: string, found: string): InputError {
-  return new InputError({ where: file.name, expected, found, mend: cutShort });
+  return new InputError({ code: "corrupt-file", where: file.name, expected, found, hint: cutShort });
 }

@@ -34,14 +34,18 @@ export function photographHint([first, ...others]: readonly string[]): string {
 async function picturesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     const expected = "a folder that can be read";
-    throw new InputError({ where: folder, expected, found: "one that this user may not read" }, { cause });
+    throw new InputError(
+      { code: "file-unreadable", where: folder, expected, found: "one that this user may not read" },
+      { cause },
+    );
   });
   const names = entries.filter((entry) => !entry.isDirectory() && extension.test(entry.name)).map(({ name }) => name);
   if (names.length > 0) return names.sort().map((name) => join(folder, name));
   throw new InputError({
+    code: "missing-data",
     where: folder,
     expected: "a folder with pictures (png, jpg, jpeg, webp, gif, tif, tiff, avif)",
     found: "none in it",
-    mend: "Name another folder, or the files themselves: subfolders are not searched",
+    hint: "Name another folder, or the files themselves: subfolders are not searched",
   });
 }

@@ -47,10 +47,11 @@ async function run(args: readonly string[], terminal: Terminal): Promise<void> {
   checkHelp(args);
   if (args.length === 0) {
     throw new UsageError({
+      code: "invalid-usage",
       where: "command line",
       expected: `a command: ${commandNames()}`,
       found: "none",
-      mend: "See bridgetower --help",
+      hint: "See bridgetower --help",
     });
   }
   const program = new Command("bridgetower")
@@ -71,8 +72,14 @@ async function run(args: readonly string[], terminal: Terminal): Promise<void> {
 function checkEncoding(args: readonly string[]): void {
   const found = args.find((arg) => arg.includes("\ufffd"));
   if (found === undefined || isWrittenInUtf8()) return;
-  const mend = "Convert them, or give texts as lines of standard input (--text -)";
-  throw new UsageError({ where: "command line", expected: "arguments in UTF-8", found: JSON.stringify(found), mend });
+  const hint = "Convert them, or give texts as lines of standard input (--text -)";
+  throw new UsageError({
+    code: "invalid-usage",
+    where: "command line",
+    expected: "arguments in UTF-8",
+    found: JSON.stringify(found),
+    hint,
+  });
 }
 
 /** Linux tells the bytes of the command line, which may hold U+FFFD itself; elsewhere nothing does. */
@@ -87,7 +94,12 @@ function isWrittenInUtf8(): boolean {
 /** Commander answers `help` of an unknown command with the general help and an error without words. */
 function checkHelp([help, name]: readonly string[]): void {
   if (help !== "help" || name === undefined || commands.some((command) => command.name === name)) return;
-  throw new UsageError({ where: "help", expected: `a command: ${commandNames()}`, found: JSON.stringify(name) });
+  throw new UsageError({
+    code: "invalid-usage",
+    where: "help",
+    expected: `a command: ${commandNames()}`,
+    found: JSON.stringify(name),
+  });
 }
 
 /** A flag where a value should be means that the value was forgotten. */
@@ -96,7 +108,12 @@ function checkValues(command: Command): void {
     const value: unknown = command.getOptionValue(option.attributeName());
     const flag = command.options.find(({ long }) => [value].flat().includes(long))?.long;
     if (typeof flag !== "string") continue;
-    throw new UsageError({ where: option.long!, expected: "a value", found: `the flag ${flag}` });
+    throw new UsageError({
+      code: "invalid-usage",
+      where: option.long!,
+      expected: "a value",
+      found: `the flag ${flag}`,
+    });
   }
 }
 
@@ -140,7 +157,15 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(success);
   const found = `an error when writing (${error.code})`;
   fail(
-    new InputError({ where: "standard output", expected: "room for the answer", found }, { cause: error }),
+    new InputError(
+      {
+        code: InputError.fileCode(error.code, "file-not-writable"),
+        where: "standard output",
+        expected: "room for the answer",
+        found,
+      },
+      { cause: error },
+    ),
     terminal,
   );
 });

@@ -46,7 +46,13 @@ export function single<T = string>(flags: string, description: string, parse?: P
   return option.argParser((value: string, previous: T | string | undefined) => {
     const flag = option.long!;
     if (previous !== undefined) {
-      throw new UsageError({ where: flag, expected: "a single value", found: "the flag twice", mend: "Give it once" });
+      throw new UsageError({
+        code: "invalid-usage",
+        where: flag,
+        expected: "a single value",
+        found: "the flag twice",
+        hint: "Give it once",
+      });
     }
     return parse === undefined ? value : parse(value, flag);
   });
@@ -66,8 +72,14 @@ export function requireOptions(command: Command, names: readonly string[]): Comm
     const missing = names.filter((name) => command.getOptionValue(name) === undefined).map((name) => `--${name}`);
     if (missing.length === 0) return;
     const expected = names.map((name) => `--${name}`).join(" and ");
-    const mend = `See bridgetower ${command.name()} --help`;
-    throw new UsageError({ where: command.name(), expected, found: `no ${missing.join(", no ")}`, mend });
+    const hint = `See bridgetower ${command.name()} --help`;
+    throw new UsageError({
+      code: "invalid-usage",
+      where: command.name(),
+      expected,
+      found: `no ${missing.join(", no ")}`,
+      hint,
+    });
   });
 }
 
@@ -77,7 +89,12 @@ export const wholeNumber =
     const number = /^\d+$/.test(value) ? Number(value) : NaN;
     if (number >= least && number <= most) return number;
     const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `from ${least} to ${most}`;
-    throw new UsageError({ where: flag, expected: `a whole number, ${range}`, found: JSON.stringify(value) });
+    throw new UsageError({
+      code: "invalid-usage",
+      where: flag,
+      expected: `a whole number, ${range}`,
+      found: JSON.stringify(value),
+    });
   };
 
 export const oneOf =
@@ -86,5 +103,5 @@ export const oneOf =
     const choice = choices.find((one) => one === value);
     if (choice !== undefined) return choice;
     const expected = choices.length === 1 ? choices[0]! : `one of ${choices.join(", ")}`;
-    throw new UsageError({ where: flag, expected, found: JSON.stringify(value) });
+    throw new UsageError({ code: "invalid-usage", where: flag, expected, found: JSON.stringify(value) });
   };

@@ -14,7 +14,7 @@ export async function readTexts(texts: readonly string[], stdin: AsyncIterable<U
   if (place === -1) return [...texts];
   if (texts.indexOf("-", place + 1) !== -1) {
     const found = "more than one, but there is only one standard input";
-    throw new UsageError({ where: "--text", expected: "at most one -", found });
+    throw new UsageError({ code: "invalid-usage", where: "--text", expected: "at most one -", found });
   }
   return [...texts.slice(0, place), ...(await readLines(stdin)), ...texts.slice(place + 1)];
 }
@@ -26,7 +26,12 @@ export async function readTexts(texts: readonly string[], stdin: AsyncIterable<U
 export async function readText(text: string, stdin: AsyncIterable<Uint8Array>): Promise<string> {
   const texts = await readTexts([text], stdin);
   if (texts.length === 1) return texts[0]!;
-  throw new InputError({ where, expected: "a single line, as this command takes one text", found: `${texts.length}` });
+  throw new InputError({
+    code: "invalid-argument",
+    where,
+    expected: "a single line, as this command takes one text",
+    found: `${texts.length}`,
+  });
 }
 
 async function readLines(stdin: AsyncIterable<Uint8Array>): Promise<string[]> {
@@ -36,10 +41,11 @@ async function readLines(stdin: AsyncIterable<Uint8Array>): Promise<string[]> {
     length += chunk.length;
     if (length > largestInput) {
       throw new InputError({
+        code: "file-too-large",
         where,
         expected: `at most ${largestInput} bytes`,
         found: "more",
-        mend: "Split the texts",
+        hint: "Split the texts",
       });
     }
     chunks.push(chunk);
@@ -47,14 +53,17 @@ async function readLines(stdin: AsyncIterable<Uint8Array>): Promise<string[]> {
   const lines = decoded(Buffer.concat(chunks)).split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
   if (lines.length > 0) return lines;
-  throw new InputError({ where, expected: "texts, one a line", found: "nothing" });
+  throw new InputError({ code: "missing-data", where, expected: "texts, one a line", found: "nothing" });
 }
 
 function decoded(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    const mend = "Convert the texts to UTF-8";
-    throw new InputError({ where, expected: "texts in UTF-8", found: "other bytes", mend }, { cause });
+    const hint = "Convert the texts to UTF-8";
+    throw new InputError(
+      { code: "unsupported-format", where, expected: "texts in UTF-8", found: "other bytes", hint },
+      { cause },
+    );
   }
 }

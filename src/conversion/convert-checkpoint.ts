@@ -94,10 +94,11 @@ export async function convertCheckpoint(
 
 function notWhole({ source, layout }: StartingTensors): InputError {
   return new InputError({
+    code: "invalid-checkpoint",
     where: source,
     expected: "the weights of a whole BridgeTower",
     found: `${layout === "roberta" ? "RoBERTa" : "CLIP"} alone`,
-    mend: "A tower alone can only start a training run: name a BridgeTower checkpoint",
+    hint: "A tower alone can only start a training run: name a BridgeTower checkpoint",
   });
 }
 
@@ -107,7 +108,13 @@ async function givenConfig(path: string | undefined): Promise<ConfigJson> {
   const file = isFolder ? join(path, "config.json") : path;
   const json = await readJsonIfPresent(file, largestConfigFile);
   if (json !== undefined) return json;
-  throw new InputError({ where: file, expected: "a config.json", found: "no such file", mend: "Check the path" });
+  throw new InputError({
+    code: "file-not-found",
+    where: file,
+    expected: "a config.json",
+    found: "no such file",
+    hint: "Check the path",
+  });
 }
 
 /** What a checkpoint of this config holds, with the heads of which any tensor is there. */
@@ -131,10 +138,11 @@ function checkComplete(
   if (missing.length === 0) return;
   const rest = missing.length > 12 ? ` and ${missing.length - 12} more` : "";
   throw new InputError({
+    code: "parameter-mismatch",
     where: source,
     expected: `all weights of a ${model_type === "meter" ? "METER" : "BridgeTower"} of this config`,
     found: `${missing.length} missing (${missing.slice(0, 12).join(", ")}${rest})`,
-    mend: "Fetch the file again, or give the config.json that belongs to it",
+    hint: "Fetch the file again, or give the config.json that belongs to it",
   });
 }
 
@@ -142,7 +150,13 @@ async function checkedTokenizer(folder: string): Promise<ReadonlyMap<string, str
   const files = await tokenizerFiles(folder);
   if (files.has("tokenizer.json") || (files.has("vocab.json") && files.has("merges.txt"))) return files;
   const expected = "a tokenizer: tokenizer.json, or vocab.json and merges.txt";
-  throw new InputError({ where: folder, expected, found: "neither", mend: "Name a folder or id that has one" });
+  throw new InputError({
+    code: "file-not-found",
+    where: folder,
+    expected,
+    found: "neither",
+    hint: "Name a folder or id that has one",
+  });
 }
 
 /** The config with the weights' type in the fields that transformers reads it from, where these are there. */

@@ -78,6 +78,7 @@ function visionConfig(source: string, tensors: Shapes): ConfigJson {
   if (!Number.isInteger(Math.sqrt(patches))) {
     const where = `${source}: ${visual}.embeddings.position_embedding.weight`;
     throw new InputError({
+      code: "parameter-mismatch",
       where,
       expected: "rows for the class token and a square of patches",
       found: `${patches + 1}`,
@@ -107,10 +108,11 @@ function reader(source: string, tensors: Shapes) {
       const found = tensors.get(name)?.shape;
       if (found?.[axis] !== undefined) return found[axis];
       throw new InputError({
+        code: "parameter-mismatch",
         where: source,
         expected: `the weights of a whole BridgeTower, with ${name}`,
         found: found === undefined ? "no such tensor" : `the shape [${found.join(", ")}]`,
-        mend: "Name a complete checkpoint; towers alone can only start a training run",
+        hint: "Name a complete checkpoint; towers alone can only start a training run",
       });
     },
     /** Entries of a list of modules. */

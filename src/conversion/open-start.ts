@@ -20,12 +20,13 @@ export async function openStart(name: string, options: HubOptions = {}): Promise
     return startingTensors(name, tensors);
   }
   if (weightFile.test(name)) {
-    const mend = "Check the path";
+    const hint = "Check the path";
     throw new InputError({
+      code: "file-not-found",
       where: name,
       expected: "a checkpoint file, a model folder or a hub id",
       found: "no such file",
-      mend,
+      hint,
     });
   }
   const folder = await resolveModel(name, options);

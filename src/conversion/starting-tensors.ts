@@ -66,10 +66,11 @@ function layoutOf(source: string, names: readonly string[]): Layout {
   if (layout !== undefined) return layout;
   const shown = names.slice(0, 3).map((name) => name.slice(0, 80));
   throw new InputError({
+    code: "invalid-checkpoint",
     where: source,
     expected: `tensors of ${layouts.map(({ title }) => title).join(", or of ")}`,
     found: names.length === 0 ? "no tensors" : `other names, such as ${shown.join(", ")}`,
-    mend: "Name a file or folder with one of these",
+    hint: "Name a file or folder with one of these",
   });
 }
 
@@ -108,7 +109,13 @@ function stacked(source: string, name: string, pieces: readonly Piece[]): Starti
   if (!complete || rest.some((one) => one !== rest[0]) || (wanted === 3 && shapes.some(({ length }) => length === 0))) {
     const expected = wanted === 1 ? "one tensor" : "query, key and value of one width";
     const found = ordered.map(({ name, tensor }) => `${name.slice(0, 200)} [${tensor.shape.join(", ")}]`).join(", ");
-    throw new InputError({ where: `${source}: ${name.slice(0, 200)}`, expected, found, mend: "Fetch the file again" });
+    throw new InputError({
+      code: "parameter-mismatch",
+      where: `${source}: ${name.slice(0, 200)}`,
+      expected,
+      found,
+      hint: "Fetch the file again",
+    });
   }
   const [rows = 0, ...others] = shapes[0]!;
   const total = wanted === 1 ? rows : shapes.reduce((sum, [size = 0]) => sum + size, 0);

@@ -110,10 +110,11 @@ const sourcesOf = (starts: readonly StartingTensors[]): string => starts.map(({ 
 function misshapenError(starts: readonly StartingTensors[], misshapen: readonly string[]): InputError {
   const rest = misshapen.length > 12 ? ` and ${misshapen.length - 12} more` : "";
   return new InputError({
+    code: "parameter-mismatch",
     where: sourcesOf(starts),
     expected: "floating-point tensors of the shapes that the config asks for",
     found: `${misshapen.length} others: ${misshapen.slice(0, 12).join("; ")}${rest}`,
-    mend: "Make config.json agree with the starting point, or start from another one",
+    hint: "Make config.json agree with the starting point, or start from another one",
   });
 }
 
@@ -121,10 +122,11 @@ function checkFinite(starts: readonly StartingTensors[], name: string, values: F
   for (let i = 0; i < values.length; i++) {
     if (Number.isFinite(values[i])) continue;
     throw new InputError({
+      code: "non-finite-values",
       where: `${name} in ${sourcesOf(starts)}`,
       expected: "finite weights",
       found: `${values[i]} at element ${i}`,
-      mend: "Fetch the file again, or start from another one",
+      hint: "Fetch the file again, or start from another one",
     });
   }
 }

@@ -57,6 +57,12 @@ function describe(value: TorchValue): string {
 }
 
 function notTensors(where: string, found: string): InputError {
-  const mend = "Save the model's state_dict() with torch.save, best as safetensors; nothing in this file was run";
-  return new InputError({ where, expected: "a dict from parameter name to tensor", found, mend });
+  const hint = "Save the model's state_dict() with torch.save, best as safetensors; nothing in this file was run";
+  return new InputError({
+    code: "invalid-checkpoint",
+    where,
+    expected: "a dict from parameter name to tensor",
+    found,
+    hint,
+  });
 }

@@ -74,10 +74,11 @@ function master(env: Environment): { host: string; port: number } {
   const host = env.MASTER_ADDR?.trim() ?? "";
   if (host === "") {
     throw new InputError({
+      code: "invalid-setting",
       where: "MASTER_ADDR",
       expected: "the name or address of the machine that rank 0 runs on",
       found: "nothing",
-      mend: "Set MASTER_ADDR and MASTER_PORT to the same values for every rank",
+      hint: "Set MASTER_ADDR and MASTER_PORT to the same values for every rank",
     });
   }
   // torchrun's own store then listens on MASTER_PORT itself.
@@ -93,9 +94,10 @@ function wholeNumber(env: Environment, name: string, least: number, most = 65_53
   const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
   if (value >= least && value <= most) return value;
   throw new InputError({
+    code: "invalid-setting",
     where: `environment variable ${name}`,
     expected: `a whole number from ${least} to ${most}, as launchers of several processes set it`,
     found: text === "" ? "nothing" : text,
-    mend: `Unset the launcher's variables to train in one process`,
+    hint: `Unset the launcher's variables to train in one process`,
   });
 }

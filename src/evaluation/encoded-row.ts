@@ -79,7 +79,12 @@ async function loadRow(views: Views, index: number, sight: Sight): Promise<Loade
   const wantsSecond = sight.second && texts.statements.length > 0;
   if (sources.length < (wantsSecond ? 2 : 1)) {
     const expected = wantsSecond ? "two pictures, which its statements are about" : "a picture";
-    throw new InputError({ where: `row ${index} of ${data.name}`, expected, found: String(sources.length) });
+    throw new InputError({
+      code: "missing-data",
+      where: `row ${index} of ${data.name}`,
+      expected,
+      found: String(sources.length),
+    });
   }
   const [pixels, second] = await Promise.all(sources.slice(0, wantsSecond ? 2 : 1).map((one) => reader.read(one)));
   if (pixels === undefined || (wantsSecond && second === undefined)) return undefined;

@@ -106,7 +106,10 @@ test("broken pictures are left out, counted and named", async () => {
   const source = { ...missing, pictures: (row: number) => (row === 2 ? [failing] : missing.pictures(row)) };
   const failing = {
     name: "shard.parquet row 2",
-    read: () => Promise.reject(new InputError({ where: "shard.parquet row 2", expected: "a picture", found: "null" })),
+    read: () =>
+      Promise.reject(
+        new InputError({ code: "missing-data", where: "shard.parquet row 2", expected: "a picture", found: "null" }),
+      ),
   };
   const { results, skipped } = await evaluate({ model, data: source, metrics });
   expect(results).toMatchObject({

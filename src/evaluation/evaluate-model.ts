@@ -88,7 +88,8 @@ export async function evaluate(settings: EvaluationSettings): Promise<Evaluation
 async function judgeAll(model: PartedModel, settings: EvaluationSettings): Promise<EvaluationResult> {
   const { data, seed = 0, limit, signal, onProgress } = settings;
   const count = Math.min(data.rows, limit ?? data.rows);
-  if (count === 0) throw new InputError({ where: data.name, expected: "rows to judge", found: "none" });
+  if (count === 0)
+    throw new InputError({ code: "missing-data", where: data.name, expected: "rows to judge", found: "none" });
   const maxLength = textLength(settings, model);
   const pairs = comparedPairs(settings, count);
   const chosen = chooseMetrics(settings.metrics, { data, rows: count, model, pairs });
@@ -179,6 +180,7 @@ async function answersOf({ answers }: EvaluationSettings, model: PartedModel): P
   const list = typeof answers === "string" ? await answersInFile(answers, count) : answers;
   if (list?.length === count) return list;
   throw new InputError({
+    code: "invalid-config",
     where: typeof answers === "string" ? answers : "answers",
     expected: `the ${count} answers that the classifier of ${model.folder} tells apart`,
     found: list === undefined ? "no such file" : String(list.length),
@@ -195,6 +197,7 @@ function transformOf({ transform, seed = 0 }: EvaluationSettings, model: PartedM
 function textLength({ max_text_len }: EvaluationSettings, { maxLength, folder }: PartedModel): number {
   if (max_text_len === undefined || max_text_len <= maxLength) return max_text_len ?? maxLength;
   throw new InputError({
+    code: "invalid-setting",
     where: "max_text_len",
     expected: `at most ${maxLength} tokens, which is the longest text of ${folder}`,
     found: String(max_text_len),
@@ -220,7 +223,12 @@ function checkSettings(settings: EvaluationSettings): void {
   for (const [name, bound] of Object.entries(least) as [keyof typeof least, number][]) {
     const value = settings[name];
     if (value === undefined || (Number.isSafeInteger(value) && value >= bound)) continue;
-    throw new InputError({ where: name, expected: `a whole number, ${bound} or more`, found: String(value) });
+    throw new InputError({
+      code: "invalid-setting",
+      where: name,
+      expected: `a whole number, ${bound} or more`,
+      found: String(value),
+    });
   }
 }
 
@@ -233,17 +241,24 @@ function comparedPairs({ data, captions_per_row = Infinity, candidates = Infinit
 function checkRetrieval({ data, candidates = 0 }: EvaluationSettings, rows: number, pairs: number): void {
   if (pairs > mostPairs) {
     const expected = `at most ${mostPairs} pairs of pictures and captions to compare in retrieval`;
-    throw new InputError({ where: data.name, expected, found: String(pairs), mend: "Lower limit, or set candidates" });
+    throw new InputError({
+      code: "invalid-setting",
+      where: data.name,
+      expected,
+      found: String(pairs),
+      hint: "Lower limit, or set candidates",
+    });
   }
   const withCaptions = data.counts.captions.subarray(0, rows).filter((count) => count > 0).length;
   if (candidates <= withCaptions) return;
   const expected = `at most ${withCaptions}, the rows of ${data.name} that have captions`;
-  throw new InputError({ where: "candidates", expected, found: String(candidates) });
+  throw new InputError({ code: "invalid-setting", where: "candidates", expected, found: String(candidates) });
 }
 
 function nothingSeen({ name }: Dataset, { skipped, skippedCount }: PictureReader): InputError {
   const [first] = skipped;
   return new InputError({
+    code: "missing-data",
     where: name,
     expected: "pictures that can be read",
     found: `none in ${skippedCount}; the first: ${first?.reason ?? "missing"}`,

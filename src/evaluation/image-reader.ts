@@ -53,6 +53,7 @@ export class PictureReader {
     const wanted = [1, num_channels, image_size, image_size];
     if (shape.join() === wanted.join()) return;
     throw new InputError({
+      code: "shape-mismatch",
       where: "transform",
       expected: `pictures of [${wanted.slice(1).join(", ")}], for which the checkpoint was made`,
       found: `[${shape.slice(1).join(", ")}]`,

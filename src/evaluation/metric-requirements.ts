@@ -71,20 +71,21 @@ const wordsForThings = "words for things";
 
 /**
  * @param rows those that are judged, the first ones
- * @param blame where the data set was named, and what mends it
+ * @param blame where the data set was named, and the hint
  * @throws InputError when they have none of the texts that the metric judges
  */
 export function requireTexts(
   metric: Metric,
   data: Dataset,
   rows: number,
-  blame: { where: string; mend: string },
+  blame: { where: string; hint: string },
 ): void {
   const lacks = missingFor(metric, data, rows);
   if (lacks.length === 0) return;
   const { texts, nouns = false } = needsOf(metric);
   const needs = [...texts, ...(nouns ? [wordsForThings] : [])];
   throw new InputError({
+    code: "missing-data",
     ...blame,
     expected: `${needs.join(" and ")}, which ${metric} judges`,
     found: `no ${lacks.join(" and no ")}`,
@@ -109,12 +110,17 @@ export interface Judged {
 export function chooseMetrics(asked: readonly Metric[] | undefined, judged: Judged): readonly Metric[] {
   if (asked === undefined) return allowed(judged);
   if (asked.length === 0) {
-    throw new InputError({ where: "metrics", expected: `at least one of ${metrics.join(", ")}`, found: "none" });
+    throw new InputError({
+      code: "invalid-setting",
+      where: "metrics",
+      expected: `at least one of ${metrics.join(", ")}`,
+      found: "none",
+    });
   }
   const { data, rows, model } = judged;
   for (const metric of asked) {
     const { heads } = needsOf(metric);
-    requireTexts(metric, data, rows, { where: data.name, mend: "Name another data set or other metrics" });
+    requireTexts(metric, data, rows, { where: data.name, hint: "Name another data set or other metrics" });
     // Names the parameters that are missing.
     if (!heads.some((head) => model.heads.includes(head))) model.requireHead(heads[0]!);
     if (metric === "nlvr2") model.require("compare");
@@ -134,9 +140,10 @@ function allowed({ data, rows, model, pairs }: Judged): readonly Metric[] {
   if (found.length > 0) return found;
   const kinds = (Object.keys(data.counts) as TextKind[]).filter((kind) => countTexts(data, kind, rows) > 0);
   throw new InputError({
+    code: "missing-data",
     where: data.name,
     expected: `texts that one of the heads of ${model.folder} judges (${present.join(", ") || "it has none"})`,
     found: kinds.join(", ") || "no texts",
-    mend: "Name another data set or another checkpoint",
+    hint: "Name another data set or another checkpoint",
   });
 }

@@ -29,7 +29,7 @@ export async function writeAtomically(path: string, write: (handle: FileHandle) 
   } catch (error) {
     // Where the path leads through a file, there is nothing to remove and no way to ask.
     await rm(unfinished, { force: true }).catch(() => undefined);
-    throw fileProblem(path, error, writable);
+    throw fileProblem(path, error, writable, "file-not-writable");
   }
 }
 
@@ -46,7 +46,7 @@ export async function makeFolder(path: string): Promise<void> {
       await mkdir(path);
     });
   } catch (error) {
-    if (errorCode(error) !== "EEXIST") throw fileProblem(path, error, "a folder that can be made");
+    if (errorCode(error) !== "EEXIST") throw fileProblem(path, error, "a folder that can be made", "file-not-writable");
   }
 }
 

@@ -13,10 +13,11 @@ export async function readBoundedFile(where: string, expected: string, maxBytes:
     const status = await stat(where);
     if (!status.isFile()) {
       const found = status.isDirectory() ? "a folder" : "something that is no regular file";
-      throw new InputError({ where, expected, found, mend: "Name a file" });
+      throw new InputError({ code: "file-unreadable", where, expected, found, hint: "Name a file" });
     }
     if (status.size > maxBytes) {
       throw new InputError({
+        code: "file-too-large",
         where,
         expected: `${expected} of at most ${maxBytes} bytes`,
         found: `${status.size} bytes`,
@@ -45,7 +46,10 @@ export async function readBoundedFileIfPresent(
 function fileProblem(where: string, expected: string, cause: unknown): InputError {
   const code = systemCode(cause) ?? "unknown reason";
   const found = systemWords.get(code) ?? `a file that cannot be read (${code})`;
-  return new InputError({ where, expected, found, mend: "Check the path and its permissions" }, { cause });
+  return new InputError(
+    { code: InputError.fileCode(code), where, expected, found, hint: "Check the path and its permissions" },
+    { cause },
+  );
 }
 
 const systemWords: ReadonlyMap<string, string> = new Map([

@@ -18,15 +18,16 @@ export async function readJsonIfPresent(path: string, maxBytes: number): Promise
 }
 
 function parseJsonObject(text: string, where: string): JsonObject {
-  const mend = "Fetch the file again";
+  const hint = "Fetch the file again";
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     const found = text.trim() === "" ? "an empty file" : "text that is not JSON (damaged or cut off)";
-    throw new InputError({ where, expected: "a JSON object", found, mend }, { cause });
+    throw new InputError({ code: "invalid-json", where, expected: "a JSON object", found, hint }, { cause });
   }
-  if (!isObject(value)) throw new InputError({ where, expected: "a JSON object", found: describe(value), mend });
+  if (!isObject(value))
+    throw new InputError({ code: "invalid-json", where, expected: "a JSON object", found: describe(value), hint });
   return value;
 }
 

@@ -35,8 +35,16 @@ export async function withFile<T>(name: string, use: (file: OpenFile) => Promise
   }
 }
 
-/** The error of a system call as an InputError about `name`; any other error as it is. */
-export function fileProblem(name: string, error: unknown, wanted = "a file that can be opened"): unknown {
+/**
+ * The error of a system call as an InputError about `name`; any other error as it is.
+ * @param otherwise its code where the system's error says nothing more exact
+ */
+export function fileProblem(
+  name: string,
+  error: unknown,
+  wanted = "a file that can be opened",
+  otherwise: "file-unreadable" | "file-not-writable" = "file-unreadable",
+): unknown {
   const code = errorCode(error);
   if (code === undefined || error instanceof InputError) return error;
   const known: Readonly<Record<string, string>> = {
@@ -53,7 +61,16 @@ export function fileProblem(name: string, error: unknown, wanted = "a file that 
   };
   const expected = code === "ENOSPC" || code === "EROFS" ? "room to write" : wanted;
   const found = known[code] ?? `system error ${code}`;
-  return new InputError({ where: name, expected, found, mend: "Check the path and its permissions" }, { cause: error });
+  return new InputError(
+    {
+      code: InputError.fileCode(code, otherwise),
+      where: name,
+      expected,
+      found,
+      hint: "Check the path and its permissions",
+    },
+    { cause: error },
+  );
 }
 
 /** The code of a system error such as `ENOENT`; undefined for any other error. */
@@ -69,7 +86,13 @@ async function openRegular(name: string): Promise<{ handle: FileHandle; path: st
     const stats = await stat(path);
     if (!stats.isFile()) {
       const found = stats.isDirectory() ? "a folder" : "something that is not a regular file";
-      throw new InputError({ where: name, expected: "a file", found, mend: "Put the published file there" });
+      throw new InputError({
+        code: "file-unreadable",
+        where: name,
+        expected: "a file",
+        found,
+        hint: "Put the published file there",
+      });
     }
     return { handle: await open(path, "r"), path };
   } catch (error) {
@@ -91,10 +114,11 @@ export async function readExactly(
     const { bytesRead } = await handle.read(bytes, filled, wanted, offset + filled);
     if (bytesRead === 0) {
       throw new InputError({
+        code: "corrupt-file",
         where: name,
         expected: `${length} bytes at offset ${offset}`,
         found: `${filled} bytes before the end of the file`,
-        mend: "Fetch or copy the file again: it was cut short",
+        hint: "Fetch or copy the file again: it was cut short",
       });
     }
     filled += bytesRead;

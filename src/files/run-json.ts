@@ -12,7 +12,13 @@ export async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
   } catch {
-    throw new InputError({ where: path, expected: "a JSON file", found: "text that is not JSON", mend });
+    throw new InputError({
+      code: "invalid-json",
+      where: path,
+      expected: "a JSON file",
+      found: "text that is not JSON",
+      hint,
+    });
   }
 }
 
@@ -20,10 +26,16 @@ export async function readJson(path: string): Promise<unknown> {
 export async function readJsonObject(path: string): Promise<object> {
   const value = await readJson(path);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  throw new InputError({ where: path, expected: "a JSON object", found: "another JSON value", mend });
+  throw new InputError({
+    code: "invalid-json",
+    where: path,
+    expected: "a JSON object",
+    found: "another JSON value",
+    hint,
+  });
 }
 
-const mend = "Resume from another checkpoint";
+const hint = "Resume from another checkpoint";
 
 async function readBounded(path: string): Promise<Uint8Array> {
   const expected = "a readable file";
@@ -32,7 +44,13 @@ async function readBounded(path: string): Promise<Uint8Array> {
     try {
       const { size } = await file.stat();
       if (size <= mostBytes) return await file.readFile();
-      throw new InputError({ where: path, expected: `at most ${mostBytes} bytes`, found: String(size), mend });
+      throw new InputError({
+        code: "file-too-large",
+        where: path,
+        expected: `at most ${mostBytes} bytes`,
+        found: String(size),
+        hint,
+      });
     } finally {
       await file.close();
     }
@@ -40,6 +58,6 @@ async function readBounded(path: string): Promise<Uint8Array> {
     const code = systemCode(error);
     if (code === undefined || error instanceof InputError) throw error;
     const found = code === "ENOENT" ? "no such file" : `system error ${code}`;
-    throw new InputError({ where: path, expected, found, mend }, { cause: error });
+    throw new InputError({ code: InputError.fileCode(code), where: path, expected, found, hint }, { cause: error });
   }
 }

@@ -154,12 +154,13 @@ export interface OpFunction<Inputs extends readonly Tensor[], A extends Attribut
 }
 
 /** A shape rule that was broken while a graph was built, with the op and the names of its inputs. */
-export function shapeError(op: string, inputs: readonly Tensor[], expected: string, mend?: string): InputError {
+export function shapeError(op: string, inputs: readonly Tensor[], expected: string, hint?: string): InputError {
   return new InputError({
+    code: "shape-mismatch",
     where: `${op}(${inputs.map(describe).join(", ")})`,
     expected,
     found: inputs.map(formatType).join(" and "),
-    ...(mend === undefined ? {} : { mend }),
+    ...(hint === undefined ? {} : { hint }),
   });
 }
 

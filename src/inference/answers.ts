@@ -23,10 +23,11 @@ export async function readAnswers(folder: string, count: number): Promise<readon
   const answers = await findAnswers(folder, count);
   if (answers !== undefined) return answers;
   throw new InputError({
+    code: "invalid-config",
     where: folder,
     expected: `the ${count} answers that its classifier tells apart`,
     found: "neither id2label in config.json nor a file answers.json",
-    mend: "Add answers.json: a JSON list of the answers in the order of the classifier's outputs",
+    hint: "Add answers.json: a JSON list of the answers in the order of the classifier's outputs",
   });
 }
 
@@ -51,7 +52,13 @@ function parsed(text: string): unknown {
 function answersIn(json: unknown, where: string, count: number): readonly string[] {
   const expected = `an answer, which is text, for each of the ${count} outputs of the classifier: a list, or an object with the keys 0 to ${count - 1}`;
   const refuse = (found: string): never => {
-    throw new InputError({ where, expected, found, mend: "Use the file that was written with these weights" });
+    throw new InputError({
+      code: "invalid-config",
+      where,
+      expected,
+      found,
+      hint: "Use the file that was written with these weights",
+    });
   };
   if (typeof json !== "object" || json === null) return refuse(json === undefined ? "no JSON" : "a single value");
   const entries = new Map(Object.entries(json as Readonly<Record<string, unknown>>));

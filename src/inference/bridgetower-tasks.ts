@@ -139,10 +139,11 @@ export class BridgeTower {
     const wanted = masks(tokenizer.encode(text).ids);
     if (wanted === 0 || masks(tokens!.ids) < wanted) {
       throw new InputError({
+        code: wanted === 0 ? "invalid-argument" : "text-too-long",
         where: "text",
         expected: wanted === 0 ? "a <mask> to fill" : `every <mask> within the first ${maxLength} tokens`,
         found: wanted === 0 ? "none" : "one behind them",
-        mend: wanted === 0 ? "Write <mask> where a word is missing" : "Shorten the text",
+        hint: wanted === 0 ? "Write <mask> where a word is missing" : "Shorten the text",
       });
     }
     const states = { ...(await this.model.textStates([tokens!])), ...(await this.model.imageStates([image])) };
@@ -260,6 +261,7 @@ export class BridgeTower {
   ): Promise<Float32Array[]> {
     if (images.length !== texts.length) {
       throw new InputError({
+        code: "invalid-argument",
         where: "embedPair",
         expected: "as many pictures as texts: the i-th goes with the i-th",
         found: `${images.length} pictures and ${texts.length} texts`,

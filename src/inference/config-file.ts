@@ -13,6 +13,12 @@ export async function readConfig(folder: string): Promise<BridgeTowerConfig> {
   const where = join(folder, "config.json");
   const json = await readJsonIfPresent(where, maxBytes);
   if (json !== undefined) return parseConfig(json, where);
-  const mend = "Name the folder of a checkpoint in Hugging Face layout";
-  throw new InputError({ where, expected: "the model's configuration", found: "no such file", mend });
+  const hint = "Name the folder of a checkpoint in Hugging Face layout";
+  throw new InputError({
+    code: "file-not-found",
+    where,
+    expected: "the model's configuration",
+    found: "no such file",
+    hint,
+  });
 }

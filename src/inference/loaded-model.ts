@@ -130,10 +130,11 @@ export class LoadedModel {
       const values = toFloat32(await readTensor(this.weights(parameter)));
       if (values.every((value) => Number.isFinite(value))) continue;
       return new InputError({
+        code: "non-finite-values",
         where: `${parameter.name} in ${this.folder}`,
         expected: "finite weights",
         found: "NaN or infinity",
-        mend: "Download the checkpoint again, or save it again from finite weights",
+        hint: "Download the checkpoint again, or save it again from finite weights",
       });
     }
     return undefined;
@@ -144,10 +145,11 @@ export class LoadedModel {
     const weight = await this.firstNonFinite(this.parameters.get(key) ?? []);
     if (weight !== undefined) return weight;
     return new InputError({
+      code: "non-finite-values",
       where: `${output} of the model in ${this.folder}`,
       expected: "finite numbers",
       found: "NaN or infinity from finite weights",
-      mend: "The weights are too large for float32: check the checkpoint and its config.json",
+      hint: "The weights are too large for float32: check the checkpoint and its config.json",
     });
   }
 }
@@ -162,10 +164,11 @@ function checkTokenIds({ data }: HostTensor, { text_config: { vocab_size } }: Br
   for (const id of data) {
     if (id >= 0 && id < vocab_size) continue;
     throw new InputError({
+      code: "invalid-tensor",
       where: "input_ids",
       expected: `token ids from 0 to ${vocab_size - 1} (vocab_size ${vocab_size} in config.json)`,
       found: String(id),
-      mend: "Use the tokenizer that was published with these weights",
+      hint: "Use the tokenizer that was published with these weights",
     });
   }
 }

@@ -35,10 +35,11 @@ export function checkInputs(
   const limit = longestText(text_config);
   if (tokens > limit) {
     throw new InputError({
+      code: "text-too-long",
       where: "input_ids",
       expected: `at most ${limit} tokens, which is what the position table can take`,
       found: String(tokens),
-      mend: "Truncate the text (truncation: true)",
+      hint: "Truncate the text (truncation: true)",
     });
   }
   if (attention_mask !== undefined) {
@@ -52,10 +53,11 @@ export function checkInputs(
   const [pictures, , height, width] = pixel_values?.shape ?? [];
   if (height === undefined || width === undefined) {
     throw new InputError({
+      code: "invalid-tensor",
       where: "pixel_values",
       expected: "pictures [batch, 3, height, width]",
       found: pixel_values === undefined ? "nothing" : shapeOf(pixel_values),
-      mend: "Give pixel_values or image_embeds",
+      hint: "Give pixel_values or image_embeds",
     });
   }
   require(pictures === batch, "pixel_values", `${batch} pictures, one for each text`, pixel_values!);
@@ -75,6 +77,7 @@ export function checkLabels(
   if (bad !== undefined || labels.shape.join() !== shape.join()) {
     const others = ignored.map((value) => ` or ${value}`).join("");
     throw new InputError({
+      code: "invalid-tensor",
       where: "labels",
       expected: `int64[${shape.join(", ")}] with values from 0 to ${classes - 1}${others}`,
       found: bad === undefined ? shapeOf(labels) : String(bad),
@@ -83,16 +86,17 @@ export function checkLabels(
   // transformers gives NaN here: the mean over no position.
   if (values.every((label) => ignored.includes(label))) {
     throw new InputError({
+      code: "invalid-tensor",
       where: "labels",
       expected: "a position to compute the loss of",
       found: `${ignored.join(" or ")} everywhere`,
-      mend: "Leave labels out where no loss is wanted",
+      hint: "Leave labels out where no loss is wanted",
     });
   }
 }
 
 function require(fits: boolean, where: string, expected: string, found: HostTensor): void {
-  if (!fits) throw new InputError({ where, expected, found: shapeOf(found) });
+  if (!fits) throw new InputError({ code: "shape-mismatch", where, expected, found: shapeOf(found) });
 }
 
 const shapeOf = ({ shape }: HostTensor): string => `[${shape.join(", ")}]`;

@@ -66,19 +66,21 @@ export const needsOf = (task: Task): TaskNeeds => tasks[task];
 export function checkJointForm({ contrastive_form }: BridgeTowerConfig, where: string): void {
   if (contrastive_form === "joint") return;
   throw new InputError({
+    code: "unsupported-task",
     where,
     expected: "a checkpoint with an embedding of pairs",
     found: `contrastive_form "${contrastive_form}" in config.json, which has embeddings of texts and of pictures only`,
-    mend: "Use embedText and embedImage, or name another checkpoint",
+    hint: "Use embedText and embedImage, or name another checkpoint",
   });
 }
 
 function checkSecondImage({ token_type_count }: BridgeTowerConfig, where: string): void {
   if (token_type_count >= 3) return;
   throw new InputError({
+    code: "unsupported-task",
     where,
     expected: "a checkpoint with a token type for the second picture (token_type_count 3 in config.json)",
     found: String(token_type_count),
-    mend: "Name a checkpoint that was trained to compare pictures",
+    hint: "Name a checkpoint that was trained to compare pictures",
   });
 }

@@ -20,5 +20,10 @@ export const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
 /** @throws InputError unless `topK` can be a number of candidates */
 export function checkTopK(topK: number): void {
   if (Number.isInteger(topK) && topK >= 1) return;
-  throw new InputError({ where: "topK", expected: "a whole number, 1 or more", found: String(topK) });
+  throw new InputError({
+    code: "invalid-argument",
+    where: "topK",
+    expected: "a whole number, 1 or more",
+    found: String(topK),
+  });
 }

@@ -34,10 +34,11 @@ export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, w
   if (missing.length > 0 || misshapen.length > 0) {
     const lists = [listed("missing", missing), listed("misshapen", misshapen), listed("surplus", surplus)];
     throw new InputError({
+      code: "parameter-mismatch",
       where: checkpoint.source,
       expected: `the weights of a BridgeTower${wanted.length === 0 ? "" : ` with the heads ${wanted.join(", ")}`} of this config.json`,
       found: lists.filter((list) => list !== "").join("; "),
-      mend: advice(missing, misshapen, surplus),
+      hint: advice(missing, misshapen, surplus),
     });
   }
   return { lookup: ({ name }) => byName.get(name)!, surplus };

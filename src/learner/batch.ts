@@ -25,6 +25,7 @@ export function objectiveWeights(given: Readonly<Record<string, number | undefin
   const entries = Object.entries(given).flatMap(([name, weight]): [ObjectiveName, number][] => {
     if (!Object.hasOwn(objectives, name) || weight === undefined || !Number.isFinite(weight)) {
       throw new InputError({
+        code: "invalid-setting",
         where: `objective ${name}`,
         expected: `one of ${Object.keys(objectives).join(", ")} with a finite weight`,
         found: String(weight),
@@ -33,7 +34,12 @@ export function objectiveWeights(given: Readonly<Record<string, number | undefin
     return weight === 0 ? [] : [[name as ObjectiveName, weight]];
   });
   if (entries.length > 0) return entries;
-  throw new InputError({ where: "objectives", expected: "at least one with a weight", found: "none" });
+  throw new InputError({
+    code: "invalid-setting",
+    where: "objectives",
+    expected: "at least one with a weight",
+    found: "none",
+  });
 }
 
 /** Sizes of the stacks and of each objective's use, as the training graph needs them. */
@@ -99,6 +105,7 @@ export function checkImageIds(all: readonly Pick<BatchShape, "uses">[]): void {
   const having = all.filter(({ uses }) => (uses.itc ?? uses.itm_itc)?.imageIds === true).length;
   if (having === 0 || having === all.length) return;
   throw new InputError({
+    code: "invalid-tensor",
     where: "itc_image_ids of the batch",
     expected: "them in all micro-batches of a step, or in none",
     found: `them in ${having} of ${all.length}`,
@@ -109,6 +116,7 @@ function shapeOf(batch: Batch, name: string, rank: number): readonly number[] {
   const tensor = batch[name];
   if (tensor?.shape.length === rank && !tensor.shape.includes(0)) return tensor.shape;
   throw new InputError({
+    code: "shape-mismatch",
     where: `${name} of the batch`,
     expected: `a tensor of ${rank} ${rank === 1 ? "axis" : "axes"}, none of them empty`,
     found: tensor === undefined ? "nothing" : `${tensor.dtype}[${tensor.shape.join(", ")}]`,
@@ -137,6 +145,7 @@ function checkNumbers(
     const odd = tensor.toArray().find((value) => !(value >= 0 && value < limit) && value !== ignored);
     if (odd === undefined) continue;
     throw new InputError({
+      code: "invalid-tensor",
       where: `${name} of the batch`,
       expected: `${stack !== undefined ? "rows of the stack, " : ""}0 to ${limit - 1}${ignored === undefined ? "" : ` or ${ignored}`}`,
       found: String(odd),

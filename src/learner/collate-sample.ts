@@ -46,23 +46,29 @@ export function partOf<P extends Part>(sample: Sample, part: P, objective: Objec
   const found = sample[part];
   if (found !== undefined) return found;
   throw new InputError({
+    code: "missing-data",
     where: `sample ${sample.index}`,
     expected: `${part}, which ${objective} reads`,
     found: "none",
-    mend: `Leave ${objective} out, or train it on data that has it`,
+    hint: `Leave ${objective} out, or train it on data that has it`,
   });
 }
 
 /** @throws InputError for a number that cannot tell one thing from another */
 export function checkNumber(value: number, where: string): void {
   if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new InputError({ where, expected: "a whole number from 0", found: String(value) });
+  throw new InputError({ code: "invalid-dataset", where, expected: "a whole number from 0", found: String(value) });
 }
 
 /** @throws InputError for a label that is none of the `classes` */
 export function checkLabel(label: number, classes: number, where: string): void {
   if (Number.isInteger(label) && label >= 0 && label < classes) return;
-  throw new InputError({ where, expected: `a label from 0 to ${classes - 1}`, found: String(label) });
+  throw new InputError({
+    code: "invalid-dataset",
+    where,
+    expected: `a label from 0 to ${classes - 1}`,
+    found: String(label),
+  });
 }
 
 /** @throws InputError for an answer that the classifier does not know, or a score outside 0 to 1 */
@@ -70,14 +76,20 @@ export function checkScores(scores: ReadonlyMap<number, number>, answers: number
   for (const [answer, score] of scores) {
     if (!(Number.isInteger(answer) && answer >= 0 && answer < answers)) {
       throw new InputError({
+        code: "invalid-dataset",
         where,
         expected: `answers from 0 to ${answers - 1}, as vqav2_label_size of the config says`,
         found: String(answer),
-        mend: "Leave out answers that are not in the vocabulary",
+        hint: "Leave out answers that are not in the vocabulary",
       });
     }
     if (!(score >= 0 && score <= 1)) {
-      throw new InputError({ where, expected: "scores from 0 to 1", found: `${score} for answer ${answer}` });
+      throw new InputError({
+        code: "invalid-dataset",
+        where,
+        expected: "scores from 0 to 1",
+        found: `${score} for answer ${answer}`,
+      });
     }
   }
 }

@@ -17,6 +17,7 @@ export function checkBuckets(buckets: readonly number[], longest: number): void 
   );
   if (ascending && buckets.length > 0) return;
   throw new InputError({
+    code: "invalid-argument",
     where: "textBuckets",
     expected: `ascending numbers of tokens from 1 to ${longest}, the longest text of the model`,
     found: buckets.length === 0 ? "none" : buckets.slice(0, 20).join(", "),

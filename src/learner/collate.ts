@@ -54,7 +54,7 @@ type Collator = (step: Collation) => Tensors;
 export function collate(samples: readonly Sample[], objectives: ObjectiveWeights, options: CollateOptions): Batch {
   const names = objectiveWeights(objectives).map(([name]) => name);
   if (samples.length === 0) {
-    throw new InputError({ where: "batch", expected: "at least one sample", found: "none" });
+    throw new InputError({ code: "invalid-argument", where: "batch", expected: "at least one sample", found: "none" });
   }
   checkBuckets(options.textBuckets, longestText(options.config.text_config));
   const step = new Collation(samples, options);
@@ -89,17 +89,24 @@ class Collation {
     const longest = textBuckets.at(-1)!;
     if (ids.length === 0 || ids.length > longest) {
       throw new InputError({
+        code: ids.length === 0 ? "invalid-argument" : "text-too-long",
         where,
         expected: `1 to ${longest} tokens`,
         found: String(ids.length),
-        ...(ids.length === 0 ? {} : { mend: "Cut it when it is encoded, with maxLength" }),
+        ...(ids.length === 0 ? {} : { hint: "Cut it when it is encoded, with maxLength" }),
       });
     }
     const { vocab_size } = config.text_config;
     const odd = Array.from(ids, Number).find((id) => !(Number.isInteger(id) && id >= 0 && id < vocab_size));
     if (odd !== undefined) {
-      const mend = "Use the tokenizer that goes with the model";
-      throw new InputError({ where, expected: `token ids from 0 to ${vocab_size - 1}`, found: String(odd), mend });
+      const hint = "Use the tokenizer that goes with the model";
+      throw new InputError({
+        code: "invalid-tensor",
+        where,
+        expected: `token ids from 0 to ${vocab_size - 1}`,
+        found: String(odd),
+        hint,
+      });
     }
     return this.texts.push(ids) - 1;
   }
@@ -170,13 +177,14 @@ class Collation {
     const wanted = this.pictures[0]?.pixel_values.shape ?? [channels, shape[1] ?? 0, shape[2] ?? 0];
     if (shape.join() === wanted.join() && !shape.includes(0)) return;
     throw new InputError({
+      code: "shape-mismatch",
       where: `picture ${id}`,
       expected:
         this.pictures.length === 0
           ? `float32[${channels}, height, width]`
           : `float32[${wanted.join(", ")}], as the first of the batch`,
       found: `float32[${shape.join(", ")}]`,
-      mend: "Process all pictures with the same settings",
+      hint: "Process all pictures with the same settings",
     });
   }
 }
@@ -184,7 +192,12 @@ class Collation {
 function mlm(step: Collation): Tensors {
   const { masking } = step.options;
   if (masking === undefined) {
-    throw new InputError({ where: "masking", expected: "how mlm hides tokens", found: "nothing" });
+    throw new InputError({
+      code: "invalid-argument",
+      where: "masking",
+      expected: "how mlm hides tokens",
+      found: "nothing",
+    });
   }
   return { mlm_texts: int64(step.maskedCaptions(masking)), mlm_images: int64(step.images) };
 }
@@ -243,9 +256,9 @@ function itmWithFalseTexts(step: Collation): Tensors {
 function captionOfAnother({ samples, byIndex, options }: Collation, { index, picture }: Sample): TokenIds {
   const others = byIndex.filter((i) => samples[i]!.picture.id !== picture.id);
   if (others.length === 0) {
-    const mend = "Make batches larger, or use data with false texts";
+    const hint = "Make batches larger, or use data with false texts";
     const expected = "falseText, or a sample with another picture, whose caption is false of this one";
-    throw new InputError({ where: `sample ${index}`, expected, found: "neither", mend });
+    throw new InputError({ code: "missing-data", where: `sample ${index}`, expected, found: "neither", hint });
   }
   const drawn = options.random.at("itm", index).below(others.length);
   return partOf(samples[others[drawn]!]!, "caption", "itm");
@@ -276,7 +289,7 @@ function irtr(step: Collation): Tensors {
     const where = `falseTexts of sample ${sample.index}`;
     if (texts.length === 0 || texts.length !== count) {
       const expected = `at least one text, as many in each sample (${count} in the first)`;
-      throw new InputError({ where, expected, found: String(texts.length) });
+      throw new InputError({ code: "invalid-dataset", where, expected, found: String(texts.length) });
     }
     return [captions[i]!, ...texts.map((ids) => step.text(ids, where))];
   });

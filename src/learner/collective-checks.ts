@@ -43,10 +43,11 @@ function checkAgreed(ranks: readonly Agreed[]): void {
     for (const name of new Set(ranks.flatMap((agreed) => Object.keys(agreed)))) {
       if (found[name] === ranks[0]![name]) continue;
       throw new InputError({
+        code: "rank-failure",
         where: `${name} of rank ${rank}`,
         expected: `${ranks[0]![name] ?? "nothing"}, as on rank 0`,
         found: String(found[name] ?? "nothing"),
-        mend: "Start all ranks with the same files and settings",
+        hint: "Start all ranks with the same files and settings",
       });
     }
   }

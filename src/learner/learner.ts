@@ -110,7 +110,12 @@ export class Learner {
     };
     const reached = reachedBy(config, this.weights, this.options);
     if (reached.length === 0) {
-      throw new InputError({ where: "frozen", expected: "patterns that leave something to train", found: "none left" });
+      throw new InputError({
+        code: "invalid-setting",
+        where: "frozen",
+        expected: "patterns that leave something to train",
+        found: "none left",
+      });
     }
     const names = new Set(reached.map(({ name }) => name));
     this.unused = parameters.map(({ name }) => name).filter((name) => !isFrozen(name) && !names.has(name));
@@ -132,7 +137,12 @@ export class Learner {
    */
   async step(t: number, microBatches: readonly Batch[]): Promise<StepReport> {
     if (microBatches.length === 0) {
-      throw new InputError({ where: "step", expected: "at least one micro-batch", found: "none" });
+      throw new InputError({
+        code: "invalid-argument",
+        where: "step",
+        expected: "at least one micro-batch",
+        found: "none",
+      });
     }
     const { collective } = this;
     clampTemperature(this.values);

@@ -36,7 +36,12 @@ export interface MaskedRow {
 export function maskTokens(ids: ArrayLike<number | bigint>, masking: Masking, random: Random): MaskedRow {
   const { mlm_prob, vocab_size, mask_token_id } = masking;
   if (!(mlm_prob >= 0 && mlm_prob <= 1)) {
-    throw new InputError({ where: "mlm_prob", expected: "a probability, 0 to 1", found: String(mlm_prob) });
+    throw new InputError({
+      code: "invalid-setting",
+      where: "mlm_prob",
+      expected: "a probability, 0 to 1",
+      found: String(mlm_prob),
+    });
   }
   const input_ids = BigInt64Array.from(Array.from(ids, BigInt));
   const labels = new BigInt64Array(input_ids.length).fill(-100n);

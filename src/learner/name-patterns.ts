@@ -17,10 +17,11 @@ export function matching(
     if (!names.some((name) => matcher.test(name))) {
       const near = nearestNames(pattern, names);
       throw new InputError({
+        code: "invalid-setting",
         where: `${setting} "${pattern}"`,
         expected: "the name of a parameter, with * for any run of characters",
         found: "a pattern that no parameter matches",
-        ...(near.length === 0 ? {} : { mend: `The nearest is ${near.join(" or ")}` }),
+        ...(near.length === 0 ? {} : { hint: `The nearest is ${near.join(" or ")}` }),
       });
     }
     return matcher;

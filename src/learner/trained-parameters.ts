@@ -36,11 +36,21 @@ export function checkObjectives(
   const wants = (wanted: ObjectiveName) => weights.some(([name]) => name === wanted);
   if (wants("itm_itc") && contrastive_form !== "dual") {
     const expected = 'contrastive_form "dual" in config.json, whose similarities negatives are drawn by';
-    throw new InputError({ where: "objective itm_itc", expected, found: `"${contrastive_form}"` });
+    throw new InputError({
+      code: "unsupported-task",
+      where: "objective itm_itc",
+      expected,
+      found: `"${contrastive_form}"`,
+    });
   }
   if (wants("nlvr2") && token_type_count < 3) {
     const expected = "token_type_count 3 in config.json, with a row for the second picture";
-    throw new InputError({ where: "objective nlvr2", expected, found: String(token_type_count) });
+    throw new InputError({
+      code: "unsupported-task",
+      where: "objective nlvr2",
+      expected,
+      found: String(token_type_count),
+    });
   }
 }
 
@@ -53,9 +63,10 @@ export function checkValues(parameters: readonly Parameter[], values: Arrays): v
   });
   if (wrong.length === 0) return;
   throw new InputError({
+    code: "parameter-mismatch",
     where: "values",
     expected: "every parameter of the model and of the heads that are trained",
     found: `${wrong.length} that do not fit: ${wrong.slice(0, 8).join(", ")}${wrong.length > 8 ? ", …" : ""}`,
-    mend: "Make them with startingValues for this config",
+    hint: "Make them with startingValues for this config",
   });
 }

@@ -192,10 +192,11 @@ export function parseConfig(json: unknown, where = "config.json"): BridgeTowerCo
   const { model_type } = top;
   if (model_type !== "bridgetower" && model_type !== "meter") {
     throw new InputError({
+      code: "invalid-config",
       where: `model_type in ${where}`,
       expected: '"bridgetower" or "meter"',
       found: (JSON.stringify(model_type) ?? "nothing").slice(0, 80),
-      mend: "Name the folder of a BridgeTower checkpoint",
+      hint: "Name the folder of a BridgeTower checkpoint",
     });
   }
   const config: BridgeTowerConfig = {
@@ -222,7 +223,12 @@ function objectAt(value: unknown, where: string): Readonly<Record<string, unknow
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Readonly<Record<string, unknown>>;
   }
-  throw new InputError({ where, expected: "a JSON object", found: Array.isArray(value) ? "an array" : typeOf(value) });
+  throw new InputError({
+    code: "invalid-config",
+    where,
+    expected: "a JSON object",
+    found: Array.isArray(value) ? "an array" : typeOf(value),
+  });
 }
 
 const typeOf = (value: unknown): string => (value === null ? "null" : `a ${typeof value}`);
@@ -240,10 +246,11 @@ function applyRules<T extends object>(
     if (!rule.accepts(value)) {
       const near = typeof value === "string" ? nearestNames(value, rule.choices ?? []) : [];
       throw new InputError({
+        code: "invalid-config",
         where: `${path}${name} in ${where}`,
         expected: rule.expected,
         found: JSON.stringify(value).slice(0, 80),
-        ...(near.length === 0 ? {} : { mend: `The nearest is ${near.join(" or ")}` }),
+        ...(near.length === 0 ? {} : { hint: `The nearest is ${near.join(" or ")}` }),
       });
     }
     return [name, value] as const;
@@ -260,10 +267,11 @@ function checkConsistency(config: BridgeTowerConfig, top: Readonly<Record<string
   const require = (holds: boolean, field: string, expected: string, found: number | string) => {
     if (holds) return;
     throw new InputError({
+      code: "invalid-config",
       where: `${field} in ${where}`,
       expected,
       found: String(found),
-      mend: "The fields contradict each other: use the config.json published with these weights",
+      hint: "The fields contradict each other: use the config.json published with these weights",
     });
   };
   require(!isTrue(top.text_config, "is_decoder"), "text_config.is_decoder", "false (an encoder)", "true");

@@ -31,10 +31,11 @@ function itcHead(p: Scope, config: BridgeTowerConfig, x: Tensor): Tensor {
 function contrastiveSize({ contrastive_hidden_size }: BridgeTowerConfig): number {
   if (contrastive_hidden_size !== undefined) return contrastive_hidden_size;
   throw new InputError({
+    code: "unsupported-task",
     where: "contrastive_hidden_size in config.json",
     expected: "the width of the contrastive embeddings",
     found: "nothing",
-    mend: "Name a checkpoint with contrastive heads, such as BridgeTower/bridgetower-large-itm-mlm-itc",
+    hint: "Name a checkpoint with contrastive heads, such as BridgeTower/bridgetower-large-itm-mlm-itc",
   });
 }
 

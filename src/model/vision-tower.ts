@@ -88,12 +88,13 @@ export function checkPictureSize(config: VisionConfig, height: number, width: nu
   const fits = height === config.image_size && width === config.image_size;
   if (fits || (interpolate && patchesAlong(config, height) > 0 && patchesAlong(config, width) > 0)) return;
   throw new InputError({
+    code: "shape-mismatch",
     where: "pixel_values",
     expected: interpolate
       ? `at least one patch of ${config.patch_size} pixels each way`
       : `pictures of ${config.image_size} × ${config.image_size} pixels (vision_config.image_size)`,
     found: `${height} × ${width}`,
-    mend: interpolate
+    hint: interpolate
       ? "Give a larger picture"
       : "Preprocess with the checkpoint's own settings, or set interpolate_pos_encoding to resize the position table",
   });

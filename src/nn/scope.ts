@@ -38,6 +38,7 @@ export class Scope {
     }
     if (existing.shape.join() !== shape.join()) {
       throw new InputError({
+        code: "shape-mismatch",
         where: fullName,
         expected: `one shape, [${existing.shape.join(", ")}] as at its first use`,
         found: `[${shape.join(", ")}]`,

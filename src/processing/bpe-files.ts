@@ -22,6 +22,7 @@ export function readBpeModel(value: unknown, where: string, mergesFile = where):
   const unkId = typeof unk === "string" ? vocab.get(unk) : undefined;
   if (unk !== undefined && unkId === undefined) {
     throw new InputError({
+      code: "invalid-config",
       where: `${where}: model.unk_token`,
       expected: "a token of the vocabulary",
       found: describe(unk),
@@ -43,17 +44,18 @@ function refuseOptions(model: JsonObject, where: string): void {
 }
 
 function unsupported(where: string, expected: string, found: string): never {
-  const mend = "Use the byte-level BPE tokenizer that was published with a BridgeTower model";
-  throw new InputError({ where, expected, found, mend });
+  const hint = "Use the byte-level BPE tokenizer that was published with a BridgeTower model";
+  throw new InputError({ code: "unsupported-format", where, expected, found, hint });
 }
 
 function readVocab(value: unknown, where: string): ReadonlyMap<string, number> {
   if (!isObject(value)) {
     throw new InputError({
+      code: "invalid-config",
       where,
       expected: "a vocab from token to id",
       found: describe(value),
-      mend: "Fetch the file again",
+      hint: "Fetch the file again",
     });
   }
   const vocab = new Map<string, number>();
@@ -71,12 +73,18 @@ function readVocab(value: unknown, where: string): ReadonlyMap<string, number> {
 }
 
 function wrongEntry(where: string, token: string, expected: string, found: string): never {
-  throw new InputError({ where: `${where}: vocab entry ${describe(token)}`, expected, found });
+  throw new InputError({ code: "invalid-config", where: `${where}: vocab entry ${describe(token)}`, expected, found });
 }
 
 function readMerges(value: unknown, vocab: ReadonlyMap<string, number>, where: string): MergeTable {
   if (!Array.isArray(value)) {
-    throw new InputError({ where, expected: "a list of merges", found: describe(value), mend: "Fetch the file again" });
+    throw new InputError({
+      code: "invalid-config",
+      where,
+      expected: "a list of merges",
+      found: describe(value),
+      hint: "Fetch the file again",
+    });
   }
   const table = new MergeTable(value.length);
   value.forEach((entry: unknown, rank) => {
@@ -84,10 +92,11 @@ function readMerges(value: unknown, vocab: ReadonlyMap<string, number>, where: s
     if (pair === undefined) {
       const expected = "two tokens";
       throw new InputError({
+        code: "invalid-config",
         where: `${where}: merge ${rank}`,
         expected,
         found: describe(entry),
-        mend: "Fetch the file again",
+        hint: "Fetch the file again",
       });
     }
     const left = vocab.get(pair[0]);
@@ -98,9 +107,15 @@ function readMerges(value: unknown, vocab: ReadonlyMap<string, number>, where: s
       return;
     }
     const unknown = left === undefined ? pair[0] : right === undefined ? pair[1] : pair[0] + pair[1];
-    const mend = "Use the vocabulary and the merges that were published together";
+    const hint = "Use the vocabulary and the merges that were published together";
     const found = `${describe(unknown)}, which the vocabulary lacks`;
-    throw new InputError({ where: `${where}: merge ${rank}`, expected: "tokens of the vocabulary", found, mend });
+    throw new InputError({
+      code: "invalid-config",
+      where: `${where}: merge ${rank}`,
+      expected: "tokens of the vocabulary",
+      found,
+      hint,
+    });
   });
   return table;
 }

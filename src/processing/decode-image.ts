@@ -30,16 +30,33 @@ const maxSeconds = 15;
 export async function decodePicture(source: string | Uint8Array, options: DecodeOptions = {}): Promise<Picture> {
   const where = typeof source === "string" ? source : (options.name ?? "picture");
   if (source === "") {
-    throw new InputError({ where: "picture", expected: "the name of a file", found: "an empty name" });
+    throw new InputError({
+      code: "invalid-argument",
+      where: "picture",
+      expected: "the name of a file",
+      found: "an empty name",
+    });
   }
   const bytes = typeof source === "string" ? await readBoundedFile(source, "a picture file", maxFileBytes) : source;
   if (bytes.length === 0) {
-    throw new InputError({ where, expected: "a picture", found: "an empty file (0 bytes)", mend: "Give another file" });
+    throw new InputError({
+      code: "invalid-image",
+      where,
+      expected: "a picture",
+      found: "an empty file (0 bytes)",
+      hint: "Give another file",
+    });
   }
   const kind = sniffFormat(bytes);
   if ("found" in kind) {
-    const mend = "Convert it to PNG or JPEG first";
-    throw new InputError({ where, expected: `a ${formatNames} picture`, found: kind.found, mend });
+    const hint = "Convert it to PNG or JPEG first";
+    throw new InputError({
+      code: "unsupported-format",
+      where,
+      expected: `a ${formatNames} picture`,
+      found: kind.found,
+      hint,
+    });
   }
   // 0.1 s of start-up that a text-only command should not pay.
   const { default: sharp } = await import("sharp");
@@ -59,28 +76,46 @@ function checkSize(metadata: Metadata, where: string, maxPixels: number): void {
   const { width, pageHeight, depth } = metadata;
   const height = pageHeight ?? metadata.height;
   if (!(width > 0 && height > 0)) {
-    throw new InputError({ where, expected: "at least one pixel", found: `a size of ${width} x ${height}` });
+    throw new InputError({
+      code: "invalid-image",
+      where,
+      expected: "at least one pixel",
+      found: `a size of ${width} x ${height}`,
+    });
   }
   if (Math.max(width, height) > maxSide) {
-    const mend = "Crop or shrink the picture";
+    const hint = "Crop or shrink the picture";
     throw new InputError({
+      code: "image-too-large",
       where,
       expected: `sides of at most ${maxSide} pixels`,
       found: `${width} x ${height}`,
-      mend,
+      hint,
     });
   }
   const cost = width * height * (depth === "ushort" ? 2 : 1);
   if (cost > maxPixels) {
     const found = `${width} x ${height}${depth === "ushort" ? " at 16 bits, which count twice" : ""}`;
-    throw new InputError({ where, expected: `at most ${maxPixels} pixels`, found, mend: "Shrink the picture" });
+    throw new InputError({
+      code: "image-too-large",
+      where,
+      expected: `at most ${maxPixels} pixels`,
+      found,
+      hint: "Shrink the picture",
+    });
   }
 }
 
 function checkDepth({ depth }: Metadata, where: string): void {
   if (depth === "uchar" || depth === "ushort") return;
-  const mend = "Convert it to 8 bits first";
-  throw new InputError({ where, expected: "8 or 16 bits a channel", found: `samples of type ${depth}`, mend });
+  const hint = "Convert it to 8 bits first";
+  throw new InputError({
+    code: "unsupported-format",
+    where,
+    expected: "8 or 16 bits a channel",
+    found: `samples of type ${depth}`,
+    hint,
+  });
 }
 
 async function readSamples(image: Sharp, { space, depth }: Metadata): Promise<Samples> {
@@ -105,6 +140,6 @@ function decodingError(where: string, format: PictureFormat, cause: unknown): In
   const late = cause instanceof Error && cause.message.includes("timeout");
   const expected = late ? `a ${format} picture that decodes within ${maxSeconds} s` : `a complete ${format} picture`;
   const found = late ? "one that takes longer" : "damaged or truncated data";
-  const mend = late ? "Save it again with another program" : "Fetch or save the file again";
-  return new InputError({ where, expected, found, mend }, { cause });
+  const hint = late ? "Save it again with another program" : "Fetch or save the file again";
+  return new InputError({ code: "invalid-image", where, expected, found, hint }, { cause });
 }

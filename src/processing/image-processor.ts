@@ -35,7 +35,12 @@ export class ImageProcessor {
   preprocess(pictures: readonly Picture[], overrides: Partial<ImageSettings> = {}): PixelBatch {
     const settings = imageSettings({ ...this.settings, ...overrides }, "picture settings");
     if (pictures.length === 0) {
-      throw new InputError({ where: "images", expected: "at least one picture", found: "none" });
+      throw new InputError({
+        code: "invalid-argument",
+        where: "images",
+        expected: "at least one picture",
+        found: "none",
+      });
     }
     const windows = pictures.map((picture, index) => windowOf(picture, settings, nameOf(pictures, index)));
     const height = Math.max(...windows.map((window) => window.height));
@@ -44,13 +49,19 @@ export class ImageProcessor {
     if (!settings.do_pad && odd >= 0) {
       const expected = `${width} x ${height} pixels as the largest of the batch has (do_pad is off)`;
       const found = `${windows[odd]!.width} x ${windows[odd]!.height} pixels after resizing`;
-      const mend = "Turn do_pad or do_center_crop on, or process pictures one by one";
-      throw new InputError({ where: nameOf(pictures, odd), expected, found, mend });
+      const hint = "Turn do_pad or do_center_crop on, or process pictures one by one";
+      throw new InputError({ code: "shape-mismatch", where: nameOf(pictures, odd), expected, found, hint });
     }
     if (pictures.length * 3 * height * width > maxValues) {
       const expected = `at most ${maxValues} values in a batch`;
       const found = `${pictures.length} pictures of ${width} x ${height} pixels`;
-      throw new InputError({ where: "images", expected, found, mend: "Process fewer pictures at a time" });
+      throw new InputError({
+        code: "invalid-argument",
+        where: "images",
+        expected,
+        found,
+        hint: "Process fewer pictures at a time",
+      });
     }
     const pixel_values = HostTensor.zeros("float32", [pictures.length, 3, height, width]);
     const pixel_mask = HostTensor.zeros("int64", [pictures.length, height, width]);
@@ -81,7 +92,7 @@ function windowOf(picture: Picture, settings: ImageSettings, where: string): Win
   const { width, height, data } = picture;
   if (!(width > 0 && height > 0) || data.length !== width * height * 3) {
     const found = `${data.length} bytes for ${width} x ${height} pixels`;
-    throw new InputError({ where, expected: "3 bytes for each of at least one pixel", found });
+    throw new InputError({ code: "invalid-image", where, expected: "3 bytes for each of at least one pixel", found });
   }
   const resized = settings.do_resize ? resizedSize(picture, settings, where) : { width, height };
   if (!settings.do_center_crop) return { picture, resized, left: 0, top: 0, ...resized };
@@ -117,10 +128,11 @@ export function resizedSize(
   const resized = { width: multiple(newWidth), height: multiple(newHeight) };
   if (resized.width === 0 || resized.height === 0) {
     throw new InputError({
+      code: "invalid-image",
       where,
       expected: `a picture whose shorter side keeps ${size_divisor} pixels when the longer is cut to ${longer}`,
       found: `${width} x ${height} pixels`,
-      mend: "Crop the picture to a less extreme shape",
+      hint: "Crop the picture to a less extreme shape",
     });
   }
   return resized;

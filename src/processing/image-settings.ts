@@ -42,8 +42,8 @@ export async function readImageSettings(folder: string): Promise<ImageSettings> 
   const settings = await readJsonIfPresent(path, maxBytes);
   if (settings !== undefined) return imageSettings(settings, path);
   const expected = "preprocessor_config.json or processor_config.json with picture settings";
-  const mend = "Fetch the file that was published with the model";
-  throw new InputError({ where: folder, expected, found: "neither", mend });
+  const hint = "Fetch the file that was published with the model";
+  throw new InputError({ code: "file-not-found", where: folder, expected, found: "neither", hint });
 }
 
 /**
@@ -70,15 +70,17 @@ export function imageSettings(json: JsonObject, where: string): ImageSettings {
   };
   if (settings.do_resize && size < settings.size_divisor) {
     throw new InputError({
+      code: "invalid-config",
       where: `${where}: size`,
       expected: `at least size_divisor (${settings.size_divisor}), of which the resized sides are multiples`,
       found: `${size}`,
-      mend: "Correct one of the two",
+      hint: "Correct one of the two",
     });
   }
   const zero = settings.image_std.findIndex((deviation) => Math.fround(deviation) === 0);
   if (settings.do_normalize && zero >= 0) {
     throw new InputError({
+      code: "invalid-config",
       where: `${where}: image_std`,
       expected: "deviations other than 0",
       found: `0 at entry ${zero}`,
@@ -142,8 +144,14 @@ class SettingsReader {
   }
 
   private wrong(key: string, expected: string, value: unknown): never {
-    const mend = "Correct it, or remove it to get the default";
-    throw new InputError({ where: `${this.where}: ${key}`, expected, found: describe(value), mend });
+    const hint = "Correct it, or remove it to get the default";
+    throw new InputError({
+      code: "invalid-config",
+      where: `${this.where}: ${key}`,
+      expected,
+      found: describe(value),
+      hint,
+    });
   }
 }
 

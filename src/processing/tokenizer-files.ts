@@ -83,10 +83,11 @@ async function readVocabAndMerges(folder: string, vocabPath: string): Promise<Bp
   const merges = await readTextIfPresent(mergesPath, maxVocabBytes);
   if (vocab === undefined || merges === undefined) {
     throw new InputError({
+      code: "file-not-found",
       where: folder,
       expected: "tokenizer.json, or vocab.json and merges.txt",
       found: vocab !== undefined ? "vocab.json alone" : merges !== undefined ? "merges.txt alone" : "none of them",
-      mend: "Fetch the tokenizer files that were published with the model",
+      hint: "Fetch the tokenizer files that were published with the model",
     });
   }
   const model = { type: "BPE", vocab, merges: readMergeLines(merges) };
@@ -98,7 +99,12 @@ const flags = ["single_word", "lstrip", "rstrip", "normalized", "special"] as co
 function readAddedTokens(value: unknown, path: string): AddedToken[] {
   const list: unknown = value ?? [];
   if (!Array.isArray(list)) {
-    throw new InputError({ where: `${path}: added_tokens`, expected: "a list", found: "another value" });
+    throw new InputError({
+      code: "invalid-config",
+      where: `${path}: added_tokens`,
+      expected: "a list",
+      found: "another value",
+    });
   }
   return list.map((entry: unknown, index) => {
     const fits =
@@ -110,7 +116,12 @@ function readAddedTokens(value: unknown, path: string): AddedToken[] {
       flags.every((flag) => entry[flag] === undefined || typeof entry[flag] === "boolean");
     if (!fits) {
       const expected = "an id, a content and flags that are true or false";
-      throw new InputError({ where: `${path}: added_tokens[${index}]`, expected, found: "another entry" });
+      throw new InputError({
+        code: "invalid-config",
+        where: `${path}: added_tokens[${index}]`,
+        expected,
+        found: "another entry",
+      });
     }
     return addedToken(Number(entry.id), String(entry.content), {
       single_word: entry.single_word === true,
@@ -175,8 +186,8 @@ function specialIds(
     const found = addedTokens.find((token) => token.content === name)?.id ?? vocab.get(name);
     if (found !== undefined) return found;
     const expected = `the special token ${name} (tokenizer_config.json, special_tokens_map.json)`;
-    const mend = "Use the tokenizer files that were published together";
-    throw new InputError({ where, expected, found: "a vocabulary without it", mend });
+    const hint = "Use the tokenizer files that were published together";
+    throw new InputError({ code: "invalid-config", where, expected, found: "a vocabulary without it", hint });
   };
   return { bos: id(names.bos), eos: id(names.eos), pad: id(names.pad), mask: id(names.mask) };
 }
@@ -185,5 +196,10 @@ function maxLengthOf(config: JsonObject, path: string): number {
   const value = config.model_max_length ?? Infinity;
   if (typeof value === "number" && value >= 1) return Math.floor(value);
   const expected = "a number of tokens of at least 1";
-  throw new InputError({ where: `${path}: model_max_length`, expected, found: String(JSON.stringify(value)) });
+  throw new InputError({
+    code: "invalid-config",
+    where: `${path}: model_max_length`,
+    expected,
+    found: String(JSON.stringify(value)),
+  });
 }

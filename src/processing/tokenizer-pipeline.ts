@@ -106,6 +106,6 @@ function onlyStep(value: unknown, listKey: string): unknown {
 
 function unsupported(where: string, expected: string, value: unknown): never {
   const found = isObject(value) && typeof value.type === "string" ? value.type : describe(value);
-  const mend = "Use the byte-level BPE tokenizer that was published with a BridgeTower model";
-  throw new InputError({ where, expected, found, mend });
+  const hint = "Use the byte-level BPE tokenizer that was published with a BridgeTower model";
+  throw new InputError({ code: "unsupported-format", where, expected, found, hint });
 }

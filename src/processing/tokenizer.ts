@@ -117,7 +117,13 @@ export class Tokenizer {
     const room = maxLength - (addSpecialTokens ? (textPair === undefined ? 2 : 4) : 0);
     if (room < 0 || (maxLength !== Infinity && !Number.isInteger(maxLength))) {
       const expected = `a whole number of at least ${maxLength - room}, the special tokens`;
-      throw new InputError({ where: "maxLength", expected, found: `${maxLength}`, mend: "Raise it" });
+      throw new InputError({
+        code: "invalid-argument",
+        where: "maxLength",
+        expected,
+        found: `${maxLength}`,
+        hint: "Raise it",
+      });
     }
     const [keptFirst, keptSecond] =
       textPair === undefined ? [Math.min(first.length, room), 0] : longestFirst(first.length, second.length, room);
@@ -136,7 +142,8 @@ export class Tokenizer {
    */
   encodeBatch(texts: readonly string[], options: BatchOptions = {}): TextBatch {
     const { padding = false, padToMultipleOf = 1 } = options;
-    if (texts.length === 0) throw new InputError({ where: "texts", expected: "at least one text", found: "none" });
+    if (texts.length === 0)
+      throw new InputError({ code: "invalid-argument", where: "texts", expected: "at least one text", found: "none" });
     const maxLength = options.maxLength ?? (padding === "max_length" ? this.modelMaxLength : Infinity);
     const rows = texts.map((text) => this.encode(text, { maxLength }).ids);
     const longest = rows.reduce((most, row) => Math.max(most, row.length), 0);
@@ -144,14 +151,16 @@ export class Tokenizer {
     if (padding === false && odd >= 0) {
       const found = `${rows[odd]!.length} in texts[${odd}]`;
       throw new InputError({
+        code: "shape-mismatch",
         where: "texts",
         expected: `${longest} tokens in each (no padding)`,
         found,
-        mend: "Turn padding on",
+        hint: "Turn padding on",
       });
     }
     if (!Number.isInteger(padToMultipleOf) || padToMultipleOf < 1) {
       throw new InputError({
+        code: "invalid-argument",
         where: "padToMultipleOf",
         expected: "a whole number from 1",
         found: `${padToMultipleOf}`,
@@ -159,7 +168,13 @@ export class Tokenizer {
     }
     if (padding === "max_length" && maxLength === Infinity) {
       const expected = "a maxLength, as the tokenizer's files have no model_max_length";
-      throw new InputError({ where: "padding max_length", expected, found: "none", mend: "Give maxLength" });
+      throw new InputError({
+        code: "invalid-argument",
+        where: "padding max_length",
+        expected,
+        found: "none",
+        hint: "Give maxLength",
+      });
     }
     const wanted = padding === "max_length" ? maxLength : longest;
     const width = padding === false ? longest : Math.ceil(wanted / padToMultipleOf) * padToMultipleOf;

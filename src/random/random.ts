@@ -26,7 +26,12 @@ export class Random {
   /** @param seed a whole number, 0 to 2^53 - 1 */
   constructor(seed: number, ...labels: readonly Label[]) {
     if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new InputError({ where: "seed", expected: "a whole number from 0 to 2^53 - 1", found: String(seed) });
+      throw new InputError({
+        code: "invalid-argument",
+        where: "seed",
+        expected: "a whole number from 0 to 2^53 - 1",
+        found: String(seed),
+      });
     }
     const odd = labels.find((label) => typeof label === "number" && !Number.isSafeInteger(label));
     if (odd !== undefined) throw new RangeError(`Random: the label ${odd} is no whole number`);

@@ -49,6 +49,7 @@ function toRuntime(input: Input, value: HostTensor | undefined): Values[string] 
     input.shape.every((dim, axis) => typeof dim === "string" || dim === value.shape[axis]);
   if (!fits) {
     throw new InputError({
+      code: "invalid-tensor",
       where: input.name,
       expected: `${input.dtype}[${input.shape.join(", ")}]`,
       found: value === undefined ? "nothing" : `${value.dtype}[${value.shape.join(", ")}]`,
@@ -74,6 +75,7 @@ function checkNamedSizes(inputs: readonly Input[], feeds: Readonly<Record<string
       const known = sizes.get(dim);
       if (known !== undefined && known.size !== size) {
         throw new InputError({
+          code: "shape-mismatch",
           where: name,
           expected: `${dim} ${known.size}, as in ${known.of}`,
           found: `[${feeds[name]!.shape.join(", ")}]`,

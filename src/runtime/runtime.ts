@@ -158,10 +158,11 @@ export class Runtime {
       if (cause instanceof InputError) throw cause;
       throw new InputError(
         {
+          code: "runtime-failed",
           where: `device ${device}`,
           expected: "a device on which ONNX Runtime can load the model",
           found: `«${cause instanceof Error ? cause.message : String(cause)}»`,
-          ...(device === "cpu" ? {} : { mend: "Install what the device needs, or use cpu" }),
+          ...(device === "cpu" ? {} : { hint: "Install what the device needs, or use cpu" }),
         },
         { cause },
       );

@@ -43,10 +43,11 @@ export class SessionThread {
   end(): Promise<void> {
     return this.thread.end(
       new InputError({
+        code: "disposed",
         where: "model",
         expected: "one in use",
         found: "one that was disposed of",
-        mend: "Load it again, or dispose of it later",
+        hint: "Load it again, or dispose of it later",
       }),
     );
   }

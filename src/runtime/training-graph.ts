@@ -60,6 +60,7 @@ function pick(arrays: Arrays, names: readonly string[]): Record<string, Float32A
       const array = arrays.get(name);
       if (array === undefined || array.length === 0 || array.byteLength !== array.buffer.byteLength) {
         throw new InputError({
+          code: "invalid-tensor",
           where: name,
           expected: "an array with a buffer of its own",
           found: array === undefined ? "nothing" : "a view of a larger buffer, or one in use",

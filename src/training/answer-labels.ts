@@ -42,10 +42,11 @@ export async function answerTable({ named, known, paths, datasets }: AnswerSourc
     const found = await answersInFile(named);
     if (found !== undefined) return found;
     throw new InputError({
+      code: "file-not-found",
       where: `answers ${named}`,
       expected: "a JSON list of answers",
       found: "no such file",
-      mend: "Check the path",
+      hint: "Check the path",
     });
   }
   if (known !== undefined) return known;
@@ -69,20 +70,22 @@ function answersOf(datasets: readonly Dataset[]): AnswerTable {
   const where = datasets.map(({ name }) => name).join(", ");
   if (all.size === 0) {
     throw new InputError({
+      code: "missing-data",
       where,
       expected: "questions with answers, which the objective vqa learns",
       found: "none",
-      mend: "Leave vqa out, or add data that has them",
+      hint: "Leave vqa out, or add data that has them",
     });
   }
   // As a checkpoint writes it, which must be read back.
   const bytes = Buffer.byteLength(JSON.stringify([...all], undefined, 2)) + 1;
   if (bytes > largestFile) {
     throw new InputError({
+      code: "file-too-large",
       where,
       expected: `answers of at most ${largestFile} bytes, to be told apart by a classifier`,
       found: `${all.size} answers of ${bytes} bytes`,
-      mend: "Name a file with those that are to be learned as answers",
+      hint: "Name a file with those that are to be learned as answers",
     });
   }
   return new AnswerTable([...all]);
@@ -105,10 +108,10 @@ async function answersInFile(file: string): Promise<AnswerTable | undefined> {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new InputError({ where: file, expected, found: "no JSON" }, { cause });
+    throw new InputError({ code: "invalid-json", where: file, expected, found: "no JSON" }, { cause });
   }
   const found = oddityOf(json);
-  if (found !== undefined) throw new InputError({ where: file, expected, found });
+  if (found !== undefined) throw new InputError({ code: "invalid-json", where: file, expected, found });
   // Nothing odd: every entry is text, in the order of the keys.
   return new AnswerTable(Object.values(json as object) as string[]);
 }

@@ -12,6 +12,7 @@ export function assign(settings: Record<string, unknown>, assignment: string): v
   // The prototype of an object is no place for a setting.
   if (path === undefined || value === undefined || path.split(".").includes("__proto__")) {
     throw new InputError({
+      code: "invalid-setting",
       where: "--set",
       expected: "name=value, such as learning_rate=1e-4",
       found: JSON.stringify(assignment),
@@ -24,10 +25,11 @@ export function assign(settings: Record<string, unknown>, assignment: string): v
     const next: unknown = there ?? {};
     if (typeof next !== "object" || next === null) {
       throw new InputError({
+        code: "invalid-setting",
         where: `--set ${path}`,
         expected: `an object or a list as ${steps.slice(0, i + 1).join(".")}`,
         found: described(next),
-        mend: "Set all of it, as JSON",
+        hint: "Set all of it, as JSON",
       });
     }
     if (there !== next) put(place, step, next, path);
@@ -42,6 +44,7 @@ const entryOf = (place: object, step: string): unknown =>
 function put(place: object, step: string, value: unknown, path: string): void {
   if (Array.isArray(place) && !(/^\d+$/.test(step) && Number(step) <= place.length)) {
     throw new InputError({
+      code: "invalid-setting",
       where: `--set ${path}`,
       expected: `the number of an entry, 0 to ${place.length}`,
       found: step,

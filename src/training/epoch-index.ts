@@ -80,10 +80,11 @@ export class Units {
     }
     if (length === 0) {
       throw new InputError({
+        code: "missing-data",
         where: datasets.map(({ name }) => name).join(", ") || "data",
         expected: `rows with ${kinds.join(" and ")}, which the objectives ${objectives.join(", ")} read`,
         found: `none in ${left} rows`,
-        mend: "Leave objectives out, or name data that has what they read",
+        hint: "Leave objectives out, or name data that has what they read",
       });
     }
     return new Units(kinds, datasets, starts, rowStarts, rows.slice(0, length), texts.slice(0, length), left);
@@ -165,6 +166,7 @@ function requireTwoPictures(dataset: Dataset, row: number): void {
   const { length } = dataset.pictures(row);
   if (length >= 2) return;
   throw new InputError({
+    code: "missing-data",
     where: `row ${row} of ${dataset.name}`,
     expected: "two pictures, which a statement of NLVR2 is about",
     found: String(length),
@@ -174,7 +176,12 @@ function requireTwoPictures(dataset: Dataset, row: number): void {
 function requireKnown({ name, answers = [] }: Dataset, known: AnswerTable): void {
   const odd = answers.find((answer) => known.targets({ question: "", answers: [{ answer, score: 1 }] }).size === 0);
   if (odd === undefined) return;
-  throw new InputError({ where: "answers", expected: `all answers of ${name}`, found: `no ${JSON.stringify(odd)}` });
+  throw new InputError({
+    code: "invalid-setting",
+    where: "answers",
+    expected: `all answers of ${name}`,
+    found: `no ${JSON.stringify(odd)}`,
+  });
 }
 
 /** Places of the texts of a kind that can be learned: questions with a known answer, hypotheses and statements with a label. */

@@ -30,16 +30,18 @@ export function runPlan(settings: PlanSettings, samples: number, processes: numb
   const { batch_size, per_gpu_batchsize, max_epoch, max_steps, val_check_interval, save_steps } = settings;
   if (batch_size > samples) {
     throw new InputError({
+      code: "invalid-setting",
       where: "batch_size",
       expected: `at most ${samples}, the samples of an epoch`,
       found: String(batch_size),
-      mend: "Lower it, or name more data",
+      hint: "Lower it, or name more data",
     });
   }
   const each = per_gpu_batchsize === 0 ? 1 : Math.max(1, Math.floor(batch_size / (per_gpu_batchsize * processes)));
   const microBatches = each * processes;
   if (microBatches > batch_size) {
     throw new InputError({
+      code: "invalid-setting",
       where: "batch_size",
       expected: `at least ${microBatches}, one sample for each of ${processes} processes`,
       found: String(batch_size),

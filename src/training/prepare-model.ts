@@ -176,10 +176,11 @@ function checkClassifiers(parameters: readonly Parameter[], kept: readonly Start
       const found = tensors.get(name)?.shape;
       if (found === undefined || sameShape(found, shape) || !/_classifier\./.test(name)) continue;
       throw new InputError({
+        code: "parameter-mismatch",
         where: `${name} in ${source}`,
         expected: `[${shape.join(", ")}], as answers and head_hidden_scale of the run ask for`,
         found: `[${found.join(", ")}]`,
-        mend: newClassifier.replace("vqa_classifier", name.split(".")[0]!),
+        hint: newClassifier.replace("vqa_classifier", name.split(".")[0]!),
       });
     }
   }
@@ -190,10 +191,11 @@ function checkSameAnswers(known: AnswerTable, now: AnswerTable, kept: readonly S
   const odd = now.answers.findIndex((answer, i) => answer !== known.answers[i]);
   if (odd === -1) return;
   throw new InputError({
+    code: "invalid-setting",
     where: "answers",
     expected: `those of the classifier in ${kept.map(({ source }) => source).join(" and ")}, whose answer ${odd} is ${JSON.stringify(known.answers[odd])}`,
     found: JSON.stringify(now.answers[odd]),
-    mend: newClassifier,
+    hint: newClassifier,
   });
 }
 
@@ -206,14 +208,15 @@ function checkTexts(
   const longest = longestText(text_config);
   if (max_text_len > longest) {
     const expected = `at most ${longest} tokens, which max_position_embeddings of the text tower allows`;
-    throw new InputError({ where: "max_text_len", expected, found: String(max_text_len) });
+    throw new InputError({ code: "invalid-setting", where: "max_text_len", expected, found: String(max_text_len) });
   }
   if (tokenizer.vocabSize > text_config.vocab_size) {
     throw new InputError({
+      code: "invalid-config",
       where: "tokenizer",
       expected: `at most ${text_config.vocab_size} tokens, the vocab_size of the model`,
       found: String(tokenizer.vocabSize),
-      mend: "Use the tokenizer that goes with the model",
+      hint: "Use the tokenizer that goes with the model",
     });
   }
 }
@@ -235,9 +238,10 @@ async function folderWithTokenizer(
     if (files.has("tokenizer.json") || files.has("vocab.json")) return folder;
   }
   throw new InputError({
+    code: "invalid-setting",
     where: "tokenizer",
     expected: "a folder or hub id, as no starting point has a tokenizer",
     found: "none",
-    mend: "Name one, such as roberta-base",
+    hint: "Name one, such as roberta-base",
   });
 }

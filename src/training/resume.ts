@@ -80,10 +80,11 @@ async function checkSettings(settings: TrainingSettings, folder: string): Promis
   const changed = differences(bridgetower.settings as TrainingSettings, settings);
   if (changed.length === 0) return;
   throw new OtherSettings({
+    code: "resume-mismatch",
     where: folder,
     expected: "the settings that the run began with",
     found: `other values of ${changed.join(", ")}`,
-    mend: `Set them back, or name another output folder and start from ${folder}`,
+    hint: `Set them back, or name another output folder and start from ${folder}`,
   });
 }
 

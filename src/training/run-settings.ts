@@ -41,7 +41,12 @@ const merged = ["config", "validation"] as const;
  */
 export function trainingSettings(given: unknown, where = "settings"): TrainingSettings {
   if (!isObject(given)) {
-    throw new InputError({ where, expected: "an object with settings", found: described(given) });
+    throw new InputError({
+      code: "invalid-setting",
+      where,
+      expected: "an object with settings",
+      found: described(given),
+    });
   }
   const preset = isRecipe(given.recipe) ? recipes[given.recipe].settings : {};
   const parts = merged.flatMap((name) => (Object.hasOwn(given, name) ? [[name, over(preset[name], given[name])]] : []));

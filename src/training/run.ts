@@ -285,10 +285,11 @@ function brokenStep(error: NonFiniteError, step: number, { pictures }: LoadedSte
   const back = checkpoint === undefined ? "Start again" : `Start another run from ${checkpoint}`;
   return new InputError(
     {
+      code: "non-finite-loss",
       where: `step ${step + 1} with the pictures ${pictures.slice(0, namedPictures).join(", ")}${rest}`,
       expected: "finite losses and gradients",
       found: `NaN or infinity in the gradient of ${error.parameter}`,
-      mend: `${back} with a lower learning_rate or a longer warm-up, or set non_finite to skip`,
+      hint: `${back} with a lower learning_rate or a longer warm-up, or set non_finite to skip`,
     },
     { cause: error },
   );

@@ -120,10 +120,11 @@ export class SampleSource {
       tried = this.units.at(from + random.below(to - from));
     }
     throw new InputError({
+      code: "missing-data",
       where: unit.dataset.name,
       expected: "pictures that can be read",
       found: `none in ${mostDraws} draws; the first problem: ${broken[0]!.problem.replace(/\.$/, "")}`,
-      mend: "Check that the pictures are still there",
+      hint: "Check that the pictures are still there",
     });
   }
 

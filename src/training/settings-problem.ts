@@ -50,10 +50,11 @@ export function settingsProblem(issues: readonly Issue[], schema: object, given:
   const expected = issue.code === "custom" ? issue.message : alternatives(nodes);
   const alike = typeof found === "string" ? nearestNames(found, choicesOf(nodes)) : [];
   return new InputError({
+    code: "invalid-setting",
     where: place(path),
     expected: found === "" && expected === "text" ? "text that is not empty" : expected,
     found: described(found),
-    ...(alike.length === 0 ? {} : { mend: `The nearest is ${alike.join(" or ")}` }),
+    ...(alike.length === 0 ? {} : { hint: `The nearest is ${alike.join(" or ")}` }),
   });
 }
 
@@ -68,10 +69,11 @@ export const described = (value: unknown): string => {
 function unknownName(where: string, name: string, names: readonly string[]): InputError {
   const near = nearestNames(name, names);
   return new InputError({
+    code: "invalid-setting",
     where,
     expected: "a setting of a training run",
     found: "an unknown name",
-    mend: near.length === 0 ? `There are ${names.join(", ")}` : `The nearest is ${near.join(" or ")}`,
+    hint: near.length === 0 ? `There are ${names.join(", ")}` : `The nearest is ${near.join(" or ")}`,
   });
 }
 

@@ -48,12 +48,17 @@ export function checkValidation({
     const rows = Math.min(data.rows, limit ?? data.rows);
     if (candidates > rows) {
       const where = `validation.candidates for ${data.name}`;
-      throw new InputError({ where, expected: `at most ${rows}, the rows that are judged`, found: String(candidates) });
+      throw new InputError({
+        code: "invalid-setting",
+        where,
+        expected: `at most ${rows}, the rows that are judged`,
+        found: String(candidates),
+      });
     }
     for (const metric of metricsOf(settings, objectives)) {
       requireTexts(metric, data, rows, {
         where: `data.validation: ${data.name}`,
-        mend: "Name another data set, or other metrics in validation.metrics",
+        hint: "Name another data set, or other metrics in validation.metrics",
       });
     }
   }

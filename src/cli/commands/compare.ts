@@ -37,9 +37,10 @@ function twoPictures(images: readonly string[]): readonly [string, string] {
   const [first, second, ...more] = images;
   if (first !== undefined && second !== undefined && more.length === 0) return [first, second];
   throw new UsageError({
+    code: "invalid-usage",
     where: "--image",
     expected: "two pictures to compare",
     found: String(images.length),
-    mend: "Give --image twice",
+    hint: "Give --image twice",
   });
 }

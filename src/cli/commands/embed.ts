@@ -37,16 +37,18 @@ export function configure(command: Command, terminal: Terminal): void {
       const { image = [], text = [] } = options;
       if (image.length + text.length === 0) {
         throw new UsageError({
+          code: "invalid-usage",
           where: "embed",
           expected: "pictures or texts to embed",
           found: "none",
-          mend: "Give --image or --text",
+          hint: "Give --image or --text",
         });
       }
       const images = await pictureFiles(image);
       const texts = await readTexts(text, terminal.stdin);
       if (options.pairs === true && images.length !== texts.length) {
         throw new UsageError({
+          code: "invalid-usage",
           where: "--pairs",
           expected: "as many pictures as texts: the i-th goes with the i-th",
           found: `pictures: ${images.length}, texts: ${texts.length}`,

@@ -130,7 +130,12 @@ async function open(options: EvaluateOptions, terminal: Terminal): Promise<Datas
       const [, role = "", name = ""] = /^([^=]*)=(.+)$/s.exec(assignment) ?? [];
       if (name !== "") return [choiceOf("--column", role, columnRoles), name] as const;
       const found = JSON.stringify(assignment);
-      throw new UsageError({ where: "--column", expected: "role=name, such as caption=image_description", found });
+      throw new UsageError({
+        code: "invalid-usage",
+        where: "--column",
+        expected: "role=name, such as caption=image_description",
+        found,
+      });
     }),
   ) satisfies DatasetSettings["columns"];
   const { split } = options;
@@ -160,10 +165,11 @@ function choiceOf<T extends string>(where: string, name: string, choices: readon
   if (choice !== undefined) return choice;
   const near = nearestNames(name, choices);
   throw new UsageError({
+    code: "invalid-usage",
     where,
     expected: `one of ${choices.join(", ")}`,
     found: JSON.stringify(name),
-    ...(near.length === 0 ? {} : { mend: `The nearest is ${near.join(" or ")}` }),
+    ...(near.length === 0 ? {} : { hint: `The nearest is ${near.join(" or ")}` }),
   });
 }
 

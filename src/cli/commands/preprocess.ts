@@ -26,10 +26,11 @@ export function configure(command: Command, terminal: Terminal): void {
     .action(async ({ image, out, json, ...options }: PreprocessOptions) => {
       if (image === undefined && options.text === undefined) {
         throw new UsageError({
+          code: "invalid-usage",
           where: "preprocess",
           expected: "a picture or a text",
           found: "neither",
-          mend: "Give --image or --text",
+          hint: "Give --image or --text",
         });
       }
       await checkOutputFile(out);

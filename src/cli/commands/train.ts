@@ -62,7 +62,7 @@ Examples:
 async function settingsOf(files: readonly string[], { output, set = [] }: TrainOptions): Promise<TrainingInput[]> {
   if (output !== undefined && files.length > 1) {
     const expected = "one file with settings, as every run has a folder of its own";
-    throw new UsageError({ where: "--output", expected, found: String(files.length) });
+    throw new UsageError({ code: "invalid-usage", where: "--output", expected, found: String(files.length) });
   }
   const { assign, trainingSettings } = await import("../../training/index.js");
   const runs: TrainingInput[] = [];
@@ -99,17 +99,20 @@ async function settingsIn(file: string): Promise<Record<string, unknown>> {
   const expected = "a JSON file with the settings of a run";
   const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
     const found = cause.code === "ENOENT" ? "no such file" : cause.code === "EISDIR" ? "a folder" : String(cause.code);
-    throw new InputError({ where: file, expected, found, mend: "Check the path" }, { cause });
+    throw new InputError(
+      { code: InputError.fileCode(cause.code), where: file, expected, found, hint: "Check the path" },
+      { cause },
+    );
   });
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
     const found = cause instanceof Error ? cause.message : "something else";
-    throw new InputError({ where: file, expected, found }, { cause });
+    throw new InputError({ code: "invalid-json", where: file, expected, found }, { cause });
   }
   if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as Record<string, unknown>;
-  throw new InputError({ where: file, expected, found: "JSON of another kind" });
+  throw new InputError({ code: "invalid-json", where: file, expected, found: "JSON of another kind" });
 }
 
 /** Losses, shares and mean recalls; parts and counts are in the log. */

@@ -14,20 +14,40 @@ export async function checkOutputFile(path: string): Promise<void> {
   const there = await stat(path).catch(() => undefined);
   if (path === "" || there?.isDirectory() === true || /[/\\]$/.test(path)) {
     const found = path === "" ? "an empty name" : `the folder ${path}`;
-    throw new InputError({ where: "--out", expected, found, mend: "Name a file, such as features.safetensors" });
+    throw new InputError({
+      code: "file-not-writable",
+      where: "--out",
+      expected,
+      found,
+      hint: "Name a file, such as features.safetensors",
+    });
   }
   // A device or a pipe would be replaced by the finished file.
   if (there !== undefined && !there.isFile()) {
-    throw new InputError({ where: "--out", expected, found: `${path}, which is no regular file` });
+    throw new InputError({
+      code: "file-not-writable",
+      where: "--out",
+      expected,
+      found: `${path}, which is no regular file`,
+    });
   }
   const folder = dirname(path);
   if ((await stat(folder).catch(() => undefined))?.isDirectory() !== true) {
     const found = `${path} in a folder that does not exist`;
-    throw new InputError({ where: "--out", expected, found, mend: `Make the folder ${folder} first` });
+    throw new InputError({
+      code: "file-not-found",
+      where: "--out",
+      expected,
+      found,
+      hint: `Make the folder ${folder} first`,
+    });
   }
   await access(folder, constants.W_OK).catch((cause: unknown) => {
     const found = `${path} in a folder that this user may not write to`;
-    throw new InputError({ where: "--out", expected, found, mend: "Name another folder" }, { cause });
+    throw new InputError(
+      { code: "file-not-writable", where: "--out", expected, found, hint: "Name another folder" },
+      { cause },
+    );
   });
 }
 
@@ -37,10 +57,11 @@ export async function checkOutputFolder(path: string, where = "--out"): Promise<
   if (path !== "" && (there === undefined || there.isDirectory())) return;
   const found = path === "" ? "an empty name" : `the file ${path}`;
   throw new InputError({
+    code: "file-not-writable",
     where,
     expected: "a folder",
     found,
-    mend: "Name a folder; it is made where missing",
+    hint: "Name a folder; it is made where missing",
   });
 }
 

@@ -33,7 +33,12 @@ export async function readAnswerList(out: string): Promise<readonly string[] | u
   if (text === undefined) return undefined;
   const list = checkedRecord(listSchema, jsonOrNothing(text), file, "the file");
   if (new Set(list).size === list.length) return list;
-  throw new InputError({ where: file, expected: "each answer once", found: "one of them twice" });
+  throw new InputError({
+    code: "invalid-dataset",
+    where: file,
+    expected: "each answer once",
+    found: "one of them twice",
+  });
 }
 
 /**
@@ -52,7 +57,12 @@ export async function makeAnswerList(context: PrepareContext): Promise<readonly 
   const file = answerListFile(context.out);
   if (list.length === 0) {
     const found = "none in the annotations";
-    throw new InputError({ where: context.source, expected: "answers that were given at least 9 times", found });
+    throw new InputError({
+      code: "missing-data",
+      where: context.source,
+      expected: "answers that were given at least 9 times",
+      found,
+    });
   }
   const old = context.force ? undefined : await readAnswerList(context.out);
   if (old === undefined) {
@@ -60,8 +70,8 @@ export async function makeAnswerList(context: PrepareContext): Promise<readonly 
     await writeAtomically(file, (handle) => handle.writeFile(`${JSON.stringify(list)}\n`));
   } else if (JSON.stringify(old) !== JSON.stringify(list)) {
     const expected = `the ${list.length} answers of these annotations`;
-    const mend = "Name another folder, or write everything anew with --force";
-    throw new InputError({ where: file, expected, found: `${old.length} others`, mend });
+    const hint = "Name another folder, or write everything anew with --force";
+    throw new InputError({ code: "file-exists", where: file, expected, found: `${old.length} others`, hint });
   }
   return list;
 }

@@ -27,10 +27,22 @@ export function checkedRecord<T>(schema: z.ZodType<T>, value: unknown, file: str
   const [words = "", received] = (issue?.message ?? "").split(", received ");
   const expected = `${path} to be ${words.replace(/^[^:]*: expected /, "")}`;
   const found = received ?? "something else";
-  throw new InputError({ where: `${file}, ${place}`, expected, found, mend: "Use the file as it was published" });
+  throw new InputError({
+    code: "invalid-dataset",
+    where: `${file}, ${place}`,
+    expected,
+    found,
+    hint: "Use the file as it was published",
+  });
 }
 
 /** A record that may be right by itself and wrong in its file. */
 export function recordProblem(file: string, place: string, expected: string, found: string): InputError {
-  return new InputError({ where: `${file}, ${place}`, expected, found, mend: "Use the file as it was published" });
+  return new InputError({
+    code: "invalid-dataset",
+    where: `${file}, ${place}`,
+    expected,
+    found,
+    hint: "Use the file as it was published",
+  });
 }

@@ -174,7 +174,7 @@ class Scanner {
   problem(expected: string, found: string, cause?: unknown): InputError {
     const inside = this.element === undefined ? "" : ` in element ${this.element}`;
     const where = `${this.file}${inside}, byte ${this.before + this.at}`;
-    return new InputError({ where, expected, found, mend: "Fetch the file again" }, { cause });
+    return new InputError({ code: "invalid-json", where, expected, found, hint: "Fetch the file again" }, { cause });
   }
 
   private truncated(): InputError {

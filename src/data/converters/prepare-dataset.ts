@@ -95,13 +95,14 @@ function preparationOf(name: string): Preparation {
   if (entry !== undefined) return entry[1];
   const names = Object.keys(preparations);
   const near = nearestNames(name, names);
-  const mend = near.length === 0 ? undefined : `The nearest is ${near.join(" or ")}`;
+  const hint = near.length === 0 ? undefined : `The nearest is ${near.join(" or ")}`;
   const expected = `a data set: ${names.join(", ")}`;
   throw new InputError({
+    code: "invalid-argument",
     where: "prepare",
     expected,
     found: JSON.stringify(name),
-    ...(mend === undefined ? {} : { mend }),
+    ...(hint === undefined ? {} : { hint }),
   });
 }
 
@@ -109,6 +110,7 @@ async function checkSource(source: string): Promise<void> {
   if ((await stat(source).catch(() => undefined))?.isDirectory() === true) return;
   const expected = "the folder of the published data set";
   throw new InputError({
+    code: "file-not-found",
     where: "--source",
     expected,
     found: source === "" ? "an empty name" : `${source}, which is none`,
@@ -120,22 +122,39 @@ function chosenSplits(name: string, { splits }: Preparation, wanted: readonly st
   if (unknown === undefined) return wanted === undefined ? splits : splits.filter((split) => wanted.includes(split));
   const expected =
     splits.length === 0 ? `none, as ${name} has only one part` : `splits of ${name}: ${splits.join(", ")}`;
-  throw new InputError({ where: "--split", expected, found: JSON.stringify(unknown) });
+  throw new InputError({ code: "invalid-argument", where: "--split", expected, found: JSON.stringify(unknown) });
 }
 
 function shardSizeOf(name: string, { sharded }: Preparation, size: number | undefined): number {
   if (size === undefined) return defaultShardSize;
   if (sharded !== true) {
-    const mend = "Leave it out";
-    throw new InputError({ where: "--shard-size", expected: "a data set in shards: sbu, cc", found: name, mend });
+    const hint = "Leave it out";
+    throw new InputError({
+      code: "invalid-argument",
+      where: "--shard-size",
+      expected: "a data set in shards: sbu, cc",
+      found: name,
+      hint,
+    });
   }
   if (Number.isSafeInteger(size) && size > 0) return size;
-  throw new InputError({ where: "--shard-size", expected: "a whole number, 1 or more", found: String(size) });
+  throw new InputError({
+    code: "invalid-argument",
+    where: "--shard-size",
+    expected: "a whole number, 1 or more",
+    found: String(size),
+  });
 }
 
 function rawAnswersOf(name: string, { answers }: Preparation, raw = false): boolean {
   if (!raw || answers === true) return raw;
-  throw new InputError({ where: "--raw-answers", expected: "the data set vqav2", found: name, mend: "Leave it out" });
+  throw new InputError({
+    code: "invalid-argument",
+    where: "--raw-answers",
+    expected: "the data set vqav2",
+    found: name,
+    hint: "Leave it out",
+  });
 }
 
 /** VQAv2 has its list even where all its tables were there before, and the list was lost. */

@@ -60,7 +60,7 @@ async function readPicture({ name, folders }: PictureFile): Promise<Uint8Array |
       await decodePicture(bytes, { name });
       return bytes;
     } catch (error) {
-      if (error instanceof InputError) return error.problem.found;
+      if (error instanceof InputError) return error.found;
       const code = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
       if (code !== "ENOENT") return `cannot be read (${code})`;
     }

@@ -6,9 +6,13 @@ import { InputError } from "../../errors.js";
 /** Bytes of a regular file. @throws InputError when there is none */
 export async function fileSize(path: string): Promise<number> {
   const stats = await stat(path).catch((cause: unknown) => {
-    throw new InputError({ where: path, expected: "a file that can be read", found: "none" }, { cause });
+    throw new InputError(
+      { code: "file-not-found", where: path, expected: "a file that can be read", found: "none" },
+      { cause },
+    );
   });
-  if (!stats.isFile()) throw new InputError({ where: path, expected: "a file", found: "something else" });
+  if (!stats.isFile())
+    throw new InputError({ code: "file-unreadable", where: path, expected: "a file", found: "something else" });
   return stats.size;
 }
 
@@ -21,8 +25,8 @@ export async function findFile(source: string, names: readonly string[]): Promis
   const found = await findFileIfPresent(source, names);
   if (found !== undefined) return found;
   const expected = names.length === 1 ? names[0]! : `one of ${names.join(", ")}`;
-  const mend = "Put it there, or leave out what needs it with --split (see bridgetower prepare --help)";
-  throw new InputError({ where: source, expected, found: "no such file", mend });
+  const hint = "Put it there, or leave out what needs it with --split (see bridgetower prepare --help)";
+  throw new InputError({ code: "file-not-found", where: source, expected, found: "no such file", hint });
 }
 
 export async function findFileIfPresent(source: string, names: readonly string[]): Promise<string | undefined> {
@@ -44,8 +48,8 @@ export async function findFolders(source: string, names: readonly string[]): Pro
   const folders = names.filter((_, i) => there[i]).map((name) => join(source, name));
   if (folders.length > 0) return folders;
   const expected = `a folder with the pictures: ${names.join(" or ")}`;
-  const mend = "Unpack the pictures there (see bridgetower prepare --help)";
-  throw new InputError({ where: source, expected, found: "none", mend });
+  const hint = "Unpack the pictures there (see bridgetower prepare --help)";
+  throw new InputError({ code: "file-not-found", where: source, expected, found: "none", hint });
 }
 
 /** Whether `name` can only be a file in the folder that it is looked for in: annotations must not reach other files. */

@@ -23,7 +23,10 @@ export async function* textPieces(file: string, { onBytes, signal }: LineOptions
       return bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true });
     } catch (cause) {
       const found = `other bytes before byte ${done}`;
-      throw new InputError({ where: file, expected: "text in UTF-8", found, mend: "Fetch the file again" }, { cause });
+      throw new InputError(
+        { code: "unsupported-format", where: file, expected: "text in UTF-8", found, hint: "Fetch the file again" },
+        { cause },
+      );
     }
   };
   try {
@@ -54,12 +57,13 @@ export async function* textLines(file: string, options: LineOptions = {}): Async
     const lines = (rest + piece).split("\n");
     rest = lines.pop()!;
     if (rest.length > maxBytes) {
-      const mend = "Use the file as it was published";
+      const hint = "Use the file as it was published";
       throw new InputError({
+        code: "invalid-dataset",
         where: `${file}, line ${line + lines.length + 1}`,
         expected: "a line",
         found: "a very long one",
-        mend,
+        hint,
       });
     }
     for (const text of lines) {
@@ -79,9 +83,9 @@ export async function* jsonLines(
     try {
       yield { line, value: JSON.parse(text) as unknown };
     } catch (cause) {
-      const mend = "Fetch the file again";
+      const hint = "Fetch the file again";
       throw new InputError(
-        { where: `${file}, line ${line}`, expected: "a JSON object", found: "no JSON", mend },
+        { code: "invalid-json", where: `${file}, line ${line}`, expected: "a JSON object", found: "no JSON", hint },
         { cause },
       );
     }

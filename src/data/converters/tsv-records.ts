@@ -38,7 +38,7 @@ export async function* tsvRecords(file: string, options: LineOptions = {}): Asyn
     for (const character of piece) {
       if (++length > maxCharacters) {
         const found = "one that does not end within a mebibyte: a quote may never be closed";
-        throw new InputError({ where: `${file}, record ${row}`, expected: "a record", found });
+        throw new InputError({ code: "invalid-dataset", where: `${file}, record ${row}`, expected: "a record", found });
       }
       if (state === "quoted") {
         if (character === '"') state = "quote in quoted";
@@ -60,10 +60,11 @@ export async function* tsvRecords(file: string, options: LineOptions = {}): Asyn
   if (state === "quoted") {
     const found = "the end of the file inside quotes";
     throw new InputError({
+      code: "corrupt-file",
       where: `${file}, record ${row}`,
       expected: "a record",
       found,
-      mend: "Fetch the file again",
+      hint: "Fetch the file again",
     });
   }
   if (isRecord()) yield take();

@@ -56,10 +56,11 @@ async function vocabulary(context: PrepareContext): Promise<readonly string[]> {
   if (list !== undefined) return list;
   if (await hasAnnotations(context.source)) return makeAnswerList(context);
   throw new InputError({
+    code: "file-not-found",
     where: answerListFile(context.out),
     expected: "the answers of VQAv2",
     found: "none, and no annotations of VQAv2 in the source folder",
-    mend: "Run bridgetower prepare vqav2 with this --out first",
+    hint: "Run bridgetower prepare vqav2 with this --out first",
   });
 }
 

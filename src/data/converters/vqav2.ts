@@ -201,12 +201,13 @@ async function partOf(
   }
   const chosen = part === "rest" ? all.slice(start) : all.slice(0, start);
   if (chosen.length === 0) {
-    const mend = "Leave out trainable_val and rest_val with --split";
+    const hint = "Leave out trainable_val and rest_val with --split";
     throw new InputError({
+      code: "missing-data",
       where: file,
       expected: `more than ${restImages} images to cut in two`,
       found: `${all.length}`,
-      mend,
+      hint,
     });
   }
   return { total: chosen.length, each: () => chosen };

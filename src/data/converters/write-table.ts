@@ -57,7 +57,12 @@ export async function writeTable(table: Table, options: WriteOptions): Promise<W
   }
   const { total, absent, each } = await table.load();
   if (total === 0) {
-    throw new InputError({ where: table.sources[0] ?? table.what, expected: table.what, found: "none" });
+    throw new InputError({
+      code: "missing-data",
+      where: table.sources[0] ?? table.what,
+      expected: table.what,
+      found: "none",
+    });
   }
   const rows = iteratorOf(each());
   try {
@@ -122,12 +127,13 @@ const textBytes = 256;
 
 function noPictures(path: string, { count, first }: LeftOut): InputError {
   const example = first[0] === undefined ? "" : `, the first ${first[0].picture}: ${first[0].reason}`;
-  const mend = "See bridgetower prepare --help for where pictures are looked for";
+  const hint = "See bridgetower prepare --help for where pictures are looked for";
   return new InputError({
+    code: "missing-data",
     where: path,
     expected: "at least one picture that can be read",
     found: `none of ${count}${example}`,
-    mend,
+    hint,
   });
 }
 
@@ -156,8 +162,8 @@ async function finishedFile(path: string, made: string, force: boolean): Promise
       ? "a file that this command did not write"
       : "one from other source files or with other options";
   const expected = "no file, or the one that an earlier run has finished";
-  const mend = "Name another folder, or write it anew with --force";
-  throw new InputError({ where: path, expected, found, mend });
+  const hint = "Name another folder, or write it anew with --force";
+  throw new InputError({ code: "file-exists", where: path, expected, found, hint });
 }
 
 function parsedNote(note: string | undefined): Finished | undefined {

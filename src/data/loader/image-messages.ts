@@ -1,5 +1,5 @@
 /** What the main thread and the threads that prepare pictures say to each other. */
-import type { Problem } from "../../errors.js";
+import type { InputProblem } from "../../errors.js";
 import type { Label } from "../../random/index.js";
 import type { Transform } from "../transforms/index.js";
 
@@ -20,7 +20,7 @@ export type PictureAnswer =
   /** [3, height, width] */
   | { readonly shape: readonly number[]; readonly values: Float32Array<ArrayBuffer> }
   /** The picture's own fault. */
-  | { readonly problem: Problem }
+  | { readonly problem: InputProblem }
   /** The program's. */
   | { readonly error: string };
 

@@ -105,7 +105,12 @@ test("the bytes of the source stay, also where they are a part of a larger array
 test("broken and vanished pictures are refused as a direct call would, and the thread lives on", async () => {
   const cut = sourceOf(files[1]!.subarray(0, 300), "cut.png");
   const line = sourceOf(await png(700, 1), "line.png");
-  const reason = new InputError({ where: "gone.png", expected: "a picture file", found: "no such file" });
+  const reason = new InputError({
+    code: "file-not-found",
+    where: "gone.png",
+    expected: "a picture file",
+    found: "no such file",
+  });
   const gone: PictureSource = { name: "gone.png", read: () => Promise.reject(reason) };
   await withThreads({ threads: 1 }, async (threads) => {
     const pixelbert = { ...jobOf(line), transform: { key: "pixelbert", image_size: 32 } } as const;
@@ -158,7 +163,7 @@ test("pictures that die with another's thread are tried again on their own", asy
   const shy = sourceOf(Uint8Array.of(221), "shy.png");
   await withThreads({ threads: 1, worker: deadly }, async (threads) => {
     const results = await Promise.allSettled([threads.process(jobOf(shy)), threads.process(jobs()[0]!)]);
-    expect(results[0]).toMatchObject({ reason: { problem: { where: "shy.png", expected: /PNG/ } } });
+    expect(results[0]).toMatchObject({ reason: { code: "unsupported-format", where: "shy.png", expected: /PNG/ } });
     expect(results[1]).toEqual({ status: "fulfilled", value: await direct(jobs()[0]!) });
   });
 });
@@ -186,7 +191,7 @@ test("disposed of, it fails what is under way, what waits and what comes", async
   const results = Promise.allSettled(jobs().map((job) => threads.process(job)));
   await threads.dispose();
   for (const result of await results) {
-    expect(result).toMatchObject({ status: "rejected", reason: { problem: { where: "pictures" } } });
+    expect(result).toMatchObject({ status: "rejected", reason: { code: "disposed", where: "pictures" } });
   }
   await expect(threads.process(jobs()[0]!)).rejects.toThrowErrorMatchingInlineSnapshot(
     `[InputError: pictures: expected threads in use, found threads that were disposed of. Dispose of them later.]`,

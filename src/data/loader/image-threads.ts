@@ -51,7 +51,12 @@ export class PictureThreads {
   constructor(options: PictureThreadsOptions = {}) {
     const { threads = Math.min(mostThreads, Math.max(1, Math.floor(availableParallelism() / 2))) } = options;
     if (!Number.isInteger(threads) || threads < 1) {
-      throw new InputError({ where: "threads", expected: "a whole number from 1 on", found: String(threads) });
+      throw new InputError({
+        code: "invalid-argument",
+        where: "threads",
+        expected: "a whole number from 1 on",
+        found: String(threads),
+      });
     }
     this.slots = Array.from({ length: threads }, () => ({ thread: undefined, jobs: 0 }));
     this.worker = options.worker ?? new URL("./image-worker.js", import.meta.url);
@@ -168,14 +173,18 @@ function deadlyError(where: string, cause: unknown): InputError {
   const message = cause instanceof Error ? cause.message : String(cause);
   const expected = "a picture that can be decoded and transformed";
   const found = `one over which two threads ended: ${message}`;
-  return new InputError({ where, expected, found, mend: "Leave it out, shrink it, or free memory" }, { cause });
+  return new InputError(
+    { code: "invalid-image", where, expected, found, hint: "Leave it out, shrink it, or free memory" },
+    { cause },
+  );
 }
 
 function disposedError(): InputError {
   return new InputError({
+    code: "disposed",
     where: "pictures",
     expected: "threads in use",
     found: "threads that were disposed of",
-    mend: "Dispose of them later",
+    hint: "Dispose of them later",
   });
 }

@@ -14,7 +14,7 @@ export async function preparePicture(call: PictureCall): Promise<PictureAnswer> 
     // A tensor just made has memory of its own, which can be moved.
     return { shape, values: data as Float32Array<ArrayBuffer> };
   } catch (cause) {
-    if (cause instanceof InputError) return { problem: cause.problem };
+    if (cause instanceof InputError) return { problem: cause.toJSON() };
     return { error: cause instanceof Error ? cause.message : String(cause) };
   }
 }

@@ -84,15 +84,15 @@ async function findInFolder(folder: string, format: DatasetFormat | undefined, s
   const rowSplit = split === undefined || named.length > 0 ? {} : { rowSplit: split };
   const expected = single[only.format];
   if (expected !== undefined && chosen.length > 1) {
-    const mend = "Name the file instead of its folder";
-    throw new InputError({ where: folder, expected, found: listed(chosen), mend });
+    const hint = "Name the file instead of its folder";
+    throw new InputError({ code: "invalid-dataset", where: folder, expected, found: listed(chosen), hint });
   }
   const words = chosen.flatMap((name) => wordsOf(name, /[-._ ]+/));
   const kinds = new Set(words.flatMap((word) => (Object.hasOwn(parts, word) ? [parts[word]] : [])));
   if (named.length === 0 && kinds.size > 1) {
     const found = `${[...kinds].join(" and ")}: ${listed(chosen)}`;
-    const mend = "Name one by `split`, or name the file";
-    throw new InputError({ where: folder, expected: "files of one split", found, mend });
+    const hint = "Name one by `split`, or name the file";
+    throw new InputError({ code: "invalid-dataset", where: folder, expected: "files of one split", found, hint });
   }
   return { format: only.format, paths: chosen.map((name) => join(folder, name)), ...rowSplit };
 }
@@ -106,16 +106,18 @@ function notOneFormat(
   const all = Object.values(endings).flat().join(", ");
   return kinds.length > 0
     ? new InputError({
+        code: "invalid-dataset",
         where: folder,
         expected: "files of one format",
         found: kinds.join(" and "),
-        mend: "Name a file, or say the format",
+        hint: "Name a file, or say the format",
       })
     : new InputError({
+        code: "missing-data",
         where: folder,
         expected: `a table of captions or files of data (${all})`,
         found: names.length === 0 ? "an empty folder" : listed(names),
-        mend: "Name the folder or the file that has them, or write a metadata.jsonl with image and caption beside the pictures",
+        hint: "Name the folder or the file that has them, or write a metadata.jsonl with image and caption beside the pictures",
       });
 }
 
@@ -148,6 +150,7 @@ async function formatOf(path: string): Promise<DatasetFormat> {
   if (named !== undefined) return named;
   const isPacked = start.startsWith("\x1f\x8b") || start.startsWith("PK") || start.startsWith("\x28\xb5\x2f\xfd");
   throw new InputError({
+    code: "unsupported-format",
     where: path,
     expected: `a data set (${Object.values(endings).flat().join(", ")})`,
     found: isPacked
@@ -155,7 +158,7 @@ async function formatOf(path: string): Promise<DatasetFormat> {
       : head.length === 0
         ? "an empty file"
         : `a ${extname(path) || "nameless"} file`,
-    mend: isPacked
+    hint: isPacked
       ? "Unpack it first"
       : "Say its format, or write it as JSON Lines: `bridgetower prepare` reads published annotations",
   });

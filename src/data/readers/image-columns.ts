@@ -15,10 +15,11 @@ export function pictureColumns(where: string, names: readonly string[], columns:
   if (image_0 !== undefined && image_1 !== undefined) return [image_0, image_1];
   if (image !== undefined) return [image];
   throw new InputError({
+    code: "missing-column",
     where,
     expected: `a column of pictures (${listed(knownNames.image)}, or image_0 and image_1)`,
     found: listed(names.map((name) => JSON.stringify(name))),
-    mend: "Say in the settings which column has the pictures",
+    hint: "Say in the settings which column has the pictures",
   });
 }
 

@@ -48,7 +48,13 @@ export async function openDataset(given: string | DatasetSettings, options: Open
     split.finish();
     if (dataset.rows === 0) {
       const expected = "at least one row with a picture";
-      throw new InputError({ where: settings.path, expected, found: "none", mend: "Check that it is the right file" });
+      throw new InputError({
+        code: "missing-data",
+        where: settings.path,
+        expected,
+        found: "none",
+        hint: "Check that it is the right file",
+      });
     }
     return { ...dataset, close: () => files.close() };
   } catch (error) {
@@ -63,7 +69,13 @@ async function openDescribed({ name, paths, columns, split, signal }: ReaderInpu
   const [column] = Object.values(columns);
   if (column !== undefined) {
     const expected = "no names of columns, as scenes have none";
-    throw new InputError({ where: path!, expected, found: JSON.stringify(column), mend: "Leave them out" });
+    throw new InputError({
+      code: "invalid-setting",
+      where: path!,
+      expected,
+      found: JSON.stringify(column),
+      hint: "Leave them out",
+    });
   }
   const dataset = await openScenes(path!, { name, split: split.wanted, signal });
   // It would have been refused if it were of another one.

@@ -49,10 +49,11 @@ export class OpenFiles {
   async #read(path: string, known: FileState, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     if (offset < 0 || length < 0 || !(offset + length <= known.size)) {
       throw new InputError({
+        code: "corrupt-file",
         where: path,
         expected: `${length} bytes at offset ${offset}`,
         found: `a file of ${known.size} bytes`,
-        mend: "Fetch or copy the file again: it is damaged or was cut short",
+        hint: "Fetch or copy the file again: it is damaged or was cut short",
       });
     }
     const slot = this.#slot(path, known);
@@ -68,8 +69,14 @@ export class OpenFiles {
 
   #slot(path: string, known: FileState): Slot {
     if (this.#closed) {
-      const mend = "Read pictures before closing the data set";
-      throw new InputError({ where: path, expected: "an open data set", found: "one that was closed", mend });
+      const hint = "Read pictures before closing the data set";
+      throw new InputError({
+        code: "disposed",
+        where: path,
+        expected: "an open data set",
+        found: "one that was closed",
+        hint,
+      });
     }
     const slot = this.#slots.get(path) ?? { handle: reopen(path, known), users: 0 };
     slot.handle.catch(() => this.#slots.delete(path));
@@ -97,7 +104,7 @@ export async function statRegular(path: string): Promise<FileState> {
   });
   if (!stats.isFile()) {
     const found = stats.isDirectory() ? "a folder" : "something that is not a regular file";
-    throw new InputError({ where: path, expected: "a file", found, mend: "Check the path" });
+    throw new InputError({ code: "file-unreadable", where: path, expected: "a file", found, hint: "Check the path" });
   }
   return { size: stats.size, mtimeMs: stats.mtimeMs };
 }
@@ -106,8 +113,14 @@ export async function statRegular(path: string): Promise<FileState> {
 async function reopen(path: string, known: FileState): Promise<FileHandle> {
   const { size, mtimeMs } = await statRegular(path);
   if (size !== known.size || mtimeMs !== known.mtimeMs) {
-    const mend = "Start again, and leave data files alone while they are in use";
-    throw new InputError({ where: path, expected: "the file that was opened", found: "one that has changed", mend });
+    const hint = "Start again, and leave data files alone while they are in use";
+    throw new InputError({
+      code: "corrupt-file",
+      where: path,
+      expected: "the file that was opened",
+      found: "one that has changed",
+      hint,
+    });
   }
   return open(path, "r");
 }

@@ -44,10 +44,11 @@ export function checkNamedColumns(where: string, columns: readonly string[], nam
     if (name === undefined || columns.includes(name)) continue;
     const near = nearestNames(name, columns);
     throw new InputError({
+      code: "missing-column",
       where,
       expected: `a column ${JSON.stringify(name)} for ${role}, as the settings say`,
       found: listed(columns),
-      mend: near.length > 0 ? `The nearest is ${near.map((n) => JSON.stringify(n)).join(" or ")}` : "Name one of these",
+      hint: near.length > 0 ? `The nearest is ${near.map((n) => JSON.stringify(n)).join(" or ")}` : "Name one of these",
     });
   }
 }

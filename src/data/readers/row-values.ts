@@ -25,7 +25,13 @@ export class RowValues {
   /** The error that the value of a role is not what it should be. */
   wrong(role: ColumnRole, expected: string, value: unknown): InputError {
     const where = `${this.#where()}, column ${JSON.stringify(this.#columns[role] ?? role)}`;
-    return new InputError({ where, expected, found: describe(value), mend: "Correct the row, or name other columns" });
+    return new InputError({
+      code: "invalid-dataset",
+      where,
+      expected,
+      found: describe(value),
+      hint: "Correct the row, or name other columns",
+    });
   }
 }
 

@@ -36,10 +36,11 @@ export class SplitFilter {
     if (this.wanted === undefined || this.#kept) return;
     const others = [...this.#others];
     throw new InputError({
+      code: "missing-data",
       where: this.#where,
       expected: `rows whose column split says ${JSON.stringify(this.wanted)}`,
       found: others.length === 0 ? "no row that names a split" : listed(others),
-      mend: others.length === 0 ? "Leave out the split, or name the file of that split" : "Name one of these",
+      hint: others.length === 0 ? "Leave out the split, or name the file of that split" : "Name one of these",
     });
   }
 }

@@ -101,15 +101,20 @@ export class SceneSource {
     const { size, split, seed, arrangements, captions = "all" } = options;
     if (!Number.isInteger(size) || size < 16 || size > 1024) {
       const expected = "a whole number of pixels, 16 to 1024";
-      throw new InputError({ where: "size", expected, found: String(size) });
+      throw new InputError({ code: "invalid-setting", where: "size", expected, found: String(size) });
     }
     if (arrangements?.every((kind) => kind === "single") === true && split === "synonym") {
       const expected = "others than single, as this split shows known words among other things";
-      throw new InputError({ where: "arrangements", expected, found: JSON.stringify(arrangements) });
+      throw new InputError({
+        code: "invalid-setting",
+        where: "arrangements",
+        expected,
+        found: JSON.stringify(arrangements),
+      });
     }
     if (captions === "things" && (arrangements ?? kinds).includes("count")) {
       const expected = 'arrangements without count, whose captions tell numbers, or captions "all"';
-      throw new InputError({ where: "captions", expected, found: JSON.stringify(captions) });
+      throw new InputError({ code: "invalid-setting", where: "captions", expected, found: JSON.stringify(captions) });
     }
     const training = split === "train";
     this.captionContent = captions;

@@ -60,7 +60,7 @@ const wanted: Readonly<Record<keyof ScenesDocument, string>> = {
   first: "the number of the first scene, 0 to 2^52",
 };
 
-const mend = 'Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }';
+const hint = 'Write it like { "sprites": ".sprites", "split": "val", "seed": 7, "rows": 1024, "size": 96 }';
 
 export interface ScenesOptions {
   /** What the user called the data set; the path where it is not given. */
@@ -82,8 +82,8 @@ export async function openScenes(path: string, { name = path, split, signal }: S
   const known = splitNamed(document.split, `${path}, split`);
   if (split !== undefined && split !== known) {
     const expected = `no other split than ${known}, which the file names itself`;
-    const mend = "Leave out the split, or name a file of that split";
-    throw new InputError({ where: path, expected, found: JSON.stringify(split), mend });
+    const hint = "Leave out the split, or name a file of that split";
+    throw new InputError({ code: "invalid-setting", where: path, expected, found: JSON.stringify(split), hint });
   }
   signal?.throwIfAborted();
   const vocabulary = readVocabulary();
@@ -100,8 +100,7 @@ function about<T>(path: string, make: () => T): T {
     return make();
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    const { problem } = error;
-    throw new InputError({ ...problem, where: `${path}, ${problem.where}` }, { cause: error });
+    throw new InputError({ ...error.toJSON(), where: `${path}, ${error.where}` }, { cause: error });
   }
 }
 
@@ -109,12 +108,15 @@ async function readDocument(path: string): Promise<unknown> {
   const bytes = await firstBytes(path, largest + 1);
   if (bytes.length > largest) {
     const expected = "a description of scenes, at most 64 KiB";
-    throw new InputError({ where: path, expected, found: "a longer file", mend });
+    throw new InputError({ code: "file-too-large", where: path, expected, found: "a longer file", hint });
   }
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new InputError({ where: path, expected: "a JSON document", found: "something else", mend }, { cause });
+    throw new InputError(
+      { code: "invalid-json", where: path, expected: "a JSON document", found: "something else", hint },
+      { cause },
+    );
   }
 }
 
@@ -124,7 +126,7 @@ async function firstBytes(path: string, most: number): Promise<Uint8Array> {
     const stats = await stat(path);
     if (!stats.isFile()) {
       const found = stats.isDirectory() ? "a folder" : "something that is not a regular file";
-      throw new InputError({ where: path, expected: "a file", found, mend: "Check the path" });
+      throw new InputError({ code: "file-unreadable", where: path, expected: "a file", found, hint: "Check the path" });
     }
     const handle = await open(path, "r");
     try {
@@ -149,19 +151,26 @@ function checked(path: string, value: unknown): ScenesDocument {
   if (unknown !== undefined) {
     const near = nearestNames(unknown, fields);
     const found = short(unknown);
-    const mend = near.length === 0 ? "Leave it out" : `Did you mean ${near.join(" or ")}`;
-    throw new InputError({ where: path, expected: `only the fields ${fields.join(", ")}`, found, mend });
+    const hint = near.length === 0 ? "Leave it out" : `Did you mean ${near.join(" or ")}`;
+    throw new InputError({
+      code: "invalid-setting",
+      where: path,
+      expected: `only the fields ${fields.join(", ")}`,
+      found,
+      hint,
+    });
   }
   const field = fields.find((name) => name === issues[0]?.path[0]);
   if (field === undefined) {
-    throw new InputError({ where: path, expected: "a JSON object", found: short(value), mend });
+    throw new InputError({ code: "invalid-json", where: path, expected: "a JSON object", found: short(value), hint });
   }
   const given = (value as Readonly<Record<string, unknown>>)[field];
   throw new InputError({
+    code: "invalid-setting",
     where: `${path}, ${field}`,
     expected: wanted[field as keyof ScenesDocument],
     found: given === undefined ? "nothing" : short(given),
-    mend,
+    hint,
   });
 }
 

@@ -54,6 +54,6 @@ export function splitNamed(name: string, where = "split"): Split {
   if (split !== undefined) return split;
   const near = nearestNames(name, splits);
   const found = JSON.stringify(name);
-  const mend = near.length === 0 ? "Name one of them" : `Did you mean ${near.join(" or ")}`;
-  throw new InputError({ where, expected: splits.join(", "), found, mend });
+  const hint = near.length === 0 ? "Name one of them" : `Did you mean ${near.join(" or ")}`;
+  throw new InputError({ code: "invalid-setting", where, expected: splits.join(", "), found, hint });
 }

@@ -33,10 +33,11 @@ export const centreSquare: Stage = {
     const longer = Math.trunc((side * Math.max(width, height)) / Math.min(width, height));
     if (side * longer > maxResizedPixels) {
       throw new InputError({
+        code: "image-too-large",
         where: name ?? "picture",
         expected: `a picture of at most ${maxResizedPixels} pixels when its shorter side has ${side}`,
         found: `${width} x ${height} pixels`,
-        mend: "Crop the picture to a less extreme shape",
+        hint: "Crop the picture to a less extreme shape",
       });
     }
     const resized = width <= height ? { width: side, height: longer } : { width: longer, height: side };

@@ -56,19 +56,21 @@ export async function loadMpi(env: Environment = process.env): Promise<Mpi | und
   const constants = openMpiConstants(library) ?? mpichConstants(version);
   if (constants !== undefined) return bind(library, version, constants);
   throw new InputError({
+    code: "runtime-failed",
     where: "libmpi",
     expected: "Open MPI, or one with the binary interface of MPICH",
     found: version,
-    mend: "Start the ranks with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT instead, as torchrun does: they then use TCP",
+    hint: "Start the ranks with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT instead, as torchrun does: they then use TCP",
   });
 }
 
 export const missingMpi = (): InputError =>
   new InputError({
+    code: "runtime-failed",
     where: "libmpi",
     expected: `the library of the mpirun that started this process (${[...openMpiNames, ...mpichNames].join(", ")})`,
     found: "none that loads",
-    mend: "Name its folder in LD_LIBRARY_PATH, or pass MASTER_ADDR and MASTER_PORT to all ranks: they then use TCP",
+    hint: "Name its folder in LD_LIBRARY_PATH, or pass MASTER_ADDR and MASTER_PORT to all ranks: they then use TCP",
   });
 
 async function openLibrary(names: readonly string[]): Promise<LibraryHandle | undefined> {
@@ -136,10 +138,11 @@ function bind(library: LibraryHandle, version: string, { handle, world, float, b
       call(initialize, null, null, multiple, provided);
       if (provided[0]! < serialized) {
         throw new InputError({
+          code: "runtime-failed",
           where: version,
           expected: "MPI_THREAD_SERIALIZED, calls from more than one thread",
           found: `thread level ${provided[0]!}`,
-          mend: "Use a libmpi that was built with support for threads",
+          hint: "Use a libmpi that was built with support for threads",
         });
       }
       return { rank: numberOf("MPI_Comm_rank"), size: numberOf("MPI_Comm_size") };

@@ -20,10 +20,11 @@ export class MpiTransport implements Transport {
     const found = mpi.initialize();
     if (found.rank === rank && found.size === size) return;
     throw new InputError({
+      code: "runtime-failed",
       where: mpi.version,
       expected: `rank ${rank} of ${size}, as the launcher's variables say`,
       found: `rank ${found.rank} of ${found.size}`,
-      mend: "Use the mpirun that belongs to this libmpi",
+      hint: "Use the mpirun that belongs to this libmpi",
     });
   }
 

@@ -45,9 +45,14 @@ export class Door {
     return new Promise((resolve, reject) => {
       server.once("error", (error: NodeJS.ErrnoException) => {
         const found = error.code === "EADDRINUSE" ? "it taken by another process" : error.message;
-        const mend = "Set MASTER_PORT to another one for all ranks, or end the run that still holds it";
+        const hint = "Set MASTER_PORT to another one for all ranks, or end the run that still holds it";
         const where = `port ${port} of ${host ?? "this machine"}`;
-        reject(new InputError({ where, expected: "one that rank 0 can listen on", found, mend }, { cause: error }));
+        reject(
+          new InputError(
+            { code: "rank-failure", where, expected: "one that rank 0 can listen on", found, hint },
+            { cause: error },
+          ),
+        );
       });
       server.listen({ host, port }, () => resolve(new Door(server)));
     });
@@ -118,21 +123,34 @@ function objectionTo(
   invitation: Invitation,
   guests: ReadonlyMap<number, Guest>,
 ): InputError | undefined {
-  const mend = "Start all ranks with the same WORLD_SIZE, MASTER_ADDR and MASTER_PORT, each with a RANK of its own";
+  const hint = "Start all ranks with the same WORLD_SIZE, MASTER_ADDR and MASTER_PORT, each with a RANK of its own";
   if (size !== invitation.size) {
     const expected = `${invitation.size}, as on rank ${invitation.rank}`;
-    return new InputError({ where: `WORLD_SIZE of rank ${rank}`, expected, found: String(size), mend });
+    return new InputError({
+      code: "rank-failure",
+      where: `WORLD_SIZE of rank ${rank}`,
+      expected,
+      found: String(size),
+      hint,
+    });
   }
   if (guests.get(rank)?.channel.hasEnded === false || !invitation.wanted.includes(rank)) {
-    return new InputError({ where: `rank ${rank}`, expected: "to join once", found: "a second process with it", mend });
+    return new InputError({
+      code: "rank-failure",
+      where: `rank ${rank}`,
+      expected: "to join once",
+      found: "a second process with it",
+      hint,
+    });
   }
   return undefined;
 }
 
 const missing = (ranks: readonly number[]): InputError =>
   new InputError({
+    code: "rank-failure",
     where: `rank${ranks.length > 1 ? "s" : ""} ${ranks.slice(0, 8).join(", ")}${ranks.length > 8 ? ", …" : ""}`,
     expected: "to join in time",
     found: "nothing of them",
-    mend: "Start one process for each rank from 0 to WORLD_SIZE - 1, all with the same MASTER_ADDR and MASTER_PORT",
+    hint: "Start one process for each rank from 0 to WORLD_SIZE - 1, all with the same MASTER_ADDR and MASTER_PORT",
   });

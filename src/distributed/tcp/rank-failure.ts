@@ -18,9 +18,9 @@ export class RankFailure extends InputError {
   constructor(
     readonly abort: Abort,
     expected: string,
-    mend: string,
+    hint: string,
   ) {
-    super({ where: `rank ${abort.rank}`, expected, found: abort.reason, mend });
+    super({ code: "rank-failure", where: `rank ${abort.rank}`, expected, found: abort.reason, hint });
   }
 }
 

@@ -21,16 +21,19 @@ export async function reach(rank: number, { host, port }: Address, deadline: num
       return await connectOnce({ host, port }, Math.min(greetSeconds, secondsUntil(deadline)));
     } catch (error) {
       if (error instanceof ChannelGarbled) {
-        const mend =
+        const hint =
           "Give the address of rank 0 to all ranks, in MASTER_ADDR and MASTER_PORT, and run one version of this program";
-        throw new InputError({ where, expected: "this program", found: error.message, mend }, { cause: error });
+        throw new InputError(
+          { code: "rank-failure", where, expected: "this program", found: error.message, hint },
+          { cause: error },
+        );
       }
       found = error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error);
     }
     await sleep(Math.min(pauseMs, 1000 * secondsUntil(deadline)));
   } while (Date.now() < deadline);
-  const mend = "Start all ranks, and let their machines reach each other at any port";
-  throw new InputError({ where, expected: "to be reached in time", found, mend });
+  const hint = "Start all ranks, and let their machines reach each other at any port";
+  throw new InputError({ code: "rank-failure", where, expected: "to be reached in time", found, hint });
 }
 
 export const secondsUntil = (deadline: number): number => Math.max(0, deadline - Date.now()) / 1000;

@@ -161,5 +161,11 @@ async function pixelsOf(
   const pixels = await reader.read(source!);
   if (pixels !== undefined) return pixels;
   const expected = "the picture that was there before";
-  throw new InputError({ where: source!.name, expected, found: "one that cannot be read", mend: "Evaluate again" });
+  throw new InputError({
+    code: "file-unreadable",
+    where: source!.name,
+    expected,
+    found: "one that cannot be read",
+    hint: "Evaluate again",
+  });
 }

@@ -158,8 +158,9 @@ const pairs = (chosen: Chosen = []): number => sum(chosen, ({ length }) => lengt
 
 const tooMany = (fused: number) =>
   new InputError({
+    code: "invalid-setting",
     where: "retrieval",
     expected: `at most ${mostFused} pairs that go through the fusion`,
     found: String(fused),
-    mend: "Lower k_test, candidates or limit",
+    hint: "Lower k_test, candidates or limit",
   });

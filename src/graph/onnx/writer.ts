@@ -283,6 +283,7 @@ class GraphEmitter implements Emitter {
       if (found === "input") return found;
       if (!sameShape(found.shape, parameter.shape)) {
         throw new InputError({
+          code: "shape-mismatch",
           where: parameter.name,
           expected: `shape [${parameter.shape.join(", ")}]`,
           found: `[${found.shape.join(", ")}]`,

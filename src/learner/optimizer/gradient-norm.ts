@@ -8,10 +8,11 @@ export class NonFiniteError extends InputError {
     step: number,
   ) {
     super({
+      code: "non-finite-loss",
       where: `gradient of ${parameter} at step ${step}`,
       expected: "finite numbers",
       found: "NaN or infinity; no parameter was changed",
-      mend: "Lower learning_rate, or warm up for longer",
+      hint: "Lower learning_rate, or warm up for longer",
     });
   }
 }

@@ -109,27 +109,29 @@ export function optimizerSettings(
   if (unknown !== undefined) {
     const near = nearestNames(unknown, Object.keys(rules));
     throw new InputError({
+      code: "invalid-setting",
       where: unknown,
       expected: "a setting of the optimizer",
       found: "an unknown name",
-      mend: near.length === 0 ? `There are ${Object.keys(rules).join(", ")}` : `The nearest is ${near.join(" or ")}`,
+      hint: near.length === 0 ? `There are ${Object.keys(rules).join(", ")}` : `The nearest is ${near.join(" or ")}`,
     });
   }
   const entries = Object.entries(rules).map(([name, rule]) => {
     const value = values[name] ?? rule.fallback;
     if (rule.accepts(value)) return [name, value] as const;
     const found = value === undefined ? "nothing" : (JSON.stringify(value) ?? typeof value).slice(0, 80);
-    throw new InputError({ where: name, expected: rule.expected, found });
+    throw new InputError({ code: "invalid-setting", where: name, expected: rule.expected, found });
   });
   const checked: object = Object.fromEntries(entries);
   // Each field was checked by its own rule.
   const settings = checked as OptimizerSettings;
   if (settings.warmup_steps > settings.max_steps) {
     throw new InputError({
+      code: "invalid-setting",
       where: "warmup_steps",
       expected: `at most max_steps ${settings.max_steps}`,
       found: String(settings.warmup_steps),
-      mend: "Give a fraction such as 0.1, or train longer",
+      hint: "Give a fraction such as 0.1, or train longer",
     });
   }
   return settings;

@@ -35,6 +35,7 @@ export function parameterGroup(name: string, settings: GroupSettings): Parameter
   const isCrossModal = contains("cross_modal");
   if (isHead && isCrossModal) {
     throw new InputError({
+      code: "invalid-argument",
       where: name,
       expected: "a parameter of a head or of the cross-modal layers",
       found: "a name that says both, so its learning rate is not defined",

@@ -22,10 +22,11 @@ async function noRoom(output: string, what: string, needed: number, cause?: unkn
   const disk = await statfs(output);
   return new InputError(
     {
+      code: "disk-full",
       where: output,
       expected: `room for ${what}: ${needed} bytes`,
       found: `${disk.bavail * disk.bsize} bytes free or a full quota; earlier checkpoints are untouched`,
-      mend: "Free space or keep fewer checkpoints (save_total_limit), then resume",
+      hint: "Free space or keep fewer checkpoints (save_total_limit), then resume",
     },
     { cause },
   );

@@ -26,7 +26,10 @@ export async function findCheckpoints(output: string): Promise<FoundCheckpoints>
   const names = await readdir(output).catch((error: unknown) => {
     if (systemCode(error) === "ENOENT") return [];
     const found = systemCode(error) === "ENOTDIR" ? "a file" : `system error ${systemCode(error) ?? String(error)}`;
-    throw new InputError({ where: output, expected: "the folder of a run", found }, { cause: error });
+    throw new InputError(
+      { code: InputError.fileCode(systemCode(error)), where: output, expected: "the folder of a run", found },
+      { cause: error },
+    );
   });
   const checkpoints: FoundCheckpoint[] = [];
   const warnings: string[] = [];
@@ -45,11 +48,16 @@ async function problemOf(folder: string, step: number | undefined): Promise<stri
     const manifest = await readManifest(folder);
     if (manifest.step === step) return undefined;
     const where = `${folder} is left out`;
-    return new InputError({ where, expected: `a folder of step ${manifest.step}`, found: "another name" }).message;
+    return new InputError({
+      code: "corrupt-file",
+      where,
+      expected: `a folder of step ${manifest.step}`,
+      found: "another name",
+    }).message;
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    const { where, expected, found } = error.problem;
-    return new InputError({ where: `${folder} is left out: ${basename(where)}`, expected, found }).message;
+    const { code, where, expected, found } = error;
+    return new InputError({ code, where: `${folder} is left out: ${basename(where)}`, expected, found }).message;
   }
 }
 

@@ -73,7 +73,15 @@ async function create(path: string, self: Holder): Promise<boolean> {
   } catch (error) {
     if (systemCode(error) === "EEXIST") return false;
     const found = `system error ${systemCode(error) ?? String(error)}`;
-    throw new InputError({ where: path, expected: "a file that can be written", found }, { cause: error });
+    throw new InputError(
+      {
+        code: InputError.fileCode(systemCode(error), "file-not-writable"),
+        where: path,
+        expected: "a file that can be written",
+        found,
+      },
+      { cause: error },
+    );
   }
 }
 
@@ -119,10 +127,11 @@ async function removeStale(path: string, stale: Holder | undefined): Promise<voi
 function refusal(path: string, { pid, host }: Holder): InputError {
   const here = host === hostname();
   return new InputError({
+    code: "run-locked",
     where: path,
     expected: "no other run in this folder",
     found: here ? `process ${pid}, which is running` : `process ${pid} of the machine ${host}`,
-    mend: here
+    hint: here
       ? "Wait for it or end it, or name another output folder"
       : "Name another output folder, or delete the file if that run is over",
   });

@@ -49,18 +49,36 @@ export async function readManifest(folder: string): Promise<Manifest> {
   const result = schema.safeParse(await readJson(path));
   if (!result.success) {
     const { path: field, message } = result.error.issues[0]!;
-    throw new InputError({ where: path, expected: "a list of files", found: `${field.join(".")}: ${message}`, mend });
+    throw new InputError({
+      code: "corrupt-file",
+      where: path,
+      expected: "a list of files",
+      found: `${field.join(".")}: ${message}`,
+      hint,
+    });
   }
   const { step, files } = result.data;
   const entries = Object.entries(files);
   if (entries.length > mostFiles) {
-    throw new InputError({ where: path, expected: `at most ${mostFiles} files`, found: String(entries.length), mend });
+    throw new InputError({
+      code: "corrupt-file",
+      where: path,
+      expected: `at most ${mostFiles} files`,
+      found: String(entries.length),
+      hint,
+    });
   }
   for (const [name, { bytes }] of entries) {
     const there = await stat(join(folder, name)).catch(() => undefined);
     if (there?.isFile() === true && there.size === bytes) continue;
     const found = there?.isFile() === true ? `${there.size}: it was cut short or changed` : "no such file";
-    throw new InputError({ where: join(folder, name), expected: `a file of ${bytes} bytes`, found, mend });
+    throw new InputError({
+      code: "corrupt-file",
+      where: join(folder, name),
+      expected: `a file of ${bytes} bytes`,
+      found,
+      hint,
+    });
   }
   return { step, files };
 }
@@ -71,15 +89,16 @@ export async function checkContents(folder: string, { files }: Manifest): Promis
     const path = join(folder, name);
     if ((await sha256(path)) === saved) continue;
     throw new InputError({
+      code: "corrupt-file",
       where: path,
       expected: `the bytes that ${manifestName} has the hash of`,
       found: "others",
-      mend,
+      hint,
     });
   }
 }
 
-const mend = "Resume from another checkpoint";
+const hint = "Resume from another checkpoint";
 
 async function sha256(path: string): Promise<string> {
   const hash = createHash("sha256");
@@ -88,7 +107,10 @@ async function sha256(path: string): Promise<string> {
     for await (const chunk of chunks) hash.update(chunk);
   } catch (error) {
     const found = `system error ${systemCode(error) ?? String(error)}`;
-    throw new InputError({ where: path, expected: "a readable file", found, mend }, { cause: error });
+    throw new InputError(
+      { code: InputError.fileCode(systemCode(error)), where: path, expected: "a readable file", found, hint },
+      { cause: error },
+    );
   }
   return hash.digest("hex");
 }

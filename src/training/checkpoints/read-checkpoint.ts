@@ -46,7 +46,7 @@ export async function readRunCheckpoint(
   const state = await readTrainerState(join(folder, stateName));
   if (state.global_step !== manifest.step) {
     const [where, found] = [join(folder, stateName), String(state.global_step)];
-    throw new InputError({ where, expected: `global_step ${manifest.step}`, found, mend });
+    throw new InputError({ code: "corrupt-file", where, expected: `global_step ${manifest.step}`, found, hint });
   }
   return {
     folder,
@@ -59,7 +59,7 @@ export async function readRunCheckpoint(
   };
 }
 
-const mend = "Resume with the model and the settings that the run began with, or from another checkpoint";
+const hint = "Resume with the model and the settings that the run began with, or from another checkpoint";
 
 async function readValues(path: string, parameters: readonly ExpectedParameter[]): Promise<Arrays> {
   const tensors = await readSafetensors(path);
@@ -119,11 +119,12 @@ function refuse(path: string, found: readonly string[]): void {
   if (found.length === 0) return;
   const rest = found.length > 8 ? ` and ${found.length - 8} more` : "";
   throw new InputError({
+    code: "resume-mismatch",
     where: path,
     expected:
       basename(path) === optimizerName ? "the state of the parameters that are trained" : "the model's parameters",
     found: `${found.slice(0, 8).join("; ")}${rest}`,
-    mend,
+    hint,
   });
 }
 

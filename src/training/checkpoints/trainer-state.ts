@@ -47,9 +47,10 @@ export async function readTrainerState(path: string): Promise<TrainerState> {
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   throw new InputError({
+    code: "corrupt-file",
     where: `${path}: ${issue.path.join(".")}`,
     expected: "the state of a training run",
     found: issue.message,
-    mend: "Resume from another checkpoint",
+    hint: "Resume from another checkpoint",
   });
 }

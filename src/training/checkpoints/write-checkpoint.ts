@@ -116,10 +116,11 @@ async function moveInto(output: string, unfinished: string, step: number): Promi
 async function checkReplaceable(folder: string): Promise<void> {
   if (!(await isThere(folder)) || (await isThere(join(folder, manifestName)))) return;
   throw new InputError({
+    code: "file-exists",
     where: folder,
     expected: "a free name, or a checkpoint to replace",
     found: `something without ${manifestName}, which this program did not write`,
-    mend: "Move it away, or name another output folder",
+    hint: "Move it away, or name another output folder",
   });
 }
 

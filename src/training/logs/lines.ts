@@ -29,7 +29,10 @@ export async function* linesOf(path: string): AsyncGenerator<string> {
     const code = systemCode(error);
     if (code === "ENOENT") return;
     if (code === undefined) throw error;
-    throw new InputError({ where: path, expected: "a readable file", found: `system error ${code}` }, { cause: error });
+    throw new InputError(
+      { code: InputError.fileCode(code), where: path, expected: "a readable file", found: `system error ${code}` },
+      { cause: error },
+    );
   }
   if (part !== "" && !tooLong) yield part;
 }

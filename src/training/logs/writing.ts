@@ -9,7 +9,16 @@ export async function writing<T>(path: string, write: () => Promise<T>): Promise
     const code = systemCode(error);
     if (code === undefined) throw error;
     const found = code === "ENOSPC" ? "a full disk" : `system error ${code}`;
-    const mend = "Make room or check its permissions, then resume";
-    throw new InputError({ where: path, expected: "a file that can be written", found, mend }, { cause: error });
+    const hint = "Make room or check its permissions, then resume";
+    throw new InputError(
+      {
+        code: InputError.fileCode(code, "file-not-writable"),
+        where: path,
+        expected: "a file that can be written",
+        found,
+        hint,
+      },
+      { cause: error },
+    );
   }
 }

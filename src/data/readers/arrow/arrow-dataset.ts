@@ -84,12 +84,13 @@ class ArrowReader {
     if (message.dictionary !== undefined) return this.#addDictionary(message, body);
     const { rows } = message.batch;
     if (this.#rows + rows >= 2 ** 32) {
-      const mend = "Divide the file";
+      const hint = "Divide the file";
       throw new InputError({
+        code: "file-too-large",
         where: this.#file,
         expected: "fewer than 2^32 rows",
         found: `${this.#rows + rows}`,
-        mend,
+        hint,
       });
     }
     const columns = batchColumns(body, this.#layout.fields, message.batch);

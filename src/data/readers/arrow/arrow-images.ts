@@ -20,10 +20,11 @@ export function checkPictureField(where: string, field: ArrowField): void {
   const bytes = field.type.kind === "struct" ? field.children.find(({ name }) => name === "bytes") : field;
   if (bytes?.type.kind === "binary" && bytes.dictionary === undefined) return;
   throw new InputError({
+    code: "invalid-dataset",
     where: `${where}, column ${JSON.stringify(field.name)}`,
     expected: "pictures: binary, or struct<bytes: binary, path: text>",
     found: typeName(field),
-    mend: "Write the bytes of the pictures into the column, or say in the settings which column has them",
+    hint: "Write the bytes of the pictures into the column, or say in the settings which column has them",
   });
 }
 
@@ -41,8 +42,8 @@ export async function batchPictures(column: ArrowColumn): Promise<BatchPictures>
     has,
     read: (row, where) => {
       if (has(row)) return readPicture(data, offsets[row]!, offsets[row + 1]!, where);
-      const mend = "Leave the row out, or write its picture into the file";
-      throw new InputError({ where, expected: "a picture", found: "nothing", mend });
+      const hint = "Leave the row out, or write its picture into the file";
+      throw new InputError({ code: "missing-data", where, expected: "a picture", found: "nothing", hint });
     },
   };
 }
@@ -50,5 +51,11 @@ export async function batchPictures(column: ArrowColumn): Promise<BatchPictures>
 async function readPicture(data: OpenBuffer, start: number, end: number, where: string): Promise<Uint8Array> {
   if (end - start <= largestPicture) return data.read(start, end - start);
   const expected = `a picture of at most ${largestPicture} bytes`;
-  throw new InputError({ where, expected, found: `${end - start} bytes`, mend: "Make it smaller or leave it out" });
+  throw new InputError({
+    code: "image-too-large",
+    where,
+    expected,
+    found: `${end - start} bytes`,
+    hint: "Make it smaller or leave it out",
+  });
 }

@@ -52,8 +52,8 @@ export function arrowProblem(where: string, error: unknown): unknown {
 
 /** The error that a file breaks its own format. */
 export function damaged(where: string, expected: string, found: string, cause?: unknown): InputError {
-  const mend = "Fetch or write the file again: it is damaged or was cut short";
-  return new InputError({ where, expected, found, mend }, { cause });
+  const hint = "Fetch or write the file again: it is damaged or was cut short";
+  return new InputError({ code: "corrupt-file", where, expected, found, hint }, { cause });
 }
 
 function startsWithMagic(head: Uint8Array): boolean {

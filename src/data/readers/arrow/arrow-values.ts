@@ -93,10 +93,11 @@ async function plainValues(
     }
     case "other":
       throw new InputError({
+        code: "unsupported-format",
         where,
         expected: "text, numbers, booleans, or lists or structs of these",
         found: typeName(column.field),
-        mend: type.variadic
+        hint: type.variadic
           ? "Write the file without views (in polars: compat_level=0)"
           : "Write the column as another type",
       });
@@ -111,8 +112,14 @@ function numberReader(
   if (type.kind === "float") {
     if (type.bits === 64) return (offset) => view.getFloat64(offset, true);
     if (type.bits === 32) return (offset) => view.getFloat32(offset, true);
-    const mend = "Write the column as float32";
-    throw new InputError({ where, expected: "floats of 32 or 64 bits", found: "16 bits", mend });
+    const hint = "Write the column as float32";
+    throw new InputError({
+      code: "unsupported-format",
+      where,
+      expected: "floats of 32 or 64 bits",
+      found: "16 bits",
+      hint,
+    });
   }
   switch (type.bits) {
     case 8:

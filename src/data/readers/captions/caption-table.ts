@@ -38,7 +38,13 @@ export async function openCaptionTable(input: ReaderInput): Promise<Dataset> {
   if (kind === undefined) {
     const found = extname(path) === "" ? "a name without ending" : extname(path);
     const expected = `a table of captions (${captionTableExtensions.join(", ")})`;
-    throw new InputError({ where: path, expected, found, mend: "Rename it, or write it as JSON Lines or CSV" });
+    throw new InputError({
+      code: "unsupported-format",
+      where: path,
+      expected,
+      found,
+      hint: "Rename it, or write it as JSON Lines or CSV",
+    });
   }
   const { size } = await statRegular(path);
   const table = new TableBuilder(input, path);
@@ -84,8 +90,8 @@ class TableBuilder {
     this.#columns = findColumns((name) => names.includes(name), this.#input.columns);
     if (Object.keys(this.#columns).length === 0 && Object.keys(this.#input.columns).length === 0) {
       const expected = `the names of the columns, such as ${knownNames.image[0]!} and ${knownNames.caption[0]!}`;
-      const mend = "Add a first line of names, or say in the settings which column is which";
-      throw new InputError({ where, expected, found, mend });
+      const hint = "Add a first line of names, or say in the settings which column is which";
+      throw new InputError({ code: "missing-column", where, expected, found, hint });
     }
     checkNamedColumns(where, names, this.#input.columns);
     pictureColumns(where, names, this.#columns);
@@ -100,8 +106,14 @@ class TableBuilder {
     }
     if (!isObject(value)) {
       const found = value === text ? `text that is not JSON, ${describe(text)}` : describe(value);
-      const mend = "Write one JSON object a line";
-      throw new InputError({ where: `${this.#path}, line ${line}`, expected: "a JSON object", found, mend });
+      const hint = "Write one JSON object a line";
+      throw new InputError({
+        code: "invalid-json",
+        where: `${this.#path}, line ${line}`,
+        expected: "a JSON object",
+        found,
+        hint,
+      });
     }
     this.add({ line, values: value });
   }
@@ -116,8 +128,14 @@ class TableBuilder {
     if (pictures.length === 0) {
       if (!hasTexts(texts)) return;
       const expected = `a picture (${listed(knownNames.image)}, or image_0 and image_1)`;
-      const mend = "Name its picture, or say in the settings which column has the pictures";
-      throw new InputError({ where: where(), expected, found: `only ${listed(Object.keys(values))}`, mend });
+      const hint = "Name its picture, or say in the settings which column has the pictures";
+      throw new InputError({
+        code: "missing-column",
+        where: where(),
+        expected,
+        found: `only ${listed(Object.keys(values))}`,
+        hint,
+      });
     }
     const key = pictures.join("\0");
     let number = this.#rows.get(key);

@@ -55,8 +55,8 @@ export async function readDelimited(
     source.destroy();
   }
   if (names === undefined) {
-    const mend = "Write the names of the columns in the first line and rows below";
-    throw new InputError({ where: path, expected: "a table", found: "an empty file", mend });
+    const hint = "Write the names of the columns in the first line and rows below";
+    throw new InputError({ code: "missing-data", where: path, expected: "a table", found: "an empty file", hint });
   }
 }
 
@@ -71,10 +71,11 @@ function headerNames(path: string, record: readonly string[]): string[] {
   if (repeated === undefined) return names;
   const found = `${JSON.stringify(repeated)} twice`;
   throw new InputError({
+    code: "invalid-dataset",
     where: `${path}, line 1`,
     expected: "a name of its own for each column",
     found,
-    mend: "Rename one",
+    hint: "Rename one",
   });
 }
 
@@ -82,7 +83,7 @@ function named(names: readonly string[], record: readonly string[]): Record<stri
   return Object.fromEntries(names.flatMap((name, i) => (record[i] === "" ? [] : [[name, record[i]!]])));
 }
 
-const problems: Readonly<Record<string, readonly [expected: string, found: string, mend: string]>> = {
+const problems: Readonly<Record<string, readonly [expected: string, found: string, hint: string]>> = {
   CSV_RECORD_INCONSISTENT_FIELDS_LENGTH: [
     "as many cells as the first line has names",
     "more or fewer",
@@ -109,6 +110,6 @@ const problems: Readonly<Record<string, readonly [expected: string, found: strin
 function csvProblem(path: string, error: CsvError): InputError {
   const line: unknown = error["lines"];
   const where = typeof line === "number" ? `${path}, line ${line}` : path;
-  const [expected, found, mend] = problems[error.code] ?? ["a table of cells", error.message, "Correct that line"];
-  return new InputError({ where, expected, found, mend }, { cause: error });
+  const [expected, found, hint] = problems[error.code] ?? ["a table of cells", error.message, "Correct that line"];
+  return new InputError({ code: "invalid-dataset", where, expected, found, hint }, { cause: error });
 }

@@ -16,8 +16,14 @@ import { largestPicture } from "../table-dataset.js";
  * @throws InputError for a path that is absolute or has `..`, or an address on the web
  */
 export function pathInside(where: string, path: string): string {
-  const refused = (found: string, mend: string) =>
-    new InputError({ where, expected: "the path of a picture inside the table's folder", found, mend });
+  const refused = (found: string, hint: string) =>
+    new InputError({
+      code: "invalid-dataset",
+      where,
+      expected: "the path of a picture inside the table's folder",
+      found,
+      hint,
+    });
   const shown = JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path);
   if (path === "" || path.includes("\0")) throw refused(shown, "Correct the row");
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path))
@@ -38,7 +44,13 @@ async function readPicture(name: string): Promise<Uint8Array> {
   const { size } = await statRegular(name);
   if (size > largestPicture) {
     const expected = `a picture of at most ${largestPicture} bytes`;
-    throw new InputError({ where: name, expected, found: `${size} bytes`, mend: "Make it smaller or leave it out" });
+    throw new InputError({
+      code: "image-too-large",
+      where: name,
+      expected,
+      found: `${size} bytes`,
+      hint: "Make it smaller or leave it out",
+    });
   }
   try {
     const handle = await open(name, "r");

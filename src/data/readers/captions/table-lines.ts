@@ -26,10 +26,11 @@ export async function* textPieces(
       return decoder.decode(bytes, { stream: bytes !== undefined });
     } catch {
       throw new InputError({
+        code: "unsupported-format",
         where: path,
         expected: "text in UTF-8",
         found: `other bytes, ${done} bytes into the file or a little later`,
-        mend: "Save the table as UTF-8",
+        hint: "Save the table as UTF-8",
       });
     }
   };
@@ -62,10 +63,11 @@ export async function* lines(path: string, pieces: AsyncIterable<string>): Async
   let begun = "";
   const tooLong = () =>
     new InputError({
+      code: "invalid-dataset",
       where: `${path}, line ${number + 1}`,
       expected: `at most ${longestRow} characters`,
       found: "a longer line",
-      mend: "Check that the file has one row a line",
+      hint: "Check that the file has one row a line",
     });
   const finished = (text: string): Line[] => {
     if (text.length > longestRow) throw tooLong();

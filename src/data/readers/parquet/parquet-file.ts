@@ -79,8 +79,8 @@ export function chunkOf(where: string, group: RowGroup, leaf: Leaf): Chunk {
 
 /** The error that a file breaks its own format. */
 export function damagedParquet(where: string, expected: string, found: string, cause?: unknown): InputError {
-  const mend = "Fetch or write the file again: it is damaged or was cut short";
-  return new InputError({ where, expected, found, mend }, { cause });
+  const hint = "Fetch or write the file again: it is damaged or was cut short";
+  return new InputError({ code: "corrupt-file", where, expected, found, hint }, { cause });
 }
 
 /** What `decode` gives. The decoder fails in its own words, or by reading past an end, on bytes that are no Parquet. */

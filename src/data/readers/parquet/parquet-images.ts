@@ -69,10 +69,11 @@ export class ParquetPictures {
       elementName(bytes.element) !== "binary"
     ) {
       throw new InputError({
+        code: "invalid-dataset",
         where: this.#where,
         expected: "pictures: binary, or struct<bytes: binary, path: text>",
         found: treeName(column),
-        mend: "Write the bytes of the pictures into the column, or say in the settings which column has them",
+        hint: "Write the bytes of the pictures into the column, or say in the settings which column has them",
       });
     }
     this.#leaf = leaf;
@@ -85,16 +86,17 @@ export class ParquetPictures {
     const { values } = await this.#cache.get(`${group.start}/${page}`, () => this.#decode(group, index, page));
     const value = values[row - index.starts[page]!];
     if (!(value instanceof Uint8Array)) {
-      const mend = "Leave the row out, or write its picture into the file";
-      throw new InputError({ where, expected: "a picture", found: "nothing", mend });
+      const hint = "Leave the row out, or write its picture into the file";
+      throw new InputError({ code: "missing-data", where, expected: "a picture", found: "nothing", hint });
     }
     if (value.length > largestPicture) {
-      const mend = "Make it smaller or leave it out";
+      const hint = "Make it smaller or leave it out";
       throw new InputError({
+        code: "image-too-large",
         where,
         expected: `a picture of at most ${largestPicture} bytes`,
         found: `${value.length}`,
-        mend,
+        hint,
       });
     }
     // A view would keep the page in memory for as long as one picture of it.

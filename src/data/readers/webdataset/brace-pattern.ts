@@ -43,5 +43,11 @@ function choicesOf(pattern: string, whole: string, inside: string): string[] {
 
 function tooMany(pattern: string): InputError {
   const expected = `a pattern of at most ${mostPaths} paths`;
-  return new InputError({ where: pattern, expected, found: "more", mend: "Name the folder of the shards instead" });
+  return new InputError({
+    code: "invalid-argument",
+    where: pattern,
+    expected,
+    found: "more",
+    hint: "Name the folder of the shards instead",
+  });
 }

@@ -135,6 +135,6 @@ function cutShort(file: DataFile, name: string, end: number): InputError {
 }
 
 function damagedTar(where: string, expected: string, found: string): InputError {
-  const mend = "Fetch or write the archive again: it is damaged or was cut short";
-  return new InputError({ where, expected, found, mend });
+  const hint = "Fetch or write the archive again: it is damaged or was cut short";
+  return new InputError({ code: "corrupt-file", where, expected, found, hint });
 }

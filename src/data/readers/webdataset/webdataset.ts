@@ -168,14 +168,20 @@ async function readText(file: DataFile, reader: ForwardReader, { name, offset, s
   const where = `${file.name}, ${name}`;
   if (size > largestText) {
     const expected = `a text of at most ${largestText} bytes`;
-    throw new InputError({ where, expected, found: `${size} bytes`, mend: "Leave it out of the archive" });
+    throw new InputError({
+      code: "file-too-large",
+      where,
+      expected,
+      found: `${size} bytes`,
+      hint: "Leave it out of the archive",
+    });
   }
   const bytes = await reader.read(offset, size);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    const mend = "Write texts as UTF-8";
-    throw new InputError({ where, expected: "text in UTF-8", found: "other bytes", mend });
+    const hint = "Write texts as UTF-8";
+    throw new InputError({ code: "unsupported-format", where, expected: "text in UTF-8", found: "other bytes", hint });
   }
 }
 
@@ -188,11 +194,23 @@ function parsed(where: string, text: string): Readonly<Record<string, unknown>> 
   }
   if (isObject(value)) return value;
   const found = value === undefined ? `text that is not JSON, ${describe(text)}` : describe(value);
-  throw new InputError({ where, expected: "a JSON object", found, mend: "Write the fields of a row into it" });
+  throw new InputError({
+    code: "invalid-json",
+    where,
+    expected: "a JSON object",
+    found,
+    hint: "Write the fields of a row into it",
+  });
 }
 
 async function readMember(file: DataFile, where: string, offset: number, size: number): Promise<Uint8Array> {
   if (size <= largestPicture) return file.read(offset, size);
   const expected = `a picture of at most ${largestPicture} bytes`;
-  throw new InputError({ where, expected, found: `${size} bytes`, mend: "Make it smaller or leave it out" });
+  throw new InputError({
+    code: "image-too-large",
+    where,
+    expected,
+    found: `${size} bytes`,
+    hint: "Make it smaller or leave it out",
+  });
 }

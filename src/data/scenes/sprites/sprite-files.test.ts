@@ -36,7 +36,7 @@ test("what was written is loaded: nouns by code point, three sizes", async () =>
   expect((await readdir(folder)).sort()).toEqual(["sprites.json", "sprites.rgba"]);
 });
 
-test("missing, cut and foreign files are refused with the command that mends it", async () => {
+test("missing, cut and foreign files are refused with a hint at the command that makes them", async () => {
   await truncate(join(folder, "sprites.rgba"), 100);
   expect(await failure()).toMatchInlineSnapshot(
     `"FOLDER/sprites.rgba: expected 3072 bytes, for the 3 sprites of sprites.json, found 100 bytes. Make them with npx tsx scripts/make-sprites.ts."`,

@@ -16,7 +16,7 @@ const contentsSchema = z.object({
 
 export type SpriteContents = z.infer<typeof contentsSchema>;
 
-const mend = "Make them with npx tsx scripts/make-sprites.ts";
+const hint = "Make them with npx tsx scripts/make-sprites.ts";
 
 /** @throws InputError where the folder is missing, or its files do not belong together */
 export async function loadSprites(folder: string, vocabulary: Vocabulary): Promise<Sprites> {
@@ -26,12 +26,18 @@ export async function loadSprites(folder: string, vocabulary: Vocabulary): Promi
   const size = await stat(data).then((found) => found.size, missing(data));
   if (size !== expected) {
     const wanted = `${expected} bytes, for the ${entries.length} sprites of sprites.json`;
-    throw new InputError({ where: data, expected: wanted, found: `${size} bytes`, mend });
+    throw new InputError({ code: "corrupt-file", where: data, expected: wanted, found: `${size} bytes`, hint });
   }
   const { buffer, byteOffset, length } = await readFile(data);
   const sprites = spritesOf(entries, { edge, pixels: new Uint8Array(buffer, byteOffset, length) }, vocabulary);
   if (sprites.sprites.length === 0) {
-    throw new InputError({ where: index, expected: "sprites of the vocabulary's nouns", found: "none", mend });
+    throw new InputError({
+      code: "missing-data",
+      where: index,
+      expected: "sprites of the vocabulary's nouns",
+      found: "none",
+      hint,
+    });
   }
   return sprites;
 }
@@ -42,12 +48,15 @@ async function readContents(index: string): Promise<SpriteContents> {
     return contentsSchema.parse(JSON.parse(text));
   } catch (cause) {
     const expected = "the list of sprites that make-sprites writes";
-    throw new InputError({ where: index, expected, found: "something else", mend }, { cause });
+    throw new InputError({ code: "corrupt-file", where: index, expected, found: "something else", hint }, { cause });
   }
 }
 
 const missing = (where: string) => (cause: unknown) => {
-  throw new InputError({ where, expected: "the sprites of the art sets", found: "no such file", mend }, { cause });
+  throw new InputError(
+    { code: "file-not-found", where, expected: "the sprites of the art sets", found: "no such file", hint },
+    { cause },
+  );
 };
 
 /** Writes both files beside their names and then moves them there. @param pictures premultiplied RGBA, one an entry */
