@@ -8,7 +8,7 @@ export interface GridTime {
 }
 
 export interface CostFit {
-  /** Seconds a picture, a text and a pair. */
+  /** Seconds an image, a text and a pair. */
   readonly vision: number;
   readonly textCost: number;
   readonly fusion: number;
@@ -21,7 +21,7 @@ export function costPlot(points: readonly GridTime[], title: string): CostFit {
   const features = points.map(({ images, texts }) => [images, texts, images * texts]);
   // Relative errors count, so that small grids weigh as much as large ones.
   const weights = points.map(({ seconds }) => 1 / seconds ** 2);
-  const [vision = 0, textCost = 0, fusion = 0] = leastSquares(
+  const [vision = 0, textCost = 0, fusion = 0] = minSquares(
     features,
     points.map(({ seconds }) => seconds),
     weights,
@@ -32,7 +32,7 @@ export function costPlot(points: readonly GridTime[], title: string): CostFit {
 }
 
 /** Solves the weighted normal equations by Gaussian elimination. */
-function leastSquares(
+function minSquares(
   rows: readonly (readonly number[])[],
   values: readonly number[],
   weights: readonly number[],
@@ -60,7 +60,7 @@ function plot(points: readonly GridTime[], fitted: readonly number[], title: str
   }));
   const axis = (label: string) => ({ label, from: 0, to: largest * 1.15, ticks });
   return plots({
-    title: `match of N pictures × M texts, ${title} size: measured against N·vision + M·text + N·M·fusion`,
+    title: `match of N images × M texts, ${title} size: measured against N·vision + M·text + N·M·fusion`,
     x: axis("fitted"),
     y: axis("measured"),
     marks: (x, y) => [

@@ -34,7 +34,7 @@ const { BridgeTower } = (await import(built)) as typeof bridgetower;
 const size = process.argv[2] ?? "base";
 const folder = randomCheckpoint(size);
 const python = process.env.PYTHON ?? "python3";
-const images = await pictures(16);
+const images = await imagePaths(16);
 // 16 texts of about 20 tokens with the made-up vocabulary, each different.
 const texts = images.map(
   (_, i) => `a photo of some ${["cats", "dogs", "cars", "trees"][i % 4]!} near house number ${i + 10}`,
@@ -108,7 +108,7 @@ else {
 
 const theirEmbedding = whenCompared(async () => (await ask("embed", [image], [text])).seconds);
 const embedText = await alternate(7, () => timed(() => model.embedText([text])), theirEmbedding);
-compare("text embedding (reference: with a dummy picture)", embedText);
+compare("text embedding (reference: with a dummy image)", embedText);
 const embedImage = await alternate(5, () => timed(() => model.embedImage([image])), theirEmbedding);
 compare("image embedding (reference: with a dummy text)", embedImage);
 
@@ -179,8 +179,8 @@ async function costSweep(): Promise<string> {
 }
 
 /** Smooth coloured noise as 640 × 480 JPEG files: something to decode and resize, without a licence. */
-async function pictures(count: number): Promise<string[]> {
-  const target = join(root, ".bench/pictures");
+async function imagePaths(count: number): Promise<string[]> {
+  const target = join(root, ".bench/images");
   mkdirSync(target, { recursive: true });
   const paths: string[] = [];
   for (let i = 0; i < count; i++) {

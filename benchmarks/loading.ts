@@ -1,5 +1,5 @@
 /**
- * Does a training step of the base size at 288 pixels (matching and masked words, batch 4) ever wait for its pictures? Loading
+ * Does a training step of the base size at 288 pixels (matching and masked words, batch 4) ever wait for its images? Loading
  * alone, of 640 × 480 JPEG files by one thread, against the step, and the share of a run's steps that was spent waiting.
  *
  *   npm run bench:load
@@ -10,7 +10,7 @@ import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
-import { openDataset, PictureThreads, type TransformKey } from "../src/data/index.js";
+import { openDataset, ImageThreads, type TransformKey } from "../src/data/index.js";
 import { train } from "../src/training/index.js";
 import { machine, printTable, randomCheckpoint, seconds, timed, Times } from "./measure.js";
 
@@ -21,7 +21,7 @@ const folder = randomCheckpoint("base");
 const scratch = mkdtempSync(join(tmpdir(), "bridgetower-bench-"));
 
 try {
-  await makePictures();
+  await makeImages();
   const rows: string[][] = [];
   for (const transform of ["clip", "blip_randaug_wc"] satisfies TransformKey[]) {
     const loading = await loadingAlone(transform);
@@ -29,7 +29,7 @@ try {
     rows.push([
       transform,
       seconds(loading.median * batch),
-      `${(1 / loading.median).toFixed(0)} pictures/s`,
+      `${(1 / loading.median).toFixed(0)} images/s`,
       String(step),
       `${((100 * loading.median * batch) / step.median).toFixed(1)} %`,
       `${(100 * waiting).toFixed(2)} %`,
@@ -42,7 +42,7 @@ try {
 }
 
 /** Noise over a gradient: JPEG files as large as those of photographs. */
-async function makePictures(): Promise<void> {
+async function makeImages(): Promise<void> {
   const lines: string[] = [];
   for (let i = 0; i < count; i++) {
     const image = `${i}.jpg`;
@@ -51,20 +51,20 @@ async function makePictures(): Promise<void> {
       .blur(1)
       .jpeg({ quality: 90 })
       .toFile(join(scratch, image));
-    lines.push(JSON.stringify({ image, caption: `picture number ${i} of a set that shows nothing but noise` }));
+    lines.push(JSON.stringify({ image, caption: `image number ${i} of a set that shows nothing but noise` }));
   }
   writeFileSync(join(scratch, "captions.jsonl"), lines.join("\n"));
 }
 
-/** Seconds a picture. */
+/** Seconds an image. */
 async function loadingAlone(key: TransformKey): Promise<Times> {
   const dataset = await openDataset(scratch);
-  const threads = new PictureThreads({ threads: 1 });
+  const threads = new ImageThreads({ threads: 1 });
   const transform = { key, image_size: 288 };
   const all = (seed: number) => () =>
     Promise.all(
       Array.from({ length: count }, (_, row) =>
-        threads.process({ source: dataset.pictures(row)[0]!, transform, seed, labels: [row] }),
+        threads.process({ source: dataset.images(row)[0]!, transform, seed, labels: [row] }),
       ),
     );
   await all(0)();

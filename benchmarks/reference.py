@@ -36,12 +36,12 @@ processor = BridgeTowerProcessor(
 
 
 def encode(images, texts):
-    pictures = [Image.open(path).convert("RGB") for path in images]
-    return processor(pictures, texts, return_tensors="pt", padding=True)
+    images = [Image.open(path).convert("RGB") for path in images]
+    return processor(images, texts, return_tensors="pt", padding=True)
 
 
 def match(images, texts):
-    """Logits of the i-th picture with the i-th text; pictures and texts are processed in the time measured."""
+    """Logits of the i-th image with the i-th text; images and texts are processed in the time measured."""
     return model(BridgeTowerForImageAndTextRetrieval)(**encode(images, texts)).logits.tolist()
 
 

@@ -17,13 +17,13 @@ const source = new SceneSource(await loadSprites(process.argv[2] ?? ".sprites", 
   seed: 1,
 });
 const whole = source.scene(7);
-if (source.caption(7) !== whole.captions[0] || Buffer.compare(source.picture(7).data, whole.picture.data) !== 0) {
+if (source.caption(7) !== whole.captions[0] || Buffer.compare(source.image(7).data, whole.image.data) !== 0) {
   throw new Error("a part of a scene differs from the same part of the whole");
 }
 
 const cases: readonly (readonly [string, (index: number) => unknown])[] = [
-  ["picture", (index) => source.picture(index)],
-  ["picture and a caption", (index) => [source.picture(index), source.caption(index)]],
+  ["picture", (index) => source.image(index)],
+  ["picture and a caption", (index) => [source.image(index), source.caption(index)]],
   ["picture and all texts", (index) => source.scene(index)],
   ["two pictures and a statement", (index) => source.pairScene(index)],
 ];

@@ -24,11 +24,11 @@ test.each(shown)("$command prints what the README shows", async ({ command, outp
   expect(await run(...command.split(" "))).toEqual({ stdout: output, stderr: "" });
 });
 
-test("model, picture and texts can be named", async () => {
-  const [model, picture] = ["models/emoji", "examples/images/001.png"];
-  const matched = await run("examples/image-text-retrieval.ts", model, picture, "a fox", "a gem");
+test("model, image and texts can be named", async () => {
+  const [model, image] = ["models/emoji", "examples/images/001.png"];
+  const matched = await run("examples/image-text-retrieval.ts", model, image, "a fox", "a gem");
   expect(matched.stdout).toMatch(/^ +[-\d.]+ a fox\n +[-\d.]+ a gem\n$/);
-  const filled = await run("examples/masked-language-modelling.ts", model, picture, "a fox <mask> of a moose");
+  const filled = await run("examples/masked-language-modelling.ts", model, image, "a fox <mask> of a moose");
   expect(filled.stdout).toContain(" left of ");
   await expect(run("examples/image-text-retrieval.ts", "./examples/images")).rejects.toMatchObject({
     code: 1,

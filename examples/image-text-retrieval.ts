@@ -1,6 +1,6 @@
 /**
- * Which text fits a picture: the example of the model cards, `BridgeTowerForImageAndTextRetrieval`.
- * Usage: npx tsx examples/image-text-retrieval.ts [model] [picture] [text …]
+ * Which text fits an image: the example of the model cards, `BridgeTowerForImageAndTextRetrieval`.
+ * Usage: npx tsx examples/image-text-retrieval.ts [model] [image] [text …]
  */
 import { fileURLToPath } from "node:url";
 import { BridgeTowerForImageAndTextRetrieval, BridgeTowerProcessor, defaultModel } from "bridgetower";

@@ -1,6 +1,6 @@
 /**
- * The missing word of a picture's caption: the example of the model cards, `BridgeTowerForMaskedLM`.
- * Usage: npx tsx examples/masked-language-modelling.ts [model] [picture] [text]
+ * The missing word of an image's caption: the example of the model cards, `BridgeTowerForMaskedLM`.
+ * Usage: npx tsx examples/masked-language-modelling.ts [model] [image] [text]
  */
 import { fileURLToPath } from "node:url";
 import { BridgeTowerForMaskedLM, BridgeTowerProcessor, defaultModel } from "bridgetower";

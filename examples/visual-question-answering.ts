@@ -1,6 +1,6 @@
 /**
- * Answers to questions about a picture; the vision tower sees it once for all of them.
- * Usage: npx tsx examples/visual-question-answering.ts [model] [picture] [question …]
+ * Answers to questions about an image; the vision tower sees it once for all of them.
+ * Usage: npx tsx examples/visual-question-answering.ts [model] [image] [question …]
  */
 import { fileURLToPath } from "node:url";
 import { BridgeTower, defaultModel } from "bridgetower";

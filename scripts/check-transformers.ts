@@ -42,14 +42,14 @@ const config = parseConfig(configs.tiny);
 const random = new Random(0);
 const objectives = { itm: 1, mlm: 1, itc: 1 };
 
-/** Pictures and texts of formula values: what is learned does not matter here, only that the weights have moved. */
+/** Images and texts of formula values: what is learned does not matter here, only that the weights have moved. */
 const samples: readonly Sample[] = Array.from({ length: 4 }, (_, index) => {
-  const picture = (id: number) => ({
+  const image = (id: number) => ({
     id,
-    pixel_values: new HostTensor("float32", [3, 32, 32], tinyInput(`picture ${id}`, [3, 32, 32])),
+    pixel_values: new HostTensor("float32", [3, 32, 32], tinyInput(`image ${id}`, [3, 32, 32])),
   });
   const words = Array.from({ length: 4 + index }, (_, place) => 4 + ((index * 29 + place * 7) % 110));
-  return { index, picture: picture(index), falsePicture: picture((index + 1) % 4), caption: [0, ...words, 2] };
+  return { index, image: image(index), falseImage: image((index + 1) % 4), caption: [0, ...words, 2] };
 });
 const masking = { mlm_prob: 0.3, vocab_size: 120, mask_token_id: 119, specialIds: new Set([0, 1, 2, 3, 119]) };
 const batchOf = (t: number) =>
@@ -82,7 +82,7 @@ const inputs = {
   input_ids: input_ids as HostTensor<"int64">,
   attention_mask: attention_mask as HostTensor<"int64">,
 };
-// The true captions stand first in the stack, each with its picture.
+// The true captions stand first in the stack, each with its image.
 const pairs = { ...inputs, input_ids: firstRows(inputs.input_ids), attention_mask: firstRows(inputs.attention_mask) };
 const expected: Record<string, unknown> = {};
 for (const head of heads) {

@@ -20,16 +20,16 @@ const codePoints = readVocabulary().nouns.flatMap(({ hex }) => hex);
 sharp.concurrency(1);
 sharp.cache(false);
 const entries: SpriteEntry[] = [];
-const pictures: Uint8Array[] = [];
+const images: Uint8Array[] = [];
 for (const { set, source, art } of sets) {
   const before = entries.length;
   for (const codePoint of codePoints) {
     const found = art(codePoint);
     if (found === undefined) continue;
-    pictures.push(await renderSprite(found, spriteEdge, `${set} ${codePoint}`));
+    images.push(await renderSprite(found, spriteEdge, `${set} ${codePoint}`));
     entries.push({ set, codePoint });
   }
   console.log(`${source}: ${entries.length - before}`);
 }
-await writeSprites(folder, { edge: spriteEdge, sources: sets.map(({ source }) => source), entries }, pictures);
+await writeSprites(folder, { edge: spriteEdge, sources: sets.map(({ source }) => source), entries }, images);
 console.log(`${entries.length} sprites in ${folder}`);

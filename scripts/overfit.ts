@@ -1,10 +1,10 @@
 /**
- * Trains a small BridgeTower from random weights until it knows 64 pairs of pictures and captions by heart: matching,
+ * Trains a small BridgeTower from random weights until it knows 64 pairs of images and captions by heart: matching,
  * contrast, masked language modelling and question answering at once.
  *
  *   npx tsx scripts/overfit.ts --pairs FOLDER --out FOLDER
  *
- * `--pairs` has pictures and `pairs.jsonl`, a line each with image, captions and questions. Writes the curves to
+ * `--pairs` has images and `pairs.jsonl`, a line each with image, captions and questions. Writes the curves to
  * docs/overfit.svg and docs/overfit.jsonl, and to `--out` a checkpoint that `bridgetower` takes as `--model`.
  */
 import { Random } from "../src/random/index.js";
@@ -35,7 +35,7 @@ import {
 } from "../src/learner/index.js";
 import { chart, type Point } from "./overfit/chart.js";
 import { Judge } from "./overfit/evaluate-overfit.js";
-import { readPairs, withFalsePictures } from "./overfit/samples.js";
+import { readPairs, withFalseImages } from "./overfit/samples.js";
 
 interface Phase {
   readonly objectives: ObjectiveWeights;
@@ -138,7 +138,7 @@ for (const [phase, { objectives, batch, steps, learning_rate }] of recipe.phases
   let sums = names.map(() => 0);
   for (let t = 0; t < steps && !stopping; t++) {
     const stream = random.at("phase", phase, "step", t);
-    const chosen = withFalsePictures(batchOf(batch, t, random.at("phase", phase)), stream);
+    const chosen = withFalseImages(batchOf(batch, t, random.at("phase", phase)), stream);
     const { objectives: results } = await learner.step(t, [
       collate(chosen, objectives, collating(stream, recipe.mlm_prob)),
     ]);

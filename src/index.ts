@@ -1,11 +1,11 @@
 /**
- * BridgeTower in TypeScript: match pictures with texts, fill masks, embed pictures, texts and pairs.
+ * BridgeTower in TypeScript: match images with texts, fill masks, embed images, texts and pairs.
  * @module
  */
 export { type ErrorCode, InputError, type InputProblem, errorCodes } from "./errors.js";
 export { HostTensor, type DType } from "./graph/index.js";
 export type { BridgeTowerConfig, TextConfig, VisionConfig } from "./model/index.js";
-export type { Picture } from "./processing/index.js";
+export type { RawImage } from "./processing/index.js";
 export { devices, type Device } from "./runtime/index.js";
 export {
   BridgeTower,

@@ -18,11 +18,11 @@ async function makeFolder(): Promise<string> {
   const edge = 16;
   const codePoints = readVocabulary().nouns.flatMap(({ hex }) => hex);
   const entries = syntheticSets.flatMap((set) => codePoints.map((codePoint) => ({ set, codePoint })));
-  const picture = Uint8Array.from({ length: edge * edge * 4 }, (_, i) => (i % 4 === 3 ? 255 : (i * 37) % 256));
+  const image = Uint8Array.from({ length: edge * edge * 4 }, (_, i) => (i % 4 === 3 ? 255 : (i * 37) % 256));
   await writeSprites(
     join(folder, "sprites"),
     { edge, sources: ["art@1.0.0"], entries },
-    entries.map(() => picture),
+    entries.map(() => image),
   );
   const document = (name: string, fields: object) =>
     writeFile(

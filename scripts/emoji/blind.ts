@@ -1,5 +1,5 @@
 /**
- * What can be known without a picture: a judge that has read the texts of training and answers by what was most often right there. What a
+ * What can be known without an image: a judge that has read the texts of training and answers by what was most often right there. What a
  * model is worth begins above its results.
  */
 import type { RowTexts } from "../../src/data/index.js";
@@ -110,7 +110,7 @@ export class BlindJudge {
   }
 }
 
-/** SNLI-VE's label of what a picture leaves open. */
+/** SNLI-VE's label of what an image leaves open. */
 const neutral = 1;
 
 /** Which answer was most often right, by what was asked; the first of equals. */

@@ -53,7 +53,7 @@ await runScript(async ({ signal, progress, tell }) => {
     tell(`${name}: ${summary(results[name])}`);
   }
 
-  // --- Who sees no picture
+  // --- Who sees no image
 
   const training = documentsOf("train");
   const read = {

@@ -1,14 +1,14 @@
-/** The four accuracies on the pairs themselves, without dropout, always with the same false pictures and the same masks. */
+/** The four accuracies on the pairs themselves, without dropout, always with the same false images and the same masks. */
 import { HostTensor } from "../../src/graph/index.js";
 import { trainingStep, type BridgeTowerConfig, type ObjectiveName } from "../../src/model/index.js";
 import { Scope } from "../../src/nn/index.js";
 import { Runtime, type Arrays, type TrainingGraph } from "../../src/runtime/index.js";
 import { collate, type Batch, type CollateOptions, type Sample } from "../../src/learner/index.js";
-import { withFalsePictures } from "./samples.js";
+import { withFalseImages } from "./samples.js";
 
 /** Shares of right answers, 0..1. */
 export interface Scores {
-  /** Of each pair and of each text with one false picture. */
+  /** Of each pair and of each text with one false image. */
   readonly itm: number;
   /** Recall@1, the worse of both directions. */
   readonly itc: number;
@@ -59,8 +59,8 @@ function matching(samples: readonly Sample[], options: CollateOptions): Batch {
     new HostTensor("int64", [values.length], BigInt64Array.from(values, BigInt));
   const texts = batch.itc_texts!.toArray();
   const own = batch.itc_images!.toArray();
-  const others = withFalsePictures(samples, options.random).map(({ falsePicture }) =>
-    samples.findIndex(({ picture }) => picture === falsePicture),
+  const others = withFalseImages(samples, options.random).map(({ falseImage }) =>
+    samples.findIndex(({ image }) => image === falseImage),
   );
   return {
     ...batch,
@@ -77,7 +77,7 @@ async function compile(config: BridgeTowerConfig, batch: Batch, runtime: Runtime
     const rows = batch[`${name}_texts`];
     return rows === undefined ? [] : [[name, { pairs: rows.shape[0]! }] as const];
   });
-  const sizes = { texts, tokens, images, picture: { height, width } };
+  const sizes = { texts, tokens, images, image: { height, width } };
   const { results } = trainingStep(config, sizes, Object.fromEntries(uses), Scope.root());
   const { itc, ...others } = results;
   const scores = Object.entries(others).map(([name, { score }]) => [name, score] as const);

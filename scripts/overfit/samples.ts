@@ -1,9 +1,9 @@
-/** Pairs of the folder `pairs` as samples: one caption and one question for each picture, no caption twice. */
+/** Pairs of the folder `pairs` as samples: one caption and one question for each image, no caption twice. */
 import type { Random } from "../../src/random/index.js";
 import { readTextIfPresent } from "../../src/files/index.js";
 import { join } from "node:path";
 import { InputError } from "../../src/errors.js";
-import { decodePicture, type Processor } from "../../src/processing/index.js";
+import { decodeImage, type Processor } from "../../src/processing/index.js";
 import type { Sample } from "../../src/learner/index.js";
 
 const maxBytes = 2 ** 24;
@@ -49,7 +49,7 @@ export async function readPairs(folder: string, count: number, processor: Proces
     throw new InputError({
       code: "missing-data",
       where: file,
-      expected: `${count} pictures with captions of their own`,
+      expected: `${count} images with captions of their own`,
       found: String(chosen.length),
     });
   }
@@ -57,10 +57,10 @@ export async function readPairs(folder: string, count: number, processor: Proces
   const encode = (sentence: string) => processor.tokenizer.encode(sentence).ids;
   const samples: Sample[] = [];
   for (const [index, { image, caption, question, answer }] of chosen.entries()) {
-    const pixels = processor.imageProcessor.preprocess([await decodePicture(join(folder, image))]);
+    const pixels = processor.imageProcessor.preprocess([await decodeImage(join(folder, image))]);
     samples.push({
       index,
-      picture: { id: index, pixel_values: pixels.pixel_values.row(0) },
+      image: { id: index, pixel_values: pixels.pixel_values.row(0) },
       caption: encode(caption),
       question: { text: encode(question), scores: new Map([[answers.indexOf(answer), 1]]) },
     });
@@ -68,11 +68,11 @@ export async function readPairs(folder: string, count: number, processor: Proces
   return { samples, answers };
 }
 
-/** Each sample with the picture of another one, all equally likely. */
-export function withFalsePictures(samples: readonly Sample[], random: Random): Sample[] {
+/** Each sample with the image of another one, all equally likely. */
+export function withFalseImages(samples: readonly Sample[], random: Random): Sample[] {
   const count = samples.length;
   return samples.map((sample, i) => {
-    const other = (i + 1 + random.at("false picture", sample.index).below(count - 1)) % count;
-    return { ...sample, falsePicture: samples[other]!.picture };
+    const other = (i + 1 + random.at("false image", sample.index).below(count - 1)) % count;
+    return { ...sample, falseImage: samples[other]!.image };
   });
 }

@@ -24,7 +24,7 @@ export interface RemoteFile {
 }
 
 /** A dropped connection is taken up again this many times in one call, as long as each attempt brings new bytes. */
-const mostAttempts = 10;
+const maxAttempts = 10;
 /** Partial files of other machines (a shared home) are taken over when nobody has written to them for so long. */
 const abandonedMs = 10 * 60_000;
 
@@ -136,7 +136,7 @@ async function fetchInto(
       const before = loaded;
       const failure = await attemptFrom(target, remote, handle, before, onBytes);
       loaded = (await handle.stat()).size;
-      if (failure !== undefined && (loaded <= before || attempt === mostAttempts)) throw failure;
+      if (failure !== undefined && (loaded <= before || attempt === maxAttempts)) throw failure;
     }
     await handle.sync();
   } finally {

@@ -8,7 +8,7 @@ export class HubUnreachable extends Error {
   override readonly name = "HubUnreachable";
 }
 
-const mostRedirects = 8;
+const maxRedirects = 8;
 
 /** Which model a request is about, for messages. */
 export interface HubTarget {
@@ -38,7 +38,7 @@ export async function requestHub(
 ): Promise<Response> {
   const { endpoint, token } = target.settings;
   let url = start;
-  for (let hop = 0; hop <= mostRedirects; hop++) {
+  for (let hop = 0; hop <= maxRedirects; hop++) {
     const atHub = url.origin === endpoint.origin;
     const authorization: Record<string, string> =
       token !== undefined && atHub ? { authorization: `Bearer ${token}` } : {};
@@ -54,7 +54,7 @@ export async function requestHub(
     await response.body?.cancel();
     url = next;
   }
-  throw new HubUnreachable(`${start.href} redirects more than ${mostRedirects} times`);
+  throw new HubUnreachable(`${start.href} redirects more than ${maxRedirects} times`);
 }
 
 async function send(url: URL, init: RequestInit): Promise<Response> {

@@ -25,7 +25,7 @@ const smallFiles = [
   "answers.json",
 ];
 
-const largestAnswer = 32 * 2 ** 20;
+const maxAnswer = 32 * 2 ** 20;
 const modelInfo = z.object({
   sha: z.string().regex(/^[0-9a-f]{40}$/),
   siblings: z.array(z.object({ rfilename: z.string() })),
@@ -137,7 +137,7 @@ async function readJson(response: Response): Promise<unknown> {
   try {
     for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
       length += chunk.length;
-      if (length > largestAnswer) return undefined;
+      if (length > maxAnswer) return undefined;
       chunks.push(chunk);
     }
   } catch (error) {

@@ -51,15 +51,15 @@ export interface PickleHost<T> {
 }
 
 /** Far above any state dict (a large model has about a thousand tensors), low enough for any machine's memory. */
-const mostOperations = 2_000_000;
+const maxOperations = 2_000_000;
 
 /** The value of a pickle. @throws InputError for opcodes, names or bytes that a table of tensors has no use for. */
 export function unpickle<T>(bytes: Uint8Array, host: PickleHost<T>): PickleValue<T> {
   const machine = new PickleMachine(bytes, host);
-  for (let operations = 0; operations < mostOperations; operations++) {
+  for (let operations = 0; operations < maxOperations; operations++) {
     if (machine.step() === "stop") return machine.result();
   }
-  throw machine.problem(`at most ${mostOperations} operations`, "more");
+  throw machine.problem(`at most ${maxOperations} operations`, "more");
 }
 
 class PickleMachine<T> {

@@ -24,7 +24,7 @@ export const safetensorsDTypes = {
 } as const satisfies Record<string, DType>;
 
 /** The reference implementation's own bound. */
-const largestHeader = 100_000_000;
+const maxHeader = 100_000_000;
 const headerLimits = { depth: 3, keys: 4_000_000 };
 const refetch = "Fetch or copy the file again";
 
@@ -77,11 +77,11 @@ async function readHeaderLength(file: OpenFile): Promise<number> {
     });
   }
   const length = new DataView(bytes.buffer).getBigUint64(0, true);
-  if (length > BigInt(largestHeader)) {
+  if (length > BigInt(maxHeader)) {
     throw new InputError({
       code: "corrupt-file",
       where: file.name,
-      expected: `a safetensors header of at most ${largestHeader} bytes`,
+      expected: `a safetensors header of at most ${maxHeader} bytes`,
       found: `a header length of ${length.toString()}`,
       hint: `${refetch}, or check that it is a safetensors file at all`,
     });

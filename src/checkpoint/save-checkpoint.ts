@@ -35,7 +35,7 @@ const processorNames = [
 /** The tokenizer's files in a model folder: file name -> path. */
 export const tokenizerFiles = (folder: string): Promise<ReadonlyMap<string, string>> => present(folder, tokenizerNames);
 
-/** Files for pictures, texts and answers in a model folder: file name -> path. */
+/** Files for images, texts and answers in a model folder: file name -> path. */
 export const processorFiles = (folder: string): Promise<ReadonlyMap<string, string>> => present(folder, processorNames);
 
 async function present(folder: string, names: readonly string[]): Promise<ReadonlyMap<string, string>> {

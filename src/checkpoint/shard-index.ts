@@ -3,8 +3,8 @@
 import { withFile, JsonProblem, objectEntries, parseStrictJson } from "../files/index.js";
 import { InputError } from "../errors.js";
 
-const largestIndex = 32 * 2 ** 20;
-const mostShards = 10_000;
+const maxIndex = 32 * 2 ** 20;
+const maxShards = 10_000;
 
 /**
  * Shard file name -> the tensors it holds, both in the index's order. Shard names are plain file names: an index cannot
@@ -13,11 +13,11 @@ const mostShards = 10_000;
  */
 export function readShardIndex(path: string): Promise<ReadonlyMap<string, readonly string[]>> {
   return withFile(path, async (file) => {
-    if (file.size > largestIndex) {
+    if (file.size > maxIndex) {
       throw new InputError({
         code: "file-too-large",
         where: path,
-        expected: `an index of at most ${largestIndex} bytes`,
+        expected: `an index of at most ${maxIndex} bytes`,
         found: String(file.size),
       });
     }
@@ -57,11 +57,11 @@ function shardsOf(path: string, weightMap: readonly [string, unknown][]): Map<st
     names.push(name);
     shards.set(shard, names);
   }
-  if (shards.size > mostShards) {
+  if (shards.size > maxShards) {
     throw new InputError({
       code: "invalid-checkpoint",
       where: path,
-      expected: `at most ${mostShards} files`,
+      expected: `at most ${maxShards} files`,
       found: String(shards.size),
     });
   }

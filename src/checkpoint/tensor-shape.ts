@@ -4,7 +4,7 @@ import { InputError } from "../errors.js";
 import { type DType, dtypes } from "../graph/index.js";
 
 /** PyTorch and NumPy stop at 64 as well. */
-const mostAxes = 64;
+const maxAxes = 64;
 
 /** The value as a shape; InputError at `where` unless it is a list of at most 64 whole numbers >= 0. */
 export function checkedShape(where: string, value: unknown): readonly number[] {
@@ -16,11 +16,11 @@ export function checkedShape(where: string, value: unknown): readonly number[] {
       found: `a ${typeof value}`,
     });
   }
-  if (value.length > mostAxes) {
+  if (value.length > maxAxes) {
     throw new InputError({
       code: "corrupt-file",
       where,
-      expected: `at most ${mostAxes} dimensions`,
+      expected: `at most ${maxAxes} dimensions`,
       found: String(value.length),
     });
   }

@@ -49,7 +49,7 @@ const storageDTypes: ReadonlyMap<string, DType> = new Map([
   ["torch.storage.UntypedStorage", "uint8"],
 ]);
 
-const largestPickle = 64 * 2 ** 20;
+const maxPickle = 64 * 2 ** 20;
 const resave = "Save it again with a recent torch.save, or better as safetensors";
 
 export interface TorchFileOptions {
@@ -122,12 +122,12 @@ async function readArchive(file: OpenFile): Promise<Archive> {
       hint: resave,
     });
   }
-  if (entry.length > largestPickle) {
+  if (entry.length > maxPickle) {
     const where = `${file.name}: ${entry.name}`;
     throw new InputError({
       code: "file-too-large",
       where,
-      expected: `at most ${largestPickle} bytes`,
+      expected: `at most ${maxPickle} bytes`,
       found: String(entry.length),
     });
   }

@@ -28,9 +28,9 @@ interface Directory {
 
 const signatures = { local: 0x04034b50, listed: 0x02014b50, end: 0x06054b50, end64: 0x06064b50, locator64: 0x07064b50 };
 const sizes = { local: 30, listed: 46, end: 22, end64: 56, locator64: 20 };
-const longestComment = 0xffff;
-const mostEntries = 100_000;
-const largestDirectory = 64 * 2 ** 20;
+const maxComment = 0xffff;
+const maxEntries = 100_000;
+const maxDirectory = 64 * 2 ** 20;
 const in64 = 0xffffffff;
 const cutShort = "Fetch or copy the file again: it was cut short or damaged";
 
@@ -49,7 +49,7 @@ export async function readZipEntries(
 }
 
 async function findDirectory(file: OpenFile): Promise<Directory> {
-  const tailLength = Math.min(file.size, sizes.end + longestComment);
+  const tailLength = Math.min(file.size, sizes.end + maxComment);
   const tailOffset = file.size - tailLength;
   const tail = view(await file.read(tailOffset, tailLength));
   let end = tailLength - sizes.end;
@@ -83,8 +83,8 @@ async function findDirectory64(file: OpenFile, end: number): Promise<Directory> 
 
 function checkedDirectory(file: OpenFile, directory: Directory): Directory {
   const { count, length, offset } = directory;
-  if (count > mostEntries || length > largestDirectory) {
-    throw damaged(file, `a zip directory of at most ${mostEntries} entries`, `${count} entries in ${length} bytes`);
+  if (count > maxEntries || length > maxDirectory) {
+    throw damaged(file, `a zip directory of at most ${maxEntries} entries`, `${count} entries in ${length} bytes`);
   }
   if (offset + length > file.size) throw damaged(file, "a zip directory inside the file", "one beyond its end");
   return directory;

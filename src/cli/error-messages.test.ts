@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCli, runShell, spawnCli, type CliResult } from "./run-cli.test-support.js";
 
-const picture = "examples/images/000.png";
-const pair = ["--image", picture, "--text", "a fox"];
+const image = "examples/images/000.png";
+const pair = ["--image", image, "--text", "a fox"];
 
 function expectLine({ code, stdout, stderr }: CliResult, expected: number, words: RegExp): void {
   expect(stderr).toMatch(/^bridgetower: [^\n]+\n$/);
@@ -20,37 +20,33 @@ describe("usage", () => {
   test.each<[string, string[], RegExp]>([
     ["no command", [], /expected a command: match, fill-mask/],
     ["an unknown command", ["mach"], /unknown command 'mach' \(Did you mean match\?\)/],
-    ["an unknown flag", ["match", "--imge", picture], /unknown option '--imge' \(Did you mean --image\?\)/],
-    ["a stray argument", ["match", "--image", picture, "b.png", "--text", "x"], /too many arguments.*Repeat the flag/],
-    ["missing flags", ["match", "--image", picture], /match: expected --image and --text, found no --text/],
-    ["a flag without value", ["match", "--image", picture, "--text"], /'--text <text>' argument missing/],
-    ["a flag for a value", ["match", "--image", picture, "--text", "--json"], /--text: expected a value.*--json/],
+    ["an unknown flag", ["match", "--imge", image], /unknown option '--imge' \(Did you mean --image\?\)/],
+    ["a stray argument", ["match", "--image", image, "b.png", "--text", "x"], /too many arguments.*Repeat the flag/],
+    ["missing flags", ["match", "--image", image], /match: expected --image and --text, found no --text/],
+    ["a flag without value", ["match", "--image", image, "--text"], /'--text <text>' argument missing/],
+    ["a flag for a value", ["match", "--image", image, "--text", "--json"], /--text: expected a value.*--json/],
     ["a repeated flag", ["match", ...pair, "--model", "a", "--model", "b"], /--model: expected a single value/],
-    ["a repeated picture", ["encode", "--image", "a", ...pair, "--out", "x"], /--image: expected a single value/],
+    ["a repeated image", ["encode", "--image", "a", ...pair, "--out", "x"], /--image: expected a single value/],
     ["threads in words", ["match", ...pair, "--threads", "x"], /--threads: expected a whole number, from 1 to 1024/],
     ["too many threads", ["match", ...pair, "--threads", "1025"], /--threads: .*found "1025"/],
     ["an unknown device", ["match", ...pair, "--device", "gpu"], /--device: expected one of cpu, .*found "gpu"/],
     ["an unknown precision", ["match", ...pair, "--dtype", "fp16"], /--dtype: expected fp32, found "fp16"/],
     ["no candidates", ["fill-mask", ...pair, "--top-k", "0"], /--top-k: expected a whole number, 1 or more/],
-    ["no question", ["answer", "--image", picture], /answer: expected --image and --question, found no --question/],
-    ["a second question", ["answer", "--image", picture, "--question", "a", "--question", "b"], /--question: .*twice/],
+    ["no question", ["answer", "--image", image], /answer: expected --image and --question, found no --question/],
+    ["a second question", ["answer", "--image", image, "--question", "a", "--question", "b"], /--question: .*twice/],
+    ["no answers", ["answer", "--image", image, "--question", "a", "--top-k", "0"], /--top-k: expected a whole number/],
+    ["no hypothesis", ["entail", "--image", image], /entail: expected --image and --hypothesis/],
     [
-      "no answers",
-      ["answer", "--image", picture, "--question", "a", "--top-k", "0"],
-      /--top-k: expected a whole number/,
-    ],
-    ["no hypothesis", ["entail", "--image", picture], /entail: expected --image and --hypothesis/],
-    [
-      "one picture to compare",
-      ["compare", "--image", picture, "--statement", "a"],
-      /--image: expected two pictures to compare, found 1\. Give --image twice/,
+      "one image to compare",
+      ["compare", "--image", image, "--statement", "a"],
+      /--image: expected two images to compare, found 1\. Give --image twice/,
     ],
     [
-      "three pictures to compare",
+      "three images to compare",
       ["compare", ...["a", "b", "c"].flatMap((image) => ["--image", image]), "--statement", "a"],
-      /--image: expected two pictures to compare, found 3/,
+      /--image: expected two images to compare, found 3/,
     ],
-    ["nothing to embed", ["embed"], /embed: expected pictures or texts/],
+    ["nothing to embed", ["embed"], /embed: expected images or texts/],
     ["help of an unknown command", ["help", "mach"], /help: expected a command: match, .*found "mach"/],
     ["nowhere to convert to", ["convert", "x.ckpt"], /missing required argument 'out'/],
     ["a model flag for convert", ["convert", "x.ckpt", "out", "--model", "y"], /unknown option '--model'/],
@@ -59,11 +55,11 @@ describe("usage", () => {
       ["convert", "x.ckpt", "out", "--dtype", "fp16"],
       /--dtype: expected one of float16, bfloat16, float32, found "fp16"/,
     ],
-    ["half a pair", ["embed", "--image", picture, "--pairs"], /--pairs: .*pictures: 1, texts: 0/],
-    ["nothing to preprocess", ["preprocess", "--out", "x"], /preprocess: expected a picture or a text/],
+    ["half a pair", ["embed", "--image", image, "--pairs"], /--pairs: .*images: 1, texts: 0/],
+    ["nothing to preprocess", ["preprocess", "--out", "x"], /preprocess: expected an image or a text/],
     [
       "standard input twice",
-      ["match", "--image", picture, "--text", "-", "--text", "-"],
+      ["match", "--image", image, "--text", "-", "--text", "-"],
       /--text: expected at most one -/,
     ],
   ])("%s", async (_, args, words) => {
@@ -75,7 +71,7 @@ describe("usage", () => {
   });
 
   test.runIf(process.platform === "linux")("an argument with U+FFFD itself is taken as it is", async () => {
-    expectLine(await runCli(["embed", "--image", "a\ufffd.png"]), 1, /a\ufffd\.png: expected a picture file/);
+    expectLine(await runCli(["embed", "--image", "a\ufffd.png"]), 1, /a\ufffd\.png: expected an image file/);
   });
 });
 
@@ -89,26 +85,22 @@ describe("input", () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   test.each<[string, (folder: string) => string[], RegExp]>([
-    ["no such picture", () => ["match", "--image", "no.png", "--text", "x"], /no\.png: expected a picture file/],
-    ["no picture", () => ["embed", "--image", "package.json"], /package\.json: expected a PNG.* picture/],
-    ["a folder without pictures", (at) => ["embed", "--image", at], /expected a folder with pictures/],
-    [
-      "a folder for one picture",
-      () => ["encode", "--image", "src", "--text", "", "--out", "x"],
-      /src: .*found a folder/,
-    ],
+    ["no such image", () => ["match", "--image", "no.png", "--text", "x"], /no\.png: expected an image file/],
+    ["no image", () => ["embed", "--image", "package.json"], /package\.json: expected a PNG.* image/],
+    ["a folder without images", (at) => ["embed", "--image", at], /expected a folder with images/],
+    ["a folder for one image", () => ["encode", "--image", "src", "--text", "", "--out", "x"], /src: .*found a folder/],
     ["no such model", () => ["match", ...pair, "--model", "nowhere"], /nowhere: expected a model folder/],
     ["a text without <mask>", () => ["fill-mask", ...pair], /expected a <mask> to fill/],
     [
       "a model without the head",
-      () => ["entail", "--model", "fixtures/data/files/itm-mlm-float16", "--image", picture, "--hypothesis", "x"],
+      () => ["entail", "--model", "fixtures/data/files/itm-mlm-float16", "--image", image, "--hypothesis", "x"],
       /the heads snli .* 6 missing \(snli_classifier\.0\.weight.* name one that has it\./,
     ],
     ["a folder as output", (at) => ["encode", ...pair, "--out", at], /--out: expected a file to write/],
     ["a folder's name as output", (at) => ["encode", ...pair, "--out", `${at}/x/`], /--out: expected a file to write/],
     ["no folder for output", (at) => ["encode", ...pair, "--out", `${at}/no/x`], /Make the folder .*no first/],
-    ["an empty name", () => ["match", "--image", "", "--text", "x"], /picture: expected the name of a file/],
-    ["a file as model", () => ["match", ...pair, "--model", picture], /000\.png: expected a model folder, .*a file/],
+    ["an empty name", () => ["match", "--image", "", "--text", "x"], /image: expected the name of a file/],
+    ["a file as model", () => ["match", ...pair, "--model", image], /000\.png: expected a model folder, .*a file/],
     ["a device as output", (at) => ["preprocess", ...pair, "--out", `${at}/device`], /which is no regular file/],
     ["a file for a folder", () => ["export", "--out", "package.json"], /--out: expected a folder/],
     ["a file to convert into", () => ["convert", "x.ckpt", "package.json"], /<out>: expected a folder/],
@@ -124,19 +116,19 @@ describe("input", () => {
     const [none, bytes, lines] = await Promise.all([
       runCli(["embed", "--text", "-"]),
       runCli(["embed", "--text", "-"], { stdin: Uint8Array.of(0x61, 0xff) }),
-      runCli(["fill-mask", "--image", picture, "--text", "-"], { stdin: "a <mask>\na <mask>\n" }),
+      runCli(["fill-mask", "--image", image, "--text", "-"], { stdin: "a <mask>\na <mask>\n" }),
     ]);
     expectLine(none, 1, /standard input: expected texts, one a line, found nothing/);
     expectLine(bytes, 1, /standard input: expected texts in UTF-8/);
     expectLine(lines, 1, /standard input: expected a single line.*found 2/);
   });
 
-  test("a picture that breaks off: no file is left", async () => {
+  test("an image that breaks off: no file is left", async () => {
     const broken = join(folder, "broken");
     await mkdir(broken);
     await writeFile(join(broken, "a.png"), Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10));
     const args = ["preprocess", "--image", join(broken, "a.png"), "--out", join(broken, "x")];
-    expectLine(await runCli(args), 1, /a\.png: expected a complete PNG picture/);
+    expectLine(await runCli(args), 1, /a\.png: expected a complete PNG image/);
     expect(await readdir(broken)).toEqual(["a.png"]);
     await rm(broken, { recursive: true });
   });

@@ -26,7 +26,7 @@ interface Embedded {
 const goldens = JSON.parse(
   await readFile(new URL("../../fixtures/data/packaged/expected.json", import.meta.url), "utf8"),
 ) as Golden[];
-const pictureOf = ({ image }: Golden) => `examples/images/${image}`;
+const rawImageOf = ({ image }: Golden) => `examples/images/${image}`;
 const flags = (flag: string, values: readonly string[]) => values.flatMap((value) => [flag, value]);
 
 function expectNear(actual: readonly number[], expected: readonly number[]): void {
@@ -40,7 +40,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-test("match: every picture of a folder with every text, images outer, texts inner", async () => {
+test("match: every image of a folder with every text, images outer, texts inner", async () => {
   const texts = [...new Set(goldens.flatMap(({ match }) => match.map(({ text }) => text)))];
   const input = `${texts.slice(1).join("\r\n")}\r\n`;
   const args = ["match", "--image", "examples/images", "--text", texts[0]!, "--text", "-", "--json"];
@@ -48,20 +48,20 @@ test("match: every picture of a folder with every text, images outer, texts inne
     await runCli(args, { stdin: input }),
   );
   expect(scores.map(({ image, text }) => `${image} ${text}`)).toEqual(
-    goldens.flatMap((golden) => texts.map((text) => `${pictureOf(golden)} ${text}`)),
+    goldens.flatMap((golden) => texts.map((text) => `${rawImageOf(golden)} ${text}`)),
   );
   for (const golden of goldens) {
     for (const { text, logits, probability } of golden.match) {
-      const score = scores.find((one) => one.image === pictureOf(golden) && one.text === text)!;
+      const score = scores.find((one) => one.image === rawImageOf(golden) && one.text === text)!;
       expectNear(score.logits, logits);
       expectNear([score.probability], [probability]);
     }
   }
 });
 
-test("embed: pictures, texts and pairs", async () => {
+test("embed: images, texts and pairs", async () => {
   const args = [
-    ...flags("--image", goldens.map(pictureOf)),
+    ...flags("--image", goldens.map(rawImageOf)),
     ...flags(
       "--text",
       goldens.map(({ embed }) => embed.text),
@@ -74,7 +74,7 @@ test("embed: pictures, texts and pairs", async () => {
   expect(document.dimensions).toBe(128);
   goldens.forEach((golden, i) => {
     const { embed } = golden;
-    expect(document.pairs[i]).toMatchObject({ image: pictureOf(golden), text: embed.text });
+    expect(document.pairs[i]).toMatchObject({ image: rawImageOf(golden), text: embed.text });
     expect(document.pairs[i]!.embedding).toHaveLength(128);
     expectNear(document.images[i]!.embedding, embed.image_embeds);
     expectNear(document.texts[i]!.embedding, embed.text_embeds);
@@ -90,7 +90,7 @@ test("embed: texts alone", async () => {
 
 test("fill-mask: the sentence, and five candidates of each mask unless K is given", async () => {
   const [golden] = goldens;
-  const args = ["fill-mask", "--image", pictureOf(golden!), "--text", golden!.fill_mask.text, "--json"];
+  const args = ["fill-mask", "--image", rawImageOf(golden!), "--text", golden!.fill_mask.text, "--json"];
   interface Filled {
     readonly sentence: string;
     readonly masks: { index: number; predictions: { id: number; token: string; probability: number }[] }[];
@@ -114,7 +114,7 @@ interface Probable {
 test("answer: five answers unless K is given, from standard input as from the flag", async () => {
   const [golden] = goldens;
   const { question, answers, probabilities } = golden!.answer[0]!;
-  const args = ["answer", "--image", pictureOf(golden!), "--json", "--question"];
+  const args = ["answer", "--image", rawImageOf(golden!), "--json", "--question"];
   const [five, two] = await Promise.all([
     runCli([...args, question]),
     runCli([...args, "-", "--top-k", "2"], { stdin: `${question}\n` }),
@@ -131,14 +131,14 @@ test("answer: five answers unless K is given, from standard input as from the fl
   expect(documentOf(two)).toEqual({ question, answers: document.answers.slice(0, 2) });
 });
 
-test("entail and compare: labels best first, the truth of a statement about two pictures", async () => {
+test("entail and compare: labels best first, the truth of a statement about two images", async () => {
   const [left, right] = goldens;
   const [{ text: hypothesis, probabilities }] = left!.entail as [Golden["entail"][number]];
   const [{ text: statement, probability }] = left!.compare as [Golden["compare"][number]];
-  const image = ["--json", "--image", pictureOf(left!)];
+  const image = ["--json", "--image", rawImageOf(left!)];
   const [entailed, compared] = await Promise.all([
     runCli(["entail", ...image, "--hypothesis", hypothesis]),
-    runCli(["compare", ...image, "--image", pictureOf(right!), "--statement", statement]),
+    runCli(["compare", ...image, "--image", rawImageOf(right!), "--statement", statement]),
   ]);
   const { labels, ...rest } = documentOf<{ labels: (Probable & { label: string })[] }>(entailed);
   expect(rest).toEqual({ hypothesis });

@@ -5,18 +5,18 @@ import { InputError } from "../errors.js";
 const extension = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
 
 /**
- * Picture files named on the command line. A folder stands for the pictures in it: by extension, sorted by name, without
- * its subfolders. Whether a file exists and is a picture shows when it is read.
- * @throws InputError when a folder holds no picture or cannot be read
+ * Image files named on the command line. A folder stands for the images in it: by extension, sorted by name, without
+ * its subfolders. Whether a file exists and is an image shows when it is read.
+ * @throws InputError when a folder holds no image or cannot be read
  */
-export async function pictureFiles(paths: readonly string[]): Promise<string[]> {
+export async function imageFiles(paths: readonly string[]): Promise<string[]> {
   const lists = await Promise.all(
     paths.map(async (path) => {
       const folder = await stat(path).then(
         (stats) => stats.isDirectory(),
         () => false,
       );
-      return folder ? picturesIn(path) : [path];
+      return folder ? imagesIn(path) : [path];
     }),
   );
   return lists.flat();
@@ -31,7 +31,7 @@ export function photographHint([first, ...others]: readonly string[]): string {
   );
 }
 
-async function picturesIn(folder: string): Promise<string[]> {
+async function imagesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     const expected = "a folder that can be read";
     throw new InputError(
@@ -44,7 +44,7 @@ async function picturesIn(folder: string): Promise<string[]> {
   throw new InputError({
     code: "missing-data",
     where: folder,
-    expected: "a folder with pictures (png, jpg, jpeg, webp, gif, tif, tiff, avif)",
+    expected: "a folder with images (png, jpg, jpeg, webp, gif, tif, tiff, avif)",
     found: "none in it",
     hint: "Name another folder, or the files themselves: subfolders are not searched",
   });

@@ -21,12 +21,12 @@ interface CommandEntry {
 }
 
 const commands: readonly CommandEntry[] = [
-  { name: "match", summary: "score pictures against texts", load: () => import("./commands/match.js") },
+  { name: "match", summary: "score images against texts", load: () => import("./commands/match.js") },
   { name: "fill-mask", summary: "find the words behind <mask>", load: () => import("./commands/fill-mask.js") },
-  { name: "embed", summary: "embed pictures, texts and pairs", load: () => import("./commands/embed.js") },
-  { name: "answer", summary: "answer a question about a picture", load: () => import("./commands/answer.js") },
-  { name: "entail", summary: "tell whether a picture bears out a text", load: () => import("./commands/entail.js") },
-  { name: "compare", summary: "hold a statement against two pictures", load: () => import("./commands/compare.js") },
+  { name: "embed", summary: "embed images, texts and pairs", load: () => import("./commands/embed.js") },
+  { name: "answer", summary: "answer a question about an image", load: () => import("./commands/answer.js") },
+  { name: "entail", summary: "tell whether an image bears out a text", load: () => import("./commands/entail.js") },
+  { name: "compare", summary: "hold a statement against two images", load: () => import("./commands/compare.js") },
   { name: "encode", summary: "write the model's features to a file", load: () => import("./commands/encode.js") },
   { name: "preprocess", summary: "write the model's inputs to a file", load: () => import("./commands/preprocess.js") },
   { name: "export", summary: "write the model as ONNX files", load: () => import("./commands/export.js") },
@@ -55,7 +55,7 @@ async function run(args: readonly string[], terminal: Terminal): Promise<void> {
     });
   }
   const program = new Command("bridgetower")
-    .description("BridgeTower, a vision-language model: match pictures with texts, fill masks, embed.")
+    .description("BridgeTower, a vision-language model: match images with texts, fill masks, embed.")
     .version(packageVersion())
     .exitOverride()
     .configureOutput({ outputError: () => undefined })

@@ -27,7 +27,7 @@ export function addCommonOptions(command: Command): Command {
 /** What commands that answer need of the common options. */
 export function taskOptions(options: CommonOptions, terminal: Terminal, prepare: readonly Task[]): BridgeTowerOptions {
   const onPhotograph = (image: ImageInput) => {
-    // Always: pictures come from the command line.
+    // Always: images come from the command line.
     if (typeof image === "string") terminal.seePhotograph(image);
   };
   return { ...loadOptions(options, terminal), prepare, onPhotograph };

@@ -14,10 +14,10 @@ const one = `bridgetower: hint: ${cat} looks like a photograph, ${advice}\n`;
 test.each<[string, string[], string]>([
   ["match", ["match", "--image", drawn, "--image", cat, "--text", "a cat", "--text", "a dog"], one],
   ["fill-mask", ["fill-mask", "--image", cat, "--text", "a <mask>"], one],
-  ["embed, where a picture is seen twice", ["embed", "--image", cat, "--text", "a cat", "--pairs"], one],
+  ["embed, where an image is seen twice", ["embed", "--image", cat, "--text", "a cat", "--pairs"], one],
   ["answer", ["answer", "--image", cat, "--question", "what is this?"], one],
   [
-    "several pictures, one hint",
+    "several images, one hint",
     ["embed", ...[drawn, coffee, drawn, cat].flatMap((image) => ["--image", image])],
     `bridgetower: hint: ${coffee} and 1 more look like photographs, ${advice}\n`,
   ],

@@ -7,8 +7,8 @@ import { readSafetensors, writeSafetensors, type WritableTensor } from "../check
 import { tinyCheckpoint, tinyConfig } from "../inference/tiny-checkpoint.test-support.js";
 import { runCli } from "./run-cli.test-support.js";
 
-const picture = "examples/images/000.png";
-const one = ["--image", picture, "--text", "an angel between a traffic light and a snowman"];
+const image = "examples/images/000.png";
+const one = ["--image", image, "--text", "an angel between a traffic light and a snowman"];
 const other = ["--image", "examples/images/003.png", "--text", "the razor is larger than the volleyball"];
 
 async function shown(...args: string[]): Promise<string> {
@@ -17,7 +17,7 @@ async function shown(...args: string[]): Promise<string> {
   return stdout;
 }
 
-test("match: the best text of each picture first, control characters escaped", async () => {
+test("match: the best text of each image first, control characters escaped", async () => {
   expect(await shown("match", ...one, ...other, "--text", "", "--text", "\u001b[31m")).toMatchInlineSnapshot(`
     "examples/images/000.png
       81.3%  ████████▏   an angel between a traffic light and a snowman
@@ -34,7 +34,7 @@ test("match: the best text of each picture first, control characters escaped", a
   `);
 });
 
-test("match: one text and many pictures, the best picture first", async () => {
+test("match: one text and many images, the best image first", async () => {
   expect(await shown("match", ...one, "--image", "examples/images/003.png")).toMatchInlineSnapshot(`
     "an angel between a traffic light and a snowman
       81.3%  ████████▏   examples/images/000.png
@@ -101,7 +101,7 @@ test("convert: all weights in the type that was asked for", async () => {
 
 test("fill-mask", async () => {
   const text = "an <mask> between a <mask> light and a snowman";
-  expect(await shown("fill-mask", "--image", picture, "--text", text, "--top-k", "2")).toMatchInlineSnapshot(`
+  expect(await shown("fill-mask", "--image", image, "--text", text, "--top-k", "2")).toMatchInlineSnapshot(`
     "sentence:  owl an angel between a traffic light and a penguin a
 
     mask 1
@@ -128,7 +128,7 @@ test("answer: best first", async () => {
 
 test("entail and compare", async () => {
   const config = tinyConfig({ token_type_count: 3 });
-  const model = ["--model", await tinyCheckpoint({ config, heads: ["snli", "nlvr2"] }), "--image", picture];
+  const model = ["--model", await tinyCheckpoint({ config, heads: ["snli", "nlvr2"] }), "--image", image];
   expect(await shown("entail", ...model, "--hypothesis", "a cat")).toMatchInlineSnapshot(`
     "a cat
       34.6%  ███▌        contradiction
@@ -136,7 +136,7 @@ test("entail and compare", async () => {
       31.5%  ███▏        entailment
     "
   `);
-  expect(await shown("compare", ...model, "--image", picture, "--statement", "")).toMatchInlineSnapshot(`
+  expect(await shown("compare", ...model, "--image", image, "--statement", "")).toMatchInlineSnapshot(`
     """
       52.6%  █████▎      true
     "
@@ -146,12 +146,12 @@ test("entail and compare", async () => {
 test("embed", async () => {
   expect(await shown("embed", ...one, ...other, "--pairs")).toMatchInlineSnapshot(`
     "128 dimensions; the first 4 are shown, --json gives all
-      picture   0.047 -0.126  0.034  0.063 …  examples/images/000.png
-      picture  -0.082  0.032 -0.122  0.151 …  examples/images/003.png
-      text     -0.010 -0.139  0.110  0.137 …  an angel between a traffic light and a snowman
-      text      0.069 -0.050 -0.019  0.051 …  the razor is larger than the volleyball
-      pair      0.042 -0.133  0.046 -0.008 …  examples/images/000.png + an angel between a traffic light and a snowman
-      pair     -0.019  0.014 -0.157  0.120 …  examples/images/003.png + the razor is larger than the volleyball
+      image   0.047 -0.126  0.034  0.063 …  examples/images/000.png
+      image  -0.082  0.032 -0.122  0.151 …  examples/images/003.png
+      text   -0.010 -0.139  0.110  0.137 …  an angel between a traffic light and a snowman
+      text    0.069 -0.050 -0.019  0.051 …  the razor is larger than the volleyball
+      pair    0.042 -0.133  0.046 -0.008 …  examples/images/000.png + an angel between a traffic light and a snowman
+      pair   -0.019  0.014 -0.157  0.120 …  examples/images/003.png + the razor is larger than the volleyball
     "
   `);
 });
@@ -160,7 +160,7 @@ test("help: every command with its summary, each command with an example", async
   expect(await shown("--help")).toMatchInlineSnapshot(`
     "Usage: bridgetower [options] [command]
 
-    BridgeTower, a vision-language model: match pictures with texts, fill masks,
+    BridgeTower, a vision-language model: match images with texts, fill masks,
     embed.
 
     Options:
@@ -168,12 +168,12 @@ test("help: every command with its summary, each command with an example", async
       -h, --help      display help for command
 
     Commands:
-      match           score pictures against texts
+      match           score images against texts
       fill-mask       find the words behind <mask>
-      embed           embed pictures, texts and pairs
-      answer          answer a question about a picture
-      entail          tell whether a picture bears out a text
-      compare         hold a statement against two pictures
+      embed           embed images, texts and pairs
+      answer          answer a question about an image
+      entail          tell whether an image bears out a text
+      compare         hold a statement against two images
       encode          write the model's features to a file
       preprocess      write the model's inputs to a file
       export          write the model as ONNX files

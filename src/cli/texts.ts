@@ -1,7 +1,7 @@
 import { InputError } from "../errors.js";
 import { UsageError } from "./usage-error.js";
 
-const largestInput = 256 * 2 ** 20;
+const maxInput = 256 * 2 ** 20;
 const where = "standard input";
 
 /**
@@ -39,11 +39,11 @@ async function readLines(stdin: AsyncIterable<Uint8Array>): Promise<string[]> {
   let length = 0;
   for await (const chunk of stdin) {
     length += chunk.length;
-    if (length > largestInput) {
+    if (length > maxInput) {
       throw new InputError({
         code: "file-too-large",
         where,
-        expected: `at most ${largestInput} bytes`,
+        expected: `at most ${maxInput} bytes`,
         found: "more",
         hint: "Split the texts",
       });

@@ -197,7 +197,7 @@ test("a weight too large for the type is named, and no folder is left", async ()
   await convertCheckpoint(source, out, { dtype: "bfloat16", config: packaged });
 });
 
-test("a config for larger pictures resizes the positions", async () => {
+test("a config for larger images resizes the positions", async () => {
   const folder = await temporaryFolder();
   const config = join(folder, "given.json");
   await writeFile(config, JSON.stringify({ vision_config: { image_size: 20 } }));
@@ -266,7 +266,7 @@ test("files in an output folder are replaced, others stay; a folder in the place
   expect(await readdir(blocked)).toEqual(["config.json"]);
 });
 
-test("a folder keeps its own config, picture settings and tokenizer; those that are named go before them", async () => {
+test("a folder keeps its own config, image settings and tokenizer; those that are named go before them", async () => {
   const out = join(await temporaryFolder(), "model");
   await convertCheckpoint(packaged, out);
   const own = await json(join(packaged, "config.json"));

@@ -18,7 +18,7 @@ import { HostTensor, type Parameter, type StoredTensor } from "../graph/index.js
 import { parameterList, parseConfig, type BridgeTowerConfig } from "../model/index.js";
 import { inferConfig, overlaid, type ConfigJson } from "./inferred-config.js";
 import { openStart } from "./open-start.js";
-import { largestConfigFile, ownConfig } from "./starting-config.js";
+import { maxConfigFile, ownConfig } from "./starting-config.js";
 import type { StartingTensors } from "./starting-tensors.js";
 import { presentHeads } from "./present-heads.js";
 import { preprocessorConfig } from "./preprocessor-config.js";
@@ -73,13 +73,13 @@ export async function convertCheckpoint(
     for (const name of (await tokenizerFiles(own ?? "")).keys()) files.delete(name);
     for (const [name, path] of await checkedTokenizer(await resolveModel(tokenizer, hub))) files.set(name, path);
   }
-  // Given fields may ask for pictures of another size.
-  const ownPictures = files.has("preprocessor_config.json") && configPath === undefined;
-  if (!ownPictures) files.delete("preprocessor_config.json");
+  // Given fields may ask for images of another size.
+  const ownImages = files.has("preprocessor_config.json") && configPath === undefined;
+  if (!ownImages) files.delete("preprocessor_config.json");
   const written = await saveCheckpoint(folder, {
     config: json,
     parameters: await writable(plans, start.source, dtype),
-    documents: ownPictures ? {} : { "preprocessor_config.json": preprocessorConfig(config.vision_config.image_size) },
+    documents: ownImages ? {} : { "preprocessor_config.json": preprocessorConfig(config.vision_config.image_size) },
     files,
   });
   return {
@@ -106,7 +106,7 @@ async function givenConfig(path: string | undefined): Promise<ConfigJson> {
   if (path === undefined) return {};
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
   const file = isFolder ? join(path, "config.json") : path;
-  const json = await readJsonIfPresent(file, largestConfigFile);
+  const json = await readJsonIfPresent(file, maxConfigFile);
   if (json !== undefined) return json;
   throw new InputError({
     code: "file-not-found",

@@ -98,7 +98,7 @@ export function resizePositions(
   return resized;
 }
 
-/** NLVR2 shows two pictures: the second starts with the token type of the first. spec: training.md 2.7. */
+/** NLVR2 shows two images: the second starts with the token type of the first. spec: training.md 2.7. */
 function thirdTokenType({ name, shape }: Parameter, find: Find): DerivedValues | undefined {
   if (name !== "token_type_embeddings.weight" || shape[0] !== 3) return undefined;
   const start = find(name);

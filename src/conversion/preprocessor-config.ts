@@ -1,6 +1,6 @@
-/** The picture settings that are written for models that come without. */
+/** The image settings that are written for models that come without. */
 
-/** Content of `preprocessor_config.json` as published with the checkpoints, for pictures of `edge` × `edge` pixels. */
+/** Content of `preprocessor_config.json` as published with the checkpoints, for images of `edge` × `edge` pixels. */
 export const preprocessorConfig = (edge: number) => ({
   image_processor_type: "BridgeTowerImageProcessor",
   do_resize: true,
@@ -10,7 +10,7 @@ export const preprocessorConfig = (edge: number) => ({
   do_pad: true,
   size: { shortest_edge: edge },
   crop_size: { shortest_edge: edge },
-  // Resized sides are multiples of it: a model for tiny pictures needs a smaller one.
+  // Resized sides are multiples of it: a model for tiny images needs a smaller one.
   size_divisor: Math.min(32, edge),
   resample: 3,
   rescale_factor: 1 / 255,

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { inferConfig, inferTowers, overlaid, type ConfigJson } from "./inferred-config.js";
 import type { StartingTensors } from "./starting-tensors.js";
 
-export const largestConfigFile = 2 ** 20;
+export const maxConfigFile = 2 ** 20;
 
 /** `config.json` of the model folder; nothing where there is none. */
 export const ownConfig = async (folder: string | undefined): Promise<ConfigJson> =>
-  folder === undefined ? {} : ((await readJsonIfPresent(join(folder, "config.json"), largestConfigFile)) ?? {});
+  folder === undefined ? {} : ((await readJsonIfPresent(join(folder, "config.json"), maxConfigFile)) ?? {});
 
 /**
  * Fields of config.json: what the weights of each starting point tell, over it the config.json of a BridgeTower's folder, later

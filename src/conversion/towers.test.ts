@@ -62,11 +62,11 @@ async function worst(
   return Math.max(...deviations);
 }
 
-const picture = { pixel_values: new HostTensor("float32", [1, 3, 16, 16], tinyInput("pixel_values", [1, 3, 16, 16])) };
+const image = { pixel_values: new HostTensor("float32", [1, 3, 16, 16], tinyInput("pixel_values", [1, 3, 16, 16])) };
 
 test("the vision tower of a whole CLIP", async () => {
   const path = await fileOf(towers.clip.names);
-  expect(await worst(path, model.imageStates, picture, towers.clip.hidden_states)).toBeLessThan(1);
+  expect(await worst(path, model.imageStates, image, towers.clip.hidden_states)).toBeLessThan(1);
 });
 
 test("the vision half alone has names without vision_model, as transformers 5 writes it, or with it", async () => {

@@ -1,15 +1,15 @@
-/** What every data set gives, whatever its files: pictures to be read when they are wanted, and texts that go with them. */
+/** What every data set gives, whatever its files: images to be read when they are wanted, and texts that go with them. */
 
-import type { Picture } from "../processing/index.js";
+import type { RawImage } from "../processing/index.js";
 
-/** The bytes of one picture, read when asked. */
-export interface PictureSource {
+/** The bytes of one image, read when asked. */
+export interface ImageSource {
   /** What errors call it: its file, with its row where the file holds many. */
   readonly name: string;
   /** @throws InputError when the file has gone or the bytes cannot be read */
   readonly read: () => Promise<Uint8Array>;
-  /** The decoded picture itself, of sources that make theirs: what would be encoded only to be decoded again. */
-  readonly pixels?: () => Picture;
+  /** The decoded image itself, of sources that make theirs: what would be encoded only to be decoded again. */
+  readonly pixels?: () => RawImage;
 }
 
 export interface AnswerScore {
@@ -34,14 +34,14 @@ export interface Hypothesis {
   readonly label?: number;
 }
 
-/** NLVR2: about two pictures. */
+/** NLVR2: about two images. */
 export interface Statement {
   readonly text: string;
-  /** 1 where it is true of both pictures; absent in files without labels. */
+  /** 1 where it is true of both images; absent in files without labels. */
   readonly label?: number;
 }
 
-/** A text that is false of the picture. */
+/** A text that is false of the image. */
 export interface Negative {
   readonly text: string;
   /** What was changed in a true text, such as `obj` or `rel`. */
@@ -59,7 +59,7 @@ export interface RowTexts {
 
 export type TextKind = keyof RowTexts;
 
-/** Rows of pictures with texts. Rows are numbered from 0 in the order of the file. */
+/** Rows of images with texts. Rows are numbered from 0 in the order of the file. */
 export interface Dataset {
   /** As the user named it. */
   readonly name: string;
@@ -81,7 +81,7 @@ export interface Dataset {
   /** Words for things in its captions, as they stand there, where the data set knows them all. */
   readonly nouns?: readonly string[];
   texts(row: number): RowTexts;
-  /** One picture, or the left and the right one of statements. */
-  pictures(row: number): readonly PictureSource[];
+  /** One image, or the left and the right one of statements. */
+  images(row: number): readonly ImageSource[];
   close(): Promise<void>;
 }

@@ -1,10 +1,10 @@
-/** Data sets for training and evaluation: readers, writers, transforms, and the threads that make pictures ready. */
+/** Data sets for training and evaluation: readers, writers, transforms, and the threads that make images ready. */
 export type {
   AnswerScore,
   Dataset,
   Hypothesis,
   Negative,
-  PictureSource,
+  ImageSource,
   Question,
   RowTexts,
   Statement,

@@ -1,23 +1,23 @@
-/** Rows whose pictures have been through the tower, group by group, the next group being read meanwhile. */
+/** Rows whose images have been through the tower, group by group, the next group being read meanwhile. */
 import type { Dataset, RowTexts } from "../data/index.js";
 import { InputError } from "../errors.js";
 import { elementCount, HostTensor } from "../graph/index.js";
 import { ahead, batchOf, chunksOfEqualLength, type PartedModel, type States } from "../inference/index.js";
-import type { PictureReader } from "./image-reader.js";
+import type { ImageReader } from "./image-reader.js";
 
 /** A row as judges see it. */
 export interface SeenRow {
   readonly index: number;
   /** Of captions those that are judged. */
   readonly texts: RowTexts;
-  /** All captions of the row: none of them is false of its picture. */
+  /** All captions of the row: none of them is false of its image. */
   readonly ownCaptions: readonly string[];
-  /** The bridge of its picture, of the first one where there are two; empty where nothing is fused. */
-  readonly picture: States;
-  /** The bridge of the second of two pictures, where statements are judged. */
+  /** The bridge of its image, of the first one where there are two; empty where nothing is fused. */
+  readonly image: States;
+  /** The bridge of the second of two images, where statements are judged. */
   readonly second?: States;
-  /** Of picture and captions, where these are compared. [contrastive_hidden_size] each */
-  readonly embeddings?: { readonly picture: Float32Array; readonly captions: readonly Float32Array[] };
+  /** Of image and captions, where these are compared. [contrastive_hidden_size] each */
+  readonly embeddings?: { readonly image: Float32Array; readonly captions: readonly Float32Array[] };
 }
 
 /** What judges want to see of rows. */
@@ -35,7 +35,7 @@ interface LoadedRow extends Pick<SeenRow, "index" | "texts" | "ownCaptions"> {
 export interface Views {
   readonly model: PartedModel;
   readonly data: Dataset;
-  readonly reader: PictureReader;
+  readonly reader: ImageReader;
   /** Texts as token ids. */
   readonly tokenize: (texts: readonly string[]) => number[][];
   /** Captions of a row that are judged, the first ones; undefined for all. */
@@ -48,7 +48,7 @@ export interface SeenRows {
   readonly end: number;
 }
 
-/** The rows in their order, without those whose pictures are broken; in groups of as many as a run of the tower takes. */
+/** The rows in their order, without those whose images are broken; in groups of as many as a run of the tower takes. */
 export async function* seenRows(views: Views, rows: readonly number[], sight: Sight): AsyncGenerator<SeenRows> {
   const size = views.model.chunkSize;
   const groups = Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.slice(i * size, (i + 1) * size));
@@ -58,7 +58,7 @@ export async function* seenRows(views: Views, rows: readonly number[], sight: Si
   }
 }
 
-/** Decoded pictures are large: few at a time, and only their pixel values are kept. */
+/** Decoded images are large: few at a time, and only their pixel values are kept. */
 const decodedAtOnce = 4;
 
 async function loadRows(views: Views, rows: readonly number[], sight: Sight): Promise<LoadedRow[]> {
@@ -75,10 +75,10 @@ async function loadRow(views: Views, index: number, sight: Sight): Promise<Loade
   const all = data.texts(index);
   const ownCaptions = all.captions;
   const texts = { ...all, captions: ownCaptions.slice(0, captions_per_row) };
-  const sources = data.pictures(index);
+  const sources = data.images(index);
   const wantsSecond = sight.second && texts.statements.length > 0;
   if (sources.length < (wantsSecond ? 2 : 1)) {
-    const expected = wantsSecond ? "two pictures, which its statements are about" : "a picture";
+    const expected = wantsSecond ? "two images, which its statements are about" : "an image";
     throw new InputError({
       code: "missing-data",
       where: `row ${index} of ${data.name}`,
@@ -107,13 +107,13 @@ async function seen(
     index: row.index,
     texts: row.texts,
     ownCaptions: row.ownCaptions,
-    picture: rowOf(first, i),
+    image: rowOf(first, i),
     ...(row.second === undefined ? {} : { second: rowOf(second, secondRow++) }),
-    ...(embeddings ? { embeddings: { picture: vector(first.image_embeds!, i), captions: ofCaptions[i]! } } : {}),
+    ...(embeddings ? { embeddings: { image: vector(first.image_embeds!, i), captions: ofCaptions[i]! } } : {}),
   }));
 }
 
-/** Tensors of one picture or more, one below the other. */
+/** Tensors of one image or more, one below the other. */
 function stacked(tensors: readonly HostTensor[]): HostTensor {
   const [, ...shape] = tensors[0]!.shape;
   const stack = HostTensor.zeros("float32", [tensors.length, ...shape]);

@@ -6,7 +6,7 @@ import { PartedModel } from "../inference/index.js";
 import { tinyConfig } from "../inference/tiny-checkpoint.test-support.js";
 import { evaluate, type EvaluationSettings, type Metric } from "./index.js";
 import { memoryData, type MemoryRow } from "./memory-data.test-support.js";
-import { checkpoint, data, named, picture, resultsOf, rows } from "./tiny-rows.test-support.js";
+import { checkpoint, data, named, image, resultsOf, rows } from "./tiny-rows.test-support.js";
 
 test("by default, all that both data set and checkpoint allow", async () => {
   const chosen = async (model: string, some = data) => (await evaluate({ model, data: some, limit: 2 })).metrics;
@@ -24,7 +24,7 @@ test("by default, all that both data set and checkpoint allow", async () => {
   expect(await chosen(await checkpoint(named, ["itm", "snli", "rank"]))).toEqual(["itm", "facet", "snli", "irtr"]);
   const withNouns = { ...data, nouns: ["cat"] };
   expect(await chosen(await checkpoint(named, ["mlm"]), withNouns)).toEqual(["mlm", "nouns"]);
-  const questions = memoryData(rows.map(({ pictures, questions }) => ({ pictures, questions: questions! })));
+  const questions = memoryData(rows.map(({ images, questions }) => ({ images, questions: questions! })));
   expect(await chosen(await checkpoint(), questions)).toEqual(["vqa"]);
 });
 
@@ -38,8 +38,8 @@ test("the same numbers whatever else is judged, and for each row whatever the li
     await resultsOf({ model, metrics: ["itm"], limit: 2 }),
   ];
   const [sumOfOne, sumOfTwo] = [one, two].map(({ itm_loss, itm_samples }) => itm_loss! * itm_samples!);
-  // The second row has two captions: what it adds is what it is judged as without the first row's picture.
-  const broken = memoryData(rows.map((row, i) => (i === 0 ? { ...row, pictures: [new Uint8Array(8)] } : row)));
+  // The second row has two captions: what it adds is what it is judged as without the first row's image.
+  const broken = memoryData(rows.map((row, i) => (i === 0 ? { ...row, images: [new Uint8Array(8)] } : row)));
   const second = await resultsOf({ model, data: broken, metrics: ["itm"], limit: 2 });
   expect(sumOfTwo! - sumOfOne!).toBeCloseTo(second.itm_loss! * second.itm_samples!, 5);
 });
@@ -58,10 +58,10 @@ test("the first captions of each row only: nothing else is judged, and none of i
     await resultsOf({ model, metrics: ["itm", "irtr"] }),
   );
   const shared = memoryData([
-    { pictures: rows[0]!.pictures, captions: ["a cat", "a dog"] },
-    { pictures: rows[1]!.pictures, captions: ["a dog"] },
+    { images: rows[0]!.images, captions: ["a cat", "a dog"] },
+    { images: rows[1]!.images, captions: ["a dog"] },
   ]);
-  // There is nothing false to say of the first picture, whose second caption is the only other one.
+  // There is nothing false to say of the first image, whose second caption is the only other one.
   const samples = { model, data: shared, metrics: ["itm"], captions_per_row: 1 } as const;
   expect((await resultsOf(samples)).itm_samples).toBe(2);
 });
@@ -88,54 +88,54 @@ test("the transforms of training, by name", async () => {
     await resultsOf({ ...settings, transform: "clip" }),
   ];
   expect(again).toEqual(blip);
-  // The pictures are 40 × 32: one squeezes them, the other crops them.
+  // The images are 40 × 32: one squeezes them, the other crops them.
   expect(clip.itc_loss).not.toBe(blip.itc_loss);
 });
 
-test("broken pictures are left out, counted and named", async () => {
-  const bytes = Buffer.from(await picture(3));
+test("broken images are left out, counted and named", async () => {
+  const bytes = Buffer.from(await image(3));
   const damaged: MemoryRow[] = [
     rows[0]!,
-    { ...rows[1]!, pictures: [bytes.subarray(0, 40)] },
-    { ...rows[2]!, pictures: ["/nowhere/picture.png"] },
+    { ...rows[1]!, images: [bytes.subarray(0, 40)] },
+    { ...rows[2]!, images: ["/nowhere/image.png"] },
     rows[3]!,
   ];
   const model = await checkpoint();
   const metrics = ["itm", "retrieval"] as const;
   const missing = memoryData(damaged);
-  const source = { ...missing, pictures: (row: number) => (row === 2 ? [failing] : missing.pictures(row)) };
+  const source = { ...missing, images: (row: number) => (row === 2 ? [failing] : missing.images(row)) };
   const failing = {
     name: "shard.parquet row 2",
     read: () =>
       Promise.reject(
-        new InputError({ code: "missing-data", where: "shard.parquet row 2", expected: "a picture", found: "null" }),
+        new InputError({ code: "missing-data", where: "shard.parquet row 2", expected: "an image", found: "null" }),
       ),
   };
   const { results, skipped } = await evaluate({ model, data: source, metrics });
   expect(results).toMatchObject({
     rows: 2,
-    skipped_pictures: 2,
+    skipped_images: 2,
     retrieval_images: 2,
     retrieval_texts: 2,
     itm_samples: 4,
   });
-  expect(skipped.map(({ name }) => name).sort()).toEqual(["pairs row 1 picture 0", "shard.parquet row 2"]);
+  expect(skipped.map(({ name }) => name).sort()).toEqual(["pairs row 1 image 0", "shard.parquet row 2"]);
   const none = memoryData([damaged[1]!]);
   await expect(evaluate({ model, data: none, metrics: ["mlm"] })).rejects.toThrow(
-    /^pairs: expected pictures that can be read, found none in 1; the first: pairs row 0 picture 0: /,
+    /^pairs: expected images that can be read, found none in 1; the first: pairs row 0 image 0: /,
   );
 });
 
-test("pictures go through the transform that is given", async () => {
+test("images go through the transform that is given", async () => {
   const model = await checkpoint();
   const size = (tinyConfig() as { vision_config: { image_size: number } }).vision_config.image_size;
   const grey = new HostTensor("float32", [3, size, size], new Float32Array(3 * size * size));
   const results = await resultsOf({ model, metrics: ["retrieval"], transform: () => grey });
-  // All pictures are the same: the first one is found by every text.
+  // All images are the same: the first one is found by every text.
   expect(results.ir_r1).toBeCloseTo(1 / data.counts.captions.reduce((a, b) => a + b), 9);
   const small = () => new HostTensor("float32", [3, 2, 2], new Float32Array(12));
   await expect(evaluate({ model, data, transform: small })).rejects.toThrow(
-    `transform: expected pictures of [3, ${size}, ${size}], for which the checkpoint was made, found [3, 2, 2].`,
+    `transform: expected images of [3, ${size}, ${size}], for which the checkpoint was made, found [3, 2, 2].`,
   );
 });
 
@@ -143,7 +143,7 @@ test.each<[string, Partial<EvaluationSettings>, RegExp]>([
   ["no rows", { data: memoryData([]) }, /^pairs: expected rows to judge, found none/],
   [
     "no texts of the kind",
-    { data: memoryData([{ pictures: [], captions: ["a"] }]), metrics: ["facet"] },
+    { data: memoryData([{ images: [], captions: ["a"] }]), metrics: ["facet"] },
     /^pairs: expected captions and negatives, which facet judges, found no negatives/,
   ],
   [
@@ -151,15 +151,15 @@ test.each<[string, Partial<EvaluationSettings>, RegExp]>([
     { metrics: ["nouns"] },
     /^pairs: expected captions and words for things, which nouns judges, found no words for things/,
   ],
-  ["nothing to judge", { data: memoryData([{ pictures: [] }]) }, /found no texts/],
+  ["nothing to judge", { data: memoryData([{ images: [] }]) }, /found no texts/],
   ["no head", { metrics: ["vqa"] }, /saved without that head/],
   ["no head for retrieval", { metrics: ["retrieval"] }, /saved without that head/],
   ["no ranking head", { metrics: ["retrieval"], rank_by: "rank_output" }, /saved without that head/],
   ["no metric", { metrics: [] }, /metrics: expected at least one of itm, facet/],
   [
-    "rows without pictures",
-    { data: memoryData([{ pictures: [], captions: ["a"] }]) },
-    /row 0 of pairs: expected a picture, found 0/,
+    "rows without images",
+    { data: memoryData([{ images: [], captions: ["a"] }]) },
+    /row 0 of pairs: expected an image, found 0/,
   ],
   ["a limit of nothing", { limit: 0 }, /^limit: expected a whole number, 1 or more, found 0/],
   ["one candidate", { candidates: 1 }, /^candidates: expected a whole number, 2 or more, found 1/],
@@ -175,7 +175,7 @@ test.each<[string, Partial<EvaluationSettings>, RegExp]>([
 });
 
 test("more candidates than rows with captions are an error", async () => {
-  const some = memoryData([...rows, { pictures: rows[0]!.pictures, questions: rows[0]!.questions! }]);
+  const some = memoryData([...rows, { images: rows[0]!.images, questions: rows[0]!.questions! }]);
   const settings = { model: await checkpoint(), data: some, candidates: 6 };
   await expect(evaluate(settings)).rejects.toThrow(
     "candidates: expected at most 5, the rows of pairs that have captions, found 6.",
@@ -183,10 +183,10 @@ test("more candidates than rows with captions are an error", async () => {
   expect((await evaluate({ ...settings, metrics: ["vqa"] })).metrics).toEqual(["vqa"]);
 });
 
-test("statements about one picture are an error", async () => {
-  const single = memoryData([{ pictures: [rows[0]!.pictures[0]!], statements: [{ text: "a", label: 1 }] }]);
+test("statements about one image are an error", async () => {
+  const single = memoryData([{ images: [rows[0]!.images[0]!], statements: [{ text: "a", label: 1 }] }]);
   await expect(evaluate({ model: await checkpoint(), data: single })).rejects.toThrow(
-    "row 0 of pairs: expected two pictures, which its statements are about, found 1.",
+    "row 0 of pairs: expected two images, which its statements are about, found 1.",
   );
 });
 

@@ -1,5 +1,5 @@
-/** What a checkpoint is worth on a data set: one pass over its rows, each picture through its tower once for all metrics. */
-import { transformPicture, type Dataset, type TransformKey } from "../data/index.js";
+/** What a checkpoint is worth on a data set: one pass over its rows, each image through its tower once for all metrics. */
+import { transformImage, type Dataset, type TransformKey } from "../data/index.js";
 import { InputError } from "../errors.js";
 import { Random } from "../random/index.js";
 import { answersInFile, findAnswers, PartedModel, readAnswers, type LoadOptions } from "../inference/index.js";
@@ -12,9 +12,9 @@ import { Nouns } from "./metrics/nouns.js";
 import { Questions, type VqaPrediction } from "./metrics/questions.js";
 import { Ranking } from "./metrics/ranking.js";
 import { chooseMetrics, needsOf, sightOf, type Metric, type RankBy } from "./metric-requirements.js";
-import { PictureReader, type PictureTransform, type SkippedPicture } from "./image-reader.js";
+import { ImageReader, type ImageTransform, type SkippedImage } from "./image-reader.js";
 import type { Chunks } from "./retrieval/fused-scores.js";
-import { mostPairs, Retrieval } from "./retrieval/retrieval.js";
+import { maxPairs, Retrieval } from "./retrieval/retrieval.js";
 import { seenRows } from "./encoded-row.js";
 
 export interface EvaluationSettings extends Chunks {
@@ -34,7 +34,7 @@ export interface EvaluationSettings extends Chunks {
   /** What retrieval goes by; by default similarity where the checkpoint has contrastive heads. */
   readonly rank_by?: RankBy | undefined;
   /**
-   * Retrieval among so many rows: those that have captions and a readable picture make groups of so many, in their order. A last group
+   * Retrieval among so many rows: those that have captions and a readable image make groups of so many, in their order. A last group
    * that is smaller is left out; recalls are means over all texts and all images of the groups. By default all rows are one group.
    */
   readonly candidates?: number | undefined;
@@ -44,8 +44,8 @@ export interface EvaluationSettings extends Chunks {
   readonly per_gpu_eval_batchsize?: number | undefined;
   /** False captions that `rank_output` tells a true one from. Default 15, as in training. */
   readonly draw_false_text?: number | undefined;
-  /** How pictures are made ready; by default as the checkpoint's own settings say. */
-  readonly transform?: TransformKey | PictureTransform | undefined;
+  /** How images are made ready; by default as the checkpoint's own settings say. */
+  readonly transform?: TransformKey | ImageTransform | undefined;
   /** What the outputs of the VQA classifier are called, or a JSON file of it; by default as the model folder says. */
   readonly answers?: string | readonly string[] | undefined;
   /** Told how many rows have been judged, and then how many pairs of retrieval have been through the fusion. */
@@ -63,8 +63,8 @@ export interface EvaluationResult {
    * in nats, the others are counts. What nothing was judged for has its counts only.
    */
   readonly results: Readonly<Record<string, number>>;
-  /** The first hundred pictures that could not be read; `skipped_pictures` of the results counts all. */
-  readonly skipped: readonly SkippedPicture[];
+  /** The first hundred images that could not be read; `skipped_images` of the results counts all. */
+  readonly skipped: readonly SkippedImage[];
   /** Answers to all questions that have a number, where the answers' texts are known. */
   readonly predictions: readonly VqaPrediction[];
 }
@@ -72,7 +72,7 @@ export interface EvaluationResult {
 /**
  * Judges a checkpoint on a data set. The same numbers for the same seed, however rows are grouped; a row's false captions and hidden
  * words do not depend on `limit`.
- * @throws InputError for a checkpoint or data set that is broken or lacks what a metric needs, or without a readable picture
+ * @throws InputError for a checkpoint or data set that is broken or lacks what a metric needs, or without a readable image
  */
 export async function evaluate(settings: EvaluationSettings): Promise<EvaluationResult> {
   const { model: idOrFolder, load = {} } = settings;
@@ -94,7 +94,7 @@ async function judgeAll(model: PartedModel, settings: EvaluationSettings): Promi
   const pairs = comparedPairs(settings, count);
   const chosen = chooseMetrics(settings.metrics, { data, rows: count, model, pairs });
   if (chosen.includes("retrieval")) checkRetrieval(settings, count, pairs);
-  const reader = new PictureReader(model, transformOf(settings, model));
+  const reader = new ImageReader(model, transformOf(settings, model));
   const random = new Random(seed);
   const tokenize = (texts: readonly string[]) => model.tokenize(texts, maxLength).map(({ ids }) => [...ids]);
   const { captions_per_row } = settings;
@@ -121,7 +121,7 @@ async function judgeAll(model: PartedModel, settings: EvaluationSettings): Promi
   const questions = judges.get("vqa");
   return {
     metrics: chosen,
-    results: { ...results, rows: seen, skipped_pictures: reader.skippedCount },
+    results: { ...results, rows: seen, skipped_images: reader.skippedCount },
     skipped: reader.skipped,
     predictions: questions instanceof Questions ? questions.predictions : [],
   };
@@ -187,11 +187,11 @@ async function answersOf({ answers }: EvaluationSettings, model: PartedModel): P
   });
 }
 
-function transformOf({ transform, seed = 0 }: EvaluationSettings, model: PartedModel): PictureTransform | undefined {
+function transformOf({ transform, seed = 0 }: EvaluationSettings, model: PartedModel): ImageTransform | undefined {
   if (typeof transform !== "string") return transform;
   const { image_size } = model.config.vision_config;
-  // Always the same view of a picture, should the transform draw.
-  return (picture) => transformPicture(picture, { key: transform, image_size }, new Random(seed, "transform"));
+  // Always the same view of an image, should the transform draw.
+  return (image) => transformImage(image, { key: transform, image_size }, new Random(seed, "transform"));
 }
 
 function textLength({ max_text_len }: EvaluationSettings, { maxLength, folder }: PartedModel): number {
@@ -232,15 +232,15 @@ function checkSettings(settings: EvaluationSettings): void {
   }
 }
 
-/** Pairs of pictures and captions that retrieval compares. */
+/** Pairs of images and captions that retrieval compares. */
 function comparedPairs({ data, captions_per_row = Infinity, candidates = Infinity }: EvaluationSettings, rows: number) {
   const counts = data.counts.captions.subarray(0, rows);
   return Math.min(rows, candidates) * counts.reduce((sum, count) => sum + Math.min(count, captions_per_row), 0);
 }
 
 function checkRetrieval({ data, candidates = 0 }: EvaluationSettings, rows: number, pairs: number): void {
-  if (pairs > mostPairs) {
-    const expected = `at most ${mostPairs} pairs of pictures and captions to compare in retrieval`;
+  if (pairs > maxPairs) {
+    const expected = `at most ${maxPairs} pairs of images and captions to compare in retrieval`;
     throw new InputError({
       code: "invalid-setting",
       where: data.name,
@@ -255,12 +255,12 @@ function checkRetrieval({ data, candidates = 0 }: EvaluationSettings, rows: numb
   throw new InputError({ code: "invalid-setting", where: "candidates", expected, found: String(candidates) });
 }
 
-function nothingSeen({ name }: Dataset, { skipped, skippedCount }: PictureReader): InputError {
+function nothingSeen({ name }: Dataset, { skipped, skippedCount }: ImageReader): InputError {
   const [first] = skipped;
   return new InputError({
     code: "missing-data",
     where: name,
-    expected: "pictures that can be read",
+    expected: "images that can be read",
     found: `none in ${skippedCount}; the first: ${first?.reason ?? "missing"}`,
   });
 }

@@ -2,5 +2,5 @@
 export { evaluate, type EvaluationResult, type EvaluationSettings } from "./evaluate-model.js";
 export type { VqaPrediction } from "./metrics/questions.js";
 export { metrics, needsOf, rankings, requireTexts, type Metric, type RankBy } from "./metric-requirements.js";
-export type { PictureTransform, SkippedPicture } from "./image-reader.js";
+export type { ImageTransform, SkippedImage } from "./image-reader.js";
 export { submissionName, writeResults } from "./write-results.js";

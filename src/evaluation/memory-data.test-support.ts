@@ -4,7 +4,7 @@ import type { Dataset, RowTexts, TextKind } from "../data/index.js";
 
 export interface MemoryRow extends Partial<RowTexts> {
   /** Files, or bytes. */
-  readonly pictures: readonly (string | Uint8Array)[];
+  readonly images: readonly (string | Uint8Array)[];
 }
 
 export function memoryData(rows: readonly MemoryRow[], name = "pairs"): Dataset {
@@ -25,10 +25,10 @@ export function memoryData(rows: readonly MemoryRow[], name = "pairs"): Dataset 
       negatives: count("negatives"),
     },
     texts: (row) => texts[row]!,
-    pictures: (row) =>
-      rows[row]!.pictures.map((picture, i) => ({
-        name: typeof picture === "string" ? picture : `${name} row ${row} picture ${i}`,
-        read: async () => (typeof picture === "string" ? readFile(picture) : picture),
+    images: (row) =>
+      rows[row]!.images.map((image, i) => ({
+        name: typeof image === "string" ? image : `${name} row ${row} image ${i}`,
+        read: async () => (typeof image === "string" ? readFile(image) : image),
       })),
     close: () => Promise.resolve(),
   };

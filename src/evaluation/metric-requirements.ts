@@ -3,7 +3,7 @@ import type { Dataset, TextKind } from "../data/index.js";
 import { InputError } from "../errors.js";
 import type { Head } from "../model/index.js";
 import type { PartedModel } from "../inference/index.js";
-import { mostPairs } from "./retrieval/retrieval.js";
+import { maxPairs } from "./retrieval/retrieval.js";
 import type { Sight } from "./encoded-row.js";
 
 interface Needs extends Sight {
@@ -133,7 +133,7 @@ function allowed({ data, rows, model, pairs }: Judged): readonly Metric[] {
   const found = metrics.filter((metric) => {
     const { heads } = needsOf(metric);
     if (missingFor(metric, data, rows).length > 0) return false;
-    if (metric === "retrieval") return present.includes("itc") && pairs <= mostPairs;
+    if (metric === "retrieval") return present.includes("itc") && pairs <= maxPairs;
     if (metric === "nlvr2" && config.token_type_count < 3) return false;
     return heads.some((head) => present.includes(head));
   });

@@ -1,4 +1,4 @@
-/** Five rows of pictures with texts of every kind, and tiny checkpoints to judge on them. */
+/** Five rows of images with texts of every kind, and tiny checkpoints to judge on them. */
 import sharp from "sharp";
 import { heads, type Head } from "../model/index.js";
 import { tinyCheckpoint, tinyConfig } from "../inference/tiny-checkpoint.test-support.js";
@@ -9,7 +9,7 @@ export const answers = ["yes", "no", "two"];
 export const fields = { token_type_count: 3, vqav2_label_size: 3, contrastive_hidden_size: 16 };
 export const named = { ...fields, id2label: answers };
 
-export const picture = (seed: number) =>
+export const image = (seed: number) =>
   sharp(
     Uint8Array.from({ length: 40 * 32 * 3 }, (_, i) => (i * seed * 7 + ((i * i) % (seed + 3)) * 40) % 256),
     { raw: { width: 40, height: 32, channels: 3 } },
@@ -20,7 +20,7 @@ export const picture = (seed: number) =>
 const words = ["a cat", "a dog", "cat a dog", "dog", "a a cat", "do a cat dog"];
 export const rows: MemoryRow[] = await Promise.all(
   [1, 2, 3, 4, 5].map(async (seed, i): Promise<MemoryRow> => ({
-    pictures: [await picture(seed), await picture(seed + 20)],
+    images: [await image(seed), await image(seed + 20)],
     captions: words.slice(i, i + 1 + (i % 3)).map((word) => `${word} ${i}`),
     negatives: i === 3 ? [] : [{ text: "no cat", facet: "obj" }, { text: `dog ${i} cat`, facet: "rel" }, { text: "x" }],
     questions: [

@@ -4,7 +4,7 @@ import { InputError } from "../errors.js";
 
 /**
  * The content of a regular file.
- * @param expected what the user meant to name, for errors: "a picture file"
+ * @param expected what the user meant to name, for errors: "an image file"
  * @throws InputError no such file, not a regular file, unreadable, or larger than `maxBytes`
  */
 export async function readBoundedFile(where: string, expected: string, maxBytes: number): Promise<Uint8Array> {

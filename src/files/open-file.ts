@@ -5,7 +5,7 @@ import { type FileHandle, open, realpath, stat } from "node:fs/promises";
 import { InputError } from "../errors.js";
 
 /** Node reads at most 2^31 - 1 bytes a call. */
-const largestRead = 2 ** 30;
+const maxRead = 2 ** 30;
 
 export interface OpenFile {
   /** The path as the user knows it, for messages. */
@@ -110,7 +110,7 @@ export async function readExactly(
   const bytes = new Uint8Array(length);
   let filled = 0;
   while (filled < length) {
-    const wanted = Math.min(length - filled, largestRead);
+    const wanted = Math.min(length - filled, maxRead);
     const { bytesRead } = await handle.read(bytes, filled, wanted, offset + filled);
     if (bytesRead === 0) {
       throw new InputError({

@@ -4,7 +4,7 @@ import { InputError } from "../errors.js";
 import { systemCode } from "./system-code.js";
 
 /** Beyond what the log of a run grows to. */
-const mostBytes = 256 * 2 ** 20;
+const maxBytes = 256 * 2 ** 20;
 
 /** @throws InputError when the file is missing, too large or no JSON */
 export async function readJson(path: string): Promise<unknown> {
@@ -43,11 +43,11 @@ async function readBounded(path: string): Promise<Uint8Array> {
     const file = await open(path, "r");
     try {
       const { size } = await file.stat();
-      if (size <= mostBytes) return await file.readFile();
+      if (size <= maxBytes) return await file.readFile();
       throw new InputError({
         code: "file-too-large",
         where: path,
-        expected: `at most ${mostBytes} bytes`,
+        expected: `at most ${maxBytes} bytes`,
         found: String(size),
         hint,
       });

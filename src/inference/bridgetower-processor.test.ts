@@ -1,11 +1,11 @@
-/** Pictures and texts in the forms that callers have them, and how long a text may be. */
+/** Images and texts in the forms that callers have them, and how long a text may be. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
-import type { Picture } from "../processing/index.js";
+import type { RawImage } from "../processing/index.js";
 import { BridgeTower, BridgeTowerProcessor, defaultModel } from "./index.js";
-import { loadPicture } from "./bridgetower-processor.js";
+import { loadImage } from "./bridgetower-processor.js";
 import { tinyCheckpoint, tinyConfig } from "./tiny-checkpoint.test-support.js";
 
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
@@ -13,17 +13,17 @@ const model = await BridgeTower.fromPretrained();
 const processor = await BridgeTowerProcessor.fromPretrained(defaultModel);
 afterAll(() => model.dispose());
 
-test("a picture's path, its bytes and its pixels are the same picture", async () => {
+test("an image's path, its bytes and its pixels are the same image", async () => {
   const file = path("examples/images/004.png");
-  const forms = [file, await readFile(file), await loadPicture(file)];
+  const forms = [file, await readFile(file), await loadImage(file)];
   const [byPath, byBytes, byPixels] = await model.embedImage(forms);
   expect([byBytes, byPixels]).toEqual([byPath, byPath]);
   const [one, two, three] = await model.match(forms, ["two phones and four pumpkins"]);
   expect([two!.logits, three!.logits]).toEqual([one!.logits, one!.logits]);
 });
 
-/** The picture turned clockwise by a quarter. */
-function turned({ width, height, data }: Picture): Picture {
+/** The image turned clockwise by a quarter. */
+function turned({ width, height, data }: RawImage): RawImage {
   const result = new Uint8Array(data.length);
   for (let y = 0; y < width; y++) {
     for (let x = 0; x < height; x++) {
@@ -34,14 +34,14 @@ function turned({ width, height, data }: Picture): Picture {
   return { width: height, height: width, data: result };
 }
 
-test("pictures that a camera marked as turned are seen upright", async () => {
+test("images that a camera marked as turned are seen upright", async () => {
   const [upright, marked] = [1, 6].map((tag) => path(`fixtures/data/processing/images/orientation-${tag}.jpg`));
-  const picture = turned(await loadPicture(upright!));
-  expect(await model.embedImage([marked!])).toEqual(await model.embedImage([picture]));
+  const image = turned(await loadImage(upright!));
+  expect(await model.embedImage([marked!])).toEqual(await model.embedImage([image]));
   expect(await model.embedImage([marked!])).not.toEqual(await model.embedImage([upright!]));
 });
 
-test("pictures of different sizes go through the model together", async () => {
+test("images of different sizes go through the model together", async () => {
   const files = ["orientation-1.jpg", "orientation-6.jpg", "grey.jpg"];
   const images = files.map((file) => path(`fixtures/data/processing/images/${file}`));
   const together = await model.embedImage(images);
@@ -51,17 +51,17 @@ test("pictures of different sizes go through the model together", async () => {
   }
 });
 
-test("picture settings of another size than the config's are found before the model runs", async () => {
+test("image settings of another size than the config's are found before the model runs", async () => {
   const folder = await tinyCheckpoint();
   const edge = { shortest_edge: 40 };
   await writeFile(join(folder, "preprocessor_config.json"), JSON.stringify({ size: edge, crop_size: edge }));
   const tiny = await BridgeTower.fromPretrained(folder);
   await expect(tiny.embedImage([path("examples/images/000.png")])).rejects.toThrow(
-    "pixel_values: expected pictures of 32 × 32 pixels (vision_config.image_size), found 40 × 40.",
+    "pixel_values: expected images of 32 × 32 pixels (vision_config.image_size), found 40 × 40.",
   );
 });
 
-test("texts and pictures alone give their half of a batch", async () => {
+test("texts and images alone give their half of a batch", async () => {
   const image = path("examples/images/000.png");
   expect(Object.keys(await processor.process(image)).sort()).toEqual(["pixel_mask", "pixel_values"]);
   expect(Object.keys(await processor.process(undefined, "a fox")).sort()).toEqual(["attention_mask", "input_ids"]);

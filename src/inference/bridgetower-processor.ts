@@ -1,15 +1,15 @@
-/** BridgeTowerProcessor as transformers users know it: pictures and texts in, a batch for the model out. */
+/** BridgeTowerProcessor as transformers users know it: images and texts in, a batch for the model out. */
 import { resolveModel, type HubOptions } from "../checkpoint/index.js";
-import { decodePicture, Processor, type Picture, type PixelBatch, type TextBatch } from "../processing/index.js";
-import { longestText } from "../model/index.js";
+import { decodeImage, Processor, type RawImage, type PixelBatch, type TextBatch } from "../processing/index.js";
+import { maxTextLength } from "../model/index.js";
 import { readConfig } from "./config-file.js";
 
-/** A picture: the path of a file, the bytes of one, or decoded RGB pixels. */
-export type ImageInput = string | Uint8Array | Picture;
+/** An image: the path of a file, the bytes of one, or decoded RGB pixels. */
+export type ImageInput = string | Uint8Array | RawImage;
 
-/** The RGB pixels of a picture, decoded where they are not yet. */
-export function loadPicture(image: ImageInput): Promise<Picture> {
-  return typeof image === "string" || image instanceof Uint8Array ? decodePicture(image) : Promise.resolve(image);
+/** The RGB pixels of an image, decoded where they are not yet. */
+export function loadImage(image: ImageInput): Promise<RawImage> {
+  return typeof image === "string" || image instanceof Uint8Array ? decodeImage(image) : Promise.resolve(image);
 }
 
 export interface ProcessOptions {
@@ -33,7 +33,7 @@ export class BridgeTowerProcessor {
     readonly maxLength: number,
   ) {}
 
-  /** @throws InputError when picture settings, tokenizer or config are missing or broken */
+  /** @throws InputError when image settings, tokenizer or config are missing or broken */
   static async fromPretrained(idOrFolder: string, options: HubOptions = {}): Promise<BridgeTowerProcessor> {
     return BridgeTowerProcessor.fromFolder(await resolveModel(idOrFolder, options));
   }
@@ -41,7 +41,7 @@ export class BridgeTowerProcessor {
   /** @internal */
   static async fromFolder(folder: string): Promise<BridgeTowerProcessor> {
     const [processor, config] = await Promise.all([Processor.fromFolder(folder), readConfig(folder)]);
-    const limit = Math.min(processor.tokenizer.modelMaxLength, longestText(config.text_config));
+    const limit = Math.min(processor.tokenizer.modelMaxLength, maxTextLength(config.text_config));
     return new BridgeTowerProcessor(processor, limit);
   }
 
@@ -55,7 +55,7 @@ export class BridgeTowerProcessor {
 
   /**
    * `input_ids`, `attention_mask` int64 [batch, text]; `pixel_values` float32 [batch, 3, height, width]; `pixel_mask`
-   * int64 [batch, height, width]. Leave out pictures or texts for half of it.
+   * int64 [batch, height, width]. Leave out images or texts for half of it.
    */
   async process<
     Images extends ImageInput | readonly ImageInput[] | undefined,
@@ -65,16 +65,16 @@ export class BridgeTowerProcessor {
     texts?: Texts,
     { padding = false, truncation = false, max_length }: ProcessOptions = {},
   ): Promise<BatchOf<Images, Texts>> {
-    const pictures = images === undefined ? undefined : asList<ImageInput>(images);
+    const imageList = images === undefined ? undefined : asList<ImageInput>(images);
     const sentences = texts === undefined ? undefined : asList<string>(texts);
     const maxLength = max_length ?? (truncation || padding === "max_length" ? this.maxLength : undefined);
     const batch = this.processor.process({
-      ...(pictures === undefined ? {} : { images: await Promise.all(pictures.map(loadPicture)) }),
+      ...(imageList === undefined ? {} : { images: await Promise.all(imageList.map(loadImage)) }),
       ...(sentences === undefined ? {} : { texts: sentences }),
       padding: padding === true ? "longest" : padding,
       ...(maxLength === undefined ? {} : { maxLength }),
     });
-    // Pictures give the picture half and texts the text half, which TypeScript cannot follow through the spreads.
+    // Images give the image half and texts the text half, which TypeScript cannot follow through the spreads.
     return batch as BatchOf<Images, Texts>;
   }
 

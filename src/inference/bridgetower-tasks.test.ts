@@ -29,15 +29,15 @@ interface Answers {
     text: string;
     probabilities: [contradiction: number, neutral: number, entailment: number];
   }[];
-  /** Statements about this picture and the next. */
+  /** Statements about this imageFile and the next. */
   readonly compare: readonly { text: string; probability: number }[];
   readonly fill_mask: { text: string; ids: number[]; argmax: number[]; sentence: string };
 }
 
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
 const answers = JSON.parse(readFileSync(path("fixtures/data/packaged/expected.json"), "utf8")) as Answers[];
-const picture = (image: string) => path(`examples/images/${image}`);
-const pictures = answers.slice(0, 3).map(({ image }) => picture(image));
+const imageFile = (image: string) => path(`examples/images/${image}`);
+const imageFiles = answers.slice(0, 3).map(({ image }) => imageFile(image));
 
 const model = await BridgeTower.fromPretrained();
 afterAll(() => model.dispose());
@@ -48,7 +48,7 @@ const ofLabels = (found: readonly { readonly probability: number }[]) => found.m
 const first8 = (vectors: readonly Float32Array[]) => vectors[0]!.slice(0, 8);
 
 test.each(answers)("$image: matches, embeddings and words equal the reference's", async (expected) => {
-  const image = picture(expected.image);
+  const image = imageFile(expected.image);
   const texts = expected.match.map(({ text }) => text);
   const found = await model.match([image], texts);
   for (const [i, { logits, probability }] of expected.match.entries()) {
@@ -69,7 +69,7 @@ test.each(answers)("$image: matches, embeddings and words equal the reference's"
 });
 
 test.each(answers)("$image: answers, entailment and statements equal PyTorch's", async (expected) => {
-  const image = picture(expected.image);
+  const image = imageFile(expected.image);
   for (const { question, answers: names, probabilities } of expected.answer) {
     const found = await model.answer(image, question, { topK: 3 });
     expect(found.map(({ answer }) => answer)).toEqual(names);
@@ -84,7 +84,7 @@ test.each(answers)("$image: answers, entailment and statements equal PyTorch's",
   }
   const next = answers[(answers.indexOf(expected) + 1) % answers.length]!;
   for (const { text, probability } of expected.compare) {
-    expect(deviation([await model.compare(image, picture(next.image), text)], [probability])).toBeLessThan(1);
+    expect(deviation([await model.compare(image, imageFile(next.image), text)], [probability])).toBeLessThan(1);
   }
 });
 
@@ -95,7 +95,7 @@ test("photographs are told of when no checkpoint was named, each time that they 
   const onPhotograph = (image: unknown) => seen.push(image);
   for (const name of [undefined, defaultModel]) {
     const watched = await BridgeTower.fromPretrained(name, { onPhotograph });
-    await watched.embedImage([pictures[0]!, photograph, bytes]);
+    await watched.embedImage([imageFiles[0]!, photograph, bytes]);
     await watched.match([photograph], ["a cat"]);
     await watched.dispose();
   }
@@ -105,8 +105,8 @@ test("photographs are told of when no checkpoint was named, each time that they 
 test("embeddings have the config's width and length 1", async () => {
   const embeddings = [
     ...(await model.embedText(["a fox", "two phones and four pumpkins"])),
-    ...(await model.embedImage(pictures)),
-    ...(await model.embedPair(pictures.slice(0, 1), ["a fox"])),
+    ...(await model.embedImage(imageFiles)),
+    ...(await model.embedPair(imageFiles.slice(0, 1), ["a fox"])),
   ];
   for (const embedding of embeddings) {
     expect(embedding).toHaveLength(model.config.contrastive_hidden_size!);
@@ -125,27 +125,27 @@ const texts = [
   "a doughnut, a speaker and a cable car",
 ];
 
-test("a match of pictures × texts is that of each pair alone, pictures outer", async () => {
-  const all = await model.match(pictures, texts);
+test("a match of images × texts is that of each pair alone, images outer", async () => {
+  const all = await model.match(imageFiles, texts);
   expect(all.map(({ image, text }) => [image, text])).toEqual(
-    pictures.flatMap((_, image) => texts.map((_text, text) => [image, text])),
+    imageFiles.flatMap((_, image) => texts.map((_text, text) => [image, text])),
   );
   for (const { image, text, logits, probability } of all) {
-    const [alone] = await model.match([pictures[image]!], [texts[text]!]);
+    const [alone] = await model.match([imageFiles[image]!], [texts[text]!]);
     expect(deviation(logits, alone!.logits, close)).toBeLessThan(1);
     expect(probability).toBeCloseTo(1 / (1 + Math.exp(logits[0] - logits[1])), 12);
   }
 });
 
-test("another order of pictures and texts gives the same scores in that order", async () => {
-  const all = await model.match(pictures, texts);
-  const turned = await model.match(pictures.toReversed(), texts.toReversed());
+test("another order of imageFiles and texts gives the same scores in that order", async () => {
+  const all = await model.match(imageFiles, texts);
+  const turned = await model.match(imageFiles.toReversed(), texts.toReversed());
   const logits = (scores: typeof all) => scores.flatMap((score) => score.logits);
   expect(deviation(logits(turned.toReversed()), logits(all), close)).toBeLessThan(1);
 });
 
 test("embeddings do not depend on what else is embedded", async () => {
-  const paired = texts.map((_, i) => pictures[i % pictures.length]!);
+  const paired = texts.map((_, i) => imageFiles[i % imageFiles.length]!);
   const together = [await model.embedText(texts), await model.embedImage(paired), await model.embedPair(paired, texts)];
   for (const [i, text] of texts.entries()) {
     const alone = [
@@ -161,15 +161,15 @@ test("embeddings do not depend on what else is embedded", async () => {
 
 test("nothing asked, nothing answered", async () => {
   expect(await model.match([], texts)).toEqual([]);
-  expect(await model.match(pictures, [])).toEqual([]);
+  expect(await model.match(imageFiles, [])).toEqual([]);
   expect(await model.embedText([])).toEqual([]);
   expect(await model.embedImage([])).toEqual([]);
   expect(await model.embedPair([], [])).toEqual([]);
 });
 
-test("embedPair wants as many pictures as texts", async () => {
-  await expect(model.embedPair(pictures, ["a fox"])).rejects.toThrow(
-    "embedPair: expected as many pictures as texts: the i-th goes with the i-th, found 3 pictures and 1 texts.",
+test("embedPair wants as many images as texts", async () => {
+  await expect(model.embedPair(imageFiles, ["a fox"])).rejects.toThrow(
+    "embedPair: expected as many images as texts: the i-th goes with the i-th, found 3 images and 1 texts.",
   );
 });
 
@@ -186,12 +186,12 @@ async function runs(action: () => Promise<unknown>): Promise<Record<string, numb
   }
 }
 
-test("each picture and each length of text goes through its tower once", async () => {
+test("each imageFile and each length of text goes through its tower once", async () => {
   const oneLength = ["a fox left of a moose", "a moose left of a fox", "a fox left of a fox"];
-  expect(await runs(() => model.match(pictures, oneLength))).toEqual({ text: 1, image: 3, fusion: 3 });
-  expect(await runs(() => model.match(pictures, [...oneLength, "a fox"]))).toEqual({ text: 2, image: 3, fusion: 6 });
-  expect(await runs(() => model.fillMask(pictures[0]!, "a <mask>"))).toEqual({ text: 1, image: 1, fusion: 1 });
-  expect(await runs(() => model.embedPair(pictures, oneLength))).toEqual({ text: 1, image: 1, fusion: 1 });
+  expect(await runs(() => model.match(imageFiles, oneLength))).toEqual({ text: 1, image: 3, fusion: 3 });
+  expect(await runs(() => model.match(imageFiles, [...oneLength, "a fox"]))).toEqual({ text: 2, image: 3, fusion: 6 });
+  expect(await runs(() => model.fillMask(imageFiles[0]!, "a <mask>"))).toEqual({ text: 1, image: 1, fusion: 1 });
+  expect(await runs(() => model.embedPair(imageFiles, oneLength))).toEqual({ text: 1, image: 1, fusion: 1 });
 });
 
 test("more texts than one run takes: two runs, the same embeddings and scores", async () => {
@@ -202,19 +202,19 @@ test("more texts than one run takes: two runs, the same embeddings and scores", 
   for (const [i, embedding] of embeddings.entries()) {
     expect(deviation(embedding, i % 2 === 0 ? even! : odd!, close)).toBeLessThan(1);
   }
-  const scores = await model.match(pictures.slice(0, 1), many);
+  const scores = await model.match(imageFiles.slice(0, 1), many);
   for (const { text, logits } of scores) expect(deviation(logits, scores[text % 2]!.logits, close)).toBeLessThan(1);
 });
 
 test("progress counts up to the number of answers", async () => {
   const told: [number, number][] = [];
   const onProgress = (done: number, total: number) => told.push([done, total]);
-  await model.match(pictures.slice(0, 2), ["a fox", "a fox left of a moose", "a moose"], { onProgress });
+  await model.match(imageFiles.slice(0, 2), ["a fox", "a fox left of a moose", "a moose"], { onProgress });
   expect(told.at(-1)).toEqual([6, 6]);
   expect(told.every(([done, total], i) => total === 6 && done > (told[i - 1]?.[0] ?? 0))).toBe(true);
   for (const embed of ["embedText", "embedImage", "embedPair"] as const) {
     told.length = 0;
-    const pairs = [pictures, ["a fox", "a moose left of a fox", "a fox"]] as const;
+    const pairs = [imageFiles, ["a fox", "a moose left of a fox", "a fox"]] as const;
     if (embed === "embedPair") await model.embedPair(...pairs, { onProgress });
     else if (embed === "embedText") await model.embedText(pairs[1], { onProgress });
     else await model.embedImage(pairs[0], { onProgress });
@@ -224,12 +224,12 @@ test("progress counts up to the number of answers", async () => {
 
 test("a padded batch through the transformers classes equals the tasks, which pad nothing", async () => {
   const processor = await BridgeTowerProcessor.fromPretrained(defaultModel);
-  const images = texts.map(() => pictures[1]!);
+  const images = texts.map(() => imageFiles[1]!);
   const batch = await processor.process(images, texts, { padding: true });
   expect(batch.attention_mask.toArray()).toContain(0);
 
   const itm = await BridgeTowerForImageAndTextRetrieval.fromPretrained(defaultModel);
-  const scores = await model.match(pictures.slice(1, 2), texts);
+  const scores = await model.match(imageFiles.slice(1, 2), texts);
   const logits = scores.flatMap((score) => score.logits);
   expect(deviation((await itm.forward(batch)).logits.toArray(), logits, close)).toBeLessThan(1);
 
@@ -246,7 +246,7 @@ test("the most probable token at every position is the reference's", async () =>
   const processor = await BridgeTowerProcessor.fromPretrained(defaultModel);
   const mlm = await BridgeTowerForMaskedLM.fromPretrained(defaultModel);
   for (const { image, fill_mask } of answers) {
-    const encoding = await processor.process(picture(image), fill_mask.text);
+    const encoding = await processor.process(imageFile(image), fill_mask.text);
     expect(encoding.input_ids.toArray()).toEqual(fill_mask.ids);
     const { logits } = await mlm.forward(encoding);
     expect(logits.argmax().toArray()).toEqual(fill_mask.argmax);
@@ -256,10 +256,10 @@ test("the most probable token at every position is the reference's", async () =>
 
 test("calls at the same time do not disturb each other", async () => {
   const calls = [
-    () => model.match(pictures, texts),
+    () => model.match(imageFiles, texts),
     () => model.embedText(texts),
-    () => model.embedImage(pictures),
-    () => model.fillMask(pictures[0]!, "a <mask>"),
+    () => model.embedImage(imageFiles),
+    () => model.fillMask(imageFiles[0]!, "a <mask>"),
   ];
   const together = await Promise.all([...calls, ...calls].map((call) => call()));
   for (const [i, call] of calls.entries()) {
@@ -281,7 +281,7 @@ test("threads and packed weights change no answer; a model that was disposed of 
   await other.dispose();
   await underWay;
   await expect(other.embedText(["a fox"])).rejects.toThrow(disposed);
-  await expect(other.embedImage([pictures[0]!])).rejects.toThrow(disposed);
+  await expect(other.embedImage([imageFiles[0]!])).rejects.toThrow(disposed);
 });
 
 test("a head that a prepared task needs is missed at once", async () => {
@@ -290,7 +290,7 @@ test("a head that a prepared task needs is missed at once", async () => {
 });
 
 test("a single input gives a single embedding, a list gives a list", async () => {
-  const [image, text] = [pictures[0]!, "a fox"];
+  const [image, text] = [imageFiles[0]!, "a fox"];
   expect(await model.embedText(text)).toEqual((await model.embedText([text]))[0]);
   expect(await model.embedImage(image)).toEqual((await model.embedImage([image]))[0]);
   expect(await model.embedPair(image, text)).toEqual((await model.embedPair([image], [text]))[0]);

@@ -1,5 +1,5 @@
 /**
- * What a user calls: match, fillMask, embedText, embedImage, embedPair, answer, entail, compare. Each picture and each text
+ * What a user calls: match, fillMask, embedText, embedImage, embedPair, answer, entail, compare. Each image and each text
  * goes through its tower once; texts of equal length are computed together, so that no padding is ever computed and results
  * do not depend on it.
  */
@@ -29,14 +29,14 @@ export interface BridgeTowerOptions extends LoadOptions {
    */
   readonly prepackText?: boolean;
   /**
-   * Told of each picture that looks like a photograph, if no checkpoint was named: the packaged model knows emoji art and drawn
-   * scenes only. A picture that is decoded twice is told of twice.
+   * Told of each image that looks like a photograph, if no checkpoint was named: the packaged model knows emoji art and drawn
+   * scenes only. An image that is decoded twice is told of twice.
    */
   readonly onPhotograph?: (image: ImageInput) => void;
 }
 
 export interface MatchScore {
-  /** Index of the picture. */
+  /** Index of the image. */
   readonly image: number;
   /** Index of the text. */
   readonly text: number;
@@ -63,7 +63,7 @@ export class BridgeTower {
   private constructor(private readonly model: PartedModel) {}
 
   /**
-   * Opens a checkpoint with its tokenizer and picture settings.
+   * Opens a checkpoint with its tokenizer and image settings.
    * @param idOrFolder a folder in Hugging Face layout or a hub id; the packaged model by default
    * @throws InputError for anything missing or broken
    */
@@ -92,7 +92,7 @@ export class BridgeTower {
   }
 
   /**
-   * Scores every picture with every text by image-text matching.
+   * Scores every image with every text by image-text matching.
    * @returns images × texts scores, images outer
    */
   async match(
@@ -100,16 +100,16 @@ export class BridgeTower {
     texts: string | readonly string[],
     { onProgress }: Progress = {},
   ): Promise<MatchScore[]> {
-    const [pictureList, textList] = [asList(images), asList(texts)];
+    const [imageList, textList] = [asList(images), asList(texts)];
     this.model.require("match");
-    const scores = new Array<MatchScore>(pictureList.length * textList.length);
+    const scores = new Array<MatchScore>(imageList.length * textList.length);
     let done = 0;
     for (const resident of residentGroups(this.model.chunked(textList), this.model.stateBytes)) {
-      // The next picture is decoded while the model runs on this one.
-      const pictures = ahead(pictureList, (image) => this.model.pixels([image]));
+      // The next image is decoded while the model runs on this one.
+      const prefetched = ahead(imageList, (image) => this.model.pixels([image]));
       const groups: { readonly chunk: readonly Tokens[]; readonly states: States }[] = [];
       for (const chunk of resident) groups.push({ chunk, states: await this.model.textStates(chunk) });
-      for await (const [image, pixels] of pictures) {
+      for await (const [image, pixels] of prefetched) {
         const imageStates = await this.model.run("image", pixels);
         for (const { chunk, states } of groups) {
           const { logits } = await this.model.run("fusion itm", { ...imageStates, ...states });
@@ -126,7 +126,7 @@ export class BridgeTower {
   }
 
   /**
-   * Fills each `<mask>` of a text about a picture.
+   * Fills each `<mask>` of a text about an image.
    * @param options topK: candidates for each mask, best first (default 5)
    * @throws InputError when the text has no `<mask>`, or one too far back for the model
    */
@@ -157,7 +157,7 @@ export class BridgeTower {
     return inFormOf(texts, await this.embedTexts(asList<string>(texts), options));
   }
 
-  /** Unit-length embeddings of pictures; computes the vision tower only. -> a Float32Array [contrastive_hidden_size] each */
+  /** Unit-length embeddings of images; computes the vision tower only. -> a Float32Array [contrastive_hidden_size] each */
   async embedImage<T extends ImageInput | readonly ImageInput[]>(
     images: T,
     options: Progress = {},
@@ -167,8 +167,8 @@ export class BridgeTower {
   }
 
   /**
-   * Unit-length joint embeddings of the i-th picture with the i-th text. -> a Float32Array [contrastive_hidden_size] each
-   * @throws InputError when there are not as many pictures as texts
+   * Unit-length joint embeddings of the i-th image with the i-th text. -> a Float32Array [contrastive_hidden_size] each
+   * @throws InputError when there are not as many images as texts
    */
   async embedPair<T extends ImageInput | readonly ImageInput[]>(
     images: T,
@@ -180,7 +180,7 @@ export class BridgeTower {
   }
 
   /**
-   * Answers questions about a picture, which goes through its tower once for all of them.
+   * Answers questions about an image, which goes through its tower once for all of them.
    * @param options topK: answers to each question, best first (default 5)
    * @throws InputError when nothing says what the classifier's outputs stand for
    */
@@ -199,7 +199,7 @@ export class BridgeTower {
     return inFormOf(questions, ranked);
   }
 
-  /** Whether a picture entails a hypothesis, contradicts it, or neither: the three labels, best first. */
+  /** Whether an image entails a hypothesis, contradicts it, or neither: the three labels, best first. */
   async entail<T extends string | readonly string[]>(
     image: ImageInput,
     hypotheses: T,
@@ -214,7 +214,7 @@ export class BridgeTower {
   }
 
   /**
-   * The probability 0..1 that a statement about two pictures is true. Their order counts: the statement may speak of the
+   * The probability 0..1 that a statement about two images is true. Their order counts: the statement may speak of the
    * left one and the right one.
    */
   async compare<T extends string | readonly string[]>(
@@ -263,8 +263,8 @@ export class BridgeTower {
       throw new InputError({
         code: "invalid-argument",
         where: "embedPair",
-        expected: "as many pictures as texts: the i-th goes with the i-th",
-        found: `${images.length} pictures and ${texts.length} texts`,
+        expected: "as many images as texts: the i-th goes with the i-th",
+        found: `${images.length} images and ${texts.length} texts`,
       });
     }
     const embeddings = new Array<Float32Array>(texts.length);

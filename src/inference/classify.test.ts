@@ -14,7 +14,7 @@ import { LoadedModel } from "./loaded-model.js";
 import { softmax } from "./top-k.js";
 import { tinyCheckpoint, tinyConfig, type Weights } from "./tiny-checkpoint.test-support.js";
 
-const pictureFile = (name: string) => fileURLToPath(new URL(`../../examples/images/${name}`, import.meta.url));
+const imageFile = (name: string) => fileURLToPath(new URL(`../../examples/images/${name}`, import.meta.url));
 const model = await BridgeTower.fromPretrained();
 afterAll(() => model.dispose());
 
@@ -22,8 +22,8 @@ const questions = ["what is the background color?", "where is this?", "", "what 
 const close = { absolute: 1e-5, relative: 1e-5 };
 const ofAnswers = (answers: readonly { readonly probability: number }[]) => answers.map((one) => one.probability);
 
-test("many questions about a picture get the answers that each gets alone; five of them, unless told otherwise", async () => {
-  const image = pictureFile("003.png");
+test("many questions about an image get the answers that each gets alone; five of them, unless told otherwise", async () => {
+  const image = imageFile("003.png");
   const together = await model.answer(image, questions);
   const turned = await model.answer(image, questions.toReversed());
   for (const [i, question] of questions.entries()) {
@@ -41,7 +41,7 @@ test("many questions about a picture get the answers that each gets alone; five 
 });
 
 test("topK that is no number of answers is refused", async () => {
-  const asked = model.answer(pictureFile("003.png"), "where is this?", { topK: 0 });
+  const asked = model.answer(imageFile("003.png"), "where is this?", { topK: 0 });
   await expect(asked).rejects.toThrow("topK: expected a whole number, 1 or more, found 0.");
 });
 
@@ -86,12 +86,12 @@ function classifierByHand(head: string, x: readonly number[], classes: number, l
   return linear(`${name}.3`, layerNorm(`${name}.1`, linear(`${name}.0`, x, 166)).map(gelu), classes);
 }
 
-/** The pooled vector of each text with the picture, through the class named as in transformers. */
-async function pooledByClass(folder: string, picture: typeof left): Promise<number[][]> {
+/** The pooled vector of each text with the image, through the class named as in transformers. */
+async function pooledByClass(folder: string, image: typeof left): Promise<number[][]> {
   const processor = await BridgeTowerProcessor.fromPretrained(folder);
   const encoder = await BridgeTowerModel.fromPretrained(folder);
   const batch = await processor.process(
-    texts.map(() => picture),
+    texts.map(() => image),
     texts,
     { padding: true },
   );
@@ -100,8 +100,8 @@ async function pooledByClass(folder: string, picture: typeof left): Promise<numb
   return texts.map((_, row) => (pooler_output as HostTensor<"float32">).row(row).toArray());
 }
 
-/** Gives the first picture's token type the values of the second's. */
-function asSecondPicture(weights: Weights): void {
+/** Gives the first image's token type the values of the second's. */
+function asSecondImage(weights: Weights): void {
   const table = weights.get("token_type_embeddings.weight")!.data as Float32Array;
   table.copyWithin(64, 128);
 }
@@ -116,7 +116,7 @@ test.each([
   const layers = "task_head_layers" in changes ? 1 : 2;
   const folder = await tinyCheckpoint({ config, heads: taskHeads });
   const first = await pooledByClass(folder, left);
-  const second = await pooledByClass(await tinyCheckpoint({ config, heads: taskHeads, edit: asSecondPicture }), right);
+  const second = await pooledByClass(await tinyCheckpoint({ config, heads: taskHeads, edit: asSecondImage }), right);
   const tiny = await BridgeTower.fromPretrained(folder, { prepare: ["answer", "entail", "compare"] });
   onTestFinished(() => tiny.dispose());
   const [answers, labels, truths] = [
@@ -186,7 +186,7 @@ async function runs(action: () => Promise<unknown>): Promise<Record<string, numb
   }
 }
 
-test("each picture and each length of text goes through its tower once, and nothing for no text", async () => {
+test("each image and each length of text goes through its tower once, and nothing for no text", async () => {
   const tiny = await BridgeTower.fromPretrained(
     await tinyCheckpoint({ config: tinyConfig(taskFields), heads: taskHeads }),
   );
@@ -204,18 +204,18 @@ test("each picture and each length of text goes through its tower once, and noth
   expect(await runs(() => Promise.all([tiny.answer(left, []), tiny.compare(left, right, [])]))).toEqual({});
 });
 
-test("two token types cannot tell two pictures apart", async () => {
+test("two token types cannot tell two images apart", async () => {
   const folder = await tinyCheckpoint({ config: tinyConfig({ token_type_count: 2 }), heads: ["nlvr2"] });
   const message =
-    "compare: expected a checkpoint with a token type for the second picture (token_type_count 3 in config.json), found 2. " +
-    "Name a checkpoint that was trained to compare pictures.";
+    "compare: expected a checkpoint with a token type for the second image (token_type_count 3 in config.json), found 2. " +
+    "Name a checkpoint that was trained to compare images.";
   await expect(BridgeTower.fromPretrained(folder, { prepare: ["compare"] })).rejects.toThrow(message);
   const tiny = await BridgeTower.fromPretrained(folder);
   onTestFinished(() => tiny.dispose());
   await expect(tiny.compare(left, right, "a cat")).rejects.toMatchObject({ name: "InputError", message });
 });
 
-test("contrastive heads in the dual form embed texts and pictures, and say that they embed no pairs", async () => {
+test("contrastive heads in the dual form embed texts and images, and say that they embed no pairs", async () => {
   const folder = await tinyCheckpoint({ config: tinyConfig({ contrastive_form: "dual" }), heads: ["itc"] });
   const tiny = await BridgeTower.fromPretrained(folder, { prepare: ["embedText", "embedImage"] });
   onTestFinished(() => tiny.dispose());
@@ -225,7 +225,7 @@ test("contrastive heads in the dual form embed texts and pictures, and say that 
   }
   const message =
     'expected a checkpoint with an embedding of pairs, found contrastive_form "dual" in config.json, ' +
-    "which has embeddings of texts and of pictures only. Use embedText and embedImage, or name another checkpoint.";
+    "which has embeddings of texts and of images only. Use embedText and embedImage, or name another checkpoint.";
   await expect(tiny.embedPair(left, "a cat")).rejects.toThrow(`embedPair: ${message}`);
   await expect(BridgeTowerForContrastiveLearning.fromPretrained(folder)).rejects.toThrow(
     `BridgeTowerForContrastiveLearning: ${message}`,

@@ -1,4 +1,4 @@
-/** Tasks that sort a text about one picture, or about two, into classes. */
+/** Tasks that sort a text about one image, or about two, into classes. */
 import type { HostTensor } from "../graph/index.js";
 import type { PartedModel, States } from "./parted-model.js";
 import type { ImageInput } from "./bridgetower-processor.js";
@@ -10,7 +10,7 @@ export interface Answer {
   readonly probability: number;
 }
 
-/** What a hypothesis is to a picture, in the order of the classifier's outputs. */
+/** What a hypothesis is to an image, in the order of the classifier's outputs. */
 export const entailmentLabels = ["contradiction", "neutral", "entailment"] as const;
 
 export interface Entailment {
@@ -20,7 +20,7 @@ export interface Entailment {
 }
 
 /**
- * Logits for each text about one picture, which goes through its tower once. -> a list of classes for each text
+ * Logits for each text about one image, which goes through its tower once. -> a list of classes for each text
  * @param part the fusion with the head that is asked
  */
 export function logitsAbout(
@@ -35,7 +35,7 @@ export function logitsAbout(
   });
 }
 
-/** Logits for each text about two pictures, the pair of which is seen once: false, true. */
+/** Logits for each text about two images, the pair of which is seen once: false, true. */
 export function logitsAboutTwo(
   model: PartedModel,
   [first, second]: readonly [ImageInput, ImageInput],
@@ -53,7 +53,7 @@ export function logitsAboutTwo(
   });
 }
 
-/** @param see looks at the pictures; then gives the logits [texts, classes] for text states */
+/** @param see looks at the images; then gives the logits [texts, classes] for text states */
 async function logitsOf(
   model: PartedModel,
   texts: readonly string[],

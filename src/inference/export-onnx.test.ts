@@ -88,7 +88,7 @@ test("heads that the checkpoint lacks are left out", async () => {
   expect(files.flatMap(({ outputs }) => outputs).some((name) => name.endsWith("_embeds"))).toBe(false);
 });
 
-test("two pictures and a statement through the exported parts give the reference's numbers", async () => {
+test("two images and a statement through the exported parts give the reference's numbers", async () => {
   const { config, feeds: given, outputs } = readTrainingCase("nlvr2");
   const folder = await emptyFolder();
   await exportOnnx(await tinyCheckpoint({ config, heads: ["nlvr2"] }), folder);

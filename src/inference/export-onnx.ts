@@ -9,7 +9,7 @@ import {
   comparisonPart,
   fusionPart,
   imagePart,
-  nativePicture,
+  nativeImage,
   textPart,
   wholeModel,
   type BridgeTowerConfig,
@@ -34,8 +34,8 @@ const weightsFile = "weights.safetensors";
 /**
  * Writes `model.onnx` (whole), `vision.onnx`, `text.onnx`, `fusion.onnx` and `weights.safetensors` into a folder. The
  * outputs of `vision.onnx` and `text.onnx` are the inputs of `fusion.onnx` under the same names; `batch` and `text` are
- * dynamic, the picture size is the checkpoint's. Heads that the checkpoint lacks are left out. With the head of NLVR2 there
- * are `second-vision.onnx`, for the second of two pictures, and `comparison.onnx`, over the fusion's pooled outputs for both.
+ * dynamic, the image size is the checkpoint's. Heads that the checkpoint lacks are left out. With the head of NLVR2 there
+ * are `second-vision.onnx`, for the second of two images, and `comparison.onnx`, over the fusion's pooled outputs for both.
  * @throws InputError when the checkpoint is broken or the folder cannot be written
  */
 export async function exportOnnx(
@@ -69,14 +69,14 @@ export async function exportOnnx(
 }
 
 function exportedGraphs(config: BridgeTowerConfig, heads: readonly Head[]): Readonly<Record<string, Outputs>> {
-  const picture = nativePicture(config);
-  const whole = wholeModel(config, picture, "all");
-  const image = imagePart(config, picture);
+  const imageSize = nativeImage(config);
+  const whole = wholeModel(config, imageSize, "all");
+  const image = imagePart(config, imageSize);
   const text = textPart(config);
-  const fusion = fusionPart(config, picture, "batch", "all");
+  const fusion = fusionPart(config, imageSize, "batch", "all");
   const has = (head: Head, outputs: () => Outputs) => (heads.includes(head) ? outputs() : {});
   const { text: text_features, image: image_features } = whole.levels.at(-1)!;
-  // The dual form embeds texts and pictures, not pairs.
+  // The dual form embeds texts and images, not pairs.
   const pairs = config.contrastive_form === "joint";
   return {
     model: {
@@ -103,7 +103,7 @@ function exportedGraphs(config: BridgeTowerConfig, heads: readonly Head[]): Read
     },
     ...(heads.includes("nlvr2") && config.token_type_count > 2
       ? {
-          "second-vision": imagePart(config, picture, 2).bridge,
+          "second-vision": imagePart(config, imageSize, 2).bridge,
           comparison: { nlvr2_logits: comparisonPart(config).logits! },
         }
       : {}),

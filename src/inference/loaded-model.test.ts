@@ -10,20 +10,20 @@ import { heads } from "../model/index.js";
 import { BridgeTower } from "./index.js";
 import { fillWeights, tinyCheckpoint, tinyConfig } from "./tiny-checkpoint.test-support.js";
 
-const picture = {
+const image = {
   width: 40,
   height: 32,
   data: Uint8Array.from({ length: 40 * 32 * 3 }, (_, i) => (i * 37) % 256),
 };
 const tasks = {
-  match: async (model: BridgeTower) => model.match([picture], ["a cat"]),
-  fillMask: async (model: BridgeTower) => model.fillMask(picture, "a <mask>"),
+  match: async (model: BridgeTower) => model.match([image], ["a cat"]),
+  fillMask: async (model: BridgeTower) => model.fillMask(image, "a <mask>"),
   embedText: async (model: BridgeTower) => model.embedText(["a cat"]),
-  embedImage: async (model: BridgeTower) => model.embedImage([picture]),
-  embedPair: async (model: BridgeTower) => model.embedPair([picture], ["a cat"]),
-  answer: async (model: BridgeTower) => model.answer(picture, "a cat"),
-  entail: async (model: BridgeTower) => model.entail(picture, "a cat"),
-  compare: async (model: BridgeTower) => model.compare(picture, picture, "a cat"),
+  embedImage: async (model: BridgeTower) => model.embedImage([image]),
+  embedPair: async (model: BridgeTower) => model.embedPair([image], ["a cat"]),
+  answer: async (model: BridgeTower) => model.answer(image, "a cat"),
+  entail: async (model: BridgeTower) => model.entail(image, "a cat"),
+  compare: async (model: BridgeTower) => model.compare(image, image, "a cat"),
 };
 type Task = keyof typeof tasks;
 const taskNames = Object.keys(tasks) as Task[];
@@ -84,7 +84,7 @@ test.each([NaN, Infinity, -Infinity])("a weight of %d is named", async (value) =
     edit: (weights) => void ((weights.get(name)!.data as Float32Array)[7] = value),
   });
   const model = await BridgeTower.fromPretrained(folder);
-  expect(await complaint(model.match([picture], ["a cat"]))).toBe(
+  expect(await complaint(model.match([image], ["a cat"]))).toBe(
     `${name} in ${folder}: expected finite weights, found NaN or infinity. ` +
       "Download the checkpoint again, or save it again from finite weights.",
   );
@@ -96,13 +96,13 @@ test("an infinite weight is named where tanh would hide it", async () => {
     edit: (weights) => void ((weights.get(name)!.data as Float32Array)[7] = Infinity),
   });
   const model = await BridgeTower.fromPretrained(folder);
-  expect(await complaint(model.match([picture], ["a cat"]))).toContain(`${name} in ${folder}: expected finite weights`);
+  expect(await complaint(model.match([image], ["a cat"]))).toContain(`${name} in ${folder}: expected finite weights`);
 });
 
 test("finite weights that overflow are told apart from broken ones", async () => {
   const folder = await tinyCheckpoint({ edit: (weights) => fillWeights(weights, /^itm_score\.fc\.weight/, 3e38) });
   const model = await BridgeTower.fromPretrained(folder);
-  expect(await complaint(model.match([picture], ["a cat"]))).toBe(
+  expect(await complaint(model.match([image], ["a cat"]))).toBe(
     `logits of the model in ${folder}: expected finite numbers, found NaN or infinity from finite weights. ` +
       "The weights are too large for float32: check the checkpoint and its config.json.",
   );

@@ -86,8 +86,8 @@ test.each([
   const id2label = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [i, i === 0 ? answer : `${i}`]));
   await writeFile(join(folder, "config.json"), JSON.stringify(tinyConfig({ id2label })));
   const model = await BridgeTower.fromPretrained(folder, { prepare: ["answer"] });
-  const picture = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 3) };
-  const answers = await model.answer(picture, "a cat", { topK: 100 });
+  const image = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 3) };
+  const answers = await model.answer(image, "a cat", { topK: 100 });
   expect(answers.map((one) => one.answer).sort()).toEqual(Object.values(id2label).sort());
   await model.dispose();
 });

@@ -25,22 +25,22 @@ async function complaint(action: Promise<unknown>): Promise<string> {
 
 test.each<[string, ModelInputs, ForwardOptions, string]>([
   [
-    "no pictures",
+    "no images",
     { input_ids },
     {},
-    "pixel_values: expected pictures [batch, 3, height, width], found nothing. Give pixel_values or image_embeds.",
+    "pixel_values: expected images [batch, 3, height, width], found nothing. Give pixel_values or image_embeds.",
   ],
   [
-    "pictures of another size",
+    "images of another size",
     { ...inputs, pixel_values: pixels(2, 3, 40, 32) },
     {},
-    "pixel_values: expected pictures of 32 × 32 pixels (vision_config.image_size), found 40 × 32. Preprocess with the checkpoint's own settings, or set interpolate_pos_encoding to resize the position table.",
+    "pixel_values: expected images of 32 × 32 pixels (vision_config.image_size), found 40 × 32. Preprocess with the checkpoint's own settings, or set interpolate_pos_encoding to resize the position table.",
   ],
   [
-    "pictures smaller than a patch",
+    "images smaller than a patch",
     { ...inputs, pixel_values: pixels(2, 3, 32, 7) },
     { interpolate_pos_encoding: true },
-    "pixel_values: expected at least one patch of 8 pixels each way, found 32 × 7. Give a larger picture.",
+    "pixel_values: expected at least one patch of 8 pixels each way, found 32 × 7. Give a larger image.",
   ],
   [
     "other channels",
@@ -49,13 +49,13 @@ test.each<[string, ModelInputs, ForwardOptions, string]>([
     "pixel_values: expected float32[batch, 3, 32, 32], found float32[2, 4, 32, 32].",
   ],
   [
-    "one picture for two texts",
+    "one image for two texts",
     { ...inputs, pixel_values: pixels(1, 3, 32, 32) },
     {},
-    "pixel_values: expected 2 pictures, one for each text, found [1, 3, 32, 32].",
+    "pixel_values: expected 2 images, one for each text, found [1, 3, 32, 32].",
   ],
   [
-    "embeddings of three pictures for two texts",
+    "embeddings of three images for two texts",
     { ...inputs, image_embeds: pixels(3, 17, 64) },
     {},
     "image_embeds: expected 2 rows, one for each text, found [3, 17, 64].",

@@ -1,7 +1,7 @@
 /** What the model classes take, and the checks that name the input that does not fit. */
 import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
-import { checkPictureSize, longestText, type BridgeTowerConfig, type PictureSize } from "../model/index.js";
+import { checkImageSize, maxTextLength, type BridgeTowerConfig, type ImageSize } from "../model/index.js";
 
 /** A batch, as the processor makes it. `pixel_mask` and `token_type_ids` are accepted and have no effect, as in transformers. */
 export interface ModelInputs {
@@ -21,18 +21,18 @@ export interface ModelInputs {
 
 /**
  * Holds the inputs against each other and against the config.
- * @returns the size of the pictures, or `"embeds"` where image embeddings stand in for them
+ * @returns the size of the images, or `"embeds"` where image embeddings stand in for them
  * @throws InputError naming the first input that does not fit
  */
 export function checkInputs(
   { text_config, vision_config }: BridgeTowerConfig,
   inputs: ModelInputs,
   interpolate: boolean,
-): PictureSize | "embeds" {
+): ImageSize | "embeds" {
   const { input_ids, attention_mask, pixel_values, image_embeds } = inputs;
   const [batch = 0, tokens = 0] = input_ids.shape;
   require(batch > 0 && tokens > 0, "input_ids", "[batch, text] with at least one text and one token", input_ids);
-  const limit = longestText(text_config);
+  const limit = maxTextLength(text_config);
   if (tokens > limit) {
     throw new InputError({
       code: "text-too-long",
@@ -50,18 +50,18 @@ export function checkInputs(
     require(image_embeds.shape[0] === batch, "image_embeds", `${batch} rows, one for each text`, image_embeds);
     return "embeds";
   }
-  const [pictures, , height, width] = pixel_values?.shape ?? [];
+  const [images, , height, width] = pixel_values?.shape ?? [];
   if (height === undefined || width === undefined) {
     throw new InputError({
       code: "invalid-tensor",
       where: "pixel_values",
-      expected: "pictures [batch, 3, height, width]",
+      expected: "images [batch, 3, height, width]",
       found: pixel_values === undefined ? "nothing" : shapeOf(pixel_values),
       hint: "Give pixel_values or image_embeds",
     });
   }
-  require(pictures === batch, "pixel_values", `${batch} pictures, one for each text`, pixel_values!);
-  checkPictureSize(vision_config, height, width, interpolate);
+  require(images === batch, "pixel_values", `${batch} images, one for each text`, pixel_values!);
+  checkImageSize(vision_config, height, width, interpolate);
   return { height, width };
 }
 

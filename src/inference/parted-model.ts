@@ -1,10 +1,10 @@
-/** A checkpoint and its processor, run part by part: towers once for each picture and text, the fusion for each pair. */
+/** A checkpoint and its processor, run part by part: towers once for each image and text, the fusion for each pair. */
 import type { HostTensor } from "../graph/index.js";
-import { checkPictureSize, temperatureRange, type BridgeTowerConfig, type Head } from "../model/index.js";
+import { checkImageSize, temperatureRange, type BridgeTowerConfig, type Head } from "../model/index.js";
 import { looksLikePhotograph, type Tokenizer } from "../processing/index.js";
 import { loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
 import { needsOf, parts, type Part, type Task } from "./parts.js";
-import { BridgeTowerProcessor, loadPicture, type ImageInput } from "./bridgetower-processor.js";
+import { BridgeTowerProcessor, loadImage, type ImageInput } from "./bridgetower-processor.js";
 import { batchOf, chunksOfEqualLength, type Tokens } from "./text-chunks.js";
 
 /** Outputs of one part of the model, which are inputs of the next. */
@@ -15,7 +15,7 @@ export interface PartOptions {
   readonly prepare: readonly Task[];
   /** Keep packed copies of the text tower's weights. */
   readonly prepackText: boolean;
-  /** Told of each picture that looks like a photograph, each time that it is decoded. */
+  /** Told of each image that looks like a photograph, each time that it is decoded. */
   readonly onPhotograph?: ((image: ImageInput) => void) | undefined;
 }
 
@@ -133,19 +133,19 @@ export class PartedModel {
     return { ...(await this.run("text", feeds)), attention_mask: feeds.attention_mask };
   }
 
-  /** The vision tower's bridge for pictures, each the picture of its text or the second of two. */
+  /** The vision tower's bridge for images, each the image of its text or the second of two. */
   async imageStates(images: readonly ImageInput[], part: "image" | "second image" = "image"): Promise<States> {
     return this.run(part, await this.pixels(images));
   }
 
   async pixels(images: readonly ImageInput[]): Promise<States> {
-    const pictures = await Promise.all(images.map(loadPicture));
-    const { pixel_values } = await this.processor.process(pictures);
+    const decoded = await Promise.all(images.map(loadImage));
+    const { pixel_values } = await this.processor.process(decoded);
     const [, , height, width] = pixel_values.shape as readonly [number, number, number, number];
-    checkPictureSize(this.config.vision_config, height, width, false);
+    checkImageSize(this.config.vision_config, height, width, false);
     const { onPhotograph } = this.options;
-    for (const [i, picture] of pictures.entries()) {
-      if (onPhotograph !== undefined && looksLikePhotograph(picture)) onPhotograph(images[i]!);
+    for (const [i, image] of decoded.entries()) {
+      if (onPhotograph !== undefined && looksLikePhotograph(image)) onPhotograph(images[i]!);
     }
     return { pixel_values };
   }

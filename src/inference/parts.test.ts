@@ -10,7 +10,7 @@ import { parts, type Part } from "./parts.js";
 
 type States = Readonly<Record<string, HostTensor>>;
 
-/** A golden case, its parts with the formula's weights, and the states of each text and picture of its stacks. */
+/** A golden case, its parts with the formula's weights, and the states of each text and image of its stacks. */
 function golden(name: string) {
   const { config: json, feeds, outputs } = readTrainingCase(name);
   const config = parseConfig(json, `${name}.json`);
@@ -69,7 +69,7 @@ test.each(["mlm", "meter", "meter_fusion"])("%s: masked words", async (name) => 
   expect(deviation(atLabels, expected("mlm.logits"))).toBeLessThan(1);
 });
 
-test("nlvr2: the second picture has a token type of its own", async () => {
+test("nlvr2: the second image has a token type of its own", async () => {
   const { run, texts, images, expected } = golden("nlvr2");
   const statements = await texts("nlvr2_texts");
   const first = await run("fusion pooled", paired(statements, await images("nlvr2_first_images")));
@@ -82,22 +82,22 @@ test("nlvr2: the second picture has a token type of its own", async () => {
   expect(deviation(column(results, "logits"), expected("nlvr2.logits"))).toBeLessThan(1);
 });
 
-test.each(["itc_joint", "itc_dual"])("%s: embeddings of texts and pictures", async (name) => {
+test.each(["itc_joint", "itc_dual"])("%s: embeddings of texts and images", async (name) => {
   const { texts, images, expected } = golden(name);
   const [ofTexts, ofImages] = [await texts("itc_texts", "embed text"), await images("itc_images", "embed image")];
   expect(deviation(column(ofTexts, "text_embeds"), expected("itc.text_embeds"))).toBeLessThan(1);
   expect(deviation(column(ofImages, "image_embeds"), expected("itc.image_embeds"))).toBeLessThan(1);
 });
 
-test("irtr: scores that rank texts of a picture", async () => {
+test("irtr: scores that rank texts of an image", async () => {
   const { run, feeds, texts, images, expected } = golden("irtr");
-  const perPicture = feeds.irtr_texts!.shape[1]!;
-  const pictures = (await images("irtr_images")).flatMap((states) => Array<States>(perPicture).fill(states));
-  const results = await run("fusion rank", paired(await texts("irtr_texts"), pictures));
+  const perImage = feeds.irtr_texts!.shape[1]!;
+  const imageStates = (await images("irtr_images")).flatMap((states) => Array<States>(perImage).fill(states));
+  const results = await run("fusion rank", paired(await texts("irtr_texts"), imageStates));
   expect(deviation(column(results, "scores"), expected("irtr.logits"))).toBeLessThan(1);
 });
 
-test("a picture's bridge and embedding from one run are those of two", async () => {
+test("an image's bridge and embedding from one run are those of two", async () => {
   const { run, feeds } = golden("itc_joint");
   const pixels = [{ pixel_values: single(feeds.pixel_values!, 1) }];
   const [both] = await run("image and embedding", pixels);

@@ -4,7 +4,7 @@ import {
   comparisonPart,
   fusionPart,
   imagePart,
-  nativePicture,
+  nativeImage,
   textPart,
   type BridgeTowerConfig,
   type Head,
@@ -13,21 +13,21 @@ import {
 
 export const parts = {
   text: (config) => textPart(config).bridge,
-  image: (config) => imagePart(config, nativePicture(config)).bridge,
-  "second image": (config) => imagePart(config, nativePicture(config), 2).bridge,
-  "fusion itm": (config) => fusionPart(config, nativePicture(config), 1, "first").itm(),
-  "fusion mlm": (config) => fusionPart(config, nativePicture(config), 1, "all").mlm(),
-  "fusion itc": (config) => fusionPart(config, nativePicture(config), "batch", "first").itc(),
-  "fusion itc, one picture": (config) => fusionPart(config, nativePicture(config), 1, "first").itc(),
-  "fusion vqa": (config) => fusionPart(config, nativePicture(config), 1, "first").vqa(),
-  "fusion snli": (config) => fusionPart(config, nativePicture(config), 1, "first").snli(),
-  "fusion rank": (config) => fusionPart(config, nativePicture(config), 1, "first").rank(),
-  "fusion pooled": (config) => fusionPart(config, nativePicture(config), 1, "first").pooled(),
+  image: (config) => imagePart(config, nativeImage(config)).bridge,
+  "second image": (config) => imagePart(config, nativeImage(config), 2).bridge,
+  "fusion itm": (config) => fusionPart(config, nativeImage(config), 1, "first").itm(),
+  "fusion mlm": (config) => fusionPart(config, nativeImage(config), 1, "all").mlm(),
+  "fusion itc": (config) => fusionPart(config, nativeImage(config), "batch", "first").itc(),
+  "fusion itc, one image": (config) => fusionPart(config, nativeImage(config), 1, "first").itc(),
+  "fusion vqa": (config) => fusionPart(config, nativeImage(config), 1, "first").vqa(),
+  "fusion snli": (config) => fusionPart(config, nativeImage(config), 1, "first").snli(),
+  "fusion rank": (config) => fusionPart(config, nativeImage(config), 1, "first").rank(),
+  "fusion pooled": (config) => fusionPart(config, nativeImage(config), 1, "first").pooled(),
   comparison: comparisonPart,
   "embed text": (config) => textPart(config).embeds(),
-  "embed image": (config) => imagePart(config, nativePicture(config)).embeds(),
+  "embed image": (config) => imagePart(config, nativeImage(config)).embeds(),
   "image and embedding": (config) => {
-    const { bridge, embeds } = imagePart(config, nativePicture(config));
+    const { bridge, embeds } = imagePart(config, nativeImage(config));
     return { ...bridge, ...embeds() };
   },
 } satisfies Record<string, (config: BridgeTowerConfig) => Outputs>;
@@ -69,7 +69,7 @@ export function checkJointForm({ contrastive_form }: BridgeTowerConfig, where: s
     code: "unsupported-task",
     where,
     expected: "a checkpoint with an embedding of pairs",
-    found: `contrastive_form "${contrastive_form}" in config.json, which has embeddings of texts and of pictures only`,
+    found: `contrastive_form "${contrastive_form}" in config.json, which has embeddings of texts and of images only`,
     hint: "Use embedText and embedImage, or name another checkpoint",
   });
 }
@@ -79,8 +79,8 @@ function checkSecondImage({ token_type_count }: BridgeTowerConfig, where: string
   throw new InputError({
     code: "unsupported-task",
     where,
-    expected: "a checkpoint with a token type for the second picture (token_type_count 3 in config.json)",
+    expected: "a checkpoint with a token type for the second image (token_type_count 3 in config.json)",
     found: String(token_type_count),
-    hint: "Name a checkpoint that was trained to compare pictures",
+    hint: "Name a checkpoint that was trained to compare images",
   });
 }

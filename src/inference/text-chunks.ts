@@ -26,7 +26,7 @@ export function chunksOfEqualLength(texts: readonly Tokens[], most: number): Tok
 const residentBytes = 2 ** 28;
 
 /**
- * Chunks whose text states fit in memory together: with more texts than that, the pictures' towers run once per group.
+ * Chunks whose text states fit in memory together: with more texts than that, the images' towers run once per group.
  * @param bytesPerToken what the states of one token take
  */
 export function residentGroups(

@@ -9,7 +9,7 @@ import { checkInputs, checkLabels, type ModelInputs } from "./model-inputs.js";
 export interface ForwardOptions {
   readonly output_hidden_states?: boolean;
   readonly output_attentions?: boolean;
-  /** Take pictures of any size by resizing the position table. Default false: the size must be the config's. */
+  /** Take images of any size by resizing the position table. Default false: the size must be the config's. */
   readonly interpolate_pos_encoding?: boolean;
 }
 
@@ -53,11 +53,11 @@ abstract class PretrainedModel {
     lastQueries: "all" | "first",
   ): Promise<Record<string, HostTensor> & { intermediates: Intermediates }> {
     const { output_hidden_states: states = false, output_attentions: attentions = false } = options;
-    const picture = checkInputs(this.config, inputs, options.interpolate_pos_encoding ?? false);
+    const image = checkInputs(this.config, inputs, options.interpolate_pos_encoding ?? false);
     const queries = states || attentions ? "all" : lastQueries;
-    const size = picture === "embeds" ? picture : `${picture.height}x${picture.width}`;
+    const size = image === "embeds" ? image : `${image.height}x${image.width}`;
     const build = () => {
-      const model = wholeModel(this.config, picture, queries);
+      const model = wholeModel(this.config, image, queries);
       return {
         ...wanted(model),
         ...(states ? stateOutputs(model) : {}),

@@ -42,17 +42,17 @@ test("a class whose head the checkpoint lacks names the missing parameters", asy
 test("a task whose head the checkpoint lacks says so when it is called; the others work", async () => {
   const folder = await tinyCheckpoint({ heads: ["itm"] });
   const model = await BridgeTower.fromPretrained(folder);
-  const picture = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 3) };
-  expect(await complaint(folder, model.fillMask(picture, "a <mask>"))).toContain("the heads mlm");
+  const image = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 3) };
+  expect(await complaint(folder, model.fillMask(image, "a <mask>"))).toContain("the heads mlm");
   expect(await complaint(folder, model.embedText(["a cat"]))).toContain("the heads itc");
-  expect(await complaint(folder, model.embedImage([picture]))).toContain("the heads itc");
-  expect(await complaint(folder, model.embedPair([picture], ["a cat"]))).toContain("the heads itc");
-  expect(await complaint(folder, model.answer(picture, "a cat"))).toContain("6 missing (vqa_classifier.0.weight");
-  expect(await complaint(folder, model.entail(picture, "a cat"))).toContain("6 missing (snli_classifier.0.weight");
-  expect(await complaint(folder, model.compare(picture, picture, "a cat"))).toMatch(
+  expect(await complaint(folder, model.embedImage([image]))).toContain("the heads itc");
+  expect(await complaint(folder, model.embedPair([image], ["a cat"]))).toContain("the heads itc");
+  expect(await complaint(folder, model.answer(image, "a cat"))).toContain("6 missing (vqa_classifier.0.weight");
+  expect(await complaint(folder, model.entail(image, "a cat"))).toContain("6 missing (snli_classifier.0.weight");
+  expect(await complaint(folder, model.compare(image, image, "a cat"))).toMatch(
     /the heads nlvr2 .* 6 missing \(nlvr2_classifier\.0\.weight.* name one that has it\.$/,
   );
-  expect(await model.match([picture], ["a cat"])).toHaveLength(1);
+  expect(await model.match([image], ["a cat"])).toHaveLength(1);
 });
 
 test("missing, misshapen and surplus names are reported together, with the likely mistake", async () => {
@@ -89,7 +89,7 @@ test.each([
   ],
   ["a larger vocabulary", tinyConfig({}, { vocab_size: 301 }), "[300, 64] in the file, [301, 64] by config.json"],
   ["longer texts", tinyConfig({}, { max_position_embeddings: 24 }), "[20, 64] in the file, [24, 64] by config.json"],
-  ["larger pictures", tinyConfig({}, {}, { image_size: 48 }), "[17, 64] in the file, [37, 64] by config.json"],
+  ["larger images", tinyConfig({}, {}, { image_size: 48 }), "[17, 64] in the file, [37, 64] by config.json"],
   ["another link tower", tinyConfig({ link_tower_type: "scaled_add" }), "link_tower.0.scaled_factor"],
 ])("config.json that announces %s than the weights have is refused", async (_, config, expected) => {
   const folder = await tinyCheckpoint();

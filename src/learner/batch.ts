@@ -74,7 +74,7 @@ export function batchShape(
     ] as const;
   });
   return {
-    sizes: { texts: texts!, tokens: tokens!, images: images!, picture: { height: height!, width: width! } },
+    sizes: { texts: texts!, tokens: tokens!, images: images!, image: { height: height!, width: width! } },
     uses: Object.fromEntries(uses),
   };
 }
@@ -100,7 +100,7 @@ export function sharedOut({ sizes, uses }: BatchShape, shares: Shares): BatchSha
   return { sizes, uses: Object.fromEntries(entries) as ObjectiveUses };
 }
 
-/** @throws InputError when some micro-batches of a step say which pairs share a picture, and others do not */
+/** @throws InputError when some micro-batches of a step say which pairs share an image, and others do not */
 export function checkImageIds(all: readonly Pick<BatchShape, "uses">[]): void {
   const having = all.filter(({ uses }) => (uses.itc ?? uses.itm_itc)?.imageIds === true).length;
   if (having === 0 || having === all.length) return;

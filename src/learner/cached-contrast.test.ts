@@ -24,7 +24,7 @@ const int64 = (shape: readonly number[], value: (flat: number) => number) =>
     BigInt64Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => BigInt(value(i))),
   );
 
-/** Pairs `from` to `to` of one batch of eight, the last three of one picture. */
+/** Pairs `from` to `to` of one batch of eight, the last three of one image. */
 function pairs(from: number, to: number): Batch {
   const count = to - from;
   const pixels = tinyInput("pixel_values", [8, 3, 32, 32]);

@@ -14,9 +14,9 @@ import { tinyWithoutDropout } from "./tiny-config.test-support.js";
 const count = 8;
 const random = new Random(11);
 
-function picture(id: number) {
+function image(id: number) {
   const pixel_values = HostTensor.zeros("float32", [3, 32, 32]);
-  random.at("picture", id).fillNormal(pixel_values.data, 1);
+  random.at("image", id).fillNormal(pixel_values.data, 1);
   return { id, pixel_values };
 }
 
@@ -27,14 +27,14 @@ function text(label: string, index: number) {
 
 const sample = (index: number): Sample => ({
   index,
-  picture: picture(index),
+  image: image(index),
   caption: text("caption", index),
-  // Pictures that no caption belongs to: told apart in few steps whatever the last digits of a machine's arithmetic are.
-  falsePicture: picture(count + index),
+  // Images that no caption belongs to: told apart in few steps whatever the last digits of a machine's arithmetic are.
+  falseImage: image(count + index),
   falseTexts: [1, 2].map((step) => text("caption", (index + step) % count)),
   question: { text: text("question", index), scores: new Map([[index % 6, 1]]) },
   hypothesis: { text: text("hypothesis", index), label: index % 3 },
-  statement: { text: text("statement", index), secondPicture: picture((index + 1) % count), label: index % 2 },
+  statement: { text: text("statement", index), secondImage: image((index + 1) % count), label: index % 2 },
 });
 
 test.each<[form: "joint" | "dual", objectives: readonly ObjectiveName[], steps: number]>([
@@ -70,7 +70,7 @@ test.each<[form: "joint" | "dual", objectives: readonly ObjectiveName[], steps: 
   const before = await learner.evaluate(judged);
   for (let t = 0; t < steps; t++) await learner.step(t, [batch("step", t)]);
   const after = await learner.evaluate(judged);
-  // Guessing by frequency alone, as a model that sees neither text nor picture does, stays above 0.6 of the start.
+  // Guessing by frequency alone, as a model that sees neither text nor image does, stays above 0.6 of the start.
   for (const name of names) {
     expect(after[name]!.loss / before[name]!.loss, `${name}, to ${after[name]!.loss}`).toBeLessThan(0.6);
   }

@@ -1,4 +1,4 @@
-/** What the data says about one picture, and the checks that name the sample that does not fit. */
+/** What the data says about one image, and the checks that name the sample that does not fit. */
 import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
 import type { ObjectiveName } from "../model/index.js";
@@ -6,8 +6,8 @@ import type { ObjectiveName } from "../model/index.js";
 /** Token ids of a text, special ones included, without padding. */
 export type TokenIds = readonly number[];
 
-export interface SamplePicture {
-  /** Which picture of the data this is: a picture that a batch names twice is in its stack once, as it is given first. */
+export interface SampleImage {
+  /** Which image of the data this is: an image that a batch names twice is in its stack once, as it is given first. */
   readonly id: number;
   /** [channels, height, width], as the image processor makes them. */
   readonly pixel_values: HostTensor<"float32">;
@@ -17,12 +17,12 @@ export interface SamplePicture {
 export interface Sample {
   /** Its place in the data: what is drawn for it follows from the batch's stream and this number. */
   readonly index: number;
-  readonly picture: SamplePicture;
+  readonly image: SampleImage;
   /** The true text. MLM, ITM, ITC, IRTR. */
   readonly caption?: TokenIds;
   /** Drawn for ITM, should the sample become a negative. */
-  readonly falsePicture?: SamplePicture;
-  /** Drawn for ITM with false texts: one that is false of the picture. */
+  readonly falseImage?: SampleImage;
+  /** Drawn for ITM with false texts: one that is false of the image. */
   readonly falseText?: TokenIds;
   /** Drawn for IRTR; all samples of a batch have as many. */
   readonly falseTexts?: readonly TokenIds[];
@@ -34,12 +34,12 @@ export interface Sample {
   };
   /** SNLI-VE: 0 contradiction, 1 neutral, 2 entailment. */
   readonly hypothesis?: { readonly text: TokenIds; readonly label: number };
-  /** NLVR2: 1 where it is true of both pictures. */
-  readonly statement?: { readonly text: TokenIds; readonly secondPicture: SamplePicture; readonly label: number };
+  /** NLVR2: 1 where it is true of both images. */
+  readonly statement?: { readonly text: TokenIds; readonly secondImage: SampleImage; readonly label: number };
 }
 
 /** Parts of a sample that may be missing. */
-type Part = Exclude<keyof Sample, "index" | "picture">;
+type Part = Exclude<keyof Sample, "index" | "image">;
 
 /** @throws InputError when the sample has no such part */
 export function partOf<P extends Part>(sample: Sample, part: P, objective: ObjectiveName): NonNullable<Sample[P]> {

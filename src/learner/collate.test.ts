@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { HostTensor } from "../graph/index.js";
 import type { ObjectiveName } from "../model/index.js";
 import type { Batch } from "./batch.js";
-import type { Sample, SamplePicture } from "./collate-sample.js";
+import type { Sample, SampleImage } from "./collate-sample.js";
 import { textBuckets } from "./collate-tokens.js";
 import { collate, type CollateOptions } from "./collate.js";
 import { Random } from "../random/index.js";
@@ -18,24 +18,24 @@ const options: CollateOptions = {
 };
 const all = { mlm: 1, itm: 1, itc: 1, itm_itc: 1, irtr: 1, vqa: 1, snli: 1, nlvr2: 1 } as const;
 
-/** A picture whose pixels are all its id. */
-const picture = (id: number, shape: readonly number[] = [3, 32, 32]): SamplePicture => ({
+/** An image whose pixels are all its id. */
+const image = (id: number, shape: readonly number[] = [3, 32, 32]): SampleImage => ({
   id,
   pixel_values: new HostTensor("float32", shape, new Float32Array(shape.reduce((a, b) => a * b)).fill(id)),
 });
 /** Start, `length` tokens that name kind and sample, end. */
 const text = (kind: number, index: number, length = 3) => [0, ...new Array<number>(length).fill(10 * kind + index), 2];
 
-/** Sample i has picture 100 + i and the false picture of its right neighbour's neighbour, which others have as theirs. */
+/** Sample i has image 100 + i and the false image of its right neighbour's neighbour, which others have as theirs. */
 const sample = (index: number, changes: Partial<Sample> = {}): Sample => ({
   index,
-  picture: picture(100 + index),
+  image: image(100 + index),
   caption: text(1, index, 1 + (index % 5)),
-  falsePicture: picture(102 + index),
+  falseImage: image(102 + index),
   falseTexts: [text(2, index), text(3, index, 2)],
   question: { text: text(4, index, 4), scores: new Map([[index % 5, 0.6]]) },
   hypothesis: { text: text(5, index), label: index % 3 },
-  statement: { text: text(6, index), secondPicture: picture(101 + index), label: index % 2 },
+  statement: { text: text(6, index), secondImage: image(101 + index), label: index % 2 },
   ...changes,
 });
 const samples = (...indices: number[]) => indices.map((index) => sample(index));
@@ -46,10 +46,9 @@ const textsOf = (batch: Batch, name: string) =>
   values(batch, name).map((row) =>
     rowOf(batch, "input_ids", row).slice(0, rowOf(batch, "attention_mask", row).lastIndexOf(1) + 1),
   );
-const picturesOf = (batch: Batch, name: string) =>
-  values(batch, name).map((row) => batch.pixel_values!.row(row).data[0]);
+const imagesOf = (batch: Batch, name: string) => values(batch, name).map((row) => batch.pixel_values!.row(row).data[0]);
 
-test("towers run once: texts and pictures that objectives share stand in the stacks once", () => {
+test("towers run once: texts and images that objectives share stand in the stacks once", () => {
   const batch = collate(samples(0, 1, 2, 3), all, options);
   // Masked captions, captions, two false texts each, questions, hypotheses, statements.
   expect(batch.input_ids!.shape).toEqual([4 * 7, 8]);
@@ -57,7 +56,7 @@ test("towers run once: texts and pictures that objectives share stand in the sta
     const rows = batch[`${objective}_texts`]!;
     expect(values(batch, "itm_texts").map((_, i) => rows.row(i).toArray()[0])).toEqual(values(batch, "itm_texts"));
   }
-  // Own pictures are 100 to 103; false ones 102 to 105, second ones 101 to 104.
+  // Own images are 100 to 103; false ones 102 to 105, second ones 101 to 104.
   const stack = Array.from({ length: batch.pixel_values!.shape[0]! }, (_, i) => batch.pixel_values!.row(i).data[0]!);
   expect(stack.slice(0, 4)).toEqual([100, 101, 102, 103]);
   expect(new Set(stack).size).toBe(stack.length);
@@ -70,7 +69,7 @@ test("every objective's rows are those of its samples, and labels agree with row
   const own = indices.map((i) => 100 + i);
   expect(textsOf(batch, "itc_texts")).toEqual(indices.map((i) => text(1, i, 1 + (i % 5))));
   for (const name of ["mlm", "itc", "irtr", "vqa", "snli", "nlvr2_first"]) {
-    expect(picturesOf(batch, `${name}_images`), name).toEqual(own);
+    expect(imagesOf(batch, `${name}_images`), name).toEqual(own);
   }
   expect(values(batch, "itc_image_ids")).toEqual(own);
   expect(textsOf(batch, "vqa_texts")).toEqual(indices.map((i) => text(4, i, 4)));
@@ -82,7 +81,7 @@ test("every objective's rows are those of its samples, and labels agree with row
   });
   expect(textsOf(batch, "snli_texts")).toEqual(indices.map((i) => text(5, i)));
   expect(values(batch, "snli_labels")).toEqual([0, 2, 2, 1]);
-  expect(picturesOf(batch, "nlvr2_second_images")).toEqual(indices.map((i) => 101 + i));
+  expect(imagesOf(batch, "nlvr2_second_images")).toEqual(indices.map((i) => 101 + i));
   expect(values(batch, "nlvr2_labels")).toEqual([1, 0, 1, 1]);
   expect(batch.irtr_texts!.shape).toEqual([4, 3]);
   expect(textsOf(batch, "irtr_texts")).toEqual(
@@ -94,35 +93,30 @@ test("every objective's rows are those of its samples, and labels agree with row
   }
 });
 
-test("matching: half of the pairs, rounded down, are true, and the others have their false picture", () => {
+test("matching: half of the pairs, rounded down, are true, and the others have their false image", () => {
   const positives = new Set<string>();
   for (let seed = 0; seed < 60; seed++) {
     const batch = collate(samples(0, 1, 2, 3, 4), { itm: 1 }, { ...options, random: new Random(seed) });
     const labels = values(batch, "itm_labels");
     expect(labels.filter((label) => label === 1)).toHaveLength(2);
-    expect(picturesOf(batch, "itm_images")).toEqual(labels.map((label, i) => (label === 1 ? 100 : 102) + i));
+    expect(imagesOf(batch, "itm_images")).toEqual(labels.map((label, i) => (label === 1 ? 100 : 102) + i));
     positives.add(labels.join(""));
   }
   // All ten ways to choose two of five.
   expect(positives.size).toBe(10);
 });
 
-test("matching with false texts: every picture with its caption and with what is false of it", () => {
-  const falseOnes = [
-    sample(0, { falseText: text(7, 0, 6) }),
-    sample(1),
-    sample(2, { picture: picture(101) }),
-    sample(3),
-  ];
+test("matching with false texts: every image with its caption and with what is false of it", () => {
+  const falseOnes = [sample(0, { falseText: text(7, 0, 6) }), sample(1), sample(2, { image: image(101) }), sample(3)];
   const drawn = new Set<number>();
   for (let seed = 0; seed < 40; seed++) {
     const batch = collate(falseOnes, { itm: 1 }, { ...options, itmFalse: "texts", random: new Random(seed) });
     expect(values(batch, "itm_labels")).toEqual([1, 1, 1, 1, 0, 0, 0, 0]);
-    expect(picturesOf(batch, "itm_images")).toEqual([100, 101, 101, 103, 100, 101, 101, 103]);
+    expect(imagesOf(batch, "itm_images")).toEqual([100, 101, 101, 103, 100, 101, 101, 103]);
     const texts = textsOf(batch, "itm_texts");
     expect(texts.slice(0, 4)).toEqual([0, 1, 2, 3].map((i) => text(1, i, 1 + (i % 5))));
     expect(texts[4]).toEqual(text(7, 0, 6));
-    // Samples 1 and 2 show the same picture: neither's caption is false of the other's.
+    // Samples 1 and 2 show the same image: neither's caption is false of the other's.
     expect([text(1, 0), text(1, 3, 4)].map((one) => one[1])).toContain(texts[5]![1]);
     drawn.add(texts[5]![1]!);
     // Whatever is drawn, the stacks keep their height.
@@ -130,9 +124,9 @@ test("matching with false texts: every picture with its caption and with what is
     expect(batch.pixel_values!.shape[0]).toBe(3);
   }
   expect(drawn.size).toBe(2);
-  const alone = [sample(1), sample(2, { picture: picture(101) })];
+  const alone = [sample(1), sample(2, { image: image(101) })];
   expect(() => collate(alone, { itm: 1 }, { ...options, itmFalse: "texts" })).toThrow(
-    "sample 1: expected falseText, or a sample with another picture, whose caption is false of this one, found neither.",
+    "sample 1: expected falseText, or a sample with another image, whose caption is false of this one, found neither.",
   );
 });
 
@@ -180,15 +174,15 @@ test.each([
   expect(rowOf(batch, "attention_mask", 0)).toEqual(Array.from({ length: width }, (_, i) => (i < length + 2 ? 1 : 0)));
 });
 
-test("the stack of pictures grows to a multiple with zeros that no row names", () => {
-  const batch = collate(samples(0, 1, 2, 3, 4), { itm: 1 }, { ...options, pictureMultiple: 8 });
+test("the stack of images grows to a multiple with zeros that no row names", () => {
+  const batch = collate(samples(0, 1, 2, 3, 4), { itm: 1 }, { ...options, imageMultiple: 8 });
   expect(batch.pixel_values!.shape).toEqual([8, 3, 32, 32]);
   expect(Math.max(...values(batch, "itm_images"))).toBeLessThan(7);
   expect(batch.pixel_values!.row(7).data.every((value) => value === 0)).toBe(true);
 });
 
-test("a picture that several samples have is stacked once, and its pairs share an id", () => {
-  const same = { picture: picture(300) };
+test("an image that several samples have is stacked once, and its pairs share an id", () => {
+  const same = { image: image(300) };
   const batch = collate([sample(0, same), sample(1), sample(2, same)], { itc: 1 }, { ...options, softTargets: true });
   expect(batch.pixel_values!.shape[0]).toBe(2);
   expect(values(batch, "itc_images")).toEqual([0, 1, 0]);
@@ -214,7 +208,7 @@ test("the order of the samples only permutes: each keeps its labels, its masks a
         expect(values(batch, name)).toEqual(order.map((i) => values(inOrder, name)[i]));
       }
       for (const name of ["itm_images", "mlm_images", "vqa_images", "nlvr2_second_images"]) {
-        expect(picturesOf(batch, name)).toEqual(order.map((i) => picturesOf(inOrder, name)[i]));
+        expect(imagesOf(batch, name)).toEqual(order.map((i) => imagesOf(inOrder, name)[i]));
       }
       for (const name of ["itm_texts", "mlm_texts", "vqa_texts"]) {
         expect(textsOf(batch, name)).toEqual(order.map((i) => textsOf(inOrder, name)[i]));
@@ -257,16 +251,16 @@ test("what cannot be a batch is said", () => {
     one({ caption: [0, 120, 2] }, "itc"),
     one({ caption: [0, 1.5, 2] }, "itc"),
     one({ index: -1 }, "itc"),
-    one({ picture: picture(0.5) }, "itc"),
-    one({ picture: picture(4, [3, 32, 40]) }, "itc"),
-    attempt([sample(0, { picture: picture(4, [1, 32, 32]) })], { itc: 1 }),
+    one({ image: image(0.5) }, "itc"),
+    one({ image: image(4, [3, 32, 40]) }, "itc"),
+    attempt([sample(0, { image: image(4, [1, 32, 32]) })], { itc: 1 }),
     one({ falseTexts: [text(2, 4)] }, "irtr"),
     attempt([sample(0, { falseTexts: [] })], { irtr: 1 }),
     one(question([[5, 1]]), "vqa"),
     one(question([[-1, 1]]), "vqa"),
     one(question([[2, 1.5]]), "vqa"),
     one({ hypothesis: { text: text(5, 4), label: 3 } }, "snli"),
-    one({ statement: { text: text(6, 4), secondPicture: picture(9), label: 0.5 } }, "nlvr2"),
+    one({ statement: { text: text(6, 4), secondImage: image(9), label: 0.5 } }, "nlvr2"),
     attempt([sample(0)], { mlm: 1 }, { masking: undefined as never }),
   ];
   expect(messages.join("\n")).toMatchInlineSnapshot(`
@@ -281,9 +275,9 @@ test("what cannot be a batch is said", () => {
     InputError: caption of sample 4: expected token ids from 0 to 119, found 120. Use the tokenizer that goes with the model.
     InputError: caption of sample 4: expected token ids from 0 to 119, found 1.5. Use the tokenizer that goes with the model.
     InputError: index of a sample: expected a whole number from 0, found -1.
-    InputError: id of a picture: expected a whole number from 0, found 0.5.
-    InputError: picture 4: expected float32[3, 32, 32], as the first of the batch, found float32[3, 32, 40]. Process all pictures with the same settings.
-    InputError: picture 4: expected float32[3, height, width], found float32[1, 32, 32]. Process all pictures with the same settings.
+    InputError: id of an image: expected a whole number from 0, found 0.5.
+    InputError: image 4: expected float32[3, 32, 32], as the first of the batch, found float32[3, 32, 40]. Process all images with the same settings.
+    InputError: image 4: expected float32[3, height, width], found float32[1, 32, 32]. Process all images with the same settings.
     InputError: falseTexts of sample 4: expected at least one text, as many in each sample (2 in the first), found 1.
     InputError: falseTexts of sample 0: expected at least one text, as many in each sample (0 in the first), found 0.
     InputError: question of sample 4: expected answers from 0 to 4, as vqav2_label_size of the config says, found 5. Leave out answers that are not in the vocabulary.

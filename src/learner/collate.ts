@@ -1,10 +1,10 @@
 /**
- * Samples to a batch: all texts and all pictures in one stack each, so that the towers run once, and for each objective the
- * rows that go together. Objectives share rows: captions stand there once, and so does every picture.
+ * Samples to a batch: all texts and all images in one stack each, so that the towers run once, and for each objective the
+ * rows that go together. Objectives share rows: captions stand there once, and so does every image.
  */
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
-import { longestText, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
+import { maxTextLength, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
 import { objectiveWeights, type Batch, type ObjectiveWeights } from "./batch.js";
 import {
   checkLabel,
@@ -12,7 +12,7 @@ import {
   checkScores,
   partOf,
   type Sample,
-  type SamplePicture,
+  type SampleImage,
   type TokenIds,
 } from "./collate-sample.js";
 import { checkBuckets, int64, padded } from "./collate-tokens.js";
@@ -28,13 +28,13 @@ export interface CollateOptions {
   readonly random: Random;
   /** Widths in tokens that texts are padded to, as `textBuckets` makes them; a graph is compiled for each. */
   readonly textBuckets: readonly number[];
-  /** Zeros are added to the stack of pictures up to a multiple of this, for fewer graphs. Default 1. */
-  readonly pictureMultiple?: number;
+  /** Zeros are added to the stack of images up to a multiple of this, for fewer graphs. Default 1. */
+  readonly imageMultiple?: number;
   /** Needed for MLM. */
   readonly masking?: Masking;
-  /** What ITM shows as false; see `collate`. Default `pictures`. */
+  /** What ITM shows as false; see `collate`. Default `images`. */
   readonly itmFalse?: "pictures" | "texts";
-  /** Dual contrastive losses: pairs of the same picture count as partners. Default false. */
+  /** Dual contrastive losses: pairs of the same image count as partners. Default false. */
   readonly softTargets?: boolean;
 }
 
@@ -46,8 +46,8 @@ type Collator = (step: Collation) => Tensors;
 /**
  * One micro-batch of the samples, in their order.
  *
- * ITM: ⌊samples / 2⌋ of them, drawn, keep their picture, the others get their false one, which is stacked behind the true ones
- * unless it is among them. The authors shuffle the rows; here the drawn labels are shuffled. With false texts every picture is shown
+ * ITM: ⌊samples / 2⌋ of them, drawn, keep their image, the others get their false one, which is stacked behind the true ones
+ * unless it is among them. The authors shuffle the rows; here the drawn labels are shuffled. With false texts every image is shown
  * twice instead, with its caption and with its `falseText` or, where it has none, the caption of another sample.
  * @throws InputError naming the sample that lacks what an objective reads, or has it of the wrong kind
  */
@@ -56,7 +56,7 @@ export function collate(samples: readonly Sample[], objectives: ObjectiveWeights
   if (samples.length === 0) {
     throw new InputError({ code: "invalid-argument", where: "batch", expected: "at least one sample", found: "none" });
   }
-  checkBuckets(options.textBuckets, longestText(options.config.text_config));
+  checkBuckets(options.textBuckets, maxTextLength(options.config.text_config));
   const step = new Collation(samples, options);
   const tensors = names.map((name) => collators[name](step));
   return Object.assign(step.stacks(), ...tensors) as Batch;
@@ -64,14 +64,14 @@ export function collate(samples: readonly Sample[], objectives: ObjectiveWeights
 
 /** A batch that grows. */
 class Collation {
-  /** Rows of the stack of pictures that the samples' own pictures have. */
-  readonly images: readonly number[];
+  /** Rows of the stack of images that the samples' own images have. */
+  readonly sampleImages: readonly number[];
   /** Samples by index: draws are taken in this order. */
   readonly byIndex: readonly number[];
   private readonly texts: ArrayLike<number | bigint>[] = [];
   private readonly labels: ArrayLike<number | bigint>[] = [];
-  private readonly pictures: SamplePicture[] = [];
-  private readonly pictureRows = new Map<number, number>();
+  private readonly images: SampleImage[] = [];
+  private readonly imageRows = new Map<number, number>();
   private captionRows: readonly number[] | undefined;
 
   constructor(
@@ -79,7 +79,7 @@ class Collation {
     readonly options: CollateOptions,
   ) {
     for (const { index } of samples) checkNumber(index, "index of a sample");
-    this.images = samples.map(({ picture }) => this.image(picture));
+    this.sampleImages = samples.map(({ image }) => this.image(image));
     this.byIndex = ascending(samples.map(({ index }) => index));
   }
 
@@ -119,13 +119,13 @@ class Collation {
     return this.captionRows;
   }
 
-  /** The row of a picture, old or new. */
-  image(picture: SamplePicture): number {
-    const known = this.pictureRows.get(picture.id);
+  /** The row of an image, old or new. */
+  image(image: SampleImage): number {
+    const known = this.imageRows.get(image.id);
     if (known !== undefined) return known;
-    this.checkPicture(picture);
-    const row = this.pictures.push(picture) - 1;
-    this.pictureRows.set(picture.id, row);
+    this.checkImage(image);
+    const row = this.images.push(image) - 1;
+    this.imageRows.set(image.id, row);
     return row;
   }
 
@@ -164,27 +164,27 @@ class Collation {
   }
 
   private pixelValues(): HostTensor<"float32"> {
-    const { pictureMultiple = 1 } = this.options;
-    const count = Math.ceil(this.pictures.length / pictureMultiple) * pictureMultiple;
-    const stack = HostTensor.zeros("float32", [count, ...this.pictures[0]!.pixel_values.shape]);
-    this.pictures.forEach(({ pixel_values }, row) => stack.row(row).data.set(pixel_values.data));
+    const { imageMultiple = 1 } = this.options;
+    const count = Math.ceil(this.images.length / imageMultiple) * imageMultiple;
+    const stack = HostTensor.zeros("float32", [count, ...this.images[0]!.pixel_values.shape]);
+    this.images.forEach(({ pixel_values }, row) => stack.row(row).data.set(pixel_values.data));
     return stack;
   }
 
-  private checkPicture({ id, pixel_values: { shape } }: SamplePicture): void {
-    checkNumber(id, "id of a picture");
+  private checkImage({ id, pixel_values: { shape } }: SampleImage): void {
+    checkNumber(id, "id of an image");
     const channels = this.options.config.vision_config.num_channels;
-    const wanted = this.pictures[0]?.pixel_values.shape ?? [channels, shape[1] ?? 0, shape[2] ?? 0];
+    const wanted = this.images[0]?.pixel_values.shape ?? [channels, shape[1] ?? 0, shape[2] ?? 0];
     if (shape.join() === wanted.join() && !shape.includes(0)) return;
     throw new InputError({
       code: "shape-mismatch",
-      where: `picture ${id}`,
+      where: `image ${id}`,
       expected:
-        this.pictures.length === 0
+        this.images.length === 0
           ? `float32[${channels}, height, width]`
           : `float32[${wanted.join(", ")}], as the first of the batch`,
       found: `float32[${shape.join(", ")}]`,
-      hint: "Process all pictures with the same settings",
+      hint: "Process all images with the same settings",
     });
   }
 }
@@ -199,11 +199,11 @@ function mlm(step: Collation): Tensors {
       found: "nothing",
     });
   }
-  return { mlm_texts: int64(step.maskedCaptions(masking)), mlm_images: int64(step.images) };
+  return { mlm_texts: int64(step.maskedCaptions(masking)), mlm_images: int64(step.sampleImages) };
 }
 
 /**
- * Which samples of a micro-batch keep their own picture for ITM: 1 for ⌊samples / 2⌋ of them, drawn, 0 for those that need a
+ * Which samples of a micro-batch keep their own image for ITM: 1 for ⌊samples / 2⌋ of them, drawn, 0 for those that need a
  * false one.
  * @param indices `index` of each sample
  * @param random  the stream of the micro-batch, as `collate` gets it
@@ -220,11 +220,11 @@ const ascending = (indices: readonly number[]): number[] =>
   [...indices.keys()].sort((a, b) => indices[a]! - indices[b]!);
 
 function itm(step: Collation): Tensors {
-  return step.options.itmFalse === "texts" ? itmWithFalseTexts(step) : itmWithFalsePictures(step);
+  return step.options.itmFalse === "texts" ? itmWithFalseTexts(step) : itmWithFalseImages(step);
 }
 
-function itmWithFalsePictures(step: Collation): Tensors {
-  const { samples, images } = step;
+function itmWithFalseImages(step: Collation): Tensors {
+  const { samples, sampleImages } = step;
   const labels = itmLabels(
     samples.map(({ index }) => index),
     step.options.random,
@@ -232,14 +232,16 @@ function itmWithFalsePictures(step: Collation): Tensors {
   return {
     itm_texts: int64(step.captions("itm")),
     itm_images: int64(
-      samples.map((sample, i) => (labels[i] === 1 ? images[i]! : step.image(partOf(sample, "falsePicture", "itm")))),
+      samples.map((sample, i) =>
+        labels[i] === 1 ? sampleImages[i]! : step.image(partOf(sample, "falseImage", "itm")),
+      ),
     ),
     itm_labels: int64(labels),
   };
 }
 
 function itmWithFalseTexts(step: Collation): Tensors {
-  const { samples, images } = step;
+  const { samples, sampleImages } = step;
   const captions = step.captions("itm");
   // Others' captions get rows of their own: stacks of one height make one graph.
   const falseTexts = samples.map((sample) =>
@@ -247,17 +249,17 @@ function itmWithFalseTexts(step: Collation): Tensors {
   );
   return {
     itm_texts: int64([...captions, ...falseTexts]),
-    itm_images: int64([...images, ...images]),
+    itm_images: int64([...sampleImages, ...sampleImages]),
     itm_labels: int64([...captions.map(() => 1), ...falseTexts.map(() => 0)]),
   };
 }
 
-/** Of a sample with another picture, drawn. */
-function captionOfAnother({ samples, byIndex, options }: Collation, { index, picture }: Sample): TokenIds {
-  const others = byIndex.filter((i) => samples[i]!.picture.id !== picture.id);
+/** Of a sample with another image, drawn. */
+function captionOfAnother({ samples, byIndex, options }: Collation, { index, image }: Sample): TokenIds {
+  const others = byIndex.filter((i) => samples[i]!.image.id !== image.id);
   if (others.length === 0) {
     const hint = "Make batches larger, or use data with false texts";
-    const expected = "falseText, or a sample with another picture, whose caption is false of this one";
+    const expected = "falseText, or a sample with another image, whose caption is false of this one";
     throw new InputError({ code: "missing-data", where: `sample ${index}`, expected, found: "neither", hint });
   }
   const drawn = options.random.at("itm", index).below(others.length);
@@ -266,10 +268,10 @@ function captionOfAnother({ samples, byIndex, options }: Collation, { index, pic
 
 function itc(step: Collation): Tensors {
   const { samples, options } = step;
-  const ids = samples.map(({ picture }) => picture.id);
+  const ids = samples.map(({ image }) => image.id);
   return {
     itc_texts: int64(step.captions("itc")),
-    itc_images: int64(step.images),
+    itc_images: int64(step.sampleImages),
     ...(options.softTargets === true ? { itc_image_ids: int64(ids) } : {}),
   };
 }
@@ -293,7 +295,7 @@ function irtr(step: Collation): Tensors {
     }
     return [captions[i]!, ...texts.map((ids) => step.text(ids, where))];
   });
-  return { irtr_texts: int64(rows, [samples.length, 1 + count]), irtr_images: int64(step.images) };
+  return { irtr_texts: int64(rows, [samples.length, 1 + count]), irtr_images: int64(step.sampleImages) };
 }
 
 function vqa(step: Collation): Tensors {
@@ -306,7 +308,7 @@ function vqa(step: Collation): Tensors {
     for (const [answer, score] of scores) vqa_scores.data[i * vqav2_label_size + answer] = score;
     return step.text(text, where);
   });
-  return { vqa_texts: int64(texts), vqa_images: int64(step.images), vqa_scores };
+  return { vqa_texts: int64(texts), vqa_images: int64(step.sampleImages), vqa_scores };
 }
 
 function snli(step: Collation): Tensors {
@@ -318,21 +320,21 @@ function snli(step: Collation): Tensors {
   });
   return {
     snli_texts: int64(parts.map(({ row }) => row)),
-    snli_images: int64(step.images),
+    snli_images: int64(step.sampleImages),
     snli_labels: int64(parts.map(({ label }) => label)),
   };
 }
 
 function nlvr2(step: Collation): Tensors {
   const parts = step.samples.map((sample) => {
-    const { text, label, secondPicture } = partOf(sample, "statement", "nlvr2");
+    const { text, label, secondImage } = partOf(sample, "statement", "nlvr2");
     const where = `statement of sample ${sample.index}`;
     checkLabel(label, 2, where);
-    return { row: step.text(text, where), second: step.image(secondPicture), label };
+    return { row: step.text(text, where), second: step.image(secondImage), label };
   });
   return {
     nlvr2_texts: int64(parts.map(({ row }) => row)),
-    nlvr2_first_images: int64(step.images),
+    nlvr2_first_images: int64(step.sampleImages),
     nlvr2_second_images: int64(parts.map(({ second }) => second)),
     nlvr2_labels: int64(parts.map(({ label }) => label)),
   };

@@ -4,7 +4,7 @@
  */
 export { parameterList, parseConfig, type Head } from "../model/index.js";
 export { objectiveWeights, type Batch, type ObjectiveWeights } from "./batch.js";
-export type { Sample, SamplePicture, TokenIds } from "./collate-sample.js";
+export type { Sample, SampleImage, TokenIds } from "./collate-sample.js";
 export { textBuckets, tokenizerMasking } from "./collate-tokens.js";
 export { collate, itmLabels, type CollateOptions } from "./collate.js";
 

@@ -8,7 +8,7 @@ import type { Arrays } from "../runtime/index.js";
 import type { Batch } from "./batch.js";
 import { Learner, type LearnerSettings, type StepReport } from "./learner.js";
 import { optimizerSettings } from "./optimizer/index.js";
-import { pairs, pairsOfPictures } from "./pairs.test-support.js";
+import { pairs, pairsOfImages } from "./pairs.test-support.js";
 import { tiny } from "./tiny-config.test-support.js";
 
 const learners: Learner[] = [];
@@ -91,11 +91,11 @@ test.each([
   expect(moved(one.values, ranks[0]!.values)).toEqual([]);
 });
 
-test("pairs of one picture are partners across ranks", async () => {
+test("pairs of one image are partners across ranks", async () => {
   const config = tiny({ contrastive_form: "dual" });
   const settings = { config, objectives: { itc: 1 } };
-  const one = await runAlone(settings, cut([5, 8], pairsOfPictures));
-  const [first] = await runTogether(settings, 2, cut([5, 8], pairsOfPictures));
+  const one = await runAlone(settings, cut([5, 8], pairsOfImages));
+  const [first] = await runTogether(settings, 2, cut([5, 8], pairsOfImages));
   const [hard] = await runTogether(settings, 2, cut([5, 8]));
   expect(Math.abs(first!.reports[0]!.loss / one.reports[0]!.loss - 1)).toBeLessThan(1e-6);
   expect(Math.abs(hard!.reports[0]!.loss / one.reports[0]!.loss - 1)).toBeGreaterThan(0.01);
@@ -175,7 +175,7 @@ describe("what ranks do not share is said on each", () => {
         (trained) => trained.step(0, batches),
         (rank) => ({ objectives: { itm: 1, itc: 1 + rank } }),
       ),
-      await message((trained, rank) => trained.step(0, cut([2, 4], rank === 0 ? pairs : pairsOfPictures))),
+      await message((trained, rank) => trained.step(0, cut([2, 4], rank === 0 ? pairs : pairsOfImages))),
     ]).toMatchInlineSnapshot(`
       [
         "InputError: micro-batches of rank 1: expected 2, as on rank 0, found 1. Start all ranks with the same files and settings.",

@@ -209,7 +209,7 @@ test("what cannot be trained is said", async () => {
     InputError: frozen: expected patterns that leave something to train, found none left.
     InputError: values: expected every parameter of the model and of the heads that are trained, found 1 that do not fit: itm_score.fc.bias (2 values, found nothing). Make them with startingValues for this config.
     InputError: objective itm_itc: expected contrastive_form "dual" in config.json, whose similarities negatives are drawn by, found "joint".
-    InputError: objective nlvr2: expected token_type_count 3 in config.json, with a row for the second picture, found 2.
+    InputError: objective nlvr2: expected token_type_count 3 in config.json, with a row for the second image, found 2.
     InputError: step: expected at least one micro-batch, found none.
     InputError: itm_texts of the batch: expected a tensor of 1 axis, none of them empty, found int64[0].
     InputError: input_ids of the batch: expected a tensor of 2 axes, none of them empty, found nothing.

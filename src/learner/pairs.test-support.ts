@@ -40,8 +40,8 @@ export function pairs(from: number, to: number): Batch {
   };
 }
 
-/** The same, and the last four pairs are two of one picture each. */
-export const pairsOfPictures = (from: number, to: number): Batch => ({
+/** The same, and the last four pairs are two of one image each. */
+export const pairsOfImages = (from: number, to: number): Batch => ({
   ...pairs(from, to),
   itc_image_ids: new HostTensor(
     "int64",

@@ -12,7 +12,7 @@ export function reachedBy(
   options: StepGraphOptions,
 ): Parameter[] {
   const { image_size } = config.vision_config;
-  const sizes = { texts: 2, tokens: 2, images: 2, picture: { height: image_size, width: image_size } };
+  const sizes = { texts: 2, tokens: 2, images: 2, image: { height: image_size, width: image_size } };
   const uses = Object.fromEntries(weights.map(([name]) => [name, { pairs: 2, falseTexts: 1 }]));
   const { loss, p } = trainingStep(config, sizes, uses);
   const parts = trainedGradients(loss, p, options);
@@ -44,7 +44,7 @@ export function checkObjectives(
     });
   }
   if (wants("nlvr2") && token_type_count < 3) {
-    const expected = "token_type_count 3 in config.json, with a row for the second picture";
+    const expected = "token_type_count 3 in config.json, with a row for the second image";
     throw new InputError({
       code: "unsupported-task",
       where: "objective nlvr2",

@@ -1,7 +1,7 @@
 /**
  * BridgeTower (Xu et al., AAAI 2023): two uni-modal towers, bridges from each of their top layers, and a cross-modal
  * encoder. What depends on one modality alone (towers, bridges, the first level's self-attention and keys) is apart from
- * what needs both, so that n pictures and m texts cost n + m towers. Reference: transformers 5.23 `BridgeTowerModel`.
+ * what needs both, so that n images and m texts cost n + m towers. Reference: transformers 5.23 `BridgeTowerModel`.
  */
 import { add, concat, mul, reshape, slice, softmax, sum, tanh, type Tensor } from "../graph/index.js";
 import { layerNorm, linear, widthOf, type Context, type Scope } from "../nn/index.js";
@@ -12,7 +12,7 @@ import { visionBlock, visionEmbeddings } from "./vision-tower.js";
 
 /** Row of the token-type table. */
 const textType = 0;
-/** Row of the token-type table: the picture, or the first and the second of two. */
+/** Row of the token-type table: the image, or the first and the second of two. */
 export type ImageType = 1 | 2;
 
 /** The first token of each sequence: [batch, tokens, hidden] -> [batch, 1, hidden] */
@@ -210,7 +210,7 @@ export interface Level {
 
 /**
  * The cross-modal encoder. Both layers of a level read that level's inputs, not each other's outputs.
- * @param text of `batch` texts; @param image of as many pictures, or of one picture that all texts share
+ * @param text of `batch` texts; @param image of as many images, or of one image that all texts share
  * @param lastQueries tokens of the last level to compute: all, or the first alone where only the pooled vector is read
  */
 export function crossModalEncoder(

@@ -74,7 +74,7 @@ const refused: Readonly<Record<string, unknown>> = {
   "more levels than layers": json({ num_hidden_layers: 14 }),
   "fewer vision blocks than text layers": json({ vision_config: { num_hidden_layers: 11 } }),
   "fewer by the removed one": json({ vision_config: { remove_last_layer: true } }),
-  "a patch larger than the picture": json({ vision_config: { patch_size: 300 } }),
+  "a patch larger than the image": json({ vision_config: { patch_size: 300 } }),
   "no room for a text": json({ text_config: { max_position_embeddings: 3 } }),
   "padding outside of the vocabulary": json({ text_config: { vocab_size: 1, pad_token_id: 1 } }),
 };
@@ -110,7 +110,7 @@ test("what cannot be is refused, with the field, the reason and the way out", ()
     more levels than layers: InputError: num_hidden_layers in config.json: expected at most 13: one for each text layer and one for the embeddings, found 14. The fields contradict each other: use the config.json published with these weights.
     fewer vision blocks than text layers: InputError: vision_config.num_hidden_layers in config.json: expected at least 12 blocks, one for each text layer, found 11. The fields contradict each other: use the config.json published with these weights.
     fewer by the removed one: InputError: vision_config.num_hidden_layers in config.json: expected at least 12 blocks, one for each text layer, found 11. The fields contradict each other: use the config.json published with these weights.
-    a patch larger than the picture: InputError: vision_config.patch_size in config.json: expected at most image_size 288, found 300. The fields contradict each other: use the config.json published with these weights.
+    a patch larger than the image: InputError: vision_config.patch_size in config.json: expected at most image_size 288, found 300. The fields contradict each other: use the config.json published with these weights.
     no room for a text: InputError: text_config.max_position_embeddings in config.json: expected more than pad_token_id + 2, 3, found 3. The fields contradict each other: use the config.json published with these weights.
     padding outside of the vocabulary: InputError: text_config.pad_token_id in config.json: expected below vocab_size 1, found 1. The fields contradict each other: use the config.json published with these weights."
   `);

@@ -33,7 +33,7 @@ export interface VisionConfig {
   readonly num_channels: number;
   /** Side of a square patch, in pixels. */
   readonly patch_size: number;
-  /** Side of the square picture that the position table was made for, in pixels. */
+  /** Side of the square image that the position table was made for, in pixels. */
   readonly image_size: number;
   readonly initializer_factor: number;
   readonly layer_norm_eps: number;
@@ -315,7 +315,7 @@ function checkConsistency(config: BridgeTowerConfig, top: Readonly<Record<string
       vision.patch_size,
     ],
     [
-      longestText(text) >= 2,
+      maxTextLength(text) >= 2,
       "text_config.max_position_embeddings",
       `more than pad_token_id + 2, ${text.pad_token_id + 2}`,
       text.max_position_embeddings,
@@ -342,12 +342,12 @@ export const visionBlocks = (config: BridgeTowerConfig): number =>
   config.model_type === "meter" ? visionDepth(config.vision_config) : config.text_config.num_hidden_layers;
 
 /** Tokens that the position table can take: positions start at `pad_token_id + 1`. */
-export const longestText = (text: TextConfig): number => text.max_position_embeddings - text.pad_token_id - 1;
+export const maxTextLength = (text: TextConfig): number => text.max_position_embeddings - text.pad_token_id - 1;
 
-/** Patches along a side of a picture of `pixels` pixels; a remainder is dropped, as the patch convolution does. */
+/** Patches along a side of an image of `pixels` pixels; a remainder is dropped, as the patch convolution does. */
 export const patchesAlong = (vision: VisionConfig, pixels: number): number => Math.floor(pixels / vision.patch_size);
 
-/** Rows of the vision position table: the class token and the patches of a picture of `image_size`. */
+/** Rows of the vision position table: the class token and the patches of an image of `image_size`. */
 export const visionPositions = (vision: VisionConfig): number => patchesAlong(vision, vision.image_size) ** 2 + 1;
 
 /** Uni-modal layers that run before the first cross-modal layer: the split index of the reference. */

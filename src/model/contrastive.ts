@@ -55,9 +55,9 @@ export interface DualContrastive {
 
 /**
  * The authors' loss: (CE(i tᵀ / τ) + CE(t iᵀ / τ)) / 2, whose targets are the pair's own partner or, with `imageIds`, all
- * partners of the same picture in equal parts.
+ * partners of the same image in equal parts.
  * @param embeds text and image embeddings [batch, contrastive_hidden_size] each
- * @param imageIds int64 [batch], equal for pairs of the same picture
+ * @param imageIds int64 [batch], equal for pairs of the same image
  */
 export function dualContrastive(
   p: Scope,
@@ -126,7 +126,7 @@ export function contrastiveBatch(
 /** Share of rows whose largest entry is on the diagonal. [n, n] -> [] */
 const diagonalAccuracy = (logits: Tensor): Tensor => accuracy(logits, pairNumbers(logits.shape[0] as number));
 
-/** 0 … count − 1: every pair has a picture of its own. */
+/** 0 … count − 1: every pair has an image of its own. */
 const pairNumbers = (count: number): Tensor =>
   constant(
     new HostTensor(

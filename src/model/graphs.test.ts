@@ -2,10 +2,10 @@
 import { expect, test } from "vitest";
 import { readCase } from "../../fixtures/golden.js";
 import { formatType, printGraph, topologicalOrder, type Operation } from "../graph/index.js";
-import { fusionPart, imagePart, nativePicture, textPart, wholeModel, type Outputs } from "./index.js";
+import { fusionPart, imagePart, nativeImage, textPart, wholeModel, type Outputs } from "./index.js";
 
 const { config } = readCase("all_levels");
-const picture = nativePicture(config);
+const image = nativeImage(config);
 const lastLevel = config.num_hidden_layers - 1;
 const lastText = config.text_config.num_hidden_layers - 1;
 const { hidden_size, text_config } = config;
@@ -32,7 +32,7 @@ test("a text embedding reads the text tower and its head alone", () => {
 });
 
 test("an image embedding reads the vision tower, its last transform and its head alone", () => {
-  const outputs = imagePart(config, picture).embeds();
+  const outputs = imagePart(config, image).embeds();
   expect(inputsOf(outputs)).toEqual(["pixel_values"]);
   const other = /^(vision_model|cross_modal_image_transform|itc_image_head)\./;
   expect(parametersOf(outputs).filter((name) => !other.test(name))).toEqual(["token_type_embeddings.weight"]);
@@ -42,13 +42,13 @@ test("embeddings compute the last layer for the first token only", () => {
   const wide = `text_model.encoder.layer.${lastText}.intermediate.dense.weight`;
   expect(typesAt(textPart(config).embeds(), wide)).toEqual([`float32[batch, 1, ${text_config.intermediate_size}]`]);
   const block = `vision_model.visual.transformer.resblocks.${lastText}.mlp.c_fc.weight`;
-  expect(typesAt(imagePart(config, picture).embeds(), block)).toEqual([
+  expect(typesAt(imagePart(config, image).embeds(), block)).toEqual([
     `float32[batch, 1, ${4 * config.vision_config.hidden_size}]`,
   ]);
 });
 
 test("image-text matching computes the last level's queries and feed-forward for one token", () => {
-  const outputs = { logits: wholeModel(config, picture, "first").itmLogits() };
+  const outputs = { logits: wholeModel(config, image, "first").itmLogits() };
   for (const modality of ["text", "image"]) {
     const last = `cross_modal_${modality}_layers.${lastLevel}`;
     const wide = `float32[batch, 1, ${text_config.intermediate_size}]`;
@@ -63,8 +63,8 @@ test("image-text matching computes the last level's queries and feed-forward for
 });
 
 test("filling masks reads neither the last image layer, nor the poolers, nor another head", () => {
-  const outputs = { logits: wholeModel(config, picture, "all").mlmLogits() };
-  const all = wholeModel(config, picture, "all");
+  const outputs = { logits: wholeModel(config, image, "all").mlmLogits() };
+  const all = wholeModel(config, image, "all");
   const itm = parametersOf({ logits: all.itmLogits() });
   const mlm = new Set(parametersOf(outputs));
   const left = itm.filter((name) => !mlm.has(name));
@@ -77,29 +77,29 @@ test("filling masks reads neither the last image layer, nor the poolers, nor ano
 
 test("a bridge holds no parameter of the other modality's tower", () => {
   expect(parametersOf(textPart(config).bridge).filter((name) => name.startsWith("vision_model."))).toEqual([]);
-  expect(parametersOf(imagePart(config, picture).bridge).filter((name) => name.startsWith("text_model."))).toEqual([]);
+  expect(parametersOf(imagePart(config, image).bridge).filter((name) => name.startsWith("text_model."))).toEqual([]);
 });
 
 test("the fusion reads no tower, and what both bridges give is what it takes", () => {
-  const outputs = fusionPart(config, picture, "batch", "first").itm();
+  const outputs = fusionPart(config, image, "batch", "first").itm();
   expect(parametersOf(outputs).filter((name) => /^(text|vision)_model\./.test(name))).toEqual([]);
-  const given = [...Object.keys(textPart(config).bridge), ...Object.keys(imagePart(config, picture).bridge)];
+  const given = [...Object.keys(textPart(config).bridge), ...Object.keys(imagePart(config, image).bridge)];
   expect(inputsOf(outputs).sort()).toEqual([...given, "attention_mask"].sort());
 });
 
 test("parts and whole read the same parameters, each once", () => {
   const parts = [
     ...parametersOf(textPart(config).bridge),
-    ...parametersOf(imagePart(config, picture).bridge),
-    ...parametersOf(fusionPart(config, picture, "batch", "first").itm()),
+    ...parametersOf(imagePart(config, image).bridge),
+    ...parametersOf(fusionPart(config, image, "batch", "first").itm()),
   ];
-  const whole = parametersOf({ logits: wholeModel(config, picture, "first").itmLogits() });
+  const whole = parametersOf({ logits: wholeModel(config, image, "first").itmLogits() });
   // The first level's keys and values and its type table are read by more than one part.
   expect([...new Set(parts)].sort()).toEqual([...whole].sort());
 });
 
 test("no graph computes a state twice", () => {
-  const text = printGraph({ logits: wholeModel(config, picture, "all").itmLogits() });
+  const text = printGraph({ logits: wholeModel(config, image, "all").itmLogits() });
   const projections = text
     .split("\n")
     .filter((line) => line.includes("text_model.encoder.layer.0.attention.self.query"));

@@ -1,5 +1,5 @@
 /**
- * The graphs that are run: the whole model over a batch of pairs, and its three parts for n pictures and m texts. A part's
+ * The graphs that are run: the whole model over a batch of pairs, and its three parts for n images and m texts. A part's
  * outputs are the next one's inputs, under the same names. Whoever asks takes the outputs wanted; nothing else is computed.
  */
 import { concat, input, reshape, type Dim, type Tensor } from "../graph/index.js";
@@ -40,18 +40,18 @@ const textInputs = () => ({
   attention_mask: input("attention_mask", "int64", ["batch", "text"]),
 });
 
-/** Size of the pictures that a graph is built for, in pixels. */
-export interface PictureSize {
+/** Size of the imageBatch that a graph is built for, in pixels. */
+export interface ImageSize {
   readonly height: number;
   readonly width: number;
 }
 
 /** `pixel_values`, float32 [batch, channels, height, width]. */
-const pixelInput = (config: BridgeTowerConfig, { height, width }: PictureSize) =>
+const pixelInput = (config: BridgeTowerConfig, { height, width }: ImageSize) =>
   input("pixel_values", "float32", ["batch", config.vision_config.num_channels, height, width]);
 
-/** Patches and class token of a picture. */
-const imageTokens = ({ vision_config }: BridgeTowerConfig, { height, width }: PictureSize): number =>
+/** Patches and class token of a imageSize. */
+const imageTokens = ({ vision_config }: BridgeTowerConfig, { height, width }: ImageSize): number =>
   patchesAlong(vision_config, height) * patchesAlong(vision_config, width) + 1;
 
 export interface WholeModel {
@@ -74,21 +74,21 @@ export interface WholeModel {
 
 /**
  * The whole model over a batch of pairs.
- * @param picture size of `pixel_values`, or `"embeds"` to read `image_embeds` [batch, image, visionHidden] in their place
+ * @param image size of `pixel_values`, or `"embeds"` to read `image_embeds` [batch, image, visionHidden] in their place
  * @param lastQueries `"first"` where only pooled outputs are wanted
  * @param p the scope to ask for parameters, for callers that want to know which were asked for
  */
 export function wholeModel(
   config: BridgeTowerConfig,
-  picture: PictureSize | "embeds",
+  imageSize: ImageSize | "embeds",
   lastQueries: "all" | "first",
   p = Scope.root(),
 ): WholeModel {
   const { input_ids, attention_mask } = textInputs();
   const embeddings =
-    picture === "embeds"
+    imageSize === "embeds"
       ? input("image_embeds", "float32", ["batch", "image", config.vision_config.hidden_size])
-      : imageEmbeddings(p, config, pixelInput(config, picture));
+      : imageEmbeddings(p, config, pixelInput(config, imageSize));
   const textStates = textTower(p, config, input_ids, attention_mask);
   const imageStates = visionTower(p, config, embeddings);
   const text = textBridge(p, config, textStates, attention_mask);
@@ -138,14 +138,14 @@ export function textPart(config: BridgeTowerConfig): { bridge: Outputs; embeds: 
   };
 }
 
-/** The image half for pictures of one size, each the picture of its text or the second of two: its bridge, and `image_embeds` [batch, contrastive_hidden_size]. */
+/** The image half for imageBatch of one size, each the imageSize of its text or the second of two: its bridge, and `image_embeds` [batch, contrastive_hidden_size]. */
 export function imagePart(
   config: BridgeTowerConfig,
-  picture: PictureSize,
+  imageSize: ImageSize,
   type: ImageType = 1,
 ): { bridge: Outputs; embeds: () => Outputs } {
   const p = Scope.root();
-  const states = visionTower(p, config, imageEmbeddings(p, config, pixelInput(config, picture)));
+  const states = visionTower(p, config, imageEmbeddings(p, config, pixelInput(config, imageSize)));
   return {
     bridge: bridgeOutputs("image", imageBridge(p, config, states, type)),
     embeds: () => ({ image_embeds: imageEmbedding(p, config, lastImageToken(p, config, states.at(-2)!)) }),
@@ -163,7 +163,7 @@ export interface FusionOutputs {
   readonly vqa: () => Outputs;
   /** `logits` [batch, 3]: contradiction, neutral, entailment. */
   readonly snli: () => Outputs;
-  /** `scores` [batch, 1]: how well text and picture fit, to rank texts or pictures against each other. */
+  /** `scores` [batch, 1]: how well text and imageSize fit, to rank texts or imageBatch against each other. */
   readonly rank: () => Outputs;
   /** `pooler_output` [batch, 2 hidden]. */
   readonly pooled: () => Outputs;
@@ -171,19 +171,19 @@ export interface FusionOutputs {
 
 /**
  * The fusion of both bridges, with heads.
- * @param pictures 1: all texts of the batch share one picture; `"batch"`: the i-th text goes with the i-th picture
+ * @param images 1: all texts of the batch share one image; `"batch"`: the i-th text goes with the i-th image
  * @param lastQueries `"first"` where only pooled outputs are wanted; MLM needs `"all"`
  */
 export function fusionPart(
   config: BridgeTowerConfig,
-  picture: PictureSize,
-  pictures: 1 | "batch",
+  imageSize: ImageSize,
+  imageBatch: 1 | "batch",
   lastQueries: "all" | "first",
 ): FusionOutputs {
   const p = Scope.root();
   const { attention_mask } = textInputs();
   const text = bridgeInputs("text", config, "batch", "text");
-  const image = bridgeInputs("image", config, pictures, imageTokens(config, picture));
+  const image = bridgeInputs("image", config, imageBatch, imageTokens(config, imageSize));
   const last = crossModalEncoder(p, config, text, image, attention_mask, lastQueries).at(-1)!;
   const pooler_output = once(() => pooled(p, config, last));
   return {
@@ -225,8 +225,8 @@ function bridgeInputs(modality: "text" | "image", config: BridgeTowerConfig, bat
   return { attended: state("attended"), probabilities: undefined, context, levels };
 }
 
-/** The square picture that the checkpoint's position table was made for. */
-export const nativePicture = ({ vision_config: { image_size } }: BridgeTowerConfig): PictureSize => ({
+/** The square imageSize that the checkpoint's position table was made for. */
+export const nativeImage = ({ vision_config: { image_size } }: BridgeTowerConfig): ImageSize => ({
   height: image_size,
   width: image_size,
 });

@@ -110,12 +110,12 @@ export const snliHead = (p: Scope, config: BridgeTowerConfig, pooler_output: Ten
 
 /**
  * False, true.
- * @param poolers pooled vectors of the statement with the first picture and with the second [batch, 2 hidden] -> [batch, 2]
+ * @param poolers pooled vectors of the statement with the first image and with the second [batch, 2 hidden] -> [batch, 2]
  */
 export function nlvr2Head(p: Scope, config: BridgeTowerConfig, poolers: readonly [Tensor, Tensor]): Tensor {
   const both = dropout(p, concat(poolers, 1), config.nlvr2_drop_rate);
   return classifier(p.at("nlvr2_classifier"), config, both, classifierWidth(config), 2);
 }
 
-/** How well text and picture fit, to rank texts against each other. [batch, 2 hidden] -> [batch, 1] */
+/** How well text and image fit, to rank texts against each other. [batch, 2 hidden] -> [batch, 1] */
 export const rankHead = (p: Scope, pooler_output: Tensor): Tensor => linear(p.at("rank_output"), pooler_output, 1);

@@ -1,15 +1,15 @@
 /** BridgeTower itself: config, towers, bridges, cross-modal encoder, heads and losses. Pure: no files, no runtime. */
 export { bicubicWeights } from "./bicubic.js";
-export { longestText, parseConfig, type BridgeTowerConfig, type TextConfig, type VisionConfig } from "./config.js";
+export { maxTextLength, parseConfig, type BridgeTowerConfig, type TextConfig, type VisionConfig } from "./config.js";
 export {
   comparisonPart,
   fusionPart,
   imagePart,
-  nativePicture,
+  nativeImage,
   textPart,
   wholeModel,
   type Outputs,
-  type PictureSize,
+  type ImageSize,
   type WholeModel,
 } from "./graphs.js";
 export { contrastiveBatch, temperatureRange } from "./contrastive.js";
@@ -25,4 +25,4 @@ export {
 export type { StackSizes } from "./step.js";
 export { classifierWidth, headHiddenScale } from "./heads.js";
 export { heads, isHeadParameter, parameterList, type Head, type ParameterList } from "./parameters.js";
-export { checkPictureSize } from "./vision-tower.js";
+export { checkImageSize } from "./vision-tower.js";

@@ -42,11 +42,11 @@ test.each(goldenNames)("%s: every stage equals the reference", async (name) => {
   const golden = readCase(name);
   const expected = await readExpected(name);
   const { config, inputs } = golden;
-  const picture =
+  const image =
     inputs.pixel_values === undefined
       ? "embeds"
       : { height: inputs.pixel_values.shape[2]!, width: inputs.pixel_values.shape[3]! };
-  const model = wholeModel(config, picture, "all");
+  const model = wholeModel(config, image, "all");
   const tensors: Record<string, Tensor> = {
     ...stages(model),
     "itm.logits": model.itmLogits(),

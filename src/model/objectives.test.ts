@@ -5,7 +5,7 @@ import { parameterGradients, topologicalOrder, type Tensor } from "../graph/inde
 import { trainingStep, type ObjectiveUses } from "./index.js";
 
 const { config } = readCase("add");
-const sizes = { texts: 3, tokens: 7, images: 2, picture: { height: 32, width: 32 } };
+const sizes = { texts: 3, tokens: 7, images: 2, image: { height: 32, width: 32 } };
 const step = (uses: ObjectiveUses) => trainingStep(config, sizes, uses);
 
 const linears = (outputs: readonly Tensor[], name: RegExp) =>

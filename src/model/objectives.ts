@@ -1,6 +1,6 @@
 /**
- * What the model is trained for. A step stacks its texts and its pictures, runs each tower once over its stack, and each
- * objective names by rows which text goes with which picture; all are summed, as in the authors' code, with weights.
+ * What the model is trained for. A step stacks its texts and its images, runs each tower once over its stack, and each
+ * objective names by rows which text goes with which image; all are summed, as in the authors' code, with weights.
  */
 import {
   add,
@@ -27,13 +27,13 @@ import { Step, type StackSizes } from "./step.js";
 
 /** How often an objective is applied in a step, and what its loss is multiplied with. */
 export interface ObjectiveUse {
-  /** Pairs of a text and a picture; of IRTR and NLVR2 the texts that are judged. */
+  /** Pairs of a text and an image; of IRTR and NLVR2 the texts that are judged. */
   readonly pairs: number;
   /** Default 1. */
   readonly weight?: number;
   /** IRTR: false texts for each true one. */
   readonly falseTexts?: number;
-  /** Dual contrastive losses: pairs of the same picture count as partners, by `itc_image_ids`. */
+  /** Dual contrastive losses: pairs of the same image count as partners, by `itc_image_ids`. */
   readonly imageIds?: boolean;
   /**
    * Contrastive losses over more pairs than this graph holds: the loss becomes Σ embedding · its gradient, which the graph
@@ -174,7 +174,7 @@ function snli(step: Step, { pairs }: ObjectiveUse): ObjectiveResult {
   return classification(snliHead(step.p, step.config, step.pool("snli", pairs)), step.rows("snli_labels", [pairs]));
 }
 
-/** A statement over two pictures. `nlvr2_texts`, `nlvr2_first_images`, `nlvr2_second_images`, `nlvr2_labels` (1: true). */
+/** A statement over two images. `nlvr2_texts`, `nlvr2_first_images`, `nlvr2_second_images`, `nlvr2_labels` (1: true). */
 function nlvr2(step: Step, { pairs }: ObjectiveUse): ObjectiveResult {
   const { p, config } = step;
   const texts = step.rows("nlvr2_texts", [pairs]);

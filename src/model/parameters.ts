@@ -5,7 +5,7 @@
 import { input, type Parameter } from "../graph/index.js";
 import { layerNorm, linear, Scope } from "../nn/index.js";
 import { visionBlocks, visionDepth, type BridgeTowerConfig } from "./config.js";
-import { nativePicture, wholeModel, type WholeModel } from "./graphs.js";
+import { nativeImage, wholeModel, type WholeModel } from "./graphs.js";
 import { temperature } from "./contrastive.js";
 import { nlvr2Head, rankHead, snliHead, vqaHead } from "./heads.js";
 import { visionBlock } from "./vision-tower.js";
@@ -29,7 +29,7 @@ export interface ParameterList {
 /** Names and shapes of everything a checkpoint of this config with these heads holds; names without `bridgetower.` prefix. */
 export function parameterList(config: BridgeTowerConfig, heads: readonly Head[]): ParameterList {
   const p = Scope.root();
-  const model = wholeModel(config, nativePicture(config), "all", p);
+  const model = wholeModel(config, nativeImage(config), "all", p);
   const { pooler_output } = model;
   const declare: Record<Head, () => unknown> = {
     itm: () => model.itmLogits(),

@@ -1,5 +1,5 @@
 /**
- * The shared half of a training step: each tower runs once over the step's stack of texts or pictures, and the cross-modal
+ * The shared half of a training step: each tower runs once over the step's stack of texts or images, and the cross-modal
  * encoder over the pairs that an objective names by their rows.
  */
 import { gather, input, type Input, type Tensor } from "../graph/index.js";
@@ -17,7 +17,7 @@ import {
   type Level,
 } from "./bridgetower.js";
 import type { BridgeTowerConfig } from "./config.js";
-import { once, type PictureSize } from "./graphs.js";
+import { once, type ImageSize } from "./graphs.js";
 import { imageEmbedding, lastImageToken, lastTextToken, textEmbedding } from "./heads.js";
 
 /** Sizes of the stacks; a training graph is made for one such set. */
@@ -26,7 +26,7 @@ export interface StackSizes {
   /** Of each text, padding included. */
   readonly tokens: number;
   readonly images: number;
-  readonly picture: PictureSize;
+  readonly image: ImageSize;
 }
 
 /** The towers of a step, run once, and what objectives take from them. */
@@ -47,11 +47,11 @@ export class Step {
     /** Whether whole tower states are read, or embeddings alone, which need the first token of the last state. */
     private readonly reads: "states" | "embeddings",
   ) {
-    const { texts, tokens, images, picture } = sizes;
+    const { texts, tokens, images, image } = sizes;
     const input_ids = input("input_ids", "int64", [texts, tokens]);
     this.attention_mask = input("attention_mask", "int64", [texts, tokens]);
     const channels = config.vision_config.num_channels;
-    const pixel_values = input("pixel_values", "float32", [images, channels, picture.height, picture.width]);
+    const pixel_values = input("pixel_values", "float32", [images, channels, image.height, image.width]);
     this.textStates = textTower(p, config, input_ids, this.attention_mask);
     this.imageStates = visionTower(p, config, imageEmbeddings(p, config, pixel_values));
     this.boundaries = [...this.textStates, ...this.imageStates];
@@ -75,7 +75,7 @@ export class Step {
 
   /**
    * The cross-modal encoder over pairs.
-   * @param texts rows of the stack of texts, int64 [pairs]; @param images as many rows of the stack of pictures
+   * @param texts rows of the stack of texts, int64 [pairs]; @param images as many rows of the stack of images
    */
   fuse(texts: Tensor, images: Tensor, lastQueries: "all" | "first", type: ImageType = 1): Level {
     const { p, config } = this;

@@ -55,10 +55,10 @@ function positionIds(config: TextConfig, input_ids: Tensor): Tensor {
 export function attentionBias(attention_mask: Tensor): Tensor {
   const [batch, text] = attention_mask.shape;
   const padding = sub(1, cast(attention_mask, "float32"));
-  return reshape(mul(padding, mostNegativeFloat32), [batch!, 1, 1, text!]);
+  return reshape(mul(padding, maxNegativeFloat32), [batch!, 1, 1, text!]);
 }
 
-const mostNegativeFloat32 = -3.4028234663852886e38;
+const maxNegativeFloat32 = -3.4028234663852886e38;
 
 /** Keys and values that `x` [batch, tokens, hidden] offers to the attention at `p`. */
 export function attentionContext(p: Scope, config: TextConfig, x: Tensor): Context {

@@ -43,7 +43,7 @@ function cropEnd(x: Tensor, axis: number, size: number): Tensor {
   return x.shape[axis] === size ? x : slice(x, { axis, start: 0, end: size });
 }
 
-/** The position table for a picture of `rows` × `columns` patches: as stored where it fits, else resized. -> [1 + patches, hidden] */
+/** The position table for an image of `rows` × `columns` patches: as stored where it fits, else resized. -> [1 + patches, hidden] */
 function positions(p: Scope, config: VisionConfig, rows: number, columns: number): Tensor {
   const side = patchesAlong(config, config.image_size);
   const table = p.at("position_embedding").parameter("weight", [visionPositions(config), config.hidden_size]);
@@ -83,8 +83,8 @@ function inProjection(p: Scope, hidden: number): (x: Tensor, part: 0 | 1 | 2) =>
   return (x, part) => linearOp(x, third(weight, part), third(bias, part));
 }
 
-/** @throws InputError when a picture of this size needs interpolated positions that were not asked for */
-export function checkPictureSize(config: VisionConfig, height: number, width: number, interpolate: boolean): void {
+/** @throws InputError when an image of this size needs interpolated positions that were not asked for */
+export function checkImageSize(config: VisionConfig, height: number, width: number, interpolate: boolean): void {
   const fits = height === config.image_size && width === config.image_size;
   if (fits || (interpolate && patchesAlong(config, height) > 0 && patchesAlong(config, width) > 0)) return;
   throw new InputError({
@@ -92,10 +92,10 @@ export function checkPictureSize(config: VisionConfig, height: number, width: nu
     where: "pixel_values",
     expected: interpolate
       ? `at least one patch of ${config.patch_size} pixels each way`
-      : `pictures of ${config.image_size} × ${config.image_size} pixels (vision_config.image_size)`,
+      : `images of ${config.image_size} × ${config.image_size} pixels (vision_config.image_size)`,
     found: `${height} × ${width}`,
     hint: interpolate
-      ? "Give a larger picture"
+      ? "Give a larger image"
       : "Preprocess with the checkpoint's own settings, or set interpolate_pos_encoding to resize the position table",
   });
 }

@@ -59,13 +59,13 @@ test.each([1, 2, 3])("attention of %i heads is its definition", async (headCount
 });
 
 test("a masked token is not seen, and its value does not matter", async () => {
-  const mostNegative = -3.4028234663852886e38;
-  const { output, probabilities } = await run(2, [0, mostNegative, 0]);
+  const maxNegative = -3.4028234663852886e38;
+  const { output, probabilities } = await run(2, [0, maxNegative, 0]);
   for (const row of [0, 1, 2, 3]) expect(probabilities.data[3 * row + 1]).toBe(0);
   const changed = new HostTensor("float32", feeds.value.shape, feeds.value.data.slice());
   changed.data.fill(99, hidden, 2 * hidden);
   const [again] = await evaluateAll({ ...attention(2) }, [
-    { ...feeds, value: changed, mask: maskOf([0, mostNegative, 0]) },
+    { ...feeds, value: changed, mask: maskOf([0, maxNegative, 0]) },
   ]);
   expect(again!.output).toEqual(output);
 });

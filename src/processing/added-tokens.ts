@@ -28,8 +28,8 @@ export class AddedTokenSplitter {
   constructor(tokens: readonly AddedToken[]) {
     const findable = tokens.filter((token) => token.content !== "");
     this.tokens = new Map(findable.map((token) => [token.content, token]));
-    const longestFirst = [...this.tokens.keys()].sort((a, b) => b.length - a.length);
-    const escaped = longestFirst.map((content) => content.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+    const maxFirst = [...this.tokens.keys()].sort((a, b) => b.length - a.length);
+    const escaped = maxFirst.map((content) => content.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
     this.pattern = escaped.length > 0 ? new RegExp(escaped.join("|"), "g") : undefined;
   }
 

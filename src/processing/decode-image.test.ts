@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { InputError } from "../errors.js";
-import { decodePicture, type DecodeOptions } from "./decode-image.js";
+import { decodeImage, type DecodeOptions } from "./decode-image.js";
 import { goldenFolder, readGolden } from "./golden.suite.js";
 
-interface GoldenPicture {
+interface GoldenImage {
   file: string;
   width: number;
   height: number;
@@ -17,7 +17,7 @@ interface GoldenPicture {
   sha256?: string;
 }
 
-const pictures = join(goldenFolder, "images");
+const images = join(goldenFolder, "images");
 let folder: string;
 
 beforeAll(async () => {
@@ -25,43 +25,43 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-test.each(readGolden<GoldenPicture[]>("images.json"))(
+test.each(readGolden<GoldenImage[]>("images.json"))(
   "$file: as Pillow reads it, within $tolerance levels",
   async ({ file, width, height, tolerance, rgb, sha256 }) => {
-    const path = join(pictures, file);
-    const picture = await decodePicture(path);
-    expect([picture.width, picture.height, picture.data.length]).toEqual([width, height, width * height * 3]);
-    if (sha256 !== undefined) expect(createHash("sha256").update(picture.data).digest("hex")).toBe(sha256);
+    const path = join(images, file);
+    const image = await decodeImage(path);
+    expect([image.width, image.height, image.data.length]).toEqual([width, height, width * height * 3]);
+    if (sha256 !== undefined) expect(createHash("sha256").update(image.data).digest("hex")).toBe(sha256);
     if (rgb !== undefined) {
       const expected = Buffer.from(rgb, "base64");
-      if (tolerance === 0) expect([...picture.data]).toEqual([...expected]);
-      const differences = Array.from(picture.data, (value, i) => Math.abs(value - expected[i]!));
+      if (tolerance === 0) expect([...image.data]).toEqual([...expected]);
+      const differences = Array.from(image.data, (value, i) => Math.abs(value - expected[i]!));
       expect(Math.max(...differences)).toBeLessThanOrEqual(tolerance);
     }
-    expect({ ...(await decodePicture(await readFile(path))), name: path }).toEqual(picture);
+    expect({ ...(await decodeImage(await readFile(path))), name: path }).toEqual(image);
   },
 );
 
 test("AVIF is read", async () => {
-  const { width, height, data } = await decodePicture(join(pictures, "flat.avif"));
+  const { width, height, data } = await decodeImage(join(images, "flat.avif"));
   expect([width, height]).toEqual([23, 17]);
   for (const [i, value] of data.entries()) expect(Math.abs(value - [200, 80, 40][i % 3]!)).toBeLessThan(4);
 });
 
 async function problem(source: string | Uint8Array, options?: DecodeOptions): Promise<string> {
-  const error: unknown = await decodePicture(source, options).catch((cause: unknown) => cause);
+  const error: unknown = await decodeImage(source, options).catch((cause: unknown) => cause);
   if (!(error instanceof InputError)) throw new Error("expected an InputError", { cause: error });
-  return error.message.replaceAll(folder, "…").replaceAll(pictures, "pictures");
+  return error.message.replaceAll(folder, "…").replaceAll(images, "images");
 }
 
 test("errors name the file and what is wrong with it", async () => {
-  const whole = await readFile(join(pictures, "rgb.png"));
+  const whole = await readFile(join(images, "rgb.png"));
   await writeFile(join(folder, "empty.png"), "");
-  await writeFile(join(folder, "text.png"), "I am no picture\n");
+  await writeFile(join(folder, "text.png"), "I am no image\n");
   await writeFile(join(folder, "cut.png"), whole.subarray(0, 700));
-  await writeFile(join(folder, "cut.jpg"), (await readFile(join(pictures, "444.jpg"))).subarray(0, 700));
-  await writeFile(join(folder, "cut.webp"), (await readFile(join(pictures, "lossless.webp"))).subarray(0, 700));
-  await writeFile(join(folder, "cut.gif"), (await readFile(join(pictures, "one-frame.gif"))).subarray(0, 900));
+  await writeFile(join(folder, "cut.jpg"), (await readFile(join(images, "444.jpg"))).subarray(0, 700));
+  await writeFile(join(folder, "cut.webp"), (await readFile(join(images, "lossless.webp"))).subarray(0, 700));
+  await writeFile(join(folder, "cut.gif"), (await readFile(join(images, "one-frame.gif"))).subarray(0, 900));
   await writeFile(join(folder, "head.png"), whole.subarray(0, 20));
   const found = [
     ...["missing.png", "empty.png", "text.png", "cut.png", "cut.jpg", "cut.webp", "cut.gif", "head.png"].map((name) =>
@@ -70,23 +70,23 @@ test("errors name the file and what is wrong with it", async () => {
     folder,
     join(folder, "empty.png", "below"),
     "zero\0byte.png",
-    ...["bomb.png", "drawing.svg", "float.tif"].map((name) => join(pictures, name)),
+    ...["bomb.png", "drawing.svg", "float.tif"].map((name) => join(images, name)),
   ].map((path) => problem(path));
   expect((await Promise.all(found)).join("\n")).toMatchInlineSnapshot(`
-    "…/missing.png: expected a picture file, found nothing there. Check the path and its permissions.
-    …/empty.png: expected a picture, found an empty file (0 bytes). Give another file.
-    …/text.png: expected a PNG, JPEG, WebP, GIF, TIFF or AVIF picture, found a file that is no picture of these kinds. Convert it to PNG or JPEG first.
-    …/cut.png: expected a complete PNG picture, found damaged or truncated data. Fetch or save the file again.
-    …/cut.jpg: expected a complete JPEG picture, found damaged or truncated data. Fetch or save the file again.
-    …/cut.webp: expected a complete WebP picture, found damaged or truncated data. Fetch or save the file again.
-    …/cut.gif: expected a complete GIF picture, found damaged or truncated data. Fetch or save the file again.
-    …/head.png: expected a complete PNG picture, found damaged or truncated data. Fetch or save the file again.
-    …: expected a picture file, found a folder. Name a file.
-    …/empty.png/below: expected a picture file, found nothing there. Check the path and its permissions.
-    zero\\u0000byte.png: expected a picture file, found a path with a zero byte. Check the path and its permissions.
-    pictures/bomb.png: expected at most 100000000 pixels, found 50000 x 50000. Shrink the picture.
-    pictures/drawing.svg: expected a PNG, JPEG, WebP, GIF, TIFF or AVIF picture, found an SVG or XML text. Convert it to PNG or JPEG first.
-    pictures/float.tif: expected 8 or 16 bits a channel, found samples of type float. Convert it to 8 bits first."
+    "…/missing.png: expected an image file, found nothing there. Check the path and its permissions.
+    …/empty.png: expected an image, found an empty file (0 bytes). Give another file.
+    …/text.png: expected a PNG, JPEG, WebP, GIF, TIFF or AVIF image, found a file that is no image of these kinds. Convert it to PNG or JPEG first.
+    …/cut.png: expected a complete PNG image, found damaged or truncated data. Fetch or save the file again.
+    …/cut.jpg: expected a complete JPEG image, found damaged or truncated data. Fetch or save the file again.
+    …/cut.webp: expected a complete WebP image, found damaged or truncated data. Fetch or save the file again.
+    …/cut.gif: expected a complete GIF image, found damaged or truncated data. Fetch or save the file again.
+    …/head.png: expected a complete PNG image, found damaged or truncated data. Fetch or save the file again.
+    …: expected an image file, found a folder. Name a file.
+    …/empty.png/below: expected an image file, found nothing there. Check the path and its permissions.
+    zero\\u0000byte.png: expected an image file, found a path with a zero byte. Check the path and its permissions.
+    images/bomb.png: expected at most 100000000 pixels, found 50000 x 50000. Shrink the image.
+    images/drawing.svg: expected a PNG, JPEG, WebP, GIF, TIFF or AVIF image, found an SVG or XML text. Convert it to PNG or JPEG first.
+    images/float.tif: expected 8 or 16 bits a channel, found samples of type float. Convert it to 8 bits first."
   `);
 });
 
@@ -96,17 +96,17 @@ test("a row of pixels longer than any format but PNG and TIFF allows is refused 
     .png()
     .toBuffer();
   expect(await problem(row)).toBe(
-    "picture: expected sides of at most 65535 pixels, found 65536 x 1. Crop or shrink the picture.",
+    "image: expected sides of at most 65535 pixels, found 65536 x 1. Crop or shrink the image.",
   );
 });
 
 test("bytes are called what the caller calls them, and the limit on pixels is the caller's", async () => {
-  const bytes = await readFile(join(pictures, "l16.png"));
+  const bytes = await readFile(join(images, "l16.png"));
   expect(await problem(new Uint8Array(), { name: "upload 3" })).toContain("upload 3: ");
   expect(await problem(bytes, { maxPixels: 23 * 17 })).toMatchInlineSnapshot(
-    `"picture: expected at most 391 pixels, found 23 x 17 at 16 bits, which count twice. Shrink the picture."`,
+    `"image: expected at most 391 pixels, found 23 x 17 at 16 bits, which count twice. Shrink the image."`,
   );
-  expect((await decodePicture(bytes, { maxPixels: 23 * 17 * 2 })).width).toBe(23);
+  expect((await decodeImage(bytes, { maxPixels: 23 * 17 * 2 })).width).toBe(23);
 });
 
 test.skipIf(process.getuid?.() === 0)("a file without permission to read is named", async () => {
@@ -116,14 +116,14 @@ test.skipIf(process.getuid?.() === 0)("a file without permission to read is name
   expect(await problem(path)).toContain("permission");
 });
 
-test("any damage to a picture ends in a picture or an InputError", async () => {
+test("any damage to an image ends in an image or an InputError", async () => {
   const files = ["rgba.png", "420.jpg", "lossless.webp", "transparent.gif", "rgb-lzw.tif", "flat.avif"];
   for (const file of files) {
-    const whole = await readFile(join(pictures, file));
+    const whole = await readFile(join(images, file));
     for (let step = 1; step < 12; step++) {
       const broken = Uint8Array.from(whole);
       broken[Math.floor((whole.length * step) / 12)]! ^= 0xff;
-      const result: unknown = await decodePicture(broken).catch((cause: unknown) => cause);
+      const result: unknown = await decodeImage(broken).catch((cause: unknown) => cause);
       if (result instanceof Error) expect(result).toBeInstanceOf(InputError);
     }
   }

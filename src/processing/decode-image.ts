@@ -1,15 +1,15 @@
-/** Picture bytes to RGB. Files come from strangers: kind, size and time are bounded before and while the decoder runs. */
+/** Image bytes to RGB. Files come from strangers: kind, size and time are bounded before and while the decoder runs. */
 import { readBoundedFile } from "../files/index.js";
 import type { Metadata, Sharp } from "sharp";
 import { InputError } from "../errors.js";
 
-import { formatNames, type PictureFormat, sniffFormat } from "./image-format.js";
-import { type Picture, pictureOf, type Samples } from "./raw-image.js";
+import { formatNames, type ImageFormat, sniffFormat } from "./image-format.js";
+import { type RawImage, rawImageOf, type Samples } from "./raw-image.js";
 
 export interface DecodeOptions {
-  /** Largest number of pixels that is decoded; a 16-bit picture counts twice. Default 100 million: about 1 GB at work. */
+  /** Largest number of pixels that is decoded; a 16-bit image counts twice. Default 100 million: about 1 GB at work. */
   readonly maxPixels?: number;
-  /** What errors call a picture that is given as bytes. Default "picture". */
+  /** What errors call an image that is given as bytes. Default "image". */
   readonly name?: string;
 }
 
@@ -20,29 +20,29 @@ const maxFileBytes = 512 * 2 ** 20;
 const maxSeconds = 15;
 
 /**
- * The RGB picture in a file or in bytes, as a person sees it: first frame, EXIF orientation applied, transparency on
+ * The RGB image in a file or in bytes, as a person sees it: first frame, EXIF orientation applied, transparency on
  * white, 16-bit greyscale scaled to 8 bits, colour profile ignored; all else as Pillow's `convert("RGB")`.
  * PNG, GIF, lossless WebP and TIFF agree with Pillow bit for bit, JPEG and lossy WebP within one level.
  * AVIF decoders enlarge chroma differently: colours beside sharp edges may be far apart.
  * @param source a path (string) or the file's content
  * @throws InputError missing, not a file, empty, of another kind, damaged, or too large
  */
-export async function decodePicture(source: string | Uint8Array, options: DecodeOptions = {}): Promise<Picture> {
-  const where = typeof source === "string" ? source : (options.name ?? "picture");
+export async function decodeImage(source: string | Uint8Array, options: DecodeOptions = {}): Promise<RawImage> {
+  const where = typeof source === "string" ? source : (options.name ?? "image");
   if (source === "") {
     throw new InputError({
       code: "invalid-argument",
-      where: "picture",
+      where: "image",
       expected: "the name of a file",
       found: "an empty name",
     });
   }
-  const bytes = typeof source === "string" ? await readBoundedFile(source, "a picture file", maxFileBytes) : source;
+  const bytes = typeof source === "string" ? await readBoundedFile(source, "an image file", maxFileBytes) : source;
   if (bytes.length === 0) {
     throw new InputError({
       code: "invalid-image",
       where,
-      expected: "a picture",
+      expected: "an image",
       found: "an empty file (0 bytes)",
       hint: "Give another file",
     });
@@ -53,20 +53,20 @@ export async function decodePicture(source: string | Uint8Array, options: Decode
     throw new InputError({
       code: "unsupported-format",
       where,
-      expected: `a ${formatNames} picture`,
+      expected: `a ${formatNames} image`,
       found: kind.found,
       hint,
     });
   }
   // 0.1 s of start-up that a text-only command should not pay.
   const { default: sharp } = await import("sharp");
-  const image = sharp(bytes, { ignoreIcc: true, failOn: "error", limitInputPixels: false });
+  const decoder = sharp(bytes, { ignoreIcc: true, failOn: "error", limitInputPixels: false });
   try {
-    const metadata = await image.metadata();
+    const metadata = await decoder.metadata();
     checkSize(metadata, where, options.maxPixels ?? defaultMaxPixels);
     checkDepth(metadata, where);
-    const picture = pictureOf(await readSamples(image, metadata));
-    return typeof source === "string" ? { ...picture, name: source } : picture;
+    const image = rawImageOf(await readSamples(decoder, metadata));
+    return typeof source === "string" ? { ...image, name: source } : image;
   } catch (cause) {
     throw cause instanceof InputError ? cause : decodingError(where, kind.format, cause);
   }
@@ -84,7 +84,7 @@ function checkSize(metadata: Metadata, where: string, maxPixels: number): void {
     });
   }
   if (Math.max(width, height) > maxSide) {
-    const hint = "Crop or shrink the picture";
+    const hint = "Crop or shrink the image";
     throw new InputError({
       code: "image-too-large",
       where,
@@ -101,7 +101,7 @@ function checkSize(metadata: Metadata, where: string, maxPixels: number): void {
       where,
       expected: `at most ${maxPixels} pixels`,
       found,
-      hint: "Shrink the picture",
+      hint: "Shrink the image",
     });
   }
 }
@@ -136,9 +136,9 @@ async function readSamples(image: Sharp, { space, depth }: Metadata): Promise<Sa
   return { width, height, channels, layout: cmyk ? "cmyk" : "grey or rgb", values };
 }
 
-function decodingError(where: string, format: PictureFormat, cause: unknown): InputError {
+function decodingError(where: string, format: ImageFormat, cause: unknown): InputError {
   const late = cause instanceof Error && cause.message.includes("timeout");
-  const expected = late ? `a ${format} picture that decodes within ${maxSeconds} s` : `a complete ${format} picture`;
+  const expected = late ? `a ${format} image that decodes within ${maxSeconds} s` : `a complete ${format} image`;
   const found = late ? "one that takes longer" : "damaged or truncated data";
   const hint = late ? "Save it again with another program" : "Fetch or save the file again";
   return new InputError({ code: "invalid-image", where, expected, found, hint }, { cause });

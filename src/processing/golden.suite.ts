@@ -1,8 +1,8 @@
-/** What the tests of this folder share: the golden files and the formula of their large pictures. */
+/** What the tests of this folder share: the golden files and the formula of their large images. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Picture } from "./raw-image.js";
+import type { RawImage } from "./raw-image.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -17,8 +17,8 @@ export function readGolden<T>(name: string): T {
   return JSON.parse(readFileSync(join(goldenFolder, name), "utf8")) as T;
 }
 
-/** The busy picture of `pattern` in the script. */
-export function pattern(width: number, height: number): Picture {
+/** The busy image of `pattern` in the script. */
+export function pattern(width: number, height: number): RawImage {
   const data = new Uint8Array(width * height * 3);
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {

@@ -26,8 +26,8 @@ function sha256(data: ArrayBufferView): string {
 }
 
 test.each(readGolden<PixelValues[]>("pixel-values.json"))("$name: equals transformers bit for bit", (golden) => {
-  const pictures = golden.sizes.map(([width, height]) => pattern(width, height));
-  const { pixel_values, pixel_mask } = processor(golden.settings).preprocess(pictures);
+  const images = golden.sizes.map(([width, height]) => pattern(width, height));
+  const { pixel_values, pixel_mask } = processor(golden.settings).preprocess(images);
   expect(pixel_values.shape).toEqual(golden.shape);
   for (const [index, value] of golden.samples) expect(pixel_values.data[index]).toBe(value);
   expect(sha256(pixel_values.data)).toBe(golden.sha256);
@@ -45,28 +45,28 @@ test("overrides hold for one call only", () => {
   expect(images.preprocess([pattern(96, 64)]).pixel_values.shape).toEqual([1, 3, 64, 64]);
 });
 
-test("a picture too narrow to keep a pixel is named", () => {
+test("an image too narrow to keep a pixel is named", () => {
   expect(() => processor().preprocess([pattern(30, 30), pattern(900, 20)])).toThrowErrorMatchingInlineSnapshot(
-    `[InputError: images[1]: expected a picture whose shorter side keeps 32 pixels when the longer is cut to 479, found 900 x 20 pixels. Crop the picture to a less extreme shape.]`,
+    `[InputError: images[1]: expected an image whose shorter side keeps 32 pixels when the longer is cut to 479, found 900 x 20 pixels. Crop the image to a less extreme shape.]`,
   );
 });
 
-test("pictures of different sizes without padding are refused, equal ones are not", () => {
+test("images of different sizes without padding are refused, equal ones are not", () => {
   const images = processor({ do_center_crop: false, do_pad: false, size: 64 });
   expect(() => images.preprocess([pattern(64, 64), pattern(64, 99)])).toThrowErrorMatchingInlineSnapshot(
-    `[InputError: images[0]: expected 64 x 96 pixels as the largest of the batch has (do_pad is off), found 64 x 64 pixels after resizing. Turn do_pad or do_center_crop on, or process pictures one by one.]`,
+    `[InputError: images[0]: expected 64 x 96 pixels as the largest of the batch has (do_pad is off), found 64 x 64 pixels after resizing. Turn do_pad or do_center_crop on, or process images one by one.]`,
   );
   const { pixel_values, pixel_mask } = images.preprocess([pattern(64, 70), pattern(64, 71)]);
   expect(pixel_values.shape).toEqual([2, 3, 64, 64]);
   expect(pixel_mask.data.every((value) => value === 1n)).toBe(true);
 });
 
-test("no picture, and data that does not fit its size, are refused", () => {
+test("no image, and data that does not fit its size, are refused", () => {
   expect(() => processor().preprocess([])).toThrowErrorMatchingInlineSnapshot(
-    `[InputError: images: expected at least one picture, found none.]`,
+    `[InputError: images: expected at least one image, found none.]`,
   );
   const named = { name: "line.png", width: 900, height: 1, data: new Uint8Array(2700) };
-  expect(() => processor().preprocess([named])).toThrow("line.png: expected a picture whose shorter side");
+  expect(() => processor().preprocess([named])).toThrow("line.png: expected an image whose shorter side");
   const broken = { width: 4, height: 4, data: new Uint8Array(47) };
   expect(() => processor().preprocess([broken])).toThrowErrorMatchingInlineSnapshot(
     `[InputError: images[0]: expected 3 bytes for each of at least one pixel, found 47 bytes for 4 x 4 pixels.]`,

@@ -1,14 +1,14 @@
-/** Pictures to `pixel_values`: resize, centre crop, rescale, normalise, then pad over the batch. */
+/** Images to `pixel_values`: resize, centre crop, rescale, normalise, then pad over the batch. */
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
 import { imageSettings, type ImageSettings, readImageSettings } from "./image-settings.js";
-import type { Picture } from "./raw-image.js";
-import { resizePicture } from "./resample.js";
+import type { RawImage } from "./raw-image.js";
+import { resizeImage } from "./resample.js";
 
 export interface PixelBatch {
   /** [batch, 3, height, width] */
   readonly pixel_values: HostTensor<"float32">;
-  /** [batch, height, width]: 1 on the picture, 0 on padding. */
+  /** [batch, height, width]: 1 on the image, 0 on padding. */
   readonly pixel_mask: HostTensor<"int64">;
 }
 
@@ -25,49 +25,49 @@ export class ImageProcessor {
   }
 
   /**
-   * One batch of model inputs, as the settings say. With centre crop off, pictures keep their resized shapes and are
+   * One batch of model inputs, as the settings say. With centre crop off, images keep their resized shapes and are
    * padded with 0 at the bottom and the right to the largest of them.
    *
-   * Two departures: `pixel_mask` is there even with `do_pad` off, and then pictures of different sizes are an error
+   * Two departures: `pixel_mask` is there even with `do_pad` off, and then images of different sizes are an error
    * rather than a list, because the model takes one tensor.
-   * @throws InputError no picture, a shape that leaves nothing after resizing, or sizes that cannot be one batch
+   * @throws InputError no image, a shape that leaves nothing after resizing, or sizes that cannot be one batch
    */
-  preprocess(pictures: readonly Picture[], overrides: Partial<ImageSettings> = {}): PixelBatch {
-    const settings = imageSettings({ ...this.settings, ...overrides }, "picture settings");
-    if (pictures.length === 0) {
+  preprocess(images: readonly RawImage[], overrides: Partial<ImageSettings> = {}): PixelBatch {
+    const settings = imageSettings({ ...this.settings, ...overrides }, "image settings");
+    if (images.length === 0) {
       throw new InputError({
         code: "invalid-argument",
         where: "images",
-        expected: "at least one picture",
+        expected: "at least one image",
         found: "none",
       });
     }
-    const windows = pictures.map((picture, index) => windowOf(picture, settings, nameOf(pictures, index)));
+    const windows = images.map((image, index) => windowOf(image, settings, nameOf(images, index)));
     const height = Math.max(...windows.map((window) => window.height));
     const width = Math.max(...windows.map((window) => window.width));
     const odd = windows.findIndex((window) => window.height !== height || window.width !== width);
     if (!settings.do_pad && odd >= 0) {
       const expected = `${width} x ${height} pixels as the largest of the batch has (do_pad is off)`;
       const found = `${windows[odd]!.width} x ${windows[odd]!.height} pixels after resizing`;
-      const hint = "Turn do_pad or do_center_crop on, or process pictures one by one";
-      throw new InputError({ code: "shape-mismatch", where: nameOf(pictures, odd), expected, found, hint });
+      const hint = "Turn do_pad or do_center_crop on, or process images one by one";
+      throw new InputError({ code: "shape-mismatch", where: nameOf(images, odd), expected, found, hint });
     }
-    if (pictures.length * 3 * height * width > maxValues) {
+    if (images.length * 3 * height * width > maxValues) {
       const expected = `at most ${maxValues} values in a batch`;
-      const found = `${pictures.length} pictures of ${width} x ${height} pixels`;
+      const found = `${images.length} images of ${width} x ${height} pixels`;
       throw new InputError({
         code: "invalid-argument",
         where: "images",
         expected,
         found,
-        hint: "Process fewer pictures at a time",
+        hint: "Process fewer images at a time",
       });
     }
-    const pixel_values = HostTensor.zeros("float32", [pictures.length, 3, height, width]);
-    const pixel_mask = HostTensor.zeros("int64", [pictures.length, height, width]);
+    const pixel_values = HostTensor.zeros("float32", [images.length, 3, height, width]);
+    const pixel_mask = HostTensor.zeros("int64", [images.length, height, width]);
     const tables = valueTables(settings);
     windows.forEach((window, index) => {
-      // Resized here, one at a time, so that a batch of large pictures is never held twice.
+      // Resized here, one at a time, so that a batch of large images is never held twice.
       fillPlanes(window, settings, tables, pixel_values.row(index).data, width);
       const mask = pixel_mask.row(index).data;
       for (let y = 0; y < window.height; y++) mask.fill(1n, y * width, y * width + window.width);
@@ -76,11 +76,11 @@ export class ImageProcessor {
   }
 }
 
-const nameOf = (pictures: readonly Picture[], index: number) => pictures[index]?.name ?? `images[${index}]`;
+const nameOf = (images: readonly RawImage[], index: number) => images[index]?.name ?? `images[${index}]`;
 
-/** What becomes of a picture: its resized size, and the window of `width` x `height` seen through at (left, top). */
+/** What becomes of an image: its resized size, and the window of `width` x `height` seen through at (left, top). */
 interface Window {
-  readonly picture: Picture;
+  readonly image: RawImage;
   readonly resized: { readonly width: number; readonly height: number };
   readonly left: number;
   readonly top: number;
@@ -88,28 +88,28 @@ interface Window {
   readonly height: number;
 }
 
-function windowOf(picture: Picture, settings: ImageSettings, where: string): Window {
-  const { width, height, data } = picture;
+function windowOf(image: RawImage, settings: ImageSettings, where: string): Window {
+  const { width, height, data } = image;
   if (!(width > 0 && height > 0) || data.length !== width * height * 3) {
     const found = `${data.length} bytes for ${width} x ${height} pixels`;
     throw new InputError({ code: "invalid-image", where, expected: "3 bytes for each of at least one pixel", found });
   }
-  const resized = settings.do_resize ? resizedSize(picture, settings, where) : { width, height };
-  if (!settings.do_center_crop) return { picture, resized, left: 0, top: 0, ...resized };
+  const resized = settings.do_resize ? resizedSize(image, settings, where) : { width, height };
+  if (!settings.do_center_crop) return { image, resized, left: 0, top: 0, ...resized };
   const side = settings.crop_size.shortest_edge;
-  // Also right where the picture is smaller than the crop: then negative, and what lies outside is black.
+  // Also right where the image is smaller than the crop: then negative, and what lies outside is black.
   const left = Math.floor((resized.width - side) / 2);
   const top = Math.floor((resized.height - side) / 2);
-  return { picture, resized, left, top, width: side, height: side };
+  return { image, resized, left, top, width: side, height: side };
 }
 
 /**
  * Shorter side to `size`, longer side to at most 1333/800 of it, both cut to a multiple of `size_divisor`.
  * `get_resize_output_image_size` of transformers' BridgeTower image processor.
- * @throws InputError a shape that leaves no pixel; `where` is what the error calls the picture
+ * @throws InputError a shape that leaves no pixel; `where` is what the error calls the image
  */
 export function resizedSize(
-  { width, height }: Pick<Picture, "width" | "height">,
+  { width, height }: Pick<RawImage, "width" | "height">,
   { size, size_divisor }: Pick<ImageSettings, "size" | "size_divisor">,
   where: string,
 ): { readonly width: number; readonly height: number } {
@@ -130,9 +130,9 @@ export function resizedSize(
     throw new InputError({
       code: "invalid-image",
       where,
-      expected: `a picture whose shorter side keeps ${size_divisor} pixels when the longer is cut to ${longer}`,
+      expected: `an image whose shorter side keeps ${size_divisor} pixels when the longer is cut to ${longer}`,
       found: `${width} x ${height} pixels`,
-      hint: "Crop the picture to a less extreme shape",
+      hint: "Crop the image to a less extreme shape",
     });
   }
   return resized;
@@ -150,7 +150,7 @@ function valueTables(settings: ImageSettings): readonly Float32Array[] {
   );
 }
 
-/** Writes one picture's three planes, [3, rows, rowLength]; rows and columns past its window stay 0. */
+/** Writes one image's three planes, [3, rows, rowLength]; rows and columns past its window stay 0. */
 function fillPlanes(
   window: Window,
   settings: ImageSettings,
@@ -158,8 +158,8 @@ function fillPlanes(
   planes: Float32Array,
   rowLength: number,
 ): void {
-  const { width, height, data } = resizePicture(
-    window.picture,
+  const { width, height, data } = resizeImage(
+    window.image,
     window.resized.width,
     window.resized.height,
     settings.resample,

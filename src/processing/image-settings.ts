@@ -41,7 +41,7 @@ export async function readImageSettings(folder: string): Promise<ImageSettings> 
   const path = join(folder, "preprocessor_config.json");
   const settings = await readJsonIfPresent(path, maxBytes);
   if (settings !== undefined) return imageSettings(settings, path);
-  const expected = "preprocessor_config.json or processor_config.json with picture settings";
+  const expected = "preprocessor_config.json or processor_config.json with image settings";
   const hint = "Fetch the file that was published with the model";
   throw new InputError({ code: "file-not-found", where: folder, expected, found: "neither", hint });
 }

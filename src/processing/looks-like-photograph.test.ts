@@ -2,14 +2,14 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import sharp, { type Sharp } from "sharp";
 import { describe, expect, test } from "vitest";
-import { decodePicture } from "./decode-image.js";
+import { decodeImage } from "./decode-image.js";
 import { looksLikePhotograph } from "./looks-like-photograph.js";
-import type { Picture } from "./raw-image.js";
+import type { RawImage } from "./raw-image.js";
 
 const photographs = ["chelsea.jpg", "coffee.jpg"].map((name) => join(import.meta.dirname, "fixtures", name));
 const art = join(import.meta.dirname, "../../examples/images");
 
-const judged = async (image: Sharp) => looksLikePhotograph(await decodePicture(await image.toBuffer()));
+const judged = async (image: Sharp) => looksLikePhotograph(await decodeImage(await image.toBuffer()));
 
 describe("photographs", () => {
   test.each<[string, (photograph: Sharp) => Sharp]>([
@@ -55,7 +55,7 @@ test("a drawing: hard edges between plain areas; a screenshot: the same, however
 });
 
 /** Waves of many lengths in each channel: soft everywhere, hardly two neighbours alike, no strong colour. */
-function soft(width: number, height: number): Picture {
+function soft(width: number, height: number): RawImage {
   const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => {
     const [x, y, c] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width), i % 3];
     const waves = [3, 7, 13, 29].map(

@@ -3,30 +3,30 @@
  * them in few, strong colours; at the size of a stamp, grain and traces of JPEG are gone, and what is left of a photograph still
  * changes softly from pixel to pixel.
  */
-import type { Picture } from "./raw-image.js";
-import { resampleFilters, resizePicture } from "./resample.js";
+import type { RawImage } from "./raw-image.js";
+import { resampleFilters, resizeImage } from "./resample.js";
 
-// Longest sides that pictures are reduced to, in pixels.
+// Longest sides that images are reduced to, in pixels.
 const stamp = 32;
 const smallStamp = 16;
 // A narrower stamp has too few pixels to tell.
-const leastSide = 8;
+const minSide = 8;
 
 /**
  * Weights of what is measured, by logistic regression over 1,037 photographs and 4,800 scenes and single drawings in several sizes
- * and qualities, rounded. With this threshold 3 drawn pictures in 1,000 pass for photographs, and 4 photographs in 5 are found; those
+ * and qualities, rounded. With this threshold 3 drawn images in 1,000 pass for photographs, and 4 photographs in 5 are found; those
  * of a single thing before a plain background are missed.
  */
 const weights = { flat: -14.5, soft: 16, entropy: 3.5, colours: -4, saturation: -8.5, commonest: 13 } as const;
 const threshold = 15.5;
 
 // Screenshots, diagrams and icons have more, photographs less.
-const mostEqual = 0.5;
+const maxEqual = 0.5;
 
-/** Whether a picture is a photograph rather than drawn, by its colours; false where it is too small or too narrow to tell. */
-export function looksLikePhotograph(picture: Picture): boolean {
-  const reduced = reducedTo(stamp, picture);
-  if (Math.min(reduced.width, reduced.height) < leastSide || equalNeighbours(picture) > mostEqual) return false;
+/** Whether an image is a photograph rather than drawn, by its colours; false where it is too small or too narrow to tell. */
+export function looksLikePhotograph(image: RawImage): boolean {
+  const reduced = reducedTo(stamp, image);
+  if (Math.min(reduced.width, reduced.height) < minSide || equalNeighbours(image) > maxEqual) return false;
   const { flat, soft } = neighbours(reduced);
   const coarse = colourCounts(reduced, 3);
   const fine = colourCounts(reduced, 4);
@@ -41,16 +41,16 @@ export function looksLikePhotograph(picture: Picture): boolean {
   return score > threshold;
 }
 
-function reducedTo(side: number, picture: Picture): Picture {
-  const { width, height } = picture;
+function reducedTo(side: number, image: RawImage): RawImage {
+  const { width, height } = image;
   const scale = side / Math.max(width, height);
-  if (scale >= 1) return picture;
+  if (scale >= 1) return image;
   const scaled = (length: number) => Math.max(1, Math.round(length * scale));
-  return resizePicture(picture, scaled(width), scaled(height), resampleFilters.box);
+  return resizeImage(image, scaled(width), scaled(height), resampleFilters.box);
 }
 
 /** Share of the pixels that have exactly the colour of the next one in their row. */
-function equalNeighbours({ width, height, data }: Picture): number {
+function equalNeighbours({ width, height, data }: RawImage): number {
   let equal = 0;
   for (let y = 0; y < height; y++) {
     const end = ((y + 1) * width - 1) * 3;
@@ -62,7 +62,7 @@ function equalNeighbours({ width, height, data }: Picture): number {
 }
 
 /** Shares of the pairs of neighbours: equally light to one level; without an edge in any channel. */
-function neighbours({ width, height, data }: Picture): { readonly flat: number; readonly soft: number } {
+function neighbours({ width, height, data }: RawImage): { readonly flat: number; readonly soft: number } {
   const light = (i: number) => 0.3 * data[i]! + 0.59 * data[i + 1]! + 0.11 * data[i + 2]!;
   let [flat, soft, pairs] = [0, 0, 0];
   const compare = (i: number, j: number) => {
@@ -82,7 +82,7 @@ function neighbours({ width, height, data }: Picture): { readonly flat: number; 
 }
 
 /** How many pixels there are of each colour that there is, at so many bits a channel. */
-function colourCounts({ data }: Picture, bits: number): readonly number[] {
+function colourCounts({ data }: RawImage, bits: number): readonly number[] {
   const counts = new Map<number, number>();
   const shift = 8 - bits;
   for (let i = 0; i < data.length; i += 3) {
@@ -101,7 +101,7 @@ function entropy(counts: readonly number[]): number {
 }
 
 /** Mean distance of the strongest channel from the weakest, 0..1. */
-function saturation({ data }: Picture): number {
+function saturation({ data }: RawImage): number {
   let total = 0;
   for (let i = 0; i < data.length; i += 3) {
     total += Math.max(data[i]!, data[i + 1]!, data[i + 2]!) - Math.min(data[i]!, data[i + 1]!, data[i + 2]!);

@@ -30,7 +30,7 @@ test("crops and normalises even where the settings do not", async () => {
   expect(pixel_values).toEqual(plain.pixel_values);
 });
 
-test("a folder without a tokenizer, or without picture settings, is refused on loading", async () => {
+test("a folder without a tokenizer, or without image settings, is refused on loading", async () => {
   const folder = await mkdtemp(join(tmpdir(), "processor-"));
   try {
     await copyFile(join(packagedFolder, "preprocessor_config.json"), join(folder, "preprocessor_config.json"));

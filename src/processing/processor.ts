@@ -1,14 +1,14 @@
-/** Pictures and texts to one set of model inputs, as BridgeTowerProcessor joins them. */
+/** Images and texts to one set of model inputs, as BridgeTowerProcessor joins them. */
 import { ImageProcessor, type PixelBatch } from "./image-processor.js";
-import type { Picture } from "./raw-image.js";
+import type { RawImage } from "./raw-image.js";
 import { type BatchOptions, type TextBatch, Tokenizer } from "./tokenizer.js";
 
 export interface ProcessorInputs extends BatchOptions {
-  readonly images?: readonly Picture[];
+  readonly images?: readonly RawImage[];
   readonly texts?: readonly string[];
 }
 
-/** The inputs that were asked for: pictures give `pixel_values` and `pixel_mask`, texts `input_ids` and `attention_mask`. */
+/** The inputs that were asked for: images give `pixel_values` and `pixel_mask`, texts `input_ids` and `attention_mask`. */
 export type ProcessedBatch = Partial<PixelBatch & TextBatch>;
 
 export class Processor {
@@ -18,7 +18,7 @@ export class Processor {
   ) {}
 
   /**
-   * The processor of a model folder: picture settings and tokenizer.
+   * The processor of a model folder: image settings and tokenizer.
    * @throws InputError either is missing, damaged or unsupported
    */
   static async fromFolder(folder: string): Promise<Processor> {
@@ -30,7 +30,7 @@ export class Processor {
   }
 
   /**
-   * Model inputs of pictures, texts or both. Always crops and normalises, whatever the folder's settings say, as
+   * Model inputs of images, texts or both. Always crops and normalises, whatever the folder's settings say, as
    * transformers' BridgeTowerProcessor does; `imageProcessor` alone obeys its settings.
    */
   process({ images, texts, ...options }: ProcessorInputs): ProcessedBatch {

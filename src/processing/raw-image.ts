@@ -1,7 +1,7 @@
-/** Decoded pictures, and how samples of each colour layout become RGB: to the bit as Pillow does it. */
+/** Decoded images, and how samples of each colour layout become RGB: to the bit as Pillow does it. */
 
-/** A decoded picture: 8-bit RGB, 3 bytes a pixel, row-major. */
-export interface Picture {
+/** A decoded image: 8-bit RGB, 3 bytes a pixel, row-major. */
+export interface RawImage {
   /** What errors call it; its place in the batch unless given. */
   readonly name?: string;
   readonly width: number;
@@ -20,10 +20,10 @@ export interface Samples {
 }
 
 /**
- * The RGB picture of raw samples. Transparency is composited on white, 16-bit greyscale is scaled (value / 257, rounded),
+ * The RGB image of raw samples. Transparency is composited on white, 16-bit greyscale is scaled (value / 257, rounded),
  * other 16-bit samples keep their high byte, CMYK follows Pillow's `convert("RGB")`.
  */
-export function pictureOf(samples: Samples): Picture {
+export function rawImageOf(samples: Samples): RawImage {
   const { width, height, channels, layout } = samples;
   const values = eightBit(samples);
   if (layout === "cmyk") return { width, height, data: rgbFromCmyk(values) };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { pattern, readGolden } from "./golden.suite.js";
-import { resampleFilters, resizePicture } from "./resample.js";
+import { resampleFilters, resizeImage } from "./resample.js";
 
 interface Resize {
   width: number;
@@ -16,7 +16,7 @@ interface Resize {
 test.each(readGolden<Resize[]>("resize.json"))(
   "$width x $height to $toWidth x $toHeight with filter $resample equals Pillow",
   ({ width, height, toWidth, toHeight, resample, sha256, first }) => {
-    const resized = resizePicture(pattern(width, height), toWidth, toHeight, resample);
+    const resized = resizeImage(pattern(width, height), toWidth, toHeight, resample);
     expect([resized.width, resized.height, ...resized.data.subarray(0, first.length)]).toEqual([
       toWidth,
       toHeight,
@@ -26,8 +26,8 @@ test.each(readGolden<Resize[]>("resize.json"))(
   },
 );
 
-test("the source picture is left as it was", () => {
-  const picture = pattern(40, 30);
-  resizePicture(picture, 20, 50, resampleFilters.bicubic);
-  expect(picture).toEqual(pattern(40, 30));
+test("the source image is left as it was", () => {
+  const image = pattern(40, 30);
+  resizeImage(image, 20, 50, resampleFilters.bicubic);
+  expect(image).toEqual(pattern(40, 30));
 });

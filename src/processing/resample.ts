@@ -3,7 +3,7 @@
  * weights in fixed point, the result of the first pass rounded to 8 bits before the second.
  * When shrinking, the kernel is as wide as the step, so nothing aliases.
  */
-import type { Picture } from "./raw-image.js";
+import type { RawImage } from "./raw-image.js";
 
 /** Pillow's numbers of its filters, as `resample` in preprocessor_config.json. */
 export const resampleFilters = { nearest: 0, lanczos: 1, bilinear: 2, bicubic: 3, box: 4, hamming: 5 } as const;
@@ -32,23 +32,23 @@ function cubic(t: number): number {
   return t < 2 ? (((t - 5) * t + 8) * t - 4) * a : 0;
 }
 
-/** The picture at another size in pixels; the same object when the size does not change. */
-export function resizePicture(picture: Picture, width: number, height: number, filter: ResampleFilter): Picture {
-  if (picture.width === width && picture.height === height) return picture;
-  if (filter === resampleFilters.nearest) return pickNearest(picture, width, height);
+/** The image at another size in pixels; the same object when the size does not change. */
+export function resizeImage(image: RawImage, width: number, height: number, filter: ResampleFilter): RawImage {
+  if (image.width === width && image.height === height) return image;
+  if (filter === resampleFilters.nearest) return pickNearest(image, width, height);
   const kernel = kernels[filter];
-  if (picture.width === width) return resizeColumns(picture, height, kernel);
-  if (picture.height === height) return resizeRows(picture, width, kernel);
-  return losesRowsFirst(picture, width, height)
-    ? resizeRows(resizeColumns(picture, height, kernel), width, kernel)
-    : resizeColumns(resizeRows(picture, width, kernel), height, kernel);
+  if (image.width === width) return resizeColumns(image, height, kernel);
+  if (image.height === height) return resizeRows(image, width, kernel);
+  return losesRowsFirst(image, width, height)
+    ? resizeRows(resizeColumns(image, height, kernel), width, kernel)
+    : resizeColumns(resizeRows(image, width, kernel), height, kernel);
 }
 
 /**
  * Pillow 13.0 takes the vertical pass first where that drops many more rows than columns; the order shows in the rounding.
  * Up to Pillow 12.3 the horizontal pass always came first. Both orders agree for photos of the usual 4:3 and 3:2.
  */
-function losesRowsFirst(from: Picture, width: number, height: number): boolean {
+function losesRowsFirst(from: RawImage, width: number, height: number): boolean {
   return from.height > height && from.height - height > 2 * (from.width - width);
 }
 
@@ -86,7 +86,7 @@ function tapsFor(from: number, to: number, kernel: Kernel): Taps {
   return taps;
 }
 
-function resizeRows({ data, width: from, height }: Picture, width: number, kernel: Kernel): Picture {
+function resizeRows({ data, width: from, height }: RawImage, width: number, kernel: Kernel): RawImage {
   const { first, count, weights, stride } = tapsFor(from, width, kernel);
   // The clamped array cuts at 0 and 255, as Pillow's table does.
   const out = new Uint8ClampedArray(width * height * 3);
@@ -110,7 +110,7 @@ function resizeRows({ data, width: from, height }: Picture, width: number, kerne
   return { width, height, data: new Uint8Array(out.buffer) };
 }
 
-function resizeColumns({ data, width, height: from }: Picture, height: number, kernel: Kernel): Picture {
+function resizeColumns({ data, width, height: from }: RawImage, height: number, kernel: Kernel): RawImage {
   const { first, count, weights, stride } = tapsFor(from, height, kernel);
   const rowBytes = width * 3;
   const out = new Uint8ClampedArray(rowBytes * height);
@@ -127,7 +127,11 @@ function resizeColumns({ data, width, height: from }: Picture, height: number, k
   return { width, height, data: new Uint8Array(out.buffer) };
 }
 
-function pickNearest({ data, width: fromWidth, height: fromHeight }: Picture, width: number, height: number): Picture {
+function pickNearest(
+  { data, width: fromWidth, height: fromHeight }: RawImage,
+  width: number,
+  height: number,
+): RawImage {
   const columns = nearestSources(fromWidth, width);
   const rows = nearestSources(fromHeight, height);
   const out = new Uint8Array(width * height * 3);

@@ -5,7 +5,7 @@ import { AddedTokenSplitter } from "./added-tokens.js";
 import { Bpe } from "./bpe.js";
 import { byteAlphabet, splitWords } from "./byte-level.js";
 import { readTokenizerFiles, type TokenizerDefinition } from "./tokenizer-files.js";
-import { longestFirst } from "./truncation.js";
+import { maxFirst } from "./truncation.js";
 
 export interface EncodeOptions {
   /** A second text: `<s> A </s></s> B </s>`. Empty is a text too. */
@@ -126,7 +126,7 @@ export class Tokenizer {
       });
     }
     const [keptFirst, keptSecond] =
-      textPair === undefined ? [Math.min(first.length, room), 0] : longestFirst(first.length, second.length, room);
+      textPair === undefined ? [Math.min(first.length, room), 0] : maxFirst(first.length, second.length, room);
     const truncated = keptFirst < first.length || keptSecond < second.length;
     const a = first.slice(0, keptFirst);
     const b = second.slice(0, keptSecond);

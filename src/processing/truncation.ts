@@ -4,7 +4,7 @@
  * Lengths after cutting the longer text first, as tokenizers' `LongestFirst` strategy does.
  * @param limit tokens left for both, special tokens not counted
  */
-export function longestFirst(first: number, second: number, limit: number): readonly [number, number] {
+export function maxFirst(first: number, second: number, limit: number): readonly [number, number] {
   if (first + second <= limit) return [first, second];
   const shorter = Math.min(first, second);
   const longer = Math.max(shorter, limit - shorter);

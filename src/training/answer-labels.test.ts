@@ -10,8 +10,8 @@ const question = (...answers: string[]) => ({
   answers: answers.map((answer, i) => ({ answer, score: 1 - i / 10 })),
 });
 const data = memoryData([
-  { pictures: [], questions: [question("red", "blue")] },
-  { pictures: [], questions: [question(), question("blue", "green", "red")] },
+  { images: [], questions: [question("red", "blue")] },
+  { images: [], questions: [question(), question("blue", "green", "red")] },
 ]);
 
 test("the file that is named, the classifier's own, a file beside the data, the answers of the data", async () => {
@@ -33,7 +33,7 @@ test("the file that is named, the classifier's own, a file beside the data, the 
   await writeFile(join(pairs, "answers.json"), '["e"]');
   expect(await find({})).toEqual(["e"]);
   expect(await find({ paths: [] })).toEqual(["red", "blue", "green"]);
-  await expect(find({ paths: [], datasets: [memoryData([{ pictures: [] }], "captions")] })).rejects.toThrow(
+  await expect(find({ paths: [], datasets: [memoryData([{ images: [] }], "captions")] })).rejects.toThrow(
     "captions: expected questions with answers, which the objective vqa learns, found none. Leave vqa out, or add data that has them.",
   );
   expect(await find({ paths: [], datasets: [{ ...data, answers: ["pink", "red"] }] })).toEqual(["pink", "red"]);
@@ -77,7 +77,7 @@ test("an object with numbers for keys is a list, and a file of gigabytes is not 
 
 test("more answers than a checkpoint could give back are refused before a classifier is made for them", async () => {
   const many = memoryData([
-    { pictures: [], questions: [question(...Array.from({ length: 60_000 }, (_, i) => `answer ${i}`))] },
+    { images: [], questions: [question(...Array.from({ length: 60_000 }, (_, i) => `answer ${i}`))] },
   ]);
   await expect(answerTable({ named: undefined, known: undefined, paths: [], datasets: [many] })).rejects.toThrow(
     /^pairs: expected answers of at most 1048576 bytes, .*, found 60000 answers of \d+ bytes\. Name a file/,

@@ -5,7 +5,7 @@ import { stat } from "node:fs/promises";
 import { InputError } from "../errors.js";
 import type { Dataset, Question } from "../data/index.js";
 
-const largestFile = 2 ** 20;
+const maxFile = 2 ** 20;
 
 export class AnswerTable {
   private readonly labels: ReadonlyMap<string, number>;
@@ -79,11 +79,11 @@ function answersOf(datasets: readonly Dataset[]): AnswerTable {
   }
   // As a checkpoint writes it, which must be read back.
   const bytes = Buffer.byteLength(JSON.stringify([...all], undefined, 2)) + 1;
-  if (bytes > largestFile) {
+  if (bytes > maxFile) {
     throw new InputError({
       code: "file-too-large",
       where,
-      expected: `answers of at most ${largestFile} bytes, to be told apart by a classifier`,
+      expected: `answers of at most ${maxFile} bytes, to be told apart by a classifier`,
       found: `${all.size} answers of ${bytes} bytes`,
       hint: "Name a file with those that are to be learned as answers",
     });
@@ -101,7 +101,7 @@ const isFolder = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => undefined))?.isDirectory() === true;
 
 async function answersInFile(file: string): Promise<AnswerTable | undefined> {
-  const text = await readTextIfPresent(file, largestFile);
+  const text = await readTextIfPresent(file, maxFile);
   if (text === undefined) return undefined;
   const expected = "a JSON list of different texts, or an object with the keys 0, 1, 2, …";
   let json: unknown;

@@ -5,8 +5,8 @@ import { Random } from "../random/index.js";
 import { AnswerTable } from "./answer-labels.js";
 import { kindsOf, Units } from "./epoch-index.js";
 
-const picture = new Uint8Array();
-const row = (texts: Partial<MemoryRow>): MemoryRow => ({ pictures: [picture, picture], ...texts });
+const image = new Uint8Array();
+const row = (texts: Partial<MemoryRow>): MemoryRow => ({ images: [image, image], ...texts });
 const captions = (...list: string[]) => row({ captions: list });
 const question = (...answers: string[]) => ({
   question: "what?",
@@ -27,7 +27,7 @@ function large(count: number, blocks?: readonly number[]): Dataset {
     counts: { captions: one, questions: none, hypotheses: none, statements: none, negatives: none },
     ...(blocks === undefined ? {} : { blocks }),
     texts: () => ({ captions: ["a"], questions: [], hypotheses: [], statements: [], negatives: [] }),
-    pictures: () => [],
+    images: () => [],
     close: () => Promise.resolve(),
   };
 }
@@ -84,16 +84,16 @@ test("questions count that have an answer of the table", () => {
   );
 });
 
-test("statements are about two pictures", () => {
+test("statements are about two images", () => {
   const statements = [{ text: "both", label: 1 }];
   const units = Units.of([memoryData([row({ statements }), row({ statements: [{ text: "unlabelled" }] })])], ["nlvr2"]);
   expect(places(units)).toEqual(["pairs 0.0"]);
-  const single = memoryData([row({ statements }), { pictures: [picture], statements }]);
+  const single = memoryData([row({ statements }), { images: [image], statements }]);
   expect(() => Units.of([single], ["nlvr2"])).toThrow(
-    "row 1 of pairs: expected two pictures, which a statement of NLVR2 is about, found 1.",
+    "row 1 of pairs: expected two images, which a statement of NLVR2 is about, found 1.",
   );
-  // Where nothing asks for statements, one picture is enough.
-  expect(Units.of([memoryData([{ pictures: [picture], statements, captions: ["a"] }])], ["itm"]).length).toBe(1);
+  // Where nothing asks for statements, one image is enough.
+  expect(Units.of([memoryData([{ images: [image], statements, captions: ["a"] }])], ["itm"]).length).toBe(1);
 });
 
 test("no data set, and one without rows for the objectives in the middle", () => {

@@ -52,7 +52,7 @@ export class Units {
    * One unit for each caption, or for each question, hypothesis or statement where no objective reads captions. Rows that lack
    * what some objective reads are left out. Of generated rows each is one unit with one of its texts: another row is worth more
    * than another text.
-   * @throws InputError when nothing is left, a statement is about one picture only, or generated questions have answers that are not known
+   * @throws InputError when nothing is left, a statement is about one image only, or generated questions have answers that are not known
    */
   static of(datasets: readonly Dataset[], objectives: readonly ObjectiveName[], answers?: AnswerTable): Units {
     const kinds = kindsOf(objectives);
@@ -69,7 +69,7 @@ export class Units {
           left++;
           continue;
         }
-        if (kinds.includes("statements")) requireTwoPictures(dataset, row);
+        if (kinds.includes("statements")) requireTwoImages(dataset, row);
         for (const text of dataset.generated === true ? [usable[0]![row % usable[0]!.length]!] : usable[0]!) {
           rows[length] = row;
           texts[length++] = text;
@@ -162,13 +162,13 @@ export class Units {
 
 const unitsOfABlock = 1_000;
 
-function requireTwoPictures(dataset: Dataset, row: number): void {
-  const { length } = dataset.pictures(row);
+function requireTwoImages(dataset: Dataset, row: number): void {
+  const { length } = dataset.images(row);
   if (length >= 2) return;
   throw new InputError({
     code: "missing-data",
     where: `row ${row} of ${dataset.name}`,
-    expected: "two pictures, which a statement of NLVR2 is about",
+    expected: "two images, which a statement of NLVR2 is about",
     found: String(length),
   });
 }

@@ -51,7 +51,7 @@ test("saved and read back in the middle, it gives the same line to the last digi
 });
 
 test("pace is that of this process alone", () => {
-  const interval = new Interval({ steps: 5, skipped: 0, brokenPictures: 0, sums: { loss: 5 } });
+  const interval = new Interval({ steps: 5, skipped: 0, brokenImages: 0, sums: { loss: 5 } });
   interval.time(500, 100);
   interval.time(1500, 100);
   expect(interval.pace(8)).toEqual({ pairs_per_second: 8, data_wait_share: 0.1 });

@@ -6,16 +6,16 @@ export interface IntervalState {
   readonly steps: number;
   /** Steps that were left out because a number was not finite. */
   readonly skipped: number;
-  readonly brokenPictures: number;
+  readonly brokenImages: number;
   readonly sums: Readonly<Record<string, number>>;
 }
 
-export const emptyInterval: IntervalState = { steps: 0, skipped: 0, brokenPictures: 0, sums: {} };
+export const emptyInterval: IntervalState = { steps: 0, skipped: 0, brokenImages: 0, sums: {} };
 
 export class Interval {
   private steps: number;
   private skipped: number;
-  private brokenPictures: number;
+  private brokenImages: number;
   private readonly sums: Map<string, number>;
   /** Not part of the state: time is not repeated. */
   private timed = 0;
@@ -25,7 +25,7 @@ export class Interval {
   constructor(state: IntervalState = emptyInterval) {
     this.steps = state.steps;
     this.skipped = state.skipped;
-    this.brokenPictures = state.brokenPictures;
+    this.brokenImages = state.brokenImages;
     this.sums = new Map(Object.entries(state.sums));
   }
 
@@ -47,9 +47,9 @@ export class Interval {
     this.skipped++;
   }
 
-  /** @param pictures of a step that others stood in for */
-  broken(pictures: number): void {
-    this.brokenPictures += pictures;
+  /** @param images of a step that others stood in for */
+  broken(images: number): void {
+    this.brokenImages += images;
   }
 
   /** @param waited what of the milliseconds that the step took it waited for its data */
@@ -60,8 +60,8 @@ export class Interval {
   }
 
   state(): IntervalState {
-    const { steps, skipped, brokenPictures } = this;
-    return { steps, skipped, brokenPictures, sums: Object.fromEntries(this.sums) };
+    const { steps, skipped, brokenImages } = this;
+    return { steps, skipped, brokenImages, sums: Object.fromEntries(this.sums) };
   }
 
   means(): Record<string, number> {
@@ -70,10 +70,10 @@ export class Interval {
 
   /** What happened only now and then. */
   counts(): Record<string, number> {
-    const { skipped, brokenPictures } = this;
+    const { skipped, brokenImages } = this;
     return {
       ...(skipped > 0 ? { skipped_steps: skipped } : {}),
-      ...(brokenPictures > 0 ? { broken_pictures: brokenPictures } : {}),
+      ...(brokenImages > 0 ? { broken_pictures: brokenImages } : {}),
     };
   }
 

@@ -45,7 +45,7 @@ test("samples follow one another from epoch to epoch, each once in each", async 
   const source = sourceOf([await dataOf(4)], { transform: "blip" });
   const loader = loaderOf(source, ["mlm"], { batch_size: 3 });
   const seen: string[] = [];
-  for (let t = 0; t < 4; t++) seen.push(...(await loader.step(t, 4)).pictures);
+  for (let t = 0; t < 4; t++) seen.push(...(await loader.step(t, 4)).images);
   const epochs = [seen.slice(0, 4), seen.slice(4, 8), seen.slice(8)];
   for (const epoch of epochs) expect(new Set(epoch).size).toBe(4);
   expect(epochs[0]).not.toEqual(epochs[1]);
@@ -56,9 +56,9 @@ test("an error of a step ahead is told when the step is asked for", async () => 
   const data = await dataOf(12);
   const vanishing: Dataset = {
     ...data,
-    pictures: (row) =>
+    images: (row) =>
       data
-        .pictures(row)
+        .images(row)
         .map(({ name, read }) => ({ name, read: () => (gone ? Promise.reject(new Error("gone")) : read()) })),
   };
   const loader = loaderOf(sourceOf([vanishing]), ["mlm"], { batch_size: 2 });

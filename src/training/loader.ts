@@ -1,7 +1,7 @@
 /** Micro-batches made ahead of the step that takes them. */
 import type { Random } from "../random/index.js";
 import { collate, itmLabels, type Batch, type CollateOptions, type ObjectiveWeights } from "../learner/index.js";
-import type { BrokenPicture, MadeSample, PictureCache, SampleSource } from "./sample-source.js";
+import type { BrokenImage, MadeSample, ImageCache, SampleSource } from "./sample-source.js";
 
 /** How a run is cut: every step has `batch_size` samples, in `microBatches` over all processes. */
 export interface StepPlan {
@@ -12,17 +12,17 @@ export interface StepPlan {
 
 export interface LoaderOptions extends StepPlan {
   readonly objectives: ObjectiveWeights;
-  readonly collate: Omit<CollateOptions, "random" | "pictureMultiple">;
+  readonly collate: Omit<CollateOptions, "random" | "imageMultiple">;
   /** Which of a step's micro-batches this process takes. */
   readonly own: readonly number[];
 }
 
 export interface LoadedStep {
   readonly microBatches: readonly Batch[];
-  /** Names of the pictures in them. */
-  readonly pictures: readonly string[];
-  /** Pictures that others stand in for. */
-  readonly broken: readonly BrokenPicture[];
+  /** Names of the images in them. */
+  readonly images: readonly string[];
+  /** Images that others stand in for. */
+  readonly broken: readonly BrokenImage[];
 }
 
 interface MicroBatch {
@@ -31,8 +31,8 @@ interface MicroBatch {
 }
 
 /** Steps whose samples are being made while another is computed: two, but one where two would take more memory than this, in bytes. */
-const mostStepsAhead = 2;
-const mostBytesAhead = 2 ** 30;
+const maxStepsAhead = 2;
+const maxBytesAhead = 2 ** 30;
 
 export class Loader {
   private readonly ahead = new Map<number, Promise<LoadedStep>>();
@@ -66,7 +66,7 @@ export class Loader {
     const { batch_size, microBatches, own, collate } = this.options;
     const pixels = collate.config.vision_config.image_size ** 2;
     const bytes = ((batch_size * own.length) / microBatches) * pixels * 3 * Float32Array.BYTES_PER_ELEMENT;
-    return bytes * mostStepsAhead > mostBytesAhead ? 1 : mostStepsAhead;
+    return bytes * maxStepsAhead > maxBytesAhead ? 1 : maxStepsAhead;
   }
 
   private async make(t: number): Promise<LoadedStep> {
@@ -74,7 +74,7 @@ export class Loader {
     const made = all.flatMap((one) => one.made);
     return {
       microBatches: all.map(({ batch }) => batch),
-      pictures: made.flatMap(({ pictures }) => pictures),
+      images: made.flatMap(({ images }) => images),
       broken: made.flatMap(({ broken }) => broken),
     };
   }
@@ -92,15 +92,15 @@ export class Loader {
             places.map(({ index }) => index),
             random,
           );
-    const cache: PictureCache = new Map();
+    const cache: ImageCache = new Map();
     const made = await Promise.all(
       places.map(({ epoch, index }, i) => this.source.make(epoch, index, labels?.[i] === 0, cache)),
     );
     const samples = made.map(({ sample }) => sample);
-    // Stacks of one height make one graph: pictures that a batch names twice leave room.
+    // Stacks of one height make one graph: images that a batch names twice leave room.
     const perSample = objectives.nlvr2 === undefined ? 1 : 2;
-    const pictureMultiple = perSample * samples.length + (labels?.filter((label) => label === 0).length ?? 0);
-    return { batch: collate(samples, objectives, { ...collating, random, pictureMultiple }), made };
+    const imageMultiple = perSample * samples.length + (labels?.filter((label) => label === 0).length ?? 0);
+    return { batch: collate(samples, objectives, { ...collating, random, imageMultiple }), made };
   }
 
   /** Epoch and number of the sample at a place of the run. */

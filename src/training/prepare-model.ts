@@ -15,7 +15,7 @@ import { InputError } from "../errors.js";
 import { sameShape, type Parameter } from "../graph/index.js";
 import {
   headsOf,
-  longestText,
+  maxTextLength,
   parameterList,
   parseConfig,
   type BridgeTowerConfig,
@@ -205,7 +205,7 @@ function checkTexts(
   { text_config }: BridgeTowerConfig,
   tokenizer: Tokenizer,
 ): void {
-  const longest = longestText(text_config);
+  const longest = maxTextLength(text_config);
   if (max_text_len > longest) {
     const expected = `at most ${longest} tokens, which max_position_embeddings of the text tower allows`;
     throw new InputError({ code: "invalid-setting", where: "max_text_len", expected, found: String(max_text_len) });

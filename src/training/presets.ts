@@ -62,7 +62,7 @@ const vqaPretrained: Settings = {
 };
 const vqaFromTowers: Settings = { ...vqa, warmup_steps: 0.1, train_transform: "clip_randaug", val_transform: "clip" };
 
-/** Fine-tuning at 384 pixels on augmented pictures. */
+/** Fine-tuning at 384 pixels on augmented images. */
 const tuned: Settings = {
   start: pretrainedBase,
   image_size: 384,
@@ -84,12 +84,12 @@ const paper = "Xu et al., BridgeTower, AAAI 2023";
 const table = {
   pretrain_base: {
     paper,
-    published: "8 nodes of 8 A100; 4M pictures",
+    published: "8 nodes of 8 A100; 4M images",
     settings: { ...pretraining, start: clipBase, config: baseWidth, image_size: 288, per_gpu_batchsize: 32 },
   },
   pretrain_large: {
     paper,
-    published: "8 nodes of 8 A100; 4M pictures",
+    published: "8 nodes of 8 A100; 4M images",
     settings: { ...pretraining, start: clipLarge, config: largeWidth, image_size: 294, per_gpu_batchsize: 16 },
   },
   pretrain_base_itc: {
@@ -106,7 +106,7 @@ const table = {
   },
   pretrain_base_itm_itc: {
     paper,
-    published: "a variant of the authors' code: contrast and hard negatives in place of false pictures",
+    published: "a variant of the authors' code: contrast and hard negatives in place of false images",
     settings: {
       ...pretraining,
       objectives: { mlm: 1, itm_itc: 1 },
@@ -118,7 +118,7 @@ const table = {
   },
   pretrain_large_itc: {
     paper: "model cards of BridgeTower/bridgetower-large-itm-mlm-gaudi and -itc",
-    published: "512 Gaudi, 128 Xeon; about 14M pictures with CC12M; centre crop only",
+    published: "512 Gaudi, 128 Xeon; about 14M images with CC12M; centre crop only",
     settings: {
       ...pretraining,
       objectives: { mlm: 1, itm: 1, itc: 1 },

@@ -20,7 +20,7 @@ import { temporaryFolder, tinyConfig, tinySettings } from "./tiny-run.test-suppo
 const old = ["red", "green", "blue"];
 const data = memoryData([
   {
-    pictures: [],
+    images: [],
     questions: ["yes", "no", "red", "two"].map((answer) => ({ question: "?", answers: [{ answer, score: 1 }] })),
   },
 ]);
@@ -122,7 +122,7 @@ test("a new head beside old ones is drawn, and what reset names as well", async 
   );
 });
 
-test("another image_size resizes the table of positions, and is the size of pictures later on", async () => {
+test("another image_size resizes the table of positions, and is the size of images later on", async () => {
   const root = await temporaryFolder();
   const { folder, valueOf } = await modelFolder(root);
   const { model, values } = await begin(root, { start: folder, config: {}, image_size: 32 });
@@ -230,7 +230,7 @@ async function runWith(root: string, changes: Partial<TrainingInput>, ...steps: 
   );
   for (const step of steps) {
     start.values.get(positions)![0] = step;
-    const interval = { steps: step, skipped: 0, brokenPictures: 1, sums: { loss: step / 3 } };
+    const interval = { steps: step, skipped: 0, brokenImages: 1, sums: { loss: step / 3 } };
     await files.save(
       { step, epoch: step / 4, maxSteps: 9, interval, microBatches: 2 },
       start.model,
@@ -248,7 +248,7 @@ test("a run goes on from its last checkpoint, which holds all of it", async () =
   const start = await runWith(root, changes, 4, 8);
   const found = await begin(root, changes);
   expect(found).toMatchObject({ step: 8, checkpoint: join(root, "run", "checkpoint-8"), microBatches: 2 });
-  expect(found.interval).toEqual({ steps: 8, skipped: 0, brokenPictures: 1, sums: { loss: 8 / 3 } });
+  expect(found.interval).toEqual({ steps: 8, skipped: 0, brokenImages: 1, sums: { loss: 8 / 3 } });
   expect(sameValues(found, start)).toBe(true);
   expect(found.optimizer!.get(positions)!.m[1]).toBe(2 * start.values.get(positions)![1]!);
   expect(found.model.answers!.answers).toEqual(start.model.answers!.answers);

@@ -1,4 +1,4 @@
-/** A run whose picture threads die under it. */
+/** A run whose image threads die under it. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -10,20 +10,20 @@ import { logOf, makePairs, temporaryFolder, tinySettings } from "./tiny-run.test
 const deadly = vi.hoisted(() => ({ worker: undefined as URL | undefined }));
 vi.mock("../data/index.js", async (importOriginal) => {
   const data = await importOriginal<typeof Data>();
-  class PictureThreads extends data.PictureThreads {
-    constructor(options: Data.PictureThreadsOptions) {
+  class ImageThreads extends data.ImageThreads {
+    constructor(options: Data.ImageThreadsOptions) {
       super({ ...options, ...(deadly.worker === undefined ? {} : { worker: deadly.worker }) });
     }
   }
-  return { ...data, PictureThreads };
+  return { ...data, ImageThreads };
 });
 
-test("a picture thread that dies does not end the run, and changes no number of it", async () => {
+test("an image thread that dies does not end the run, and changes no number of it", async () => {
   const root = await temporaryFolder();
   await makePairs(root);
   const settings = { max_steps: 5, objectives: { itm: 1 } };
   await train(tinySettings(root, { ...settings, output: join(root, "calm") }));
-  // The real thread, which exits when it is asked for a seventh picture.
+  // The real thread, which exits when it is asked for a seventh image.
   const real = new URL("../data/loader/image-worker.js", import.meta.url).href;
   const file = join(root, "deadly-worker.mjs");
   await writeFile(

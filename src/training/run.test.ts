@@ -73,8 +73,8 @@ test("a run leaves its best model, its results and its log, and is over when it 
   });
 
   const model = await BridgeTower.fromPretrained(output);
-  const [picture] = (await readdir(join(root, "pairs"))).filter((name) => name.endsWith(".png"));
-  const [match] = await model.match([join(root, "pairs", picture!)], ["a red picture"]);
+  const [image] = (await readdir(join(root, "pairs"))).filter((name) => name.endsWith(".png"));
+  const [match] = await model.match([join(root, "pairs", image!)], ["a red image"]);
   expect(match).toBeDefined();
   await model.dispose();
 
@@ -136,12 +136,12 @@ test("one that is broken off at the last step leaves the run unfinished", async 
 /** A rate at which the second step has no finite gradient. */
 const explosive = { learning_rate: 1e30, max_steps: 6, save_steps: 1, objectives: { itm: 1 } };
 
-test("numbers that are not finite end the run with the step, the pictures and the way back", async () => {
+test("numbers that are not finite end the run with the step, the images and the way back", async () => {
   const root = await pairs();
   const error: unknown = await runIn(root, explosive).catch((reason: unknown) => reason);
   const message = (error as Error).message.replaceAll(root, "").replace(/gradient of [\w.]*\w/, "gradient of X");
   expect(message).toMatch(
-    /^step 2 with the pictures \/pairs\/\w+-\w+\.png, .* and 1 more: expected finite losses and gradients, found NaN or infinity in the gradient of X\. Start another run from \/run\/checkpoint-1 with a lower learning_rate or a longer warm-up, or set non_finite to skip\.$/,
+    /^step 2 with the images \/pairs\/\w+-\w+\.png, .* and 1 more: expected finite losses and gradients, found NaN or infinity in the gradient of X\. Start another run from \/run\/checkpoint-1 with a lower learning_rate or a longer warm-up, or set non_finite to skip\.$/,
   );
   // What came before is saved, and nobody holds the folder.
   expect(await checkpointsIn(join(root, "run"))).toEqual(["checkpoint-1"]);
@@ -159,19 +159,19 @@ test("numbers that are not finite end the run with the step, the pictures and th
 test("too many such steps one after another end it all the same", async () => {
   const root = await pairs();
   await expect(runIn(root, { ...explosive, non_finite: "skip", max_steps: 40, save_steps: 100 })).rejects.toThrow(
-    /^step 22 with the pictures /,
+    /^step 22 with the images /,
   );
 });
 
-test("broken pictures are named, counted in their steps, and no matter to a run that goes on", async () => {
+test("broken images are named, counted in their steps, and no matter to a run that goes on", async () => {
   const root = await pairs();
   const names = (await readdir(join(root, "pairs"))).filter((name) => name.endsWith(".png")).sort();
-  for (const name of names.slice(0, 3)) await writeFile(join(root, "pairs", name), "no picture");
+  for (const name of names.slice(0, 3)) await writeFile(join(root, "pairs", name), "no image");
   const settings = { max_steps: 8, save_steps: 1, log_every_n_steps: 3 };
   const whole = await runIn(root, { ...settings, output: join(root, "whole") });
   const log = await logIn(whole.output);
   expect(log.reduce((sum, { broken_pictures = 0 }) => sum + (broken_pictures as number), 0)).toBeGreaterThan(3);
-  const named = whole.warnings.map((line) => /^left out a picture: .*\/([\w-]+\.png): expected/.exec(line)?.[1]);
+  const named = whole.warnings.map((line) => /^left out an image: .*\/([\w-]+\.png): expected/.exec(line)?.[1]);
   expect([...named].sort()).toEqual(names.slice(0, 3));
   for (const stop of [2, 5]) {
     const halted = new AbortController();
@@ -186,10 +186,10 @@ test("broken pictures are named, counted in their steps, and no matter to a run 
   expect(await logIn(join(root, "run"))).toEqual(log);
 });
 
-test("two processes write the files of one, with the broken pictures of both", async () => {
+test("two processes write the files of one, with the broken images of both", async () => {
   const root = await pairs();
   const names = (await readdir(join(root, "pairs"))).filter((name) => name.endsWith(".png")).sort();
-  for (const name of names.slice(0, 3)) await writeFile(join(root, "pairs", name), "no picture");
+  for (const name of names.slice(0, 3)) await writeFile(join(root, "pairs", name), "no image");
   const settings = { max_steps: 4, per_gpu_batchsize: 3, output: join(root, "two") };
   const warnings: string[][] = [[], []];
   const results = await Promise.all(

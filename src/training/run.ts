@@ -1,7 +1,7 @@
 /** A training run, from its settings to its results: resume, batch, step, log, validate, save. */
 import { Random } from "../random/index.js";
 import type { HubOptions } from "../checkpoint/index.js";
-import { PictureThreads } from "../data/index.js";
+import { ImageThreads } from "../data/index.js";
 import { alone, type Collective } from "../distributed/index.js";
 import { InputError } from "../errors.js";
 import { Learner, NonFiniteError, textBuckets, tokenizerMasking } from "../learner/index.js";
@@ -48,10 +48,10 @@ export interface TrainResult {
   readonly results: Results;
 }
 
-/** Pictures that a broken step names. */
-const namedPictures = 8;
+/** Images that a broken step names. */
+const namedImages = 8;
 /** More steps than these one after another without finite numbers are no accident. */
-const mostSkipped = 20;
+const maxSkipped = 20;
 
 /**
  * Trains, or goes on where the run in the output folder stopped: to the bit as if it had never stopped.
@@ -108,7 +108,7 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
 
   // --- Threads
 
-  const threads = new PictureThreads({ threads: settings.num_workers });
+  const threads = new ImageThreads({ threads: settings.num_workers });
   closing.push(() => threads.dispose());
   let interval = new Interval(begin.interval);
   const transform = { key: settings.train_transform, image_size: model.config.vision_config.image_size };
@@ -201,7 +201,7 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
       });
     } catch (error) {
       if (!(error instanceof NonFiniteError)) throw error;
-      if (settings.non_finite === "stop" || ++skipped > mostSkipped) throw brokenStep(error, step, loaded, checkpoint);
+      if (settings.non_finite === "stop" || ++skipped > maxSkipped) throw brokenStep(error, step, loaded, checkpoint);
       interval.skip();
       onWarning?.(`step ${step + 1} was left out: NaN or infinity in the gradient of ${error.parameter}`);
     }
@@ -210,15 +210,15 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
 
     const news = await allNews(collective, {
       aborted: signal?.aborted === true,
-      brokenPictures: loaded.broken.length,
-      broken: loaded.broken.slice(0, namedPictures),
+      brokenImages: loaded.broken.length,
+      broken: loaded.broken.slice(0, namedImages),
     });
     interrupted = news.aborted;
-    interval.broken(news.brokenPictures);
+    interval.broken(news.brokenImages);
     for (const { name, problem } of leads ? news.broken : []) {
-      if (broken.size === namedPictures || broken.has(name)) continue;
+      if (broken.size === namedImages || broken.has(name)) continue;
       broken.add(name);
-      onWarning?.(`left out a picture: ${problem}`);
+      onWarning?.(`left out an image: ${problem}`);
     }
     if (step % settings.log_every_n_steps === 0 || step === plan.maxSteps) {
       const { batch_size } = settings;
@@ -279,14 +279,14 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
   };
 }
 
-/** The error that ends the run, with the pictures that were in the step. */
-function brokenStep(error: NonFiniteError, step: number, { pictures }: LoadedStep, checkpoint: string | undefined) {
-  const rest = pictures.length > namedPictures ? ` and ${pictures.length - namedPictures} more` : "";
+/** The error that ends the run, with the images that were in the step. */
+function brokenStep(error: NonFiniteError, step: number, { images }: LoadedStep, checkpoint: string | undefined) {
+  const rest = images.length > namedImages ? ` and ${images.length - namedImages} more` : "";
   const back = checkpoint === undefined ? "Start again" : `Start another run from ${checkpoint}`;
   return new InputError(
     {
       code: "non-finite-loss",
-      where: `step ${step + 1} with the pictures ${pictures.slice(0, namedPictures).join(", ")}${rest}`,
+      where: `step ${step + 1} with the images ${images.slice(0, namedImages).join(", ")}${rest}`,
       expected: "finite losses and gradients",
       found: `NaN or infinity in the gradient of ${error.parameter}`,
       hint: `${back} with a lower learning_rate or a longer warm-up, or set non_finite to skip`,

@@ -1,17 +1,17 @@
 import { expect, test } from "vitest";
-import { longestText } from "../model/index.js";
+import { maxTextLength } from "../model/index.js";
 import type { MadeSample } from "./sample-source.js";
 import { collating, config, dataOf, loaderOf, sourceOf, tokenizer, withBroken } from "./samples.test-support.js";
 
-test("false pictures are made for negatives alone, and come from the sample's own data set", async () => {
+test("false images are made for negatives alone, and come from the sample's own data set", async () => {
   const data = [await dataOf(6, { set: 50 }), await dataOf(6, { set: 250 })];
   const source = sourceOf(data, { transform: "blip" });
-  const red = (made: MadeSample, part: "picture" | "falsePicture") => made.sample[part]!.pixel_values.data[0]!;
+  const red = (made: MadeSample, part: "image" | "falseImage") => made.sample[part]!.pixel_values.data[0]!;
   for (let index = 0; index < source.units.length; index++) {
     const made = await source.make(0, index, true, new Map());
-    expect(red(made, "falsePicture")).toBe(red(made, "picture"));
-    expect(made.pictures).toHaveLength(2);
-    expect((await source.make(0, index, false, new Map())).sample).not.toHaveProperty("falsePicture");
+    expect(red(made, "falseImage")).toBe(red(made, "image"));
+    expect(made.images).toHaveLength(2);
+    expect((await source.make(0, index, false, new Map())).sample).not.toHaveProperty("falseImage");
   }
   const { microBatches } = await loaderOf(source, ["itm"]).step(0, 1);
   // Room for three negatives, which a batch of six has.
@@ -19,7 +19,7 @@ test("false pictures are made for negatives alone, and come from the sample's ow
   expect(microBatches[0]!.itm_labels!.toArray().filter((label) => label === 1)).toHaveLength(3);
 });
 
-test("false texts: the row's own ones, now and then another sample's caption, and no false pictures", async () => {
+test("false texts: the row's own ones, now and then another sample's caption, and no false images", async () => {
   const negatives = [{ text: "none of it" }, { text: "nor this" }];
   const source = sourceOf([await dataOf(60, { negatives })], { transform: "blip", itmFalse: "texts" });
   const text = (ids: readonly number[]) => tokenizer.decode(ids.slice(1, -1)).trim();
@@ -44,11 +44,11 @@ test("false texts: the row's own ones, now and then another sample's caption, an
   expect((await bare.make(0, 0, false, new Map())).sample).not.toHaveProperty("falseText");
 });
 
-test("other pictures and texts are drawn in each epoch", async () => {
+test("other images and texts are drawn in each epoch", async () => {
   const source = sourceOf([await dataOf(9)], { objectives: ["itm", "irtr"], transform: "blip" });
   const drawn = async (epoch: number) => {
     const made = await Promise.all([0, 1, 2, 3].map((index) => source.make(epoch, index, true, new Map())));
-    return made.map(({ pictures, sample }) => [pictures[1], sample.falseTexts]);
+    return made.map(({ images, sample }) => [images[1], sample.falseTexts]);
   };
   expect(await drawn(0)).toEqual(await drawn(0));
   expect(await drawn(0)).not.toEqual(await drawn(1));
@@ -61,57 +61,55 @@ test("texts: those of the unit, one of the others that can be learned, cut to ma
   });
   const text = (ids: readonly number[]) => tokenizer.decode(ids.slice(1, -1)).trim();
   const { sample } = await source.make(0, 7, false, new Map());
-  expect(text(sample.caption!)).toBe("picture 2 of set 0, text 1".slice(0, text(sample.caption!).length));
+  expect(text(sample.caption!)).toBe("image 2 of set 0, text 1".slice(0, text(sample.caption!).length));
   expect(sample.falseTexts).toHaveLength(4);
   expect(text(sample.question!.text)).toBe("colour 2?");
   expect([...sample.question!.scores]).toEqual([[2, 0.6]]);
   expect([text(sample.hypothesis!.text), sample.hypothesis!.label]).toEqual(["hypothesis 2", 2]);
   expect(sample.caption!.length).toBeLessThanOrEqual(16);
-  expect(longestText(config.text_config)).toBeGreaterThan(16);
+  expect(maxTextLength(config.text_config)).toBeGreaterThan(16);
 });
 
-test("a statement has both its pictures", async () => {
+test("a statement has both its images", async () => {
   const source = sourceOf([await dataOf(3)], { objectives: ["nlvr2"], transform: "blip" });
-  const { sample, pictures } = await source.make(0, 2, false, new Map());
+  const { sample, images } = await source.make(0, 2, false, new Map());
   const blue = (pixels: Float32Array) => pixels.at(-1)!;
-  expect(pictures).toEqual(["set 0 row 2 picture 0", "set 0 row 2 picture 1"]);
-  expect(blue(sample.statement!.secondPicture.pixel_values.data)).toBeGreaterThan(
-    blue(sample.picture.pixel_values.data),
-  );
-  expect(sample.picture.id).not.toBe(sample.statement!.secondPicture.id);
+  expect(images).toEqual(["set 0 row 2 image 0", "set 0 row 2 image 1"]);
+  expect(blue(sample.statement!.secondImage.pixel_values.data)).toBeGreaterThan(blue(sample.image.pixel_values.data));
+  expect(sample.image.id).not.toBe(sample.statement!.secondImage.id);
   const { microBatches } = await loaderOf(source, ["nlvr2"], { batch_size: 3 }).step(0, 1);
   expect(microBatches[0]!.pixel_values!.shape[0]).toBe(6);
 });
 
-test("another sample stands in for a broken picture, always the same, and it is named", async () => {
+test("another sample stands in for a broken image, always the same, and it is named", async () => {
   const data = [withBroken(await dataOf(6), (row) => row === 2 || row === 4)];
   const make = (index: number) => sourceOf(data, { transform: "blip" }).make(0, index, false, new Map());
   const made = await make(2);
   expect(made.sample.index).toBe(2);
   expect(made.broken[0]).toEqual({
-    name: "set 0 row 2 picture 0",
-    problem: expect.stringMatching(/^set 0 row 2 picture 0: expected /) as string,
+    name: "set 0 row 2 image 0",
+    problem: expect.stringMatching(/^set 0 row 2 image 0: expected /) as string,
   });
-  expect(made.pictures).toHaveLength(1);
-  expect(["set 0 row 2 picture 0", "set 0 row 4 picture 0"]).not.toContain(made.pictures[0]);
-  // Text and picture are of one row.
-  const row = /row (\d)/.exec(made.pictures[0]!)![1]!;
-  expect(tokenizer.decode(made.sample.caption!.slice(1, -1))).toContain(`picture ${row} of set 0`);
+  expect(made.images).toHaveLength(1);
+  expect(["set 0 row 2 image 0", "set 0 row 4 image 0"]).not.toContain(made.images[0]);
+  // Text and image are of one row.
+  const row = /row (\d)/.exec(made.images[0]!)![1]!;
+  expect(tokenizer.decode(made.sample.caption!.slice(1, -1))).toContain(`image ${row} of set 0`);
   const again = await make(2);
   expect(again).toEqual(made);
   expect((await make(1)).broken).toEqual([]);
 });
 
-test("a broken false picture is replaced from the sample's own data set", async () => {
+test("a broken false image is replaced from the sample's own data set", async () => {
   const data = [await dataOf(3, { set: 50 }), withBroken(await dataOf(5, { set: 250 }), (row) => row > 0)];
   const source = sourceOf(data, { transform: "blip" });
   const made = await source.make(0, 3, true, new Map());
-  expect(made.pictures[1]).toBe("set 250 row 0 picture 0");
+  expect(made.images[1]).toBe("set 250 row 0 image 0");
 });
 
 test("where nothing can be read, the first reason is told after twenty draws", async () => {
   const source = sourceOf([withBroken(await dataOf(3), () => true)]);
   await expect(source.make(0, 0, false, new Map())).rejects.toThrow(
-    /^set 0: expected pictures that can be read, found none in 20 draws; the first problem: set 0 row 0 picture 0: expected .*[^.]\. Check that the pictures are still there\.$/,
+    /^set 0: expected images that can be read, found none in 20 draws; the first problem: set 0 row 0 image 0: expected .*[^.]\. Check that the images are still there\.$/,
   );
 });

@@ -1,14 +1,14 @@
 /**
- * Samples by number: their texts as tokens, their pictures decoded and augmented, and all that is drawn for them. What a sample
+ * Samples by number: their texts as tokens, their images decoded and augmented, and all that is drawn for them. What a sample
  * is follows from seed, epoch and number alone, whichever process asks for it and when.
  */
 import { InputError } from "../errors.js";
-import type { PictureSource, PictureThreads, RowTexts, TransformKey } from "../data/index.js";
+import type { ImageSource, ImageThreads, RowTexts, TransformKey } from "../data/index.js";
 import type { HostTensor } from "../graph/index.js";
 import type { ObjectiveName } from "../model/index.js";
 import type { Tokenizer } from "../processing/index.js";
 import type { Random } from "../random/index.js";
-import type { Sample, SamplePicture, TokenIds } from "../learner/index.js";
+import type { Sample, SampleImage, TokenIds } from "../learner/index.js";
 import type { AnswerTable } from "./answer-labels.js";
 import { usableTexts, type Unit, type Units } from "./epoch-index.js";
 
@@ -25,8 +25,8 @@ export interface SampleOptions {
   readonly seed: number;
 }
 
-/** A picture that could not be read, which another one stands in for. */
-export interface BrokenPicture {
+/** An image that could not be read, which another one stands in for. */
+export interface BrokenImage {
   readonly name: string;
   readonly problem: string;
 }
@@ -34,45 +34,45 @@ export interface BrokenPicture {
 /** What is made of one number. */
 export interface MadeSample {
   readonly sample: Sample;
-  /** Names of its pictures, for messages. */
-  readonly pictures: readonly string[];
-  /** Pictures that others stand in for. */
-  readonly broken: readonly BrokenPicture[];
+  /** Names of its images, for messages. */
+  readonly images: readonly string[];
+  /** Images that others stand in for. */
+  readonly broken: readonly BrokenImage[];
 }
 
-const mostDraws = 20;
+const maxDraws = 20;
 /** Share of samples whose false text is one of their row's negatives; the others are shown another sample's caption. */
 const ownFalseTexts = 0.75;
 
-/** Pictures of one micro-batch by their ids: each is decoded once. */
-export type PictureCache = Map<number, Promise<HostTensor<"float32">>>;
+/** Images of one micro-batch by their ids: each is decoded once. */
+export type ImageCache = Map<number, Promise<HostTensor<"float32">>>;
 
 export class SampleSource {
   constructor(
     readonly units: Units,
-    private readonly threads: PictureThreads,
+    private readonly threads: ImageThreads,
     private readonly options: SampleOptions,
     /** The stream of the seed. */
     private readonly random: Random,
   ) {}
 
   /**
-   * @param needsFalsePicture whether ITM shows it with a picture of another sample
-   * @throws InputError when no readable picture was found in many draws
+   * @param needsFalseImage whether ITM shows it with an image of another sample
+   * @throws InputError when no readable image was found in many draws
    */
-  async make(epoch: number, index: number, needsFalsePicture: boolean, cache: PictureCache): Promise<MadeSample> {
+  async make(epoch: number, index: number, needsFalseImage: boolean, cache: ImageCache): Promise<MadeSample> {
     const { objectives } = this.options;
     const random = this.random.at("sample", epoch, index);
     const own: Draws = { epoch, index, cache, random: random.at("other"), from: [0, this.units.length] };
-    // Both begin before either is waited for: which sample asks first for a picture that two share must not be left to time.
+    // Both begin before either is waited for: which sample asks first for an image that two share must not be left to time.
     const [found, other] = await Promise.all([
       this.readable(this.units.at(index), own),
-      needsFalsePicture ? this.falsePicture(own, random.at("false")) : undefined,
+      needsFalseImage ? this.falseImage(own, random.at("false")) : undefined,
     ]);
-    const { unit, pictures } = found;
-    const falsePicture = other?.pictures[0];
+    const { unit, images } = found;
+    const falseImage = other?.images[0];
     const wants = (...names: ObjectiveName[]) => names.some((name) => objectives.includes(name));
-    const [first, second] = pictures;
+    const [first, second] = images;
     const texts = unit.dataset.texts(unit.row);
     const textOf = <T>(kind: "questions" | "hypotheses" | "statements", list: readonly T[]): T => {
       if (this.units.kinds[0] === kind) return list[unit.text]!;
@@ -81,9 +81,9 @@ export class SampleSource {
     };
     const sample: Sample = {
       index,
-      picture: first!.picture,
+      image: first!.image,
       ...(wants("mlm", "itm", "itc", "itm_itc", "irtr") ? { caption: this.ids(texts.captions[unit.text]!) } : {}),
-      ...(falsePicture === undefined ? {} : { falsePicture: falsePicture.picture }),
+      ...(falseImage === undefined ? {} : { falseImage: falseImage.image }),
       ...this.falseText(texts, random.at("negative")),
       ...(wants("irtr") ? { falseTexts: this.falseTexts(index, random.at("texts")) } : {}),
       ...(wants("vqa") ? { question: this.question(textOf("questions", texts.questions)) } : {}),
@@ -93,43 +93,43 @@ export class SampleSource {
             statement: {
               ...this.labelled(textOf("statements", texts.statements)),
               // A unit has two, as `Units` checks.
-              secondPicture: second!.picture,
+              secondImage: second!.image,
             },
           }
         : {}),
     };
-    const names = [...pictures, ...(falsePicture === undefined ? [] : [falsePicture])].map(({ name }) => name);
-    return { sample, pictures: names, broken: [...found.broken, ...(other?.broken ?? [])] };
+    const names = [...images, ...(falseImage === undefined ? [] : [falseImage])].map(({ name }) => name);
+    return { sample, images: names, broken: [...found.broken, ...(other?.broken ?? [])] };
   }
 
-  /** The unit itself, or one drawn in its place while pictures cannot be read. */
+  /** The unit itself, or one drawn in its place while images cannot be read. */
   private async readable(unit: Unit, draws: Draws): Promise<Readable> {
     const {
       random,
       from: [from, to],
       cache,
     } = draws;
-    const broken: BrokenPicture[] = [];
+    const broken: BrokenImage[] = [];
     let tried = unit;
     // What is drawn in another's place is made ready for this sample alone.
-    for (let attempt = 0, known = cache; attempt <= mostDraws; attempt++, known = new Map()) {
-      const results = await this.picturesOf(tried, { ...draws, cache: known });
-      const pictures = results.filter((result) => "picture" in result);
-      if (pictures.length === results.length) return { unit: tried, pictures, broken };
+    for (let attempt = 0, known = cache; attempt <= maxDraws; attempt++, known = new Map()) {
+      const results = await this.imagesOf(tried, { ...draws, cache: known });
+      const images = results.filter((result) => "image" in result);
+      if (images.length === results.length) return { unit: tried, images, broken };
       broken.push(...results.filter((result) => "problem" in result));
       tried = this.units.at(from + random.below(to - from));
     }
     throw new InputError({
       code: "missing-data",
       where: unit.dataset.name,
-      expected: "pictures that can be read",
-      found: `none in ${mostDraws} draws; the first problem: ${broken[0]!.problem.replace(/\.$/, "")}`,
-      hint: "Check that the pictures are still there",
+      expected: "images that can be read",
+      found: `none in ${maxDraws} draws; the first problem: ${broken[0]!.problem.replace(/\.$/, "")}`,
+      hint: "Check that the images are still there",
     });
   }
 
   /** Of another unit of the same data set, drawn. */
-  private falsePicture({ epoch, index, cache }: Draws, random: Random): Promise<Readable> {
+  private falseImage({ epoch, index, cache }: Draws, random: Random): Promise<Readable> {
     const from = this.units.peers(index);
     const drawn = this.units.at(from[0] + random.below(from[1] - from[0]));
     return this.readable(drawn, { epoch, index, cache, random: random.at("other"), from });
@@ -167,22 +167,18 @@ export class SampleSource {
   }
 
   /** One or two, or in their places why they cannot be read. */
-  private picturesOf(unit: Unit, draws: Draws): Promise<readonly (Named | BrokenPicture)[]> {
-    const sources = unit.dataset.pictures(unit.row).slice(0, this.options.objectives.includes("nlvr2") ? 2 : 1);
-    return Promise.all(sources.map((source, side) => this.picture(source, 2 * unit.globalRow + side, draws)));
+  private imagesOf(unit: Unit, draws: Draws): Promise<readonly (Named | BrokenImage)[]> {
+    const sources = unit.dataset.images(unit.row).slice(0, this.options.objectives.includes("nlvr2") ? 2 : 1);
+    return Promise.all(sources.map((source, side) => this.image(source, 2 * unit.globalRow + side, draws)));
   }
 
-  private async picture(
-    source: PictureSource,
-    id: number,
-    { epoch, index, cache }: Draws,
-  ): Promise<Named | BrokenPicture> {
+  private async image(source: ImageSource, id: number, { epoch, index, cache }: Draws): Promise<Named | BrokenImage> {
     const { transform, seed } = this.options;
     const known =
       cache.get(id) ?? this.threads.process({ source, transform, seed, labels: ["picture", epoch, index, id] });
     cache.set(id, known);
     try {
-      return { name: source.name, picture: { id, pixel_values: await known } };
+      return { name: source.name, image: { id, pixel_values: await known } };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       return { name: source.name, problem: error.message };
@@ -192,20 +188,20 @@ export class SampleSource {
 
 interface Named {
   readonly name: string;
-  readonly picture: SamplePicture;
+  readonly image: SampleImage;
 }
 
 interface Readable {
   readonly unit: Unit;
-  readonly pictures: readonly Named[];
-  readonly broken: readonly BrokenPicture[];
+  readonly images: readonly Named[];
+  readonly broken: readonly BrokenImage[];
 }
 
 /** What a sample is made with. */
 interface Draws {
   readonly epoch: number;
   readonly index: number;
-  readonly cache: PictureCache;
+  readonly cache: ImageCache;
   /** Of units in the place of others. */
   readonly random: Random;
   /** Units that are drawn from: first, and the one behind the last. */

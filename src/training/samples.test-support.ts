@@ -1,7 +1,7 @@
-/** Small pictures with texts of every kind, and sources of samples of them. */
+/** Small images with texts of every kind, and sources of samples of them. */
 import sharp from "sharp";
 import { onTestFinished } from "vitest";
-import { PictureThreads, type Dataset, type Negative, type TransformKey } from "../data/index.js";
+import { ImageThreads, type Dataset, type Negative, type TransformKey } from "../data/index.js";
 import { memoryData, type MemoryRow } from "../evaluation/memory-data.test-support.js";
 import { parseConfig, type ObjectiveName } from "../model/index.js";
 import { Tokenizer } from "../processing/index.js";
@@ -28,14 +28,14 @@ const png = (red: number, green: number, blue: number) =>
     .png()
     .toBuffer();
 
-/** Pictures of one colour each: red tells the data set, green the row, blue the side. */
+/** Images of one colour each: red tells the data set, green the row, blue the side. */
 export async function dataOf(
   count: number,
   { set = 0, captions = 1, negatives = [] as readonly Negative[] } = {},
 ): Promise<Dataset> {
   const rows = Array.from({ length: count }, async (_, i): Promise<MemoryRow> => ({
-    pictures: [await png(set, 10 * i, 0), await png(set, 10 * i, 200)],
-    captions: Array.from({ length: captions }, (_, text) => `picture ${i} of set ${set}, text ${text}`),
+    images: [await png(set, 10 * i, 0), await png(set, 10 * i, 200)],
+    captions: Array.from({ length: captions }, (_, text) => `image ${i} of set ${set}, text ${text}`),
     questions: [
       { question: `no colour ${i}?`, answers: [{ answer: "mauve", score: 1 }] },
       { question: `colour ${i}?`, answers: [{ answer: answers.answers[i % 3]!, score: 0.6 }] },
@@ -47,12 +47,12 @@ export async function dataOf(
   return memoryData(await Promise.all(rows), `set ${set}`);
 }
 
-/** Rows whose pictures cannot be decoded. */
+/** Rows whose images cannot be decoded. */
 export function withBroken(data: Dataset, isBroken: (row: number) => boolean): Dataset {
   return {
     ...data,
-    pictures: (row) =>
-      data.pictures(row).map(({ name, read }) => ({
+    images: (row) =>
+      data.images(row).map(({ name, read }) => ({
         name,
         read: isBroken(row) ? () => Promise.resolve(Uint8Array.of(1, 2, 3)) : read,
       })),
@@ -70,7 +70,7 @@ interface Setup {
 export function sourceOf(data: readonly Dataset[], setup: Setup = {}): SampleSource {
   const { objectives = ["itm", "mlm"], threads: count = 1, transform = "blip_randaug_wc", falseTexts = 2 } = setup;
   const { itmFalse = "pictures" } = setup;
-  const threads = new PictureThreads({ threads: count });
+  const threads = new ImageThreads({ threads: count });
   onTestFinished(() => threads.dispose());
   const options = {
     objectives,

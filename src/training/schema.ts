@@ -69,14 +69,14 @@ export const schema = z.strictObject({
 
   /** Weight of each loss in the sum. */
   objectives: weights,
-  /** Contrast: other pairs of the same picture count as partners. */
+  /** Contrast: other pairs of the same image count as partners. */
   soft_targets: z.boolean().default(false),
   /**
-   * ITM: `pictures` gives half of the pairs another picture, as the authors do; `texts` shows each picture with its caption and with a false
+   * ITM: `images` gives half of the pairs another image, as the authors do; `texts` shows each image with its caption and with a false
    * text, most often one of the data set's own (`negatives`) and else another caption of the batch.
    */
   itm_false: names(["pictures", "texts"]).default("pictures"),
-  /** IRTR: false texts of each picture. */
+  /** IRTR: false texts of each image. */
   draw_false_text: whole(1).default(15),
   mlm_prob: fraction.default(0.15),
   whole_word_masking: z.boolean().default(false),
@@ -123,7 +123,7 @@ export const schema = z.strictObject({
   /** A loss or gradient that is not finite ends the run, or its step is left out. */
   non_finite: names(["stop", "skip"]).default("stop"),
 
-  /** Threads that decode pictures; by default half of the cores. */
+  /** Threads that decode images; by default half of the cores. */
   num_workers: whole(1).max(64).optional(),
   /** Of ONNX Runtime and the optimizer; by default all cores. */
   threads: whole(1).max(1024).optional(),
@@ -145,7 +145,7 @@ export const schema = z.strictObject({
       candidates: whole(2).optional(),
       /** Candidates that ITM ranks again in retrieval; 0: none. */
       k_test: whole(0).default(0),
-      /** Parts that retrieval takes pictures and texts in; by default so many that one fits in memory. */
+      /** Parts that retrieval takes images and texts in; by default so many that one fits in memory. */
       image_chunks: whole(1).optional(),
       text_chunks: whole(1).optional(),
       /** Rows, from the first on. */

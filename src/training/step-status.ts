@@ -1,15 +1,15 @@
 /** What the processes of a run tell one another between steps. */
 import type { Collective } from "../distributed/index.js";
-import type { BrokenPicture } from "./sample-source.js";
+import type { BrokenImage } from "./sample-source.js";
 
 /** What a step was like. */
 export interface StepNews {
   /** Whether the run is to end after it. */
   readonly aborted: boolean;
-  /** How many pictures others stood in for, */
-  readonly brokenPictures: number;
+  /** How many images others stood in for, */
+  readonly brokenImages: number;
   /** and the first of them. */
-  readonly broken: readonly BrokenPicture[];
+  readonly broken: readonly BrokenImage[];
 }
 
 /** The news of all processes as one. */
@@ -19,7 +19,7 @@ export async function allNews(collective: Collective, own: StepNews): Promise<St
   const news = all.map((bytes) => JSON.parse(new TextDecoder().decode(bytes)) as StepNews);
   return {
     aborted: news.some(({ aborted }) => aborted),
-    brokenPictures: news.reduce((sum, { brokenPictures }) => sum + brokenPictures, 0),
+    brokenImages: news.reduce((sum, { brokenImages }) => sum + brokenImages, 0),
     broken: news.flatMap(({ broken }) => broken),
   };
 }

@@ -1,4 +1,4 @@
-/** A run that is over in seconds: a tiny model from random values, on pictures of one colour with captions that name it. */
+/** A run that is over in seconds: a tiny model from random values, on images of one colour with captions that name it. */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ export async function temporaryFolder(): Promise<string> {
   return folder;
 }
 
-/** Twelve pictures with captions, questions and hypotheses, in the folder `pairs` of `root`. */
+/** Twelve images with captions, questions and hypotheses, in the folder `pairs` of `root`. */
 export async function makePairs(root: string): Promise<string> {
   const folder = join(root, "pairs");
   await mkdir(folder, { recursive: true });
@@ -39,7 +39,7 @@ export async function makePairs(root: string): Promise<string> {
         .toFile(join(folder, image));
       lines.push({
         image,
-        captions: [`a ${name} picture`, `something ${name} and ${shape}`],
+        captions: [`a ${name} image`, `something ${name} and ${shape}`],
         questions: [{ question: "what colour is this?", answer: name }],
         hypotheses: [{ text: `it is ${name}`, label: "entailment" }],
       });

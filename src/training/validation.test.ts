@@ -17,8 +17,8 @@ test("the metric is the sum over the objectives, larger is better", () => {
 
 test("metrics follow from the objectives unless they are named, and are looked for in the rows that count", () => {
   const data = memoryData([
-    { pictures: [], captions: ["a"] },
-    { pictures: [], captions: ["a"], questions: [{ question: "?", answers: [] }] },
+    { images: [], captions: ["a"] },
+    { images: [], captions: ["a"], questions: [{ question: "?", answers: [] }] },
   ]);
   const check = (objectives: Parameters<typeof theMetric>[1], validation: object = {}) =>
     checkValidation({ settings: trainingSettings(tinySettings("", { validation })), objectives, datasets: [data] });

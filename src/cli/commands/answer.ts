@@ -14,8 +14,8 @@ export function configure(command: Command, terminal: Terminal): void {
   requireOptions(command, ["image", "question"]);
   addCommonOptions(
     command
-      .addOption(single("--image <file>", "picture"))
-      .addOption(single("--question <text>", "question about the picture, or - for a line of standard input"))
+      .addOption(single("--image <file>", "image"))
+      .addOption(single("--question <text>", "question about the image, or - for a line of standard input"))
       .addOption(single("--top-k <k>", "answers to show (5 unless given)", wholeNumber(1))),
   )
     .addHelpText(

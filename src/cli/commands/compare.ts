@@ -14,7 +14,7 @@ export function configure(command: Command, terminal: Terminal): void {
   requireOptions(command, ["image", "statement"]);
   addCommonOptions(
     command
-      .addOption(repeated("--image <file>", "picture; given twice, the left one first"))
+      .addOption(repeated("--image <file>", "image; given twice, the left one first"))
       .addOption(single("--statement <text>", "statement about both, or - for a line of standard input")),
   )
     .addHelpText(
@@ -22,7 +22,7 @@ export function configure(command: Command, terminal: Terminal): void {
       "\nExample:\n  $ bridgetower compare --model nlvr2/ --image left.png --image right.png --statement 'both show a fox'",
     )
     .action(async (options: CompareOptions) => {
-      const [first, second] = twoPictures(options.image);
+      const [first, second] = twoImages(options.image);
       const statement = await readText(options.statement, terminal.stdin);
       const { BridgeTower } = await import("../../inference/index.js");
       const model = await BridgeTower.fromPretrained(options.model, taskOptions(options, terminal, ["compare"]));
@@ -33,13 +33,13 @@ export function configure(command: Command, terminal: Terminal): void {
     });
 }
 
-function twoPictures(images: readonly string[]): readonly [string, string] {
+function twoImages(images: readonly string[]): readonly [string, string] {
   const [first, second, ...more] = images;
   if (first !== undefined && second !== undefined && more.length === 0) return [first, second];
   throw new UsageError({
     code: "invalid-usage",
     where: "--image",
-    expected: "two pictures to compare",
+    expected: "two images to compare",
     found: String(images.length),
     hint: "Give --image twice",
   });

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addCommonOptions, repeated, taskOptions, type CommonOptions } from "../options.js";
-import { pictureFiles } from "../image-files.js";
+import { imageFiles } from "../image-files.js";
 import { table } from "../terminal/table.js";
 import type { Task } from "../../inference/index.js";
 import type { Terminal } from "../terminal/terminal.js";
@@ -24,9 +24,9 @@ interface Embeddings {
 export function configure(command: Command, terminal: Terminal): void {
   addCommonOptions(
     command
-      .addOption(repeated("--image <file>", "picture, or folder of pictures; may be repeated"))
+      .addOption(repeated("--image <file>", "image, or folder of images; may be repeated"))
       .addOption(repeated("--text <text>", "text, or - for lines of standard input; may be repeated"))
-      .option("--pairs", "also embed the i-th picture and the i-th text together"),
+      .option("--pairs", "also embed the i-th image and the i-th text together"),
   )
     .addHelpText(
       "after",
@@ -39,19 +39,19 @@ export function configure(command: Command, terminal: Terminal): void {
         throw new UsageError({
           code: "invalid-usage",
           where: "embed",
-          expected: "pictures or texts to embed",
+          expected: "images or texts to embed",
           found: "none",
           hint: "Give --image or --text",
         });
       }
-      const images = await pictureFiles(image);
+      const images = await imageFiles(image);
       const texts = await readTexts(text, terminal.stdin);
       if (options.pairs === true && images.length !== texts.length) {
         throw new UsageError({
           code: "invalid-usage",
           where: "--pairs",
-          expected: "as many pictures as texts: the i-th goes with the i-th",
-          found: `pictures: ${images.length}, texts: ${texts.length}`,
+          expected: "as many images as texts: the i-th goes with the i-th",
+          found: `images: ${images.length}, texts: ${texts.length}`,
         });
       }
       const document = await embed(images, texts, options, terminal);
@@ -73,7 +73,7 @@ async function embed(
   ];
   const model = await BridgeTower.fromPretrained(options.model, taskOptions(options, terminal, prepare));
   const progress = (label: string) => ({ onProgress: terminal.progress.start(label) });
-  const ofImages = await model.embedImage(images, progress("pictures"));
+  const ofImages = await model.embedImage(images, progress("images"));
   const ofTexts = await model.embedText(texts, progress("texts"));
   const ofPairs = options.pairs === true ? await model.embedPair(images, texts, progress("pairs")) : undefined;
   return {
@@ -92,7 +92,7 @@ function beginnings({ dimensions, images, texts, pairs = [] }: Embeddings, termi
     return { cells: [kind, `${values.join(" ")} …`, visible(name)] };
   };
   const rows = [
-    ...images.map(({ image, embedding }) => row("picture", embedding, image)),
+    ...images.map(({ image, embedding }) => row("image", embedding, image)),
     ...texts.map(({ text, embedding }) => row("text", embedding, text)),
     ...pairs.map(({ image, text, embedding }) => row("pair", embedding, `${image} + ${text}`)),
   ];

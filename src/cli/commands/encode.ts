@@ -16,7 +16,7 @@ export function configure(command: Command, terminal: Terminal): void {
   requireOptions(command, ["image", "text", "out"]);
   addCommonOptions(
     command
-      .addOption(single("--image <file>", "picture"))
+      .addOption(single("--image <file>", "image"))
       .addOption(single("--text <text>", "text"))
       .addOption(single("--out <file>", "safetensors file to write"))
       .option("--hidden-states", "also write the states of every layer"),

@@ -13,8 +13,8 @@ export function configure(command: Command, terminal: Terminal): void {
   requireOptions(command, ["image", "hypothesis"]);
   addCommonOptions(
     command
-      .addOption(single("--image <file>", "picture"))
-      .addOption(single("--hypothesis <text>", "statement about the picture, or - for a line of standard input")),
+      .addOption(single("--image <file>", "image"))
+      .addOption(single("--hypothesis <text>", "statement about the image, or - for a line of standard input")),
   )
     .addHelpText(
       "after",

@@ -1,4 +1,4 @@
-/** `bridgetower evaluate` on pictures of the examples: its document, its table, its files, its mistakes. */
+/** `bridgetower evaluate` on images of the examples: its document, its table, its files, its mistakes. */
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ const names = ["000.png", "001.png", "006.png"];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "bridgetower-evaluate-"));
   for (const name of names) await cp(join("examples/images", name), join(folder, name));
-  await writeFile(join(folder, "broken.png"), "no picture");
+  await writeFile(join(folder, "broken.png"), "no image");
   data = join(folder, "pairs.jsonl");
   const rows = [...names, "broken.png"].map((image, i) => ({
     image,
@@ -45,7 +45,7 @@ test("the score is that of what answer says; files only where --out says so", as
   await model.dispose();
   expect(document.metrics).toEqual(["vqa", "retrieval"]);
   expect(document.results.vqa_score).toBeCloseTo(right.reduce<number>((sum, one) => sum + one, 0) / right.length, 9);
-  expect(document.results).toMatchObject({ vqa_questions: 3, retrieval_images: 3, rows: 3, skipped_pictures: 1 });
+  expect(document.results).toMatchObject({ vqa_questions: 3, retrieval_images: 3, rows: 3, skipped_images: 1 });
   expect(document.skipped).toHaveLength(1);
   expect(document.skipped[0]!.name).toContain("broken.png");
   expect((await readdir(out)).sort()).toEqual(document.files.map((file) => file.slice(out.length + 1)).sort());
@@ -60,7 +60,7 @@ test("a table for people, twice the data set where it is named twice", async () 
   expect(stdout).toMatch(/^tr_r1 +\d+\.\d%$/m);
   expect(stdout).toMatch(/^rsum +\d+\.\d$/m);
   expect(stdout).toMatch(/^retrieval_images +6$/m);
-  expect(stdout).toMatch(/left out, as their pictures cannot be read:\n {2}.*broken\.png.*\n {2}.*broken\.png/);
+  expect(stdout).toMatch(/left out, as their images cannot be read:\n {2}.*broken\.png.*\n {2}.*broken\.png/);
 });
 
 test("retrieval among a number of rows, by the first captions; accuracies by facet", async () => {

@@ -34,22 +34,22 @@ const help = `
 Metrics, by default all that both data set and checkpoint allow:
 
   itm        captions and drawn false ones told apart
-  facet      captions that match better than negatives of the same picture, also by what is wrong with these
+  facet      captions that match better than negatives of the same image, also by what is wrong with these
   itc        contrastive loss
   mlm        hidden words of captions
   nouns      words for things in captions, hidden one at a time, where the data set knows them
   vqa        answers; with --out also vqa_submit_<run>_<checkpoint>.json for the challenge
   snli       hypotheses; also those that are not neutral, by the two other logits
-  nlvr2      statements about two pictures
+  nlvr2      statements about two images
   irtr       captions among drawn false ones, by rank_output
   retrieval  recalls at 1, 5 and 10 by similarity; --k-test 128 has ITM rank the best candidates again
 
 With --candidates n, retrieval is among n rows at a time: each n rows in their order are ranked by themselves, recalls
 are means over all of them, and a last group that is smaller is left out. --candidates 1000 is the 5 folds of COCO's
-test set of 5,000 pictures; --candidates 64 --captions 1 is one of 64 pictures for a text, one of 64 texts for a picture.
+test set of 5,000 images; --candidates 64 --captions 1 is one of 64 images for a text, one of 64 texts for an image.
 
 --image-chunks and --text-chunks trade time for memory where ITM or rank_output ranks: with n chunks of texts, the states
-of one chunk are in memory; every chunk of pictures then sends all texts through their tower once more.
+of one chunk are in memory; every chunk of images then sends all texts through their tower once more.
 
 Examples:
   $ bridgetower evaluate --data pairs/pairs.jsonl --limit 64
@@ -70,11 +70,11 @@ export function configure(command: Command, terminal: Terminal): void {
       .addOption(single("--candidates <n>", "retrieval among n rows at a time (all unless given)", wholeNumber(2)))
       .addOption(single("--k-test <n>", "best ones that ITM ranks again (0 unless given)", wholeNumber(0)))
       .addOption(single("--rank-by <name>", "retrieval by similarity or rank_output"))
-      .addOption(single("--image-chunks <n>", "parts that pictures are ranked in", wholeNumber(1)))
+      .addOption(single("--image-chunks <n>", "parts that images are ranked in", wholeNumber(1)))
       .addOption(single("--text-chunks <n>", "parts that texts are ranked in", wholeNumber(1)))
       .addOption(single("--batch-size <n>", "pairs of a contrastive loss (16 unless given)", wholeNumber(1)))
       .addOption(single("--max-text-len <n>", "tokens that texts are cut to", wholeNumber(3)))
-      .addOption(single("--transform <name>", "how pictures are made ready, such as blip (as the checkpoint says)"))
+      .addOption(single("--transform <name>", "how images are made ready, such as blip (as the checkpoint says)"))
       .addOption(single("--answers <file>", "JSON list of the answers of the VQA classifier"))
       .addOption(single("--out <folder>", "folder for eval_results.json (nothing is written unless given)")),
   )
@@ -173,15 +173,15 @@ function choiceOf<T extends string>(where: string, name: string, choices: readon
   });
 }
 
-const mostShown = 10;
+const maxShown = 10;
 
 function shown({ results, skipped }: EvaluationResult, files: readonly string[], terminal: Terminal): string {
-  const lines = skipped.slice(0, mostShown).map(({ reason }) => `  ${visible(reason)}\n`);
-  const count = results.skipped_pictures!;
+  const lines = skipped.slice(0, maxShown).map(({ reason }) => `  ${visible(reason)}\n`);
+  const count = results.skipped_images!;
   const more = count > lines.length ? [`  and ${count - lines.length} more\n`] : [];
   return [
     resultsTable(results, terminal.style),
-    ...(count === 0 ? [] : ["left out, as their pictures cannot be read:\n", ...lines, ...more]),
+    ...(count === 0 ? [] : ["left out, as their images cannot be read:\n", ...lines, ...more]),
     ...files.map((file) => `${visible(file)}\n`),
   ].join("");
 }

@@ -16,7 +16,7 @@ export function configure(command: Command, terminal: Terminal): void {
   requireOptions(command, ["image", "text"]);
   addCommonOptions(
     command
-      .addOption(single("--image <file>", "picture"))
+      .addOption(single("--image <file>", "image"))
       .addOption(single("--text <text>", "text with <mask> for each missing word"))
       .addOption(single("--top-k <k>", "candidates for each mask (5 unless given)", wholeNumber(1))),
   )

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { MatchScore } from "../../inference/index.js";
 import { addCommonOptions, requireOptions, repeated, taskOptions, type CommonOptions } from "../options.js";
-import { pictureFiles } from "../image-files.js";
+import { imageFiles } from "../image-files.js";
 import { probabilities } from "../terminal/probabilities.js";
 import type { Terminal } from "../terminal/terminal.js";
 import { readTexts } from "../texts.js";
@@ -15,7 +15,7 @@ export function configure(command: Command, terminal: Terminal): void {
   requireOptions(command, ["image", "text"]);
   addCommonOptions(
     command
-      .addOption(repeated("--image <file>", "picture, or folder of pictures; may be repeated"))
+      .addOption(repeated("--image <file>", "image, or folder of images; may be repeated"))
       .addOption(repeated("--text <text>", "text, or - for lines of standard input; may be repeated")),
   )
     .addHelpText(
@@ -23,7 +23,7 @@ export function configure(command: Command, terminal: Terminal): void {
       "\nExample:\n  $ bridgetower match --image photo.png --text 'a fox left of a moose' --text 'a tower on a hill'",
     )
     .action(async (options: MatchOptions) => {
-      const images = await pictureFiles(options.image);
+      const images = await imageFiles(options.image);
       const texts = await readTexts(options.text, terminal.stdin);
       const { BridgeTower } = await import("../../inference/index.js");
       const model = await BridgeTower.fromPretrained(options.model, taskOptions(options, terminal, ["match"]));
@@ -40,7 +40,7 @@ export function configure(command: Command, terminal: Terminal): void {
     });
 }
 
-/** A heading for each picture and its texts below, best first; for one text and many pictures the other way round. */
+/** A heading for each image and its texts below, best first; for one text and many images the other way round. */
 function grouped(
   scores: readonly MatchScore[],
   images: readonly string[],

@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** Flickr30K with pictures of so many pixels a side, all the same; `gone` more are not there. */
+/** Flickr30K with images of so many pixels a side, all the same; `gone` more are not there. */
 async function flickr(count: number, side: number, gone = 0): Promise<readonly string[]> {
   const source = join(folder, "source");
   await mkdir(join(source, "flickr30k-images"), { recursive: true });
@@ -36,9 +36,9 @@ test("a table of what was made, what was left out and why; then of what was ther
   expect([code, stderr]).toEqual([0, ""]);
   expect(stdout).toBe(
     [
-      "file                               pictures  texts  left out",
-      "f30k_caption_karpathy_train.arrow         3      6         1  written",
-      "f30k_caption_karpathy_val.arrow           1      2         0  written",
+      "file                               images  texts  left out",
+      "f30k_caption_karpathy_train.arrow       3      6         1  written",
+      "f30k_caption_karpathy_val.arrow         1      2         0  written",
       "f30k_caption_karpathy_train.arrow: left out 1",
       "  4.jpg: not there",
       "",

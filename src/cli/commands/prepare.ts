@@ -21,28 +21,28 @@ Data sets, their splits (all unless --split is given) and what is read below --s
 snli_ve/, annotations/, coco_splits/, utils/ and nlvr2/data/ may be left out of the paths.
 
   coco   train, restval, val, test
-         karpathy/dataset_coco.json; pictures in train2014/ and val2014/
+         karpathy/dataset_coco.json; images in train2014/ and val2014/
   f30k   train, val, test
-         karpathy/dataset_flickr30k.json; pictures in flickr30k-images/
-  vg     annotations/region_descriptions.json; pictures in images/VG_100K/ and images/VG_100K_2/
-  sbu    sbu-captions-all.json; pictures in SBU/ under the last part of their address; in shards
+         karpathy/dataset_flickr30k.json; images in flickr30k-images/
+  vg     annotations/region_descriptions.json; images in images/VG_100K/ and images/VG_100K_2/
+  sbu    sbu-captions-all.json; images in SBU/ under the last part of their address; in shards
   cc     train, val; in shards
-         utils/Train_GCC-training.tsv and train_image_exist.txt; pictures in train_image/
-         utils/Validation_GCC-1.1.0-Validation.tsv and val_image_exist.txt; pictures in val_image/
+         utils/Train_GCC-training.tsv and train_image_exist.txt; images in train_image/
+         utils/Validation_GCC-1.1.0-Validation.tsv and val_image_exist.txt; images in val_image/
   vqav2  train, val, test, test-dev, trainable_val, rest_val (val without, and only, its last 1000 images)
          vqav2/v2_OpenEnded_mscoco_{train2014,val2014,test2015,test-dev2015}_questions.json,
-         vqav2/v2_mscoco_{train2014,val2014}_annotations.json; pictures in train2014/, val2014/ and test2015/;
+         vqav2/v2_mscoco_{train2014,val2014}_annotations.json; images in train2014/, val2014/ and test2015/;
          the answers go to answers.json
   vgqa   train, val, coco_train, coco_val
          annotations/question_answers.json, image_data.json, coco_splits/karpathy_{train,val,test}_images.txt;
-         pictures as for vg; the answers are those of vqav2 in the same --out
+         images as for vg; the answers are those of vqav2 in the same --out
   snli   train, dev, test
-         snli_ve/snli_ve_{train,dev,test}.jsonl; pictures in flickr30k-images/
+         snli_ve/snli_ve_{train,dev,test}.jsonl; images in flickr30k-images/
   nlvr2  train, dev, test1, balanced_dev, balanced_test1, unbalanced_dev, unbalanced_test1
          nlvr2/data/{train,dev,test1}.json and balanced/, unbalanced/ beside them;
-         pictures in images/train/<directory>/, dev/ and test1/
+         images in images/train/<directory>/, dev/ and test1/
 
-A picture that is missing or broken is left out with its texts. A run that was stopped goes on with the first file that
+An image that is missing or broken is left out with its texts. A run that was stopped goes on with the first file that
 it had not finished.
 
 Example:
@@ -56,7 +56,7 @@ export function configure(command: Command, terminal: Terminal): void {
     .addOption(single("--out <folder>", "folder for the Arrow files"))
     .addOption(repeated("--split <name>", "make only this part; may be repeated"))
     .addOption(
-      single("--shard-size <n>", "pictures in a file of sbu or cc (100000 unless given)", wholeNumber(1, 10_000_000)),
+      single("--shard-size <n>", "images in a file of sbu or cc (100000 unless given)", wholeNumber(1, 10_000_000)),
     )
     .option("--raw-answers", "vqav2: count people's answers as they were typed; names without _fix")
     .option("--force", "write files anew that are there")
@@ -96,14 +96,14 @@ function progressOf(terminal: Terminal): (progress: PrepareProgress) => void {
 }
 
 function shown({ tables, absent, answers }: PrepareReport, terminal: Terminal): string {
-  const head = { cells: ["file", "pictures", "texts", "left out", ""], strong: true };
-  const rows = tables.map(({ file, rows: pictures, texts, leftOut, kept }) => ({
-    cells: [visible(file), `${pictures}`, `${texts}`, `${leftOut.count}`, kept ? "was there" : "written"],
+  const head = { cells: ["file", "images", "texts", "left out", ""], strong: true };
+  const rows = tables.map(({ file, rows: images, texts, leftOut, kept }) => ({
+    cells: [visible(file), `${images}`, `${texts}`, `${leftOut.count}`, kept ? "was there" : "written"],
   }));
   const problems = tables.flatMap(({ file, leftOut }) => problemLines(visible(file), leftOut));
   const notes = [
     ...(answers === undefined ? [] : [`answers.json: ${answers} answers\n`]),
-    ...(absent === undefined ? [] : problemLines("texts without a picture", absent)),
+    ...(absent === undefined ? [] : problemLines("texts without an image", absent)),
     ...problems,
   ];
   return [table([head, ...rows], { ...terminal.style, right: [1, 2, 3] }), ...notes].join("");
@@ -112,6 +112,6 @@ function shown({ tables, absent, answers }: PrepareReport, terminal: Terminal): 
 function problemLines(what: string, { count, first }: PrepareReport["tables"][number]["leftOut"]): string[] {
   if (count === 0) return [];
   const more = count > first.length ? [`  and ${count - first.length} more\n`] : [];
-  const lines = first.map(({ picture, reason }) => `  ${visible(picture)}: ${visible(reason)}\n`);
+  const lines = first.map(({ image, reason }) => `  ${visible(image)}: ${visible(reason)}\n`);
   return [`${what}: left out ${count}\n`, ...lines, ...more];
 }

@@ -15,7 +15,7 @@ export function configure(command: Command, terminal: Terminal): void {
   requireOptions(command, ["out"]);
   addCommonOptions(
     command
-      .addOption(single("--image <file>", "picture"))
+      .addOption(single("--image <file>", "image"))
       .addOption(single("--text <text>", "text"))
       .addOption(single("--out <file>", "safetensors file to write")),
   )
@@ -28,7 +28,7 @@ export function configure(command: Command, terminal: Terminal): void {
         throw new UsageError({
           code: "invalid-usage",
           where: "preprocess",
-          expected: "a picture or a text",
+          expected: "an image or a text",
           found: "neither",
           hint: "Give --image or --text",
         });

@@ -8,7 +8,7 @@ import { logOf, makePairs, temporaryFolder, tinySettings } from "../../training/
 import type { TrainingInput } from "../../training/index.js";
 import { documentOf, runCli, spawnCli } from "../run-cli.test-support.js";
 
-/** A folder with pictures and the settings of a run on them. */
+/** A folder with images and the settings of a run on them. */
 async function runFolder(
   changes: Partial<TrainingInput> = {},
 ): Promise<{ root: string; config: string; output: string }> {
@@ -105,7 +105,7 @@ test("a data set that vanishes ends the run, and the run goes on when it is back
   });
   if (ended.code !== 0) {
     expect(ended.code).toBe(1);
-    expect(ended.stderr).toMatch(/expected pictures that can be read, found none in 20 draws/);
+    expect(ended.stderr).toMatch(/expected images that can be read, found none in 20 draws/);
     expect(ended.stderr).not.toMatch(/\n\s+at /);
   }
   expect((await readdir(output)).some((name) => name.startsWith("checkpoint-"))).toBe(true);

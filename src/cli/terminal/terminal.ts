@@ -48,7 +48,7 @@ export class Terminal {
     this.warnings.push(message);
   };
 
-  /** Keeps the name of a picture that the packaged model was not made for, until the answer is there. */
+  /** Keeps the name of an image that the packaged model was not made for, until the answer is there. */
   readonly seePhotograph = (image: string): void => {
     this.photographs.add(image);
   };

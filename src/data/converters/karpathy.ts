@@ -49,13 +49,13 @@ export const f30k: Preparation = {
 
 async function tables(context: PrepareContext, { name, annotations, folders }: Layout): Promise<Table[]> {
   const file = await findFile(context.source, [`karpathy/${annotations}`, annotations]);
-  const pictures = await findFolders(context.source, folders);
+  const images = await findFolders(context.source, folders);
   return context.splits.map((split) => ({
     file: `${name}_${split}.arrow`,
     columns: captionColumns,
     sources: [file],
     what: `images of the split ${split} with captions`,
-    load: () => load(context, file, pictures, split),
+    load: () => load(context, file, images, split),
   }));
 }
 
@@ -75,7 +75,7 @@ async function load(
     const captions = image.sentences.map(({ raw }) => raw);
     if (image.split !== split || captions.length === 0) continue;
     rows.push({
-      pictures: [{ name: image.filename, folders }],
+      images: [{ name: image.filename, folders }],
       fields: { caption: captions, image_id: image.filename, split },
       texts: captions.length,
     });

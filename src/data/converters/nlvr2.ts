@@ -1,4 +1,4 @@
-/** NLVR2 (Suhr et al., ACL 2019): whether a statement is true of two pictures. */
+/** NLVR2 (Suhr et al., ACL 2019): whether a statement is true of two images. */
 import { join } from "node:path";
 import { z } from "zod";
 import { checkedRecord, plainId, plainName, recordProblem } from "./checked-record.js";
@@ -72,7 +72,7 @@ async function load(context: PrepareContext, file: string): Promise<PlannedRows>
     pairs.set(pair, rows);
   }
   const rows: PlannedRow[] = [...pairs].map(([identifier, { folder, questions, answers }]) => ({
-    pictures: [0, 1].map((i) => ({ name: `${identifier}-img${i}.png`, folders: [join(context.source, folder)] })),
+    images: [0, 1].map((i) => ({ name: `${identifier}-img${i}.png`, folders: [join(context.source, folder)] })),
     fields: { questions, answers, identifier },
     texts: questions.length,
   }));

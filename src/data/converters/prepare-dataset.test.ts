@@ -3,7 +3,15 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { prepareDataset, type PrepareProgress } from "./prepare-dataset.js";
-import { folderWith, jsonLinesOf, picture, pictures, put, readTable, temporaryFolder } from "./sources.test-support.js";
+import {
+  folderWith,
+  jsonLinesOf,
+  imageBytes,
+  images,
+  put,
+  readTable,
+  temporaryFolder,
+} from "./sources.test-support.js";
 
 const captionTypes = { image: "Binary?", caption: "List<Utf8>?", image_id: "Utf8?", split: "Utf8?" };
 const whole = { count: 0, first: [] };
@@ -38,12 +46,12 @@ async function cocoSource() {
         karpathyImage("COCO_val2014_000000000007.jpg", "restval", "d"),
       ],
     },
-    "train2014/COCO_train2014_000000000002.jpg": await picture(2),
-    "train2014/COCO_train2014_000000000005.jpg": await picture(5),
-    "val2014/COCO_val2014_000000000001.jpg": await picture(1),
-    "val2014/COCO_val2014_000000000003.jpg": await picture(3),
-    "val2014/COCO_val2014_000000000004.jpg": await picture(4),
-    "val2014/COCO_val2014_000000000007.jpg": await picture(7),
+    "train2014/COCO_train2014_000000000002.jpg": await imageBytes(2),
+    "train2014/COCO_train2014_000000000005.jpg": await imageBytes(5),
+    "val2014/COCO_val2014_000000000001.jpg": await imageBytes(1),
+    "val2014/COCO_val2014_000000000003.jpg": await imageBytes(3),
+    "val2014/COCO_val2014_000000000004.jpg": await imageBytes(4),
+    "val2014/COCO_val2014_000000000007.jpg": await imageBytes(7),
   });
 }
 
@@ -51,7 +59,7 @@ test("coco: a table for each of Karpathy's splits", async () => {
   const out = join(await temporaryFolder(), "made", "tables");
   const report = await prepareDataset("coco", { source: await cocoSource(), out });
   const name = (split: string) => `coco_caption_karpathy_${split}.arrow`;
-  const gone = { picture: "COCO_train2014_000000000006.jpg", reason: "not there" };
+  const gone = { image: "COCO_train2014_000000000006.jpg", reason: "not there" };
   expect(report).toEqual({
     dataset: "coco",
     out,
@@ -68,12 +76,12 @@ test("coco: a table for each of Karpathy's splits", async () => {
     batches: 1,
     rows: [
       {
-        image: await picture(1),
+        image: await imageBytes(1),
         caption: ["A man, standing.", "A man, standing.", "\u00e9t\u00e9"],
         image_id: "COCO_val2014_000000000001.jpg",
         split: "restval",
       },
-      { image: await picture(7), caption: ["d"], image_id: "COCO_val2014_000000000007.jpg", split: "restval" },
+      { image: await imageBytes(7), caption: ["d"], image_id: "COCO_val2014_000000000007.jpg", split: "restval" },
     ],
   });
 });
@@ -83,14 +91,14 @@ test("f30k: only the split that is asked for", async () => {
     "dataset_flickr30k.json": {
       images: [karpathyImage("36979.jpg", "val", "a", "b"), karpathyImage("1.jpg", "train", "c")],
     },
-    "flickr30k-images/36979.jpg": await picture(1),
+    "flickr30k-images/36979.jpg": await imageBytes(1),
   });
   const out = await temporaryFolder();
   await prepareDataset("f30k", { source, out, splits: ["val"] });
   expect(await readdir(out)).toEqual(["f30k_caption_karpathy_val.arrow"]);
   const { rows, types } = await readTable(out, "f30k_caption_karpathy_val.arrow");
   expect(types).toEqual(captionTypes);
-  expect(rows).toEqual([{ image: await picture(1), caption: ["a", "b"], image_id: "36979.jpg", split: "val" }]);
+  expect(rows).toEqual([{ image: await imageBytes(1), caption: ["a", "b"], image_id: "36979.jpg", split: "val" }]);
 });
 
 const region = (image_id: number, phrase: string, [width, height, x, y]: number[]) => ({
@@ -111,14 +119,14 @@ test("vg: phrases with the boxes of their regions", async () => {
       { regions: [region(3, "gone", [1, 2, 3, 4])], id: 3 },
       { regions: [region(4, "sky", [5, 6, 7, 8])], id: 4 },
     ],
-    "images/VG_100K/1.jpg": await picture(1),
-    "images/VG_100K/2.jpg": await picture(2),
-    "images/VG_100K_2/4.jpg": await picture(4),
+    "images/VG_100K/1.jpg": await imageBytes(1),
+    "images/VG_100K/2.jpg": await imageBytes(2),
+    "images/VG_100K_2/4.jpg": await imageBytes(4),
   });
   const out = await temporaryFolder();
   const seen: PrepareProgress[] = [];
   const report = await prepareDataset("vg", { source, out, onProgress: (progress) => seen.push(progress) });
-  expect(report.tables[0]).toMatchObject({ rows: 2, texts: 3, leftOut: { count: 1, first: [{ picture: "3.jpg" }] } });
+  expect(report.tables[0]).toMatchObject({ rows: 2, texts: 3, leftOut: { count: 1, first: [{ image: "3.jpg" }] } });
   expect(seen.at(-1)).toEqual({ label: "writing vg.arrow", done: 3, total: 3, unit: "items" });
   expect(seen[0]).toMatchObject({ label: "reading region_descriptions.json", unit: "bytes" });
   const numbers = "List<Int64>?";
@@ -135,7 +143,7 @@ test("vg: phrases with the boxes of their regions", async () => {
     batches: 1,
     rows: [
       {
-        image: await picture(1),
+        image: await imageBytes(1),
         caption: ["the clock", "a pole"],
         width: [139, 182],
         height: [82, 213],
@@ -143,12 +151,12 @@ test("vg: phrases with the boxes of their regions", async () => {
         y: [57, -3],
         image_id: "1",
       },
-      { image: await picture(4), caption: ["sky"], width: [5], height: [6], x: [7], y: [8], image_id: "4" },
+      { image: await imageBytes(4), caption: ["sky"], width: [5], height: [6], x: [7], y: [8], image_id: "4" },
     ],
   });
 });
 
-test("sbu: shards of the pictures that are there", async () => {
+test("sbu: shards of the images that are there", async () => {
   const names = ["a.jpg", "b.jpg", "gone.jpg", "c.jpg", "a.jpg", "d.jpg"];
   const source = await folderWith({
     "sbu-captions-all.json": {
@@ -156,11 +164,11 @@ test("sbu: shards of the pictures that are there", async () => {
       captions: names.map((name, i) => `caption ${i} of ${name}`),
       image_urls: names.map((name) => `http://static.flickr.com/2723/${name}`),
     },
-    ...(await pictures({ "SBU/a.jpg": 0, "SBU/b.jpg": 1, "SBU/c.jpg": 2, "SBU/d.jpg": 3, "SBU/other.jpg": 4 })),
+    ...(await images({ "SBU/a.jpg": 0, "SBU/b.jpg": 1, "SBU/c.jpg": 2, "SBU/d.jpg": 3, "SBU/other.jpg": 4 })),
   });
   const out = await temporaryFolder();
   const report = await prepareDataset("sbu", { source, out, shardSize: 3 });
-  expect(report.absent).toEqual({ count: 1, first: [{ picture: "gone.jpg", reason: "not there" }] });
+  expect(report.absent).toEqual({ count: 1, first: [{ image: "gone.jpg", reason: "not there" }] });
   expect(report.tables.map(({ file, rows }) => [file, rows])).toEqual([
     ["sbu_0.arrow", 3],
     ["sbu_1.arrow", 1],
@@ -168,22 +176,22 @@ test("sbu: shards of the pictures that are there", async () => {
   const { types, rows } = await readTable(out, "sbu_0.arrow");
   expect(types).toEqual(captionTypes);
   expect(rows).toEqual([
-    { image: await picture(0), caption: ["caption 4 of a.jpg"], image_id: "a.jpg", split: "train" },
-    { image: await picture(1), caption: ["caption 1 of b.jpg"], image_id: "b.jpg", split: "train" },
-    { image: await picture(2), caption: ["caption 3 of c.jpg"], image_id: "c.jpg", split: "train" },
+    { image: await imageBytes(0), caption: ["caption 4 of a.jpg"], image_id: "a.jpg", split: "train" },
+    { image: await imageBytes(1), caption: ["caption 1 of b.jpg"], image_id: "b.jpg", split: "train" },
+    { image: await imageBytes(2), caption: ["caption 3 of c.jpg"], image_id: "c.jpg", split: "train" },
   ]);
 });
 
-test("cc: captions by the row numbers that pictures are called after", async () => {
+test("cc: captions by the row numbers that images are called after", async () => {
   const source = await folderWith({
     "utils/Train_GCC-training.tsv": "zero\thttp://a/0\none\thttp://a/1\ntwo\thttp://a/2\nthree\thttp://a/3\n",
     "train_image_exist.txt": "/data/train_image/3.jpg\n/data/train_image/0.jpg\n/data/train_image/2.jpg\n",
-    "train_image/0.jpg": await picture(0),
+    "train_image/0.jpg": await imageBytes(0),
     "train_image/2.jpg": "broken",
-    "train_image/3.jpg": await picture(3),
+    "train_image/3.jpg": await imageBytes(3),
     "Validation_GCC-1.1.0-Validation.tsv": "val zero\thttp://b\n",
     "val_image_exist.txt": "val_image/0.jpg\n",
-    "val_image/0.jpg": await picture(9),
+    "val_image/0.jpg": await imageBytes(9),
   });
   const out = await temporaryFolder();
   const report = await prepareDataset("cc", { source, out, shardSize: 2 });
@@ -193,7 +201,7 @@ test("cc: captions by the row numbers that pictures are called after", async () 
     ["conceptual_caption_val_0.arrow", 1, 0],
   ]);
   const row = async (n: number, caption: string, image_id: string, split: string) => ({
-    image: await picture(n),
+    image: await imageBytes(n),
     caption: [caption],
     image_id,
     split,
@@ -227,8 +235,8 @@ test("snli: pairs of sentences, gathered by image", async () => {
       pair("10", "h2", "contradiction"),
       pair("20", "h3", "neutral"),
     ]),
-    "flickr30k-images/20.jpg": await picture(20),
-    "flickr30k-images/10.jpg": await picture(10),
+    "flickr30k-images/20.jpg": await imageBytes(20),
+    "flickr30k-images/10.jpg": await imageBytes(10),
   });
   const out = await temporaryFolder();
   await prepareDataset("snli", { source, out, splits: ["dev"] });
@@ -237,14 +245,14 @@ test("snli: pairs of sentences, gathered by image", async () => {
     batches: 1,
     rows: [
       {
-        image: await picture(20),
+        image: await imageBytes(20),
         sentences: [
           ["premise of 20", "h1"],
           ["premise of 20", "h3"],
         ],
         labels: [2, 1],
       },
-      { image: await picture(10), sentences: [["premise of 10", "h2"]], labels: [0] },
+      { image: await imageBytes(10), sentences: [["premise of 10", "h2"]], labels: [0] },
     ],
   });
 });
@@ -257,7 +265,7 @@ const statement = (identifier: string, sentence: string, label: string, director
   left_url: "https://x",
 });
 
-test("nlvr2: pairs of pictures; a pair with one picture is left out", async () => {
+test("nlvr2: pairs of images; a pair with one image is left out", async () => {
   const dev = [statement("dev-850-0-0", "One dog.", "True"), statement("dev-850-0-1", "No dog.", "False")];
   const source = await folderWith({
     "nlvr2/data/train.json": jsonLinesOf([
@@ -266,16 +274,16 @@ test("nlvr2: pairs of pictures; a pair with one picture is left out", async () =
     ]),
     "nlvr2/data/dev.json": jsonLinesOf(dev),
     "nlvr2/data/balanced/balanced_dev.json": jsonLinesOf(dev.slice(1)),
-    "images/train/37/train-10171-0-img0.png": await picture(1),
-    "images/train/37/train-10171-0-img1.png": await picture(2),
-    "images/train/4/train-1-2-img0.png": await picture(3),
-    "dev/dev-850-0-img0.png": await picture(4),
-    "dev/dev-850-0-img1.png": await picture(5),
+    "images/train/37/train-10171-0-img0.png": await imageBytes(1),
+    "images/train/37/train-10171-0-img1.png": await imageBytes(2),
+    "images/train/4/train-1-2-img0.png": await imageBytes(3),
+    "dev/dev-850-0-img0.png": await imageBytes(4),
+    "dev/dev-850-0-img1.png": await imageBytes(5),
   });
   const out = await temporaryFolder();
   const report = await prepareDataset("nlvr2", { source, out, splits: ["balanced_dev", "dev", "train"] });
   expect(report.tables.map(({ file, rows, texts, leftOut }) => [file, rows, texts, leftOut.first])).toEqual([
-    ["nlvr2_train.arrow", 1, 1, [{ picture: "train-1-2-img1.png", reason: "not there" }]],
+    ["nlvr2_train.arrow", 1, 1, [{ image: "train-1-2-img1.png", reason: "not there" }]],
     ["nlvr2_dev.arrow", 1, 2, []],
     ["nlvr2_balanced_dev.arrow", 1, 1, []],
   ]);
@@ -290,8 +298,8 @@ test("nlvr2: pairs of pictures; a pair with one picture is left out", async () =
     batches: 1,
     rows: [
       {
-        image_0: await picture(4),
-        image_1: await picture(5),
+        image_0: await imageBytes(4),
+        image_1: await imageBytes(5),
         questions: ["One dog.", "No dog."],
         answers: ["True", "False"],
         identifier: "dev-850-0",
@@ -299,8 +307,8 @@ test("nlvr2: pairs of pictures; a pair with one picture is left out", async () =
     ],
   });
   expect((await readTable(out, "nlvr2_train.arrow")).rows[0]).toMatchObject({
-    image_0: await picture(1),
-    image_1: await picture(2),
+    image_0: await imageBytes(1),
+    image_1: await imageBytes(2),
     identifier: "train-10171-0",
   });
 });
@@ -353,7 +361,7 @@ test.each([
 ])("a record with %s is named by file and place", async (_, image, message) => {
   const source = await folderWith({
     "dataset_coco.json": { images: [good, image] },
-    "val2014/a.jpg": await picture(1),
+    "val2014/a.jpg": await imageBytes(1),
   });
   const out = await temporaryFolder();
   await expect(prepareDataset("coco", { source, out, splits: ["val"] })).rejects.toThrow(message);

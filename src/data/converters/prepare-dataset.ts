@@ -1,4 +1,4 @@
-/** Published data sets made into the tables that training reads: Arrow files with one row for each picture. */
+/** Published data sets made into the tables that training reads: Arrow files with one row for each image. */
 import { stat } from "node:fs/promises";
 import { InputError, nearestNames } from "../../errors.js";
 import { makeAnswerList, readAnswerList } from "./answer-list.js";
@@ -37,14 +37,14 @@ export interface PrepareOptions {
   readonly out: string;
   /** Parts to make; all unless given. */
   readonly splits?: readonly string[];
-  /** Pictures in a file of SBU and Conceptual Captions. Default 100,000, as the published recipes expect. */
+  /** Images in a file of SBU and Conceptual Captions. Default 100,000, as the published recipes expect. */
   readonly shardSize?: number;
   /** VQAv2: counts people's answers as they were typed, and leaves `_fix` out of the names. Default false. */
   readonly rawAnswers?: boolean;
   /** Writes files anew that an earlier run has finished, and over files of others. Default false. */
   readonly force?: boolean;
   readonly onProgress?: (progress: PrepareProgress) => void;
-  /** Stops between two pictures: files that are finished stay, the one at work is taken away. */
+  /** Stops between two images: files that are finished stay, the one at work is taken away. */
   readonly signal?: AbortSignal;
 }
 
@@ -54,7 +54,7 @@ const defaultShardSize = 100_000;
  * Writes the tables of a data set. What an earlier run has finished is passed over, so a run that was stopped goes on.
  * Rows stand in the order of the source, where the authors' files are shuffled without a seed.
  * @param name one of `preparedSplits`
- * @throws InputError for missing or wrong sources, a file in the way, a table without any readable picture
+ * @throws InputError for missing or wrong sources, a file in the way, a table without any readable image
  */
 export async function prepareDataset(name: string, options: PrepareOptions): Promise<PrepareReport> {
   const preparation = preparationOf(name);

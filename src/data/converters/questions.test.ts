@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { prepareDataset } from "./prepare-dataset.js";
-import { folderWith, picture, pictures, put, readTable, temporaryFolder } from "./sources.test-support.js";
+import { folderWith, imageBytes, images, put, readTable, temporaryFolder } from "./sources.test-support.js";
 import { splitGenome } from "./vgqa-split.js";
 import { knownAnswers } from "./vgqa.js";
 
@@ -41,7 +41,7 @@ const annotations = (asked: readonly Asked[]) => ({
 
 const times = (count: number, answer: string) => Array.from({ length: count }, () => answer);
 
-/** Eight of nine that make «yes», «2» and «no» known in this order; about an image without a picture or a known answer. */
+/** Eight of nine that make «yes», «2» and «no» known in this order; about an image without an image or a known answer. */
 const filler: readonly Asked[] = [...times(8, "Yes"), ...times(9, "two"), ...times(9, "no."), ...times(7, "rare")].map(
   (major, i): Asked => [500, 5000 + i, "?", major, "unheard of"],
 );
@@ -71,7 +71,7 @@ async function vqaSource() {
     "v2_OpenEnded_mscoco_test-dev2015_questions.json": questions([[2, 20, "Two?", ""]]),
     "vqav2/v2_mscoco_train2014_annotations.json": annotations(train),
     "vqav2/v2_mscoco_val2014_annotations.json": annotations(val),
-    ...(await pictures({
+    ...(await images({
       [jpeg("train2014", 3)]: 3,
       [jpeg("train2014", 7)]: 7,
       [jpeg("train2014", 9)]: 9,
@@ -102,7 +102,7 @@ test("vqav2: vocabulary by first appearance, scores of normalised answers, quest
     batches: 1,
     rows: [
       {
-        image: await picture(7),
+        image: await imageBytes(7),
         questions: ["Is it?", "And?"],
         answers: [["yes", "no", "2"], ["no"]],
         answer_labels: [[0, 2, 1], [2]],
@@ -112,7 +112,7 @@ test("vqav2: vocabulary by first appearance, scores of normalised answers, quest
         split: "train",
       },
       {
-        image: await picture(9),
+        image: await imageBytes(9),
         questions: ["How many dogs?"],
         answers: [["2"]],
         answer_labels: [[1]],
@@ -128,7 +128,7 @@ test("vqav2: vocabulary by first appearance, scores of normalised answers, quest
     types,
     batches: 1,
     rows: [
-      { image: await picture(2), questions: ["Two?"], ...none, image_id: 2, question_id: [20], split: "test-dev" },
+      { image: await imageBytes(2), questions: ["Two?"], ...none, image_id: 2, question_id: [20], split: "test-dev" },
     ],
   });
 });
@@ -154,7 +154,7 @@ test("vqav2: answers as they were typed, under other names, with the same vocabu
 test("vqav2: test needs no annotations, and a lost list is made again", async () => {
   const source = await folderWith({
     "v2_OpenEnded_mscoco_test2015_questions.json": questions([[1, 10, "Test?", ""]]),
-    [jpeg("test2015", 1)]: await picture(1),
+    [jpeg("test2015", 1)]: await imageBytes(1),
   });
   const out = await temporaryFolder();
   expect(await prepareDataset("vqav2", { source, out, splits: ["test"] })).not.toHaveProperty("answers");
@@ -173,7 +173,7 @@ test("vqav2: test needs no annotations, and a lost list is made again", async ()
 
 test("vqav2: the last 1000 readable images of val are held out, and both parts together are val", async () => {
   const many = Array.from({ length: 1005 }, (_, i): Asked => [i, i, `${i}?`, "yes", "yes"]);
-  const bytes = await picture(1);
+  const bytes = await imageBytes(1);
   const missing = [2, 600, 1004];
   const source = await folderWith({
     "v2_OpenEnded_mscoco_val2014_questions.json": questions(many),
@@ -208,8 +208,8 @@ test.each([
     "v2_OpenEnded_mscoco_val2014_questions.json": questions(asked),
     "v2_mscoco_train2014_annotations.json": annotations(train),
     "v2_mscoco_val2014_annotations.json": annotations(answered),
-    [jpeg("val2014", 12)]: await picture(12),
-    [jpeg("val2014", 11)]: await picture(11),
+    [jpeg("val2014", 12)]: await imageBytes(12),
+    [jpeg("val2014", 11)]: await imageBytes(11),
   });
   const out = await temporaryFolder();
   await expect(prepareDataset("vqav2", { source, out, splits: ["trainable_val"] })).rejects.toThrow(message);
@@ -303,9 +303,9 @@ test("vgqa: tables of both splits, with the labels of the list that is there", a
       "train2014/COCO_train2014_000000000101.jpg 101\ntrain2014/COCO_train2014_000000000105.jpg 105\n",
     "coco_splits/karpathy_val_images.txt": "val2014/COCO_val2014_000000000102.jpg 102\n",
     "coco_splits/karpathy_test_images.txt": "val2014/COCO_val2014_000000000107.jpg 107\n",
-    "VG_100K/1.jpg": await picture(1),
-    "VG_100K_2/7.jpg": await picture(7),
-    "VG_100K_2/2000.jpg": await picture(200),
+    "VG_100K/1.jpg": await imageBytes(1),
+    "VG_100K_2/7.jpg": await imageBytes(7),
+    "VG_100K_2/2000.jpg": await imageBytes(200),
   });
   const out = await temporaryFolder();
   const splits = ["coco_train", "coco_val", "val"];
@@ -324,7 +324,7 @@ test("vgqa: tables of both splits, with the labels of the list that is there", a
     batches: 1,
     rows: [
       {
-        image: await picture(1),
+        image: await imageBytes(1),
         questions: ["What color?", "How many?"],
         answers: [["yes"], ["2"]],
         answer_labels: [[0], [1]],
@@ -351,7 +351,7 @@ test("vgqa: the vocabulary is made where the annotations of VQAv2 are there", as
   for (const part of ["train", "val", "test"]) {
     await put(source, `karpathy_${part}_images.txt`, part === "train" ? "COCO_train2014_000000000101.jpg\n" : "");
   }
-  await put(source, "VG_100K/1.jpg", await picture(1));
+  await put(source, "VG_100K/1.jpg", await imageBytes(1));
   const out = await temporaryFolder();
   const options = { source, out, splits: ["coco_train"] };
   expect((await prepareDataset("vgqa", options)).answers).toBe(3);

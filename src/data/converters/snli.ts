@@ -1,4 +1,4 @@
-/** SNLI-VE (Xie et al., 2019): whether a picture of Flickr30K bears out a text. */
+/** SNLI-VE (Xie et al., 2019): whether an image of Flickr30K bears out a text. */
 import { z } from "zod";
 import { checkedRecord, plainId } from "./checked-record.js";
 import type { Value } from "./columns.js";
@@ -45,7 +45,7 @@ async function load(context: PrepareContext, file: string, folders: readonly str
     images.set(pair.Flickr30K_ID, image);
   }
   const rows: PlannedRow[] = [...images].map(([id, fields]) => ({
-    pictures: [{ name: `${id}.jpg`, folders }],
+    images: [{ name: `${id}.jpg`, folders }],
     fields: { ...fields },
     texts: fields.labels.length,
   }));

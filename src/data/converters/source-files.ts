@@ -47,8 +47,8 @@ export async function findFolders(source: string, names: readonly string[]): Pro
   );
   const folders = names.filter((_, i) => there[i]).map((name) => join(source, name));
   if (folders.length > 0) return folders;
-  const expected = `a folder with the pictures: ${names.join(" or ")}`;
-  const hint = "Unpack the pictures there (see bridgetower prepare --help)";
+  const expected = `a folder with the images: ${names.join(" or ")}`;
+  const hint = "Unpack the images there (see bridgetower prepare --help)";
   throw new InputError({ code: "file-not-found", where: source, expected, found: "none", hint });
 }
 

@@ -32,17 +32,17 @@ export async function put(folder: string, name: string, content: unknown): Promi
   await writeFile(path, raw ? content : JSON.stringify(content));
 }
 
-/** A picture of 6 x 4 pixels; different numbers give different bytes. */
-export function picture(number: number): Promise<Buffer> {
+/** An image of 6 x 4 pixels; different numbers give different bytes. */
+export function imageBytes(number: number): Promise<Buffer> {
   const background = { r: number % 256, g: Math.floor(number / 256) % 256, b: 77 };
   return sharp({ create: { width: 6, height: 4, channels: 3, background } })
     .png()
     .toBuffer();
 }
 
-/** Files of pictures, by their names. */
-export async function pictures(numbers: Readonly<Record<string, number>>): Promise<Record<string, Buffer>> {
-  const files = Object.entries(numbers).map(async ([name, number]) => [name, await picture(number)] as const);
+/** Files of images, by their names. */
+export async function images(numbers: Readonly<Record<string, number>>): Promise<Record<string, Buffer>> {
+  const files = Object.entries(numbers).map(async ([name, number]) => [name, await imageBytes(number)] as const);
   return Object.fromEntries(await Promise.all(files));
 }
 

@@ -1,12 +1,12 @@
 /** A table to be written: what a data set's module says about each of its files. */
 import type { Columns, Value } from "./columns.js";
 import type { OnBytes } from "./json-elements.js";
-import type { PictureFile } from "./read-image.js";
+import type { ImageFile } from "./read-image.js";
 import type { LeftOut } from "./report.js";
 
-/** A row before its pictures are read; they fill the columns of type `binary` in order. */
+/** A row before its images are read; they fill the columns of type `binary` in order. */
 export interface PlannedRow {
-  readonly pictures: readonly PictureFile[];
+  readonly images: readonly ImageFile[];
   readonly fields: Readonly<Record<string, Value>>;
   /** Number of captions, questions or statements. */
   readonly texts: number;
@@ -14,7 +14,7 @@ export interface PlannedRow {
 
 export interface PlannedRows {
   readonly total: number;
-  /** Pictures that the source has texts for and that are known not to be there; they are not among the rows. */
+  /** Images that the source has texts for and that are known not to be there; they are not among the rows. */
   readonly absent?: LeftOut;
   readonly each: () => Iterable<PlannedRow> | AsyncIterable<PlannedRow>;
 }

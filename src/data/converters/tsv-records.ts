@@ -1,5 +1,5 @@
 /**
- * Records of tab-separated files as pandas `read_csv(sep="\t")` counts them, because the pictures of Conceptual Captions are
+ * Records of tab-separated files as pandas `read_csv(sep="\t")` counts them, because the images of Conceptual Captions are
  * called after these row numbers: quotes at the start of a field enclose it, tabs and line ends included, a double quote
  * inside them is one quote, and empty lines do not count.
  */

@@ -81,7 +81,7 @@ async function* rows(
     const kept = images.has(image) ? knownAnswers(qas, labels) : [];
     if (kept.length === 0) continue;
     yield {
-      pictures: [{ name: `${image}.jpg`, folders }],
+      images: [{ name: `${image}.jpg`, folders }],
       fields: {
         questions: kept.map(({ question }) => question),
         answers: kept.map(({ answer }) => [answer]),

@@ -45,7 +45,7 @@ export const vg: Preparation = {
   },
 };
 
-/** The pictures were published in two parts. */
+/** The images were published in two parts. */
 export function genomeFolders(source: string): Promise<string[]> {
   return findFolders(source, ["images/VG_100K", "images/VG_100K_2", "VG_100K", "VG_100K_2"]);
 }
@@ -80,7 +80,7 @@ async function* rows(context: PrepareContext, file: string, folders: readonly st
     if (regions.length === 0) continue;
     const image = imageOf(regions, seen, file, place);
     yield {
-      pictures: [{ name: `${image}.jpg`, folders }],
+      images: [{ name: `${image}.jpg`, folders }],
       fields: {
         caption: regions.map(({ phrase }) => phrase),
         width: regions.map(({ width }) => width),

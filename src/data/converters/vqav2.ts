@@ -26,7 +26,7 @@ export const questionColumns = {
 const restImages = 1000;
 
 interface Split {
-  /** Name of the questions' file and, without «-dev», of the folder of pictures. */
+  /** Name of the questions' file and, without «-dev», of the folder of images. */
   readonly questions: string;
   readonly images: string;
   readonly answered: boolean;
@@ -167,7 +167,7 @@ function planned(
     // Files without answers have none for any question, not an empty list for each.
     const answers = split.answered ? asked.map((one) => one.answers!) : [];
     return {
-      pictures: [{ name: `COCO_${split.images}_${String(image).padStart(12, "0")}.jpg`, folders }],
+      images: [{ name: `COCO_${split.images}_${String(image).padStart(12, "0")}.jpg`, folders }],
       fields: {
         questions: asked.map(({ question }) => question),
         answers: answers.map(({ labels }) => labels.map((label) => vocabulary[label]!)),
@@ -195,9 +195,9 @@ async function partOf(
   const all = rows.each();
   let start = all.length;
   let found = 0;
-  for await (const [, pictures] of readAhead(all.toReversed()[Symbol.iterator](), all.length)) {
+  for await (const [, images] of readAhead(all.toReversed()[Symbol.iterator](), all.length)) {
     start--;
-    if (!("problem" in pictures) && ++found === restImages) break;
+    if (!("problem" in images) && ++found === restImages) break;
   }
   const chosen = part === "rest" ? all.slice(start) : all.slice(0, start);
   if (chosen.length === 0) {

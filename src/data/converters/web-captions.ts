@@ -1,5 +1,5 @@
 /**
- * SBU (Ordonez et al., NIPS 2011) and Conceptual Captions (Sharma et al., ACL 2018): one caption for each of many pictures
+ * SBU (Ordonez et al., NIPS 2011) and Conceptual Captions (Sharma et al., ACL 2018): one caption for each of many images
  * from the web, of which some cannot be had any more. The column `split` tells `train` or `val`; the authors' files have the
  * name of a folder there, which nothing reads.
  */
@@ -27,14 +27,14 @@ export const sbu: Preparation = {
         shardSize: context.shardSize,
         columns: captionColumns,
         sources: [file],
-        what: "captions whose pictures are there",
+        what: "captions whose images are there",
         load: () => loadSbu(context, file, folders),
       },
     ];
   },
 };
 
-/** Shards hold pictures that are there, as the authors' do: about one in seven of the million is gone. */
+/** Shards hold images that are there, as the authors' do: about one in seven of the million is gone. */
 async function loadSbu(context: PrepareContext, file: string, folders: readonly string[]): Promise<PlannedRows> {
   const there = new Set<string>();
   for (const folder of folders) {
@@ -54,7 +54,7 @@ async function loadSbu(context: PrepareContext, file: string, folders: readonly 
     const name = names[count++];
     if (name === undefined) continue;
     if (there.has(name) && isPlainName(name)) captions.set(name, caption);
-    else absent.add({ picture: name, reason: "not there" });
+    else absent.add({ image: name, reason: "not there" });
   }
   if (count !== names.length)
     throw recordProblem(file, "captions", `${names.length}, one for each of image_urls`, `${count}`);
@@ -68,7 +68,7 @@ async function loadSbu(context: PrepareContext, file: string, folders: readonly 
 }
 
 function captioned(name: string, caption: string, folders: readonly string[], split: string): PlannedRow {
-  return { pictures: [{ name, folders }], fields: { caption: [caption], image_id: name, split }, texts: 1 };
+  return { images: [{ name, folders }], fields: { caption: [caption], image_id: name, split }, texts: 1 };
 }
 
 const tsvNames: Readonly<Record<string, string>> = {
@@ -92,16 +92,16 @@ async function conceptualCaptions(context: PrepareContext, split: string): Promi
     shardSize: context.shardSize,
     columns: captionColumns,
     sources: [file, list],
-    what: `captions of the split ${split} with pictures`,
+    what: `captions of the split ${split} with images`,
     load: async () => {
-      const names = await existingPictures(context, list);
+      const names = await existingImages(context, list);
       return counted(() => conceptualRows(context, file, list, names, folders, split));
     },
   };
 }
 
-/** The pictures that were downloaded, by the row of their caption. */
-async function existingPictures(context: PrepareContext, list: string): Promise<ReadonlyMap<number, string>> {
+/** The images that were downloaded, by the row of their caption. */
+async function existingImages(context: PrepareContext, list: string): Promise<ReadonlyMap<number, string>> {
   const names = new Map<number, string>();
   for await (const { line, text } of textLines(list, context)) {
     const path = text.trim();

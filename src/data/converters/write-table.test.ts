@@ -1,7 +1,7 @@
 import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { picture, folderWith, put, readTable, temporaryFolder } from "./sources.test-support.js";
+import { imageBytes, folderWith, put, readTable, temporaryFolder } from "./sources.test-support.js";
 import type { PlannedRow, Table } from "./table-source.js";
 import { writeTable } from "./write-table.js";
 
@@ -10,22 +10,22 @@ const columns = { image: "binary", caption: { list: "string" }, n: "int64" } as 
 async function tableOf(
   count: number,
   more: Partial<Table> = {},
-): Promise<Table & { readonly pictures: string; loads: number }> {
+): Promise<Table & { readonly images: string; loads: number }> {
   const files = await Promise.all(
-    Array.from({ length: count }, async (_, i) => [`${i}.png`, await picture(i)] as const),
+    Array.from({ length: count }, async (_, i) => [`${i}.png`, await imageBytes(i)] as const),
   );
-  const pictures = await folderWith({ ...Object.fromEntries(files), "source.json": "[]" });
+  const images = await folderWith({ ...Object.fromEntries(files), "source.json": "[]" });
   const rows = Array.from({ length: count }, (_, n): PlannedRow => ({
-    pictures: [{ name: `${n}.png`, folders: [pictures] }],
-    fields: { caption: [`picture ${n}`, ""], n },
+    images: [{ name: `${n}.png`, folders: [images] }],
+    fields: { caption: [`image ${n}`, ""], n },
     texts: 2,
   }));
   const table = {
-    pictures,
+    images,
     loads: 0,
     file: "a.arrow" as Table["file"],
     columns,
-    sources: [join(pictures, "source.json")],
+    sources: [join(images, "source.json")],
     what: "rows",
     load: () => {
       table.loads++;
@@ -44,22 +44,22 @@ test("batches end where they are large enough, and hold every row in order", asy
   const { rows, batches } = await readTable(out, "a.arrow");
   expect(batches).toBeGreaterThan(3);
   expect(rows.map(({ n }) => n)).toEqual(Array.from({ length: 25 }, (_, i) => i));
-  expect(rows[17]).toEqual({ image: await picture(17), caption: ["picture 17", ""], n: 17 });
+  expect(rows[17]).toEqual({ image: await imageBytes(17), caption: ["image 17", ""], n: 17 });
 });
 
-test("pictures that are missing, empty, cut short or something else are counted and named; the rest stays in order", async () => {
+test("images that are missing, empty, cut short or something else are counted and named; the rest stays in order", async () => {
   const out = await temporaryFolder();
   const table = await tableOf(14);
-  await put(table.pictures, "2.png", "");
-  await put(table.pictures, "5.png", (await picture(5)).subarray(0, 60));
-  await put(table.pictures, "6.png", "<svg xmlns='http://www.w3.org/2000/svg'/>");
+  await put(table.images, "2.png", "");
+  await put(table.images, "5.png", (await imageBytes(5)).subarray(0, 60));
+  await put(table.images, "6.png", "<svg xmlns='http://www.w3.org/2000/svg'/>");
   const rows = (await table.load()).each;
   const gone: PlannedRow = {
-    pictures: [{ name: "gone.png", folders: [table.pictures] }],
+    images: [{ name: "gone.png", folders: [table.images] }],
     fields: { caption: [], n: 99 },
     texts: 0,
   };
-  const folder: PlannedRow = { ...gone, pictures: [{ name: ".", folders: [table.pictures] }] };
+  const folder: PlannedRow = { ...gone, images: [{ name: ".", folders: [table.images] }] };
   const load = () =>
     Promise.resolve({
       total: 16,
@@ -74,21 +74,21 @@ test("pictures that are missing, empty, cut short or something else are counted 
   expect(tables[0]!.leftOut).toEqual({
     count: 5,
     first: [
-      { picture: "gone.png", reason: "not there" },
-      { picture: "2.png", reason: "an empty file (0 bytes)" },
-      { picture: "5.png", reason: "damaged or truncated data" },
-      { picture: "6.png", reason: "an SVG or XML text" },
-      { picture: ".", reason: "no regular file" },
+      { image: "gone.png", reason: "not there" },
+      { image: "2.png", reason: "an empty file (0 bytes)" },
+      { image: "5.png", reason: "damaged or truncated data" },
+      { image: "6.png", reason: "an SVG or XML text" },
+      { image: ".", reason: "no regular file" },
     ],
   });
   expect((await readTable(out, "a.arrow")).rows.map(({ n }) => n)).toEqual([0, 1, 3, 4, 7, 8, 9, 10, 11, 12, 13]);
 });
 
-test("a table without any picture is an error and no file", async () => {
+test("a table without any image is an error and no file", async () => {
   const out = await temporaryFolder();
   const table = await tableOf(2);
-  await put(table.pictures, "0.png", "");
-  await put(table.pictures, "1.png", "");
+  await put(table.images, "0.png", "");
+  await put(table.images, "1.png", "");
   await expect(writeTable(table, { out, force: false })).rejects.toThrow(
     "found none of 2, the first 0.png: an empty file (0 bytes)",
   );
@@ -103,7 +103,7 @@ test("a finished file is passed over without reading anything; --force writes it
   const bytes = await readFile(join(out, "a.arrow"));
   expect(await writeTable(table, { out, force: false })).toEqual({ tables: [{ ...first.tables[0], kept: true }] });
   expect(table.loads).toBe(1);
-  await put(table.pictures, "1.png", "");
+  await put(table.images, "1.png", "");
   expect((await writeTable(table, { out, force: true })).tables).toMatchObject([{ rows: 2, kept: false }]);
   expect(await readFile(join(out, "a.arrow"))).not.toEqual(bytes);
 });
@@ -124,7 +124,7 @@ test("a file from another source is not taken for this one", async () => {
   const out = await temporaryFolder();
   const table = await tableOf(2);
   await writeTable(table, { out, force: false });
-  await put(table.pictures, "source.json", "[1]");
+  await put(table.images, "source.json", "[1]");
   await expect(writeTable(table, { out, force: false })).rejects.toThrow(
     "one from other source files or with other options",
   );

@@ -38,14 +38,14 @@ const finishedSchema = z.object({
   texts: z.int(),
   leftOut: z.object({
     count: z.int(),
-    first: z.array(z.object({ picture: z.string(), reason: z.string() })),
+    first: z.array(z.object({ image: z.string(), reason: z.string() })),
   }),
 });
 type Finished = z.infer<typeof finishedSchema>;
 
 /**
  * Writes every file of the table that is not finished yet.
- * @throws InputError for wrong sources, a file in the way, a table without a readable picture, a full disk
+ * @throws InputError for wrong sources, a file in the way, a table without a readable image, a full disk
  */
 export async function writeTable(table: Table, options: WriteOptions): Promise<WrittenTable> {
   await makeFolder(options.out);
@@ -105,8 +105,8 @@ async function writeFile(
       if ("problem" in read) {
         problems.add(read.problem);
       } else {
-        const pictures = Object.fromEntries(binary.map((name, i) => [name, read.bytes[i]!]));
-        const row: Row = { ...planned.fields, ...pictures };
+        const images = Object.fromEntries(binary.map((name, i) => [name, read.bytes[i]!]));
+        const row: Row = { ...planned.fields, ...images };
         const bytes = read.bytes.reduce((sum, { length }) => sum + length, 0);
         await writer.add(row, bytes + textBytes * planned.texts);
         written++;
@@ -115,7 +115,7 @@ async function writeFile(
       onRow?.(++done, count, basename(path));
     }
     const { leftOut } = problems;
-    if (written === 0) throw noPictures(path, leftOut);
+    if (written === 0) throw noImages(path, leftOut);
     finished = { made, rows: written, texts, leftOut: { count: leftOut.count, first: [...leftOut.first] } };
     await writer.finish(new Map([[metadataKey, JSON.stringify(finished)]]));
   });
@@ -125,13 +125,13 @@ async function writeFile(
 /** About what a text with its numbers takes, to bound batches. */
 const textBytes = 256;
 
-function noPictures(path: string, { count, first }: LeftOut): InputError {
-  const example = first[0] === undefined ? "" : `, the first ${first[0].picture}: ${first[0].reason}`;
-  const hint = "See bridgetower prepare --help for where pictures are looked for";
+function noImages(path: string, { count, first }: LeftOut): InputError {
+  const example = first[0] === undefined ? "" : `, the first ${first[0].image}: ${first[0].reason}`;
+  const hint = "See bridgetower prepare --help for where images are looked for";
   return new InputError({
     code: "missing-data",
     where: path,
-    expected: "at least one picture that can be read",
+    expected: "at least one image that can be read",
     found: `none of ${count}${example}`,
     hint,
   });

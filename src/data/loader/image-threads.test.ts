@@ -7,11 +7,11 @@ import { promisify } from "node:util";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { InputError } from "../../errors.js";
-import { decodePicture } from "../../processing/index.js";
+import { decodeImage } from "../../processing/index.js";
 import { Random } from "../../random/index.js";
-import type { PictureSource } from "../dataset.js";
-import { transformPicture } from "../transforms/index.js";
-import { type PictureJob, PictureThreads } from "./image-threads.js";
+import type { ImageSource } from "../dataset.js";
+import { transformImage } from "../transforms/index.js";
+import { type ImageJob, ImageThreads } from "./image-threads.js";
 
 let folder: string;
 let deadly: URL;
@@ -19,7 +19,7 @@ let deadly: URL;
 let files: Uint8Array[];
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "pictures-"));
+  folder = await mkdtemp(join(tmpdir(), "images-"));
   files = await Promise.all(Array.from({ length: 6 }, (_, i) => png(40 + 7 * i, 60 - 5 * i)));
   // The real thread, but it fails over bytes that begin with 222, and after 221 it exits when another call follows.
   const real = new URL("image-worker.js", import.meta.url).href;
@@ -45,12 +45,12 @@ async function png(width: number, height: number): Promise<Uint8Array> {
     .toBuffer();
 }
 
-const sourceOf = (bytes: Uint8Array, name = "in memory"): PictureSource => ({
+const sourceOf = (bytes: Uint8Array, name = "in memory"): ImageSource => ({
   name,
   read: () => Promise.resolve(bytes),
 });
 
-const jobOf = (source: PictureSource, ...labels: (string | number)[]): PictureJob => ({
+const jobOf = (source: ImageSource, ...labels: (string | number)[]): ImageJob => ({
   source,
   transform: { key: "blip_randaug_wc", image_size: 32 },
   seed: 5,
@@ -59,15 +59,15 @@ const jobOf = (source: PictureSource, ...labels: (string | number)[]): PictureJo
 
 const jobs = () => files.map((bytes, i) => jobOf(sourceOf(bytes), "epoch", 1, i));
 
-async function direct({ source, transform, seed, labels }: PictureJob) {
-  return transformPicture(await decodePicture(await source.read()), transform, new Random(seed).at(...labels));
+async function direct({ source, transform, seed, labels }: ImageJob) {
+  return transformImage(await decodeImage(await source.read()), transform, new Random(seed).at(...labels));
 }
 
 async function withThreads<T>(
   options: { threads: number; worker?: URL },
-  use: (threads: PictureThreads) => Promise<T>,
+  use: (threads: ImageThreads) => Promise<T>,
 ): Promise<T> {
-  const threads = new PictureThreads(options);
+  const threads = new ImageThreads(options);
   try {
     return await use(threads);
   } finally {
@@ -102,16 +102,16 @@ test("the bytes of the source stay, also where they are a part of a larger array
   expect(part).toEqual(new Uint8Array(files[0]!));
 });
 
-test("broken and vanished pictures are refused as a direct call would, and the thread lives on", async () => {
+test("broken and vanished images are refused as a direct call would, and the thread lives on", async () => {
   const cut = sourceOf(files[1]!.subarray(0, 300), "cut.png");
   const line = sourceOf(await png(700, 1), "line.png");
   const reason = new InputError({
     code: "file-not-found",
     where: "gone.png",
-    expected: "a picture file",
+    expected: "an image file",
     found: "no such file",
   });
-  const gone: PictureSource = { name: "gone.png", read: () => Promise.reject(reason) };
+  const gone: ImageSource = { name: "gone.png", read: () => Promise.reject(reason) };
   await withThreads({ threads: 1 }, async (threads) => {
     const pixelbert = { ...jobOf(line), transform: { key: "pixelbert", image_size: 32 } } as const;
     const results = await Promise.allSettled([
@@ -123,17 +123,17 @@ test("broken and vanished pictures are refused as a direct call would, and the t
     const reasons = results.map((result): unknown => (result.status === "rejected" ? result.reason : undefined));
     expect(reasons[0]).toBeInstanceOf(InputError);
     expect(reasons[0]).toMatchInlineSnapshot(
-      `[InputError: cut.png: expected a complete PNG picture, found damaged or truncated data. Fetch or save the file again.]`,
+      `[InputError: cut.png: expected a complete PNG image, found damaged or truncated data. Fetch or save the file again.]`,
     );
     expect(reasons[1]).toMatchInlineSnapshot(
-      `[InputError: line.png: expected a picture whose shorter side keeps 32 pixels when the longer is cut to 53, found 700 x 1 pixels. Crop the picture to a less extreme shape.]`,
+      `[InputError: line.png: expected an image whose shorter side keeps 32 pixels when the longer is cut to 53, found 700 x 1 pixels. Crop the image to a less extreme shape.]`,
     );
     expect(reasons[2]).toBe(reason);
     expect(results[3]).toEqual({ status: "fulfilled", value: await direct(jobs()[2]!) });
   });
 });
 
-test("a fault of the program is no fault of the picture", async () => {
+test("a fault of the program is no fault of the image", async () => {
   await withThreads({ threads: 1 }, async (threads) => {
     const failed = threads.process(jobOf(sourceOf(files[0]!, "good.png"), 0.5));
     await expect(failed).rejects.toThrow("good.png: Random: the label 0.5 is no whole number");
@@ -141,9 +141,9 @@ test("a fault of the program is no fault of the picture", async () => {
   });
 });
 
-test("a picture that ends its thread is tried once more and then refused; the others are not touched", async () => {
+test("an image that ends its thread is tried once more and then refused; the others are not touched", async () => {
   let reads = 0;
-  const killer: PictureSource = { name: "killer.png", read: () => Promise.resolve(Uint8Array.of(222, ++reads)) };
+  const killer: ImageSource = { name: "killer.png", read: () => Promise.resolve(Uint8Array.of(222, ++reads)) };
   const expected = await Promise.all(jobs().map(direct));
   await withThreads({ threads: 1, worker: deadly }, async (threads) => {
     const killed = threads.process(jobOf(killer)).catch((error: unknown) => error);
@@ -151,14 +151,14 @@ test("a picture that ends its thread is tried once more and then refused; the ot
     expect(others).toEqual(expected);
     expect(await killed).toBeInstanceOf(InputError);
     expect(await killed).toMatchInlineSnapshot(
-      `[InputError: killer.png: expected a picture that can be decoded and transformed, found one over which two threads ended: out of room. Leave it out, shrink it, or free memory.]`,
+      `[InputError: killer.png: expected an image that can be decoded and transformed, found one over which two threads ended: out of room. Leave it out, shrink it, or free memory.]`,
     );
     expect(reads).toBe(2);
     expect(await threads.process(jobs()[3]!)).toEqual(expected[3]);
   });
 });
 
-test("pictures that die with another's thread are tried again on their own", async () => {
+test("images that die with another's thread are tried again on their own", async () => {
   // Each of these two is deadly to its neighbour only.
   const shy = sourceOf(Uint8Array.of(221), "shy.png");
   await withThreads({ threads: 1, worker: deadly }, async (threads) => {
@@ -168,10 +168,10 @@ test("pictures that die with another's thread are tried again on their own", asy
   });
 });
 
-test("at most two pictures a thread are read at a time", async () => {
+test("at most two images a thread are read at a time", async () => {
   let reading = 0;
   let most = 0;
-  const counted = (bytes: Uint8Array): PictureSource => ({
+  const counted = (bytes: Uint8Array): ImageSource => ({
     name: "counted",
     read: async () => {
       most = Math.max(most, ++reading);
@@ -187,32 +187,32 @@ test("at most two pictures a thread are read at a time", async () => {
 });
 
 test("disposed of, it fails what is under way, what waits and what comes", async () => {
-  const threads = new PictureThreads({ threads: 1 });
+  const threads = new ImageThreads({ threads: 1 });
   const results = Promise.allSettled(jobs().map((job) => threads.process(job)));
   await threads.dispose();
   for (const result of await results) {
-    expect(result).toMatchObject({ status: "rejected", reason: { code: "disposed", where: "pictures" } });
+    expect(result).toMatchObject({ status: "rejected", reason: { code: "disposed", where: "images" } });
   }
   await expect(threads.process(jobs()[0]!)).rejects.toThrowErrorMatchingInlineSnapshot(
-    `[InputError: pictures: expected threads in use, found threads that were disposed of. Dispose of them later.]`,
+    `[InputError: images: expected threads in use, found threads that were disposed of. Dispose of them later.]`,
   );
   await threads.dispose();
 });
 
 test("no thread is no number of threads", () => {
-  expect(() => new PictureThreads({ threads: 0 })).toThrowErrorMatchingInlineSnapshot(
+  expect(() => new ImageThreads({ threads: 0 })).toThrowErrorMatchingInlineSnapshot(
     `[InputError: threads: expected a whole number from 1 on, found 0.]`,
   );
 });
 
 test("neither idle nor ended threads keep the process", async () => {
-  await writeFile(join(folder, "picture.png"), files[0]!);
+  await writeFile(join(folder, "image.png"), files[0]!);
   const script = `import { readFile } from "node:fs/promises";
-import { PictureThreads } from ${JSON.stringify(new URL("image-threads.ts", import.meta.url).href)};
-const job = { source: { name: "picture", read: () => readFile(${JSON.stringify(join(folder, "picture.png"))}) },
+import { ImageThreads } from ${JSON.stringify(new URL("image-threads.ts", import.meta.url).href)};
+const job = { source: { name: "image", read: () => readFile(${JSON.stringify(join(folder, "image.png"))}) },
   transform: { key: "blip", image_size: 16 }, seed: 1, labels: [] };
-const idle = new PictureThreads({ threads: 2 });
-const ended = new PictureThreads({ threads: 1 });
+const idle = new ImageThreads({ threads: 2 });
+const ended = new ImageThreads({ threads: 1 });
 await idle.process(job);
 await ended.process(job);
 await ended.dispose();

@@ -1,4 +1,4 @@
-/** Threads that decode and transform pictures while the model is busy with earlier ones. */
+/** Threads that decode and transform images while the model is busy with earlier ones. */
 import { WorkerThread } from "../../threads/index.js";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
@@ -6,19 +6,19 @@ import { InputError } from "../../errors.js";
 import { HostTensor } from "../../graph/index.js";
 import type { Label } from "../../random/index.js";
 
-import type { PictureSource } from "../dataset.js";
+import type { ImageSource } from "../dataset.js";
 import type { Transform } from "../transforms/index.js";
-import type { PictureAnswer, PictureCall, PictureReply } from "./image-messages.js";
+import type { ImageAnswer, ImageCall, ImageReply } from "./image-messages.js";
 
-export interface PictureJob {
-  readonly source: PictureSource;
+export interface ImageJob {
+  readonly source: ImageSource;
   readonly transform: Transform;
   /** The transform draws from `new Random(seed).at(...labels)`. */
   readonly seed: number;
   readonly labels: readonly Label[];
 }
 
-export interface PictureThreadsOptions {
+export interface ImageThreadsOptions {
   /** Default: half of the cores, at least 1 and at most 8; the others are the model's. */
   readonly threads?: number;
   /** The file that the threads run. Tests give another. */
@@ -27,18 +27,18 @@ export interface PictureThreadsOptions {
 
 /** One is decoded, which happens outside JavaScript, while another is transformed. */
 const jobsPerThread = 2;
-const mostThreads = 8;
+const maxThreads = 8;
 
-type Thread = WorkerThread<PictureCall, PictureReply>;
+type Thread = WorkerThread<ImageCall, ImageReply>;
 
-/** The place of a thread, which is started with its first picture and again after it died. */
+/** The place of a thread, which is started with its first image and again after it died. */
 interface Slot {
   thread: Thread | undefined;
   jobs: number;
 }
 
-/** Results depend on the jobs alone, not on the number of threads nor on the order in which pictures come and go. */
-export class PictureThreads {
+/** Results depend on the jobs alone, not on the number of threads nor on the order in which images come and go. */
+export class ImageThreads {
   private readonly slots: readonly Slot[];
   private readonly worker: URL;
   /** Jobs that wait for a place, in the order in which they came. */
@@ -48,8 +48,8 @@ export class PictureThreads {
   private lastRetry: Promise<unknown> = Promise.resolve();
   private disposed = false;
 
-  constructor(options: PictureThreadsOptions = {}) {
-    const { threads = Math.min(mostThreads, Math.max(1, Math.floor(availableParallelism() / 2))) } = options;
+  constructor(options: ImageThreadsOptions = {}) {
+    const { threads = Math.min(maxThreads, Math.max(1, Math.floor(availableParallelism() / 2))) } = options;
     if (!Number.isInteger(threads) || threads < 1) {
       throw new InputError({
         code: "invalid-argument",
@@ -63,17 +63,17 @@ export class PictureThreads {
   }
 
   /**
-   * Reads, decodes and transforms one picture. Call it ahead, for as many pictures as results may be held: bytes are
+   * Reads, decodes and transforms one image. Call it ahead, for as many images as results may be held: bytes are
    * read when a thread has room.
    *
-   * A thread that dies takes nothing with it but its pictures of that moment; each of them is tried once more, alone in a
+   * A thread that dies takes nothing with it but its images of that moment; each of them is tried once more, alone in a
    * thread of its own, so that none is blamed for another.
    * @returns [3, height, width]
-   * @throws InputError a picture that cannot be read, decoded or transformed, or that ended two threads; the threads live on
+   * @throws InputError an image that cannot be read, decoded or transformed, or that ended two threads; the threads live on
    */
-  async process(job: PictureJob): Promise<HostTensor<"float32">> {
+  async process(job: ImageJob): Promise<HostTensor<"float32">> {
     const slot = await this.freeSlot();
-    let answer: PictureAnswer | undefined;
+    let answer: ImageAnswer | undefined;
     try {
       answer = await this.attempt(job, slot);
     } finally {
@@ -82,7 +82,7 @@ export class PictureThreads {
     return tensorOf(answer ?? (await this.retry(job)), job.source.name);
   }
 
-  /** Ends the threads; pictures under way and waiting fail. */
+  /** Ends the threads; images under way and waiting fail. */
   async dispose(): Promise<void> {
     this.disposed = true;
     const why = disposedError();
@@ -108,7 +108,7 @@ export class PictureThreads {
   }
 
   /** @returns nothing when the thread ended meanwhile */
-  private async attempt(job: PictureJob, slot: Slot): Promise<PictureAnswer | undefined> {
+  private async attempt(job: ImageJob, slot: Slot): Promise<ImageAnswer | undefined> {
     const call = await this.read(job);
     const thread = (slot.thread ??= this.startThread());
     try {
@@ -116,19 +116,19 @@ export class PictureThreads {
     } catch {
       this.refuseIfDisposed();
       this.living.delete(thread);
-      // Another picture of the same thread may have made the place free before.
+      // Another image of the same thread may have made the place free before.
       if (slot.thread === thread) slot.thread = undefined;
       return undefined;
     }
   }
 
-  private retry(job: PictureJob): Promise<PictureAnswer> {
+  private retry(job: ImageJob): Promise<ImageAnswer> {
     const attempt = this.lastRetry.then(() => this.attemptAlone(job));
     this.lastRetry = attempt.catch(() => undefined);
     return attempt;
   }
 
-  private async attemptAlone(job: PictureJob): Promise<PictureAnswer> {
+  private async attemptAlone(job: ImageJob): Promise<ImageAnswer> {
     const call = await this.read(job);
     const thread = this.startThread();
     try {
@@ -142,18 +142,18 @@ export class PictureThreads {
     }
   }
 
-  private async read({ source, transform, seed, labels }: PictureJob) {
+  private async read({ source, transform, seed, labels }: ImageJob) {
     // Copied, as what is moved to a thread is lost here, and the bytes may be a part of a larger array.
-    const picture = source.pixels?.();
-    const bytes = new Uint8Array(picture?.data ?? (await source.read()));
+    const image = source.pixels?.();
+    const bytes = new Uint8Array(image?.data ?? (await source.read()));
     this.refuseIfDisposed();
     const call = { call: "prepare", name: source.name, bytes, transform, seed, labels } as const;
-    return picture === undefined ? call : { ...call, size: { width: picture.width, height: picture.height } };
+    return image === undefined ? call : { ...call, size: { width: image.width, height: image.height } };
   }
 
   private startThread(): Thread {
     const worker = new Worker(this.worker, { execArgv: [] });
-    const thread: Thread = new WorkerThread(worker, "a thread that prepares pictures");
+    const thread: Thread = new WorkerThread(worker, "a thread that prepares images");
     this.living.add(thread);
     return thread;
   }
@@ -163,7 +163,7 @@ export class PictureThreads {
   }
 }
 
-function tensorOf(answer: PictureAnswer, name: string): HostTensor<"float32"> {
+function tensorOf(answer: ImageAnswer, name: string): HostTensor<"float32"> {
   if ("problem" in answer) throw new InputError(answer.problem);
   if ("error" in answer) throw new Error(`${name}: ${answer.error}`);
   return new HostTensor("float32", answer.shape, answer.values);
@@ -171,7 +171,7 @@ function tensorOf(answer: PictureAnswer, name: string): HostTensor<"float32"> {
 
 function deadlyError(where: string, cause: unknown): InputError {
   const message = cause instanceof Error ? cause.message : String(cause);
-  const expected = "a picture that can be decoded and transformed";
+  const expected = "an image that can be decoded and transformed";
   const found = `one over which two threads ended: ${message}`;
   return new InputError(
     { code: "invalid-image", where, expected, found, hint: "Leave it out, shrink it, or free memory" },
@@ -182,7 +182,7 @@ function deadlyError(where: string, cause: unknown): InputError {
 function disposedError(): InputError {
   return new InputError({
     code: "disposed",
-    where: "pictures",
+    where: "images",
     expected: "threads in use",
     found: "threads that were disposed of",
     hint: "Dispose of them later",

@@ -1,25 +1,25 @@
 /**
- * A thread that decodes and transforms pictures ahead of the step. Plain JavaScript, so that the same file starts from the
+ * A thread that decodes and transforms images ahead of the step. Plain JavaScript, so that the same file starts from the
  * sources, where tsx reads the modules, and from the built package.
  */
 import { existsSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 
-/** @import { PictureCall, PictureReply } from "./image-messages.js" */
+/** @import { ImageCall, ImageReply } from "./image-messages.js" */
 
 if (existsSync(new URL("./prepare-image.ts", import.meta.url))) {
   const { register } = await import("tsx/esm/api");
   register();
 }
-const { preparePicture } = await import("./prepare-image.js");
+const { prepareImage } = await import("./prepare-image.js");
 
-parentPort?.on("message", (/** @type {{ call: "end" } | (PictureCall & { id: number })} */ message) => {
+parentPort?.on("message", (/** @type {{ call: "end" } | (ImageCall & { id: number })} */ message) => {
   if (message.call === "end") {
     parentPort?.close();
     return;
   }
-  void preparePicture(message).then((answer) => {
-    /** @type {PictureReply} */
+  void prepareImage(message).then((answer) => {
+    /** @type {ImageReply} */
     const reply = { id: message.id, ...answer };
     parentPort?.postMessage(reply, "values" in answer ? [answer.values.buffer] : []);
   });

@@ -1,2 +1,2 @@
-/** Pictures read, decoded and transformed in threads, ahead of the step that needs them. */
-export { type PictureJob, PictureThreads, type PictureThreadsOptions } from "./image-threads.js";
+/** Images read, decoded and transformed in threads, ahead of the step that needs them. */
+export { type ImageJob, ImageThreads, type ImageThreadsOptions } from "./image-threads.js";

@@ -6,7 +6,7 @@ import type { SplitFilter } from "./split-filter.js";
 export const datasetFormats = ["folder", "arrow", "parquet", "webdataset", "scenes"] as const;
 
 /**
- * `folder`: a table of captions (JSON Lines, CSV, TSV) beside its pictures. `scenes`: a document that describes composed scenes,
+ * `folder`: a table of captions (JSON Lines, CSV, TSV) beside its images. `scenes`: a document that describes composed scenes,
  * `../scenes/scenes-file.ts`.
  */
 export type DatasetFormat = (typeof datasetFormats)[number];

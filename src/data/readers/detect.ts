@@ -117,7 +117,7 @@ function notOneFormat(
         where: folder,
         expected: `a table of captions or files of data (${all})`,
         found: names.length === 0 ? "an empty folder" : listed(names),
-        hint: "Name the folder or the file that has them, or write a metadata.jsonl with image and caption beside the pictures",
+        hint: "Name the folder or the file that has them, or write a metadata.jsonl with image and caption beside the images",
       });
 }
 

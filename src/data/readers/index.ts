@@ -1,4 +1,4 @@
-/** Data sets of pictures and texts from files of every format. */
+/** Data sets of images and texts from files of every format. */
 
 export { joinDatasets } from "./join-datasets.js";
 export { openDataset } from "./open-dataset.js";

@@ -36,9 +36,9 @@ export function joinDatasets(name: string, datasets: readonly Dataset[]): Datase
       const at = place(row);
       return at.dataset.texts(at.row);
     },
-    pictures: (row) => {
+    images: (row) => {
       const at = place(row);
-      return at.dataset.pictures(at.row);
+      return at.dataset.images(at.row);
     },
     close: async () => {
       const closed = await Promise.allSettled(datasets.map((dataset) => dataset.close()));

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 
 import type { Dataset } from "../dataset.js";
 import { joinDatasets } from "./join-datasets.js";
-import { complaint, fixtures, opened, picture, picturesOf, temporaryFolder } from "./tables.test-support.js";
+import { complaint, fixtures, opened, imageBytes, imagesOf, temporaryFolder } from "./tables.test-support.js";
 
 /** A folder with these fixtures, or empty files where there is no such fixture. */
 async function folderOf(files: Readonly<Record<string, string>>): Promise<string> {
@@ -37,7 +37,7 @@ test("shards of a folder are one data set, in the order of their numbers", async
   expect([dataset.name, dataset.rows]).toEqual([folder, 11]);
   expect(dataset.blocks).toEqual([0, 4, 6, 7, 8, 9, 10]);
   expect(dataset.texts(9).captions[0]).toBe("caption 3");
-  expect(await picturesOf(dataset, 9)).toEqual([picture(3)]);
+  expect(await imagesOf(dataset, 9)).toEqual([imageBytes(3)]);
   expect(done.at(-1)).toBe(1);
   expect(done).toEqual(done.toSorted((a, b) => a - b));
 });
@@ -61,7 +61,7 @@ test("a split by the names of files, by subfolder, or by column", async () => {
 
 test.each<[name: string, files: Record<string, string>]>([
   ["an empty folder", {}],
-  ["pictures without a table", { "a.png": "", "b.png": "" }],
+  ["images without a table", { "a.png": "", "b.png": "" }],
   ["two tables", { "a.jsonl": "{}", "b.csv": "image" }],
   [
     "two formats",
@@ -94,11 +94,11 @@ test("a closed data set says so, and one whose file has gone names it", async ()
   const path = join(folder, "a.parquet");
   const closed = await opened(path);
   await closed.close();
-  expect(await complaint(folder, closed.pictures(0)[0]!.read())).toMatchSnapshot();
+  expect(await complaint(folder, closed.images(0)[0]!.read())).toMatchSnapshot();
   const tar = await folderOf({ "a.jsonl": '{"image": "a.png"}', "a.png": "x" });
   const dataset = await opened(tar);
   await rename(join(tar, "a.png"), join(tar, "b.png"));
-  expect(await complaint(tar, dataset.pictures(0)[0]!.read())).toMatchSnapshot();
+  expect(await complaint(tar, dataset.images(0)[0]!.read())).toMatchSnapshot();
 });
 
 test("more shards than handles that are kept open", async () => {
@@ -107,18 +107,18 @@ test("more shards than handles that are kept open", async () => {
   const dataset = await opened(folder);
   expect(dataset.rows).toBe(750);
   const rows = Array.from({ length: 150 }, (_, i) => ((i * 37) % 150) * 5 + 2);
-  for (const pictures of await Promise.all(rows.map((row) => picturesOf(dataset, row))))
-    expect(pictures).toEqual([picture(2)]);
+  for (const images of await Promise.all(rows.map((row) => imagesOf(dataset, row))))
+    expect(images).toEqual([imageBytes(2)]);
 });
 
-test("data sets joined: rows, counts and pictures of later ones follow", async () => {
+test("data sets joined: rows, counts and images of later ones follow", async () => {
   const parts = [await opened(join(fixtures, "nlvr2.arrow")), await opened(join(fixtures, "hugging-face.parquet"))];
   const joined = joinDatasets("both", parts);
   expect([joined.name, joined.rows, joined.blocks]).toEqual(["both", 6, [0, 1, 3, 5]]);
   expect([...joined.counts.statements, ...joined.counts.captions]).toEqual([2, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1]);
   expect(joined.texts(5).captions).toEqual(["caption 4"]);
-  expect(await picturesOf(joined, 0)).toEqual([picture(0), picture(1)]);
-  expect(basename(joined.pictures(5)[0]!.name)).toContain("hugging-face.parquet, row 4");
+  expect(await imagesOf(joined, 0)).toEqual([imageBytes(0), imageBytes(1)]);
+  expect(basename(joined.images(5)[0]!.name)).toContain("hugging-face.parquet, row 4");
   expect(() => joined.texts(6)).toThrow(RangeError);
   expect(joinDatasets("none", []).rows).toBe(0);
 });

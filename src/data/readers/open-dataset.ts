@@ -23,12 +23,12 @@ const readers: Readonly<Record<DatasetFormat, (input: ReaderInput) => Promise<Da
 
 /**
  * A data set by its path: a table of captions or its folder, Arrow or Parquet files, WebDataset archives, a description of scenes. Texts
- * are in memory afterwards, pictures stay in their files until they are read; those of scenes are made then. Close it after use.
+ * are in memory afterwards, images stay in their files until they are read; those of scenes are made then. Close it after use.
  * @throws InputError when files are missing, of an unknown or a damaged format, or hold no rows; the signal's reason when aborted
  * @example
  * const dataset = await openDataset("pairs/pairs.jsonl");
  * const { captions } = dataset.texts(0);
- * const bytes = await dataset.pictures(0)[0]!.read();
+ * const bytes = await dataset.images(0)[0]!.read();
  */
 export async function openDataset(given: string | DatasetSettings, options: OpenOptions = {}): Promise<Dataset> {
   const settings = typeof given === "string" ? { path: given } : given;
@@ -47,7 +47,7 @@ export async function openDataset(given: string | DatasetSettings, options: Open
     });
     split.finish();
     if (dataset.rows === 0) {
-      const expected = "at least one row with a picture";
+      const expected = "at least one row with an image";
       throw new InputError({
         code: "missing-data",
         where: settings.path,

@@ -5,7 +5,7 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { InputError } from "../../errors.js";
 
 /** Handles kept open; far below the limit that systems set for a process. */
-const mostHandles = 64;
+const maxHandles = 64;
 
 /** A file read by ranges, as opening found it. */
 export interface DataFile {
@@ -69,7 +69,7 @@ export class OpenFiles {
 
   #slot(path: string, known: FileState): Slot {
     if (this.#closed) {
-      const hint = "Read pictures before closing the data set";
+      const hint = "Read images before closing the data set";
       throw new InputError({
         code: "disposed",
         where: path,
@@ -83,7 +83,7 @@ export class OpenFiles {
     this.#slots.delete(path);
     this.#slots.set(path, slot);
     for (const [old, { handle, users }] of this.#slots) {
-      if (this.#slots.size <= mostHandles) break;
+      if (this.#slots.size <= maxHandles) break;
       if (users > 0 || old === path) continue;
       this.#slots.delete(old);
       void handle.then((open) => open.close()).catch(() => undefined);

@@ -3,7 +3,7 @@
 import type { AnswerScore } from "../dataset.js";
 import { isObject, type RowValues } from "./row-values.js";
 
-const largestLabel = 2 ** 31 - 1;
+const maxLabel = 2 ** 31 - 1;
 
 /**
  * One text, a list of texts, or a list of objects with `answer`, and `label` and `score` where known; labels and scores may also come
@@ -49,6 +49,6 @@ function scoreOf(row: RowValues, value: unknown): number {
 
 function labelOf(row: RowValues, value: unknown): number {
   const label = typeof value === "bigint" || (typeof value === "string" && value.trim() !== "") ? Number(value) : value;
-  if (typeof label === "number" && Number.isInteger(label) && label >= 0 && label <= largestLabel) return label;
+  if (typeof label === "number" && Number.isInteger(label) && label >= 0 && label <= maxLabel) return label;
   throw row.wrong("answer_labels", "the number of an answer in a vocabulary", value);
 }

@@ -7,7 +7,7 @@ import type { ColumnRole } from "./dataset-settings.js";
 
 /**
  * All texts of a row.
- * @param pair whether the row has two pictures: then questions that are answered True or False are statements (NLVR2)
+ * @param pair whether the row has two images: then questions that are answered True or False are statements (NLVR2)
  * @throws InputError naming row and column when a value is of the wrong kind
  */
 export function rowTexts(row: RowValues, pair: boolean): RowTexts {

@@ -4,7 +4,7 @@ import { InputError } from "../../errors.js";
 import { listed } from "./roles.js";
 
 /** Splits named in an error. */
-const mostNamed = 20;
+const maxNamed = 20;
 
 export class SplitFilter {
   readonly #where: string;
@@ -27,7 +27,7 @@ export class SplitFilter {
   keeps(split: unknown): boolean {
     if (this.wanted === undefined) return true;
     if (split === this.wanted) return (this.#kept = true);
-    if (typeof split === "string" && this.#others.size < mostNamed) this.#others.add(split);
+    if (typeof split === "string" && this.#others.size < maxNamed) this.#others.add(split);
     return false;
   }
 

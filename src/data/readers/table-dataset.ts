@@ -1,27 +1,27 @@
-/** A `Dataset` from the store of its texts and a way to its pictures. */
+/** A `Dataset` from the store of its texts and a way to its images. */
 
-import type { Dataset, PictureSource } from "../dataset.js";
+import type { Dataset, ImageSource } from "../dataset.js";
 import type { RowStore } from "./row-store.js";
 
-/** A picture that takes more bytes than this is no picture to train on. */
-export const largestPicture = 2 ** 28;
+/** An image that takes more bytes than this is no image to train on. */
+export const maxImage = 2 ** 28;
 
 export interface TableParts {
   readonly name: string;
   readonly store: RowStore;
   readonly blocks?: readonly number[];
-  readonly pictures: (row: number) => readonly PictureSource[];
+  readonly images: (row: number) => readonly ImageSource[];
 }
 
 /** Closing it does nothing: `openDataset` closes the files that all readers of a data set share. */
-export function tableDataset({ name, store, blocks, pictures }: TableParts): Dataset {
+export function tableDataset({ name, store, blocks, images }: TableParts): Dataset {
   return {
     name,
     rows: store.rows,
     counts: store.counts(),
     ...(blocks === undefined ? {} : { blocks }),
     texts: (row) => store.texts(checked(row, store.rows)),
-    pictures: (row) => pictures(checked(row, store.rows)),
+    images: (row) => images(checked(row, store.rows)),
     close: () => Promise.resolve(),
   };
 }

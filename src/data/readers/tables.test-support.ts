@@ -1,4 +1,4 @@
-/** Temporary folders, pictures as `fixtures/make.py` makes them, and what tests ask of a data set. */
+/** Temporary folders, images as `fixtures/make.py` makes them, and what tests ask of a data set. */
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,8 +20,8 @@ export async function temporaryFolder(): Promise<string> {
   return folder;
 }
 
-/** The bytes that stand for picture `i`. */
-export function picture(i: number): Uint8Array {
+/** The bytes that stand for image `i`. */
+export function imageBytes(i: number): Uint8Array {
   return Uint8Array.from({ length: 100 + 13 * i }, (_, k) => (i * 31 + k * 7) % 251);
 }
 
@@ -32,9 +32,9 @@ export async function opened(given: string | DatasetSettings, options?: OpenOpti
   return dataset;
 }
 
-/** The pictures of a row. */
-export async function picturesOf(dataset: Dataset, row: number): Promise<Uint8Array[]> {
-  return Promise.all(dataset.pictures(row).map(async (source) => new Uint8Array(await source.read())));
+/** The images of a row. */
+export async function imagesOf(dataset: Dataset, row: number): Promise<Uint8Array[]> {
+  return Promise.all(dataset.images(row).map(async (source) => new Uint8Array(await source.read())));
 }
 
 /** The message of the InputError that `action` fails with, without this folder; any other outcome throws. */
@@ -51,7 +51,7 @@ export async function readsOrComplains(path: string): Promise<void> {
     try {
       for (let row = 0; row < dataset.rows; row++) {
         dataset.texts(row);
-        for (const source of dataset.pictures(row)) await source.read();
+        for (const source of dataset.images(row)) await source.read();
       }
     } finally {
       await dataset.close();

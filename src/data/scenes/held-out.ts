@@ -19,7 +19,7 @@ export function holdsSynonymOut(synonym: string): boolean {
   return crc32(`syn:${synonym}`) % 4 === 0;
 }
 
-/** One picture of a noun: the emoji of one set. */
+/** One image of a noun: the emoji of one set. */
 export interface Drawing {
   readonly set: string;
   readonly codePoint: string;

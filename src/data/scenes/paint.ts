@@ -1,4 +1,4 @@
-/** Layouts as pixels, and the augmentation of training pictures. */
+/** Layouts as pixels, and the augmentation of training images. */
 import type { Random } from "../../random/index.js";
 import { between, chance } from "./draws.js";
 import type { PlacedThing } from "./layout.js";
@@ -98,7 +98,7 @@ export class NoiseTable {
   }
 }
 
-/** Brightness and contrast, a soft blur or noise of 35% of all pictures, in place. @param out RGB [edge, edge, 3] */
+/** Brightness and contrast, a soft blur or noise of 35% of all images, in place. @param out RGB [edge, edge, 3] */
 export function augment(random: Random, noise: NoiseTable, edge: number, out: Uint8Array): void {
   if (!chance(random, 0.35)) return;
   const relit = chance(random, 0.6);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { decodePicture } from "../../processing/index.js";
-import { PictureThreads } from "../loader/index.js";
+import { decodeImage } from "../../processing/index.js";
+import { ImageThreads } from "../loader/index.js";
 import { sceneDataset, SceneSource } from "./index.js";
 import { syntheticSprites } from "./synthetic.test-support.js";
 import { readVocabulary } from "./vocabulary/vocabulary.js";
@@ -17,7 +17,7 @@ test.each(["scenes", "pairs"] as const)("%s: each row has the texts that it says
     for (const name of kinds) expect(texts[name].length).toBe(dataset.counts[name][row]);
     expect(texts.statements.length).toBe(kind === "scenes" ? 0 : 1);
     expect(Math.min(texts.captions.length, texts.questions.length, texts.negatives.length)).toBeGreaterThan(0);
-    expect(dataset.pictures(row).length).toBe(kind === "scenes" ? 1 : 2);
+    expect(dataset.images(row).length).toBe(kind === "scenes" ? 1 : 2);
   }
 });
 
@@ -54,8 +54,8 @@ test("what captions say besides their nouns are words of these", () => {
   const dataset = sceneDataset(source, { rows: 3000 });
   const nouns = dataset.nouns!;
   expect([nouns.length, new Set(nouns).size]).toEqual([1496, 1496]);
-  const longestFirst = [...nouns].sort((a, b) => b.length - a.length);
-  const noun = new RegExp(`(?<![\\w-])(?:${longestFirst.join("|")})(?![\\w-])`, "g");
+  const maxFirst = [...nouns].sort((a, b) => b.length - a.length);
+  const noun = new RegExp(`(?<![\\w-])(?:${maxFirst.join("|")})(?![\\w-])`, "g");
   const others = new Set<string>();
   for (let row = 0; row < dataset.rows; row++) {
     // The first caption may be a list of keywords.
@@ -71,22 +71,22 @@ test("what captions say besides their nouns are words of these", () => {
 
 test("a file of a picture decodes to its pixels", async () => {
   const dataset = sceneDataset(source, { rows: 5, kind: "pairs", first: 100 });
-  const [left, right] = dataset.pictures(3);
-  for (const [picture, side] of [[left!, 0] as const, [right!, 1] as const]) {
-    const decoded = await decodePicture(await picture.read());
-    expect(Buffer.compare(decoded.data, source.pairPicture(103, side).data)).toBe(0);
-    expect(Buffer.compare(picture.pixels!().data, decoded.data)).toBe(0);
+  const [left, right] = dataset.images(3);
+  for (const [image, side] of [[left!, 0] as const, [right!, 1] as const]) {
+    const decoded = await decodeImage(await image.read());
+    expect(Buffer.compare(decoded.data, source.pairImage(103, side).data)).toBe(0);
+    expect(Buffer.compare(image.pixels!().data, decoded.data)).toBe(0);
   }
   expect(left!.name).toMatchInlineSnapshot(`"pairs of val, seed 2, 48 px: left of pair 103"`);
 });
 
 test("threads make the same of pixels as of files", async () => {
-  const [picture] = sceneDataset(source, { rows: 1 }).pictures(0);
-  const threads = new PictureThreads({ threads: 1 });
+  const [image] = sceneDataset(source, { rows: 1 }).images(0);
+  const threads = new ImageThreads({ threads: 1 });
   try {
     const job = { transform: { key: "blip_randaug_wc", image_size: 32 }, seed: 5, labels: ["epoch", 1] } as const;
-    const quick = await threads.process({ ...job, source: picture! });
-    expect(await threads.process({ ...job, source: { name: "file", read: picture!.read } })).toEqual(quick);
+    const quick = await threads.process({ ...job, source: image! });
+    expect(await threads.process({ ...job, source: { name: "file", read: image!.read } })).toEqual(quick);
   } finally {
     await threads.dispose();
   }
@@ -96,5 +96,5 @@ test("rows begin where they are told to and end", () => {
   const dataset = sceneDataset(source, { rows: 3, first: 7 });
   expect(dataset.texts(1).captions).toEqual(source.texts(8).captions);
   expect(() => dataset.texts(3)).toThrow("row 3 of 3");
-  expect(() => dataset.pictures(-1)).toThrow("row -1 of 3");
+  expect(() => dataset.images(-1)).toThrow("row -1 of 3");
 });

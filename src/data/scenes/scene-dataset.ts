@@ -1,7 +1,7 @@
 /** A fixed number of scenes as a data set: rows are drawn when they are asked for. */
 import sharp from "sharp";
-import type { Picture } from "../../processing/index.js";
-import type { Dataset, PictureSource, RowTexts, TextKind } from "../dataset.js";
+import type { RawImage } from "../../processing/index.js";
+import type { Dataset, ImageSource, RowTexts, TextKind } from "../dataset.js";
 import { lazily } from "./kept.js";
 import { type SceneSource, type SceneTexts, textsPerScene } from "./scene-source.js";
 import { nounWords } from "./texts/caption.js";
@@ -29,7 +29,7 @@ export function sceneDataset(
     if (!Number.isInteger(row) || row < 0 || row >= rows) throw new RangeError(`row ${row} of ${rows}`);
     return first + row;
   };
-  const sourceOf = (row: number, label: string, paint: (index: number) => Picture): PictureSource => {
+  const sourceOf = (row: number, label: string, paint: (index: number) => RawImage): ImageSource => {
     const index = numberOf(row);
     const pixels = () => paint(index);
     return { name: `${name}: ${label} ${index}`, pixels, read: () => pngOf(pixels()) };
@@ -53,12 +53,12 @@ export function sceneDataset(
       const texts = source.pairTexts(index);
       return rowTexts(texts, () => texts.statements);
     },
-    pictures: (row) =>
+    images: (row) =>
       kind === "scenes"
-        ? [sourceOf(row, "scene", (index) => source.picture(index))]
+        ? [sourceOf(row, "scene", (index) => source.image(index))]
         : [
-            sourceOf(row, "left of pair", (index) => source.pairPicture(index, 0)),
-            sourceOf(row, "right of pair", (index) => source.pairPicture(index, 1)),
+            sourceOf(row, "left of pair", (index) => source.pairImage(index, 0)),
+            sourceOf(row, "right of pair", (index) => source.pairImage(index, 1)),
           ],
     close: () => Promise.resolve(),
   };
@@ -75,7 +75,7 @@ function rowTexts(texts: SceneTexts, statements: () => readonly Labelled[]): Row
 }
 
 /** For readers that take files only; quick rather than small. */
-async function pngOf({ width, height, data }: Picture): Promise<Uint8Array> {
+async function pngOf({ width, height, data }: RawImage): Promise<Uint8Array> {
   return sharp(data, { raw: { width, height, channels: 3 } })
     .png({ compressionLevel: 1 })
     .toBuffer();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Picture } from "../../processing/index.js";
+import type { RawImage } from "../../processing/index.js";
 import { kinds, kindShares } from "./facts.js";
 import { type SceneOptions, SceneSource, textsPerScene } from "./scene-source.js";
 import { syntheticSprites } from "./synthetic.test-support.js";
@@ -11,17 +11,17 @@ const sourceOf = (options: Partial<SceneOptions> = {}) =>
   new SceneSource(sprites, vocabulary, { size: 96, split: "train", seed: 1, ...options });
 
 /** Pixels as one text: compared value by value, they would take most of the time. */
-const packed = ({ data, ...rest }: Picture) => ({ ...rest, data: Buffer.from(data).toString("base64") });
+const packed = ({ data, ...rest }: RawImage) => ({ ...rest, data: Buffer.from(data).toString("base64") });
 
 test("the same seed gives the same bits, in whatever order scenes are asked for", () => {
   const [one, other] = [sourceOf(), sourceOf()];
   const scene = (source: SceneSource, index: number) => {
-    const { picture, ...rest } = source.scene(index);
-    return { ...rest, picture: packed(picture) };
+    const { image, ...rest } = source.scene(index);
+    return { ...rest, image: packed(image) };
   };
   const pair = (source: SceneSource, index: number) => {
-    const { pictures, ...rest } = source.pairScene(index);
-    return { ...rest, pictures: pictures.map(packed) };
+    const { images, ...rest } = source.pairScene(index);
+    return { ...rest, images: images.map(packed) };
   };
   const numbers = Array.from({ length: 30 }, (_, i) => i);
   const backwards = [...numbers].reverse().map((index) => [pair(other, index), scene(other, index)]);
@@ -32,8 +32,8 @@ test("the same seed gives the same bits, in whatever order scenes are asked for"
 test("a part made alone is that of the whole scene", () => {
   const source = sourceOf();
   for (let index = 0; index < 40; index++) {
-    const { picture, facts, objects, ...texts } = source.scene(index);
-    expect(packed(source.picture(index))).toEqual(packed(picture));
+    const { image, facts, objects, ...texts } = source.scene(index);
+    expect(packed(source.image(index))).toEqual(packed(image));
     expect(source.contents(index)).toEqual({ facts, objects });
     expect(source.texts(index)).toEqual(texts);
     expect(source.caption(index)).toBe(texts.captions[0]);
@@ -117,7 +117,7 @@ test("another size has the same layout and the same texts", () => {
 test("the larger picture looks like the smaller one", () => {
   const [small, large] = [sourceOf({ split: "val" }), sourceOf({ split: "val", size: 192 })];
   for (let index = 0; index < 40; index++) {
-    const [{ data: one }, { data: other }] = [small.picture(index), large.picture(index)];
+    const [{ data: one }, { data: other }] = [small.image(index), large.image(index)];
     // Means of blocks of 16 x 16 against those of 32 x 32.
     const means = (data: Uint8Array, edge: number) => {
       const sums = new Float64Array(6 * 6 * 3);

@@ -3,7 +3,7 @@
  * alone: nothing is stored, nothing depends on what was asked before.
  */
 import { InputError } from "../../errors.js";
-import type { Picture } from "../../processing/index.js";
+import type { RawImage } from "../../processing/index.js";
 import { Random } from "../../random/index.js";
 import { BackgroundPainter } from "./backgrounds/paint-background.js";
 import { Casting } from "./casting.js";
@@ -68,20 +68,20 @@ export interface SceneContents {
 }
 
 export interface Scene extends SceneContents, SceneTexts {
-  readonly picture: Picture;
+  readonly image: RawImage;
 }
 
 export interface PairScene extends Pick<PairTexts, "statements"> {
   /** The left and the right scene. */
   readonly contents: readonly [SceneContents, SceneContents];
-  readonly pictures: readonly [Picture, Picture];
+  readonly images: readonly [RawImage, RawImage];
 }
 
 /**
  * @example
  * const vocabulary = readVocabulary();
  * const source = new SceneSource(await loadSprites(".sprites", vocabulary), vocabulary, { size: 96, split: "train", seed: 1 });
- * const { picture, captions } = source.scene(0);
+ * const { image, captions } = source.scene(0);
  */
 export class SceneSource {
   private readonly casting: Casting;
@@ -89,7 +89,7 @@ export class SceneSource {
   private readonly random: Random;
   private readonly noise: NoiseTable | undefined;
   private readonly captionContent: CaptionContent;
-  // Pictures and texts of a number are asked for one after the other.
+  // Images and texts of a number are asked for one after the other.
   private readonly layout = latest((index) => this.drawLayout(index));
   private readonly pair = latest((index) => drawPairLayout(this.pairStream(index).at("layout"), this.casting));
 
@@ -126,7 +126,7 @@ export class SceneSource {
 
   /** Scene number `index` with all its texts. */
   scene(index: number): Scene {
-    return { ...this.contents(index), picture: this.picture(index), ...this.texts(index) };
+    return { ...this.contents(index), image: this.image(index), ...this.texts(index) };
   }
 
   /** What it shows alone. */
@@ -134,8 +134,8 @@ export class SceneSource {
     return this.contentsOf(this.layout(index));
   }
 
-  /** Its picture alone. RGB [size, size, 3] */
-  picture(index: number): Picture {
+  /** Its image alone. RGB [size, size, 3] */
+  image(index: number): RawImage {
     return this.paint(this.layout(index), this.stream(index).at("paint"));
   }
 
@@ -153,7 +153,7 @@ export class SceneSource {
   pairScene(index: number): PairScene {
     return {
       contents: this.pairContents(index),
-      pictures: [this.pairPicture(index, 0), this.pairPicture(index, 1)],
+      images: [this.pairImage(index, 0), this.pairImage(index, 1)],
       statements: [this.statement(index)],
     };
   }
@@ -178,8 +178,8 @@ export class SceneSource {
     return { text, label: truth ? 1 : 0 };
   }
 
-  /** One picture of a pair alone. */
-  pairPicture(index: number, side: 0 | 1): Picture {
+  /** One image of a pair alone. */
+  pairImage(index: number, side: 0 | 1): RawImage {
     return this.paint(this.pair(index).layouts[side], this.pairStream(index).at("paint", side));
   }
 
@@ -234,7 +234,7 @@ export class SceneSource {
     return keywords ?? drawCaption(random, facts, this.vocabulary, content);
   }
 
-  private paint({ facts, placed }: Layout, random: Random): Picture {
+  private paint({ facts, placed }: Layout, random: Random): RawImage {
     const { size } = this.options;
     const data = new Uint8Array(size * size * 3);
     this.painter.paint(facts.background, random.at("background"), data);

@@ -18,12 +18,12 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "scenes-"));
   const codePoints = vocabulary.nouns.flatMap(({ hex }) => hex);
   const entries = syntheticSets.flatMap((set) => codePoints.map((codePoint) => ({ set, codePoint })));
-  const picture = Uint8Array.from({ length: edge * edge * 4 }, (_, i) => (i % 4 === 3 ? 255 : (i * 37) % 256));
+  const image = Uint8Array.from({ length: edge * edge * 4 }, (_, i) => (i % 4 === 3 ? 255 : (i * 37) % 256));
   const contents = { edge, sources: ["art@1.0.0"], entries };
   await writeSprites(
     join(folder, "sprites"),
     contents,
-    entries.map(() => picture),
+    entries.map(() => image),
   );
   await mkdir(join(folder, "recipes"));
   file = join(folder, "recipes", "val.scenes.json");
@@ -48,8 +48,8 @@ test("a document is a data set: what it says, as the source makes it", async () 
   expect([dataset.name, dataset.rows, dataset.generated]).toEqual([file, 30, true]);
   expect(dataset.texts(3).captions).toEqual(source.pairTexts(103).captions);
   expect(dataset.texts(3).statements).toEqual([source.statement(103)]);
-  const [left, right] = dataset.pictures(3);
-  expect(Buffer.compare(left!.pixels!().data, source.pairPicture(103, 0).data)).toBe(0);
+  const [left, right] = dataset.images(3);
+  expect(Buffer.compare(left!.pixels!().data, source.pairImage(103, 0).data)).toBe(0);
   expect(right!.name).toBe("pairs of val, seed 7, 32 px: right of pair 103");
   expect([dataset.answers!.length, dataset.nouns!.length]).toEqual([669, 1496]);
   await dataset.close();
@@ -61,7 +61,7 @@ test("kind and first are scenes from 0 on; sprites may be absolute; the split ma
   await write({ ...valid, kind: "scenes", first: 0 });
   const same = await openScenes(file);
   expect({ ...dataset.texts(29) }).toEqual({ ...same.texts(29) });
-  expect(dataset.pictures(0).length).toBe(1);
+  expect(dataset.images(0).length).toBe(1);
 });
 
 test("another name, if the format is said; a folder of one document; one of several by its split", async () => {

@@ -1,4 +1,4 @@
-/** Which operations change a picture, and how strongly: the draws of RandAugment and of BLIP's RandomAugment. */
+/** Which operations change an image, and how strongly: the draws of RandAugment and of BLIP's RandomAugment. */
 import { type OpencvOp, opencvOps } from "./opencv-ops.js";
 import { type PillowOp, pillowOps } from "./pillow-ops.js";
 import type { Source } from "./random-resized-crop.js";

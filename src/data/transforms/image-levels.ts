@@ -1,11 +1,11 @@
 /** What operations on single levels share: histograms, and tables of the new level for each of the 256. */
-import type { Picture } from "../../processing/index.js";
+import type { RawImage } from "../../processing/index.js";
 
 /** One table of 256 levels for red, green and blue. */
 export type LevelTables = readonly [Uint8Array, Uint8Array, Uint8Array];
 
 /** How many pixels have each level, per channel. [256] each */
-export function histogramsOf({ data }: Picture): readonly [Uint32Array, Uint32Array, Uint32Array] {
+export function histogramsOf({ data }: RawImage): readonly [Uint32Array, Uint32Array, Uint32Array] {
   const red = new Uint32Array(256);
   const green = new Uint32Array(256);
   const blue = new Uint32Array(256);
@@ -22,8 +22,8 @@ export function levelTable(level: (i: number) => number): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, i) => Math.trunc(Math.min(255, Math.max(0, level(i)))));
 }
 
-/** The picture with the levels of each channel looked up in its table. */
-export function applyTables({ width, height, data }: Picture, [red, green, blue]: LevelTables): Picture {
+/** The image with the levels of each channel looked up in its table. */
+export function applyTables({ width, height, data }: RawImage, [red, green, blue]: LevelTables): RawImage {
   const out = new Uint8Array(data.length);
   for (let i = 0; i < data.length; i += 3) {
     out[i] = red[data[i]!]!;
@@ -33,18 +33,18 @@ export function applyTables({ width, height, data }: Picture, [red, green, blue]
   return { width, height, data: out };
 }
 
-/** The picture with all levels looked up in one table. */
-export function applyTable(picture: Picture, table: Uint8Array): Picture {
-  return applyTables(picture, [table, table, table]);
+/** The image with all levels looked up in one table. */
+export function applyTable(image: RawImage, table: Uint8Array): RawImage {
+  return applyTables(image, [table, table, table]);
 }
 
 /**
  * Each channel with its histogram made even: Pillow's `ImageOps.equalize`. Half a step is added before the division; a
  * channel with fewer than 255 pixels below its highest level stays as it is.
  */
-export function equalize(picture: Picture): Picture {
-  const [red, green, blue] = histogramsOf(picture);
-  return applyTables(picture, [equalTable(red), equalTable(green), equalTable(blue)]);
+export function equalize(image: RawImage): RawImage {
+  const [red, green, blue] = histogramsOf(image);
+  return applyTables(image, [equalTable(red), equalTable(green), equalTable(blue)]);
 }
 
 function equalTable(histogram: Uint32Array): Uint8Array {
@@ -64,8 +64,8 @@ function equalTable(histogram: Uint32Array): Uint8Array {
  * Each channel's levels i from the darkest to the lightest stretched to (i + shift(darkest)) · 255 / (lightest - darkest).
  * A channel of one level stays as it is.
  */
-export function stretched(picture: Picture, shift: (darkest: number) => number): Picture {
-  const [red, green, blue] = histogramsOf(picture);
+export function stretched(image: RawImage, shift: (darkest: number) => number): RawImage {
+  const [red, green, blue] = histogramsOf(image);
   const table = (histogram: Uint32Array): Uint8Array => {
     const darkest = histogram.findIndex((count) => count > 0);
     const lightest = histogram.findLastIndex((count) => count > 0);
@@ -74,5 +74,5 @@ export function stretched(picture: Picture, shift: (darkest: number) => number):
     const offset = shift(darkest) * scale;
     return levelTable((i) => i * scale + offset);
   };
-  return applyTables(picture, [table(red), table(green), table(blue)]);
+  return applyTables(image, [table(red), table(green), table(blue)]);
 }

@@ -1,2 +1,2 @@
-/** Pictures to `pixel_values` as the authors' training does it, random changes included. */
-export { isSeeded, type Transform, type TransformKey, transformKeys, transformPicture } from "./transform-image.js";
+/** Images to `pixel_values` as the authors' training does it, random changes included. */
+export { isSeeded, type Transform, type TransformKey, transformKeys, transformImage } from "./transform-image.js";

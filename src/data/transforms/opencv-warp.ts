@@ -1,9 +1,9 @@
 /**
- * OpenCV's `warpAffine` for 8-bit pictures with bilinear interpolation and a constant outside, as versions up to 4.10 do it
+ * OpenCV's `warpAffine` for 8-bit images with bilinear interpolation and a constant outside, as versions up to 4.10 do it
  * on x86-64, to the bit: source coordinates in units of 2^-10 cut to 2^-5, weights in units of 2^-10 (the product of the
  * two axes'). From 4.11 on OpenCV interpolates in floating point.
  */
-import type { Picture } from "../../processing/index.js";
+import type { RawImage } from "../../processing/index.js";
 import { roundHalfEven } from "./round-half-even.js";
 
 /** Where the pixel (x, y) of the source goes: (a·x + b·y + c, d·x + e·y + f). */
@@ -14,9 +14,9 @@ const coordinateUnit = 1024;
 const fractions = 32;
 const fractionBits = 5;
 
-/** @param border the level of red, green and blue outside the picture */
-export function warpAffine(picture: Picture, matrix: Matrix, border: number): Picture {
-  const { width, height, data } = picture;
+/** @param border the level of red, green and blue outside the image */
+export function warpAffine(image: RawImage, matrix: Matrix, border: number): RawImage {
+  const { width, height, data } = image;
   const [a, b, c, d, e, f] = inverse(matrix);
   const columnX = Int32Array.from({ length: width }, (_, x) => roundHalfEven(a * x * coordinateUnit));
   const columnY = Int32Array.from({ length: width }, (_, x) => roundHalfEven(d * x * coordinateUnit));
@@ -29,15 +29,15 @@ export function warpAffine(picture: Picture, matrix: Matrix, border: number): Pi
     for (let x = 0; x < width; x++, to += 3) {
       const sourceX = (rowX + columnX[x]!) >> shift;
       const sourceY = (rowY + columnY[x]!) >> shift;
-      interpolate(picture, sourceX, sourceY, border, out, to);
+      interpolate(image, sourceX, sourceY, border, out, to);
     }
   }
   return { width, height, data: out };
 }
 
 /** Writes the pixel at a place given in units of 2^-5. */
-function interpolate(picture: Picture, fixedX: number, fixedY: number, border: number, out: Uint8Array, to: number) {
-  const { width, height, data } = picture;
+function interpolate(image: RawImage, fixedX: number, fixedY: number, border: number, out: Uint8Array, to: number) {
+  const { width, height, data } = image;
   const x = fixedX >> fractionBits;
   const y = fixedY >> fractionBits;
   const right = fixedX & (fractions - 1);

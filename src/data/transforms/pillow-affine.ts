@@ -2,55 +2,55 @@
  * Pillow's affine transforms with the nearest pixel and black outside (`Image.rotate`, `Image.transform`; `Geometry.c`,
  * version 13), to the bit. A matrix says where in the source the pixel (x, y) comes from: (a·x + b·y + c, d·x + e·y + f).
  */
-import type { Picture } from "../../processing/index.js";
+import type { RawImage } from "../../processing/index.js";
 
 type Matrix = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
 
 /** Turned about its middle by so many degrees, counter-clockwise. */
-export function rotate(picture: Picture, degrees: number): Picture {
+export function rotate(image: RawImage, degrees: number): RawImage {
   const angle = -((degrees * Math.PI) / 180);
   const cos = roundTo15Digits(Math.cos(angle));
   const sin = roundTo15Digits(Math.sin(angle));
-  const x = picture.width / 2;
-  const y = picture.height / 2;
-  return transform(picture, [cos, sin, cos * -x + sin * -y + x, -sin, cos, -sin * -x + cos * -y + y]);
+  const x = image.width / 2;
+  const y = image.height / 2;
+  return transform(image, [cos, sin, cos * -x + sin * -y + x, -sin, cos, -sin * -x + cos * -y + y]);
 }
 
 /** Row y moved to the left by factor · y. */
-export function shearX(picture: Picture, factor: number): Picture {
-  return transform(picture, [1, factor, 0, 0, 1, 0]);
+export function shearX(image: RawImage, factor: number): RawImage {
+  return transform(image, [1, factor, 0, 0, 1, 0]);
 }
 
 /** Column x moved up by factor · x. */
-export function shearY(picture: Picture, factor: number): Picture {
-  return transform(picture, [1, 0, 0, factor, 1, 0]);
+export function shearY(image: RawImage, factor: number): RawImage {
+  return transform(image, [1, 0, 0, factor, 1, 0]);
 }
 
 /** Moved to the left by so many pixels. */
-export function translateX(picture: Picture, pixels: number): Picture {
-  return transform(picture, [1, 0, pixels, 0, 1, 0]);
+export function translateX(image: RawImage, pixels: number): RawImage {
+  return transform(image, [1, 0, pixels, 0, 1, 0]);
 }
 
 /** Moved up by so many pixels. */
-export function translateY(picture: Picture, pixels: number): Picture {
-  return transform(picture, [1, 0, 0, 0, 1, pixels]);
+export function translateY(image: RawImage, pixels: number): RawImage {
+  return transform(image, [1, 0, 0, 0, 1, pixels]);
 }
 
 const roundTo15Digits = (value: number): number => Number(value.toFixed(15));
 
-function transform(picture: Picture, matrix: Matrix): Picture {
+function transform(image: RawImage, matrix: Matrix): RawImage {
   const [, b, , d] = matrix;
-  const { width, height } = picture;
-  if (b === 0 && d === 0) return moveRows(picture, matrix);
+  const { width, height } = image;
+  if (b === 0 && d === 0) return moveRows(image, matrix);
   const corners = [0, width].flatMap((x) => [0, height].map((y) => at(matrix, x, y)));
   const small = corners.every(([x, y]) => Math.abs(x) < 32768 && Math.abs(y) < 32768);
-  return small ? pickInFixedPoint(picture, matrix) : pickInDoubles(picture, matrix);
+  return small ? pickInFixedPoint(image, matrix) : pickInDoubles(image, matrix);
 }
 
 const at = ([a, b, c, d, e, f]: Matrix, x: number, y: number) => [x * a + y * b + c, x * d + y * e + f] as const;
 
 /** The matrix keeps rows apart: the source column of each column is the same in all of them. */
-function moveRows({ width, height, data }: Picture, [a, , c, , e, f]: Matrix): Picture {
+function moveRows({ width, height, data }: RawImage, [a, , c, , e, f]: Matrix): RawImage {
   const columns = sources(width, c + a * 0.5, a);
   const rows = sources(height, f + e * 0.5, e);
   const out = new Uint8Array(data.length);
@@ -76,8 +76,8 @@ function sources(size: number, start: number, step: number): Int32Array {
   return places;
 }
 
-/** Coordinates in units of 2^-16, for pictures and matrices that stay within 32768 pixels. */
-function pickInFixedPoint({ width, height, data }: Picture, [a, b, c, d, e, f]: Matrix): Picture {
+/** Coordinates in units of 2^-16, for images and matrices that stay within 32768 pixels. */
+function pickInFixedPoint({ width, height, data }: RawImage, [a, b, c, d, e, f]: Matrix): RawImage {
   const fixed = (value: number) => Math.floor(value * 65536 + 0.5);
   const [stepX, stepY] = [fixed(a), fixed(d)];
   const [rowStepX, rowStepY] = [fixed(b), fixed(e)];
@@ -102,7 +102,7 @@ function pickInFixedPoint({ width, height, data }: Picture, [a, b, c, d, e, f]: 
   return { width, height, data: out };
 }
 
-function pickInDoubles({ width, height, data }: Picture, [a, b, c, d, e, f]: Matrix): Picture {
+function pickInDoubles({ width, height, data }: RawImage, [a, b, c, d, e, f]: Matrix): RawImage {
   let startX = c + b * 0.5 + a * 0.5;
   let startY = f + e * 0.5 + d * 0.5;
   const out = new Uint8Array(data.length);

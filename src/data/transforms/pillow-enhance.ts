@@ -1,27 +1,27 @@
 /**
- * Pillow's enhancers (`ImageEnhance.py`, version 13), to the bit: the picture blended with one that lacks what is enhanced,
- * `plain + factor · (picture - plain)`. Factor 0 is the plain one, 1 the picture. `Blend.c` calculates in single precision
+ * Pillow's enhancers (`ImageEnhance.py`, version 13), to the bit: the image blended with one that lacks what is enhanced,
+ * `plain + factor · (image - plain)`. Factor 0 is the plain one, 1 the image. `Blend.c` calculates in single precision
  * and cuts towards 0.
  */
-import type { Picture } from "../../processing/index.js";
+import type { RawImage } from "../../processing/index.js";
 import { applyTable, levelTable } from "./image-levels.js";
 
 /** Blended with black. */
-export function brightness(picture: Picture, factor: number): Picture {
-  return blendWithLevel(picture, 0, factor);
+export function brightness(image: RawImage, factor: number): RawImage {
+  return blendWithLevel(image, 0, factor);
 }
 
 /** Blended with the mean of its luminance. */
-export function contrast(picture: Picture, factor: number): Picture {
-  const { data } = picture;
+export function contrast(image: RawImage, factor: number): RawImage {
+  const { data } = image;
   let sum = 0;
   for (let i = 0; i < data.length; i += 3) sum += luminance(data[i]!, data[i + 1]!, data[i + 2]!);
-  return blendWithLevel(picture, Math.trunc(sum / (data.length / 3) + 0.5), factor);
+  return blendWithLevel(image, Math.trunc(sum / (data.length / 3) + 0.5), factor);
 }
 
 /** Blended with its luminance. */
-export function color(picture: Picture, factor: number): Picture {
-  const { width, height, data } = picture;
+export function color(image: RawImage, factor: number): RawImage {
+  const { width, height, data } = image;
   const parts = scaledDifferences(factor);
   const out = new Uint8Array(data.length);
   for (let i = 0; i < data.length; i += 3) {
@@ -35,12 +35,12 @@ export function color(picture: Picture, factor: number): Picture {
 }
 
 /** Blended with its smoothed self: 5 parts of a pixel and 1 of each neighbour; pixels at the border stay. */
-export function sharpness(picture: Picture, factor: number): Picture {
-  const { width, height, data } = picture;
+export function sharpness(image: RawImage, factor: number): RawImage {
+  const { width, height, data } = image;
   const parts = scaledDifferences(factor);
   const out = data.slice();
   for (let y = 1; y < height - 1; y++) {
-    smoothRow(picture, y, (i, plain) => {
+    smoothRow(image, y, (i, plain) => {
       out[i] = blended(plain, parts[255 + data[i]! - plain]!);
     });
   }
@@ -48,7 +48,7 @@ export function sharpness(picture: Picture, factor: number): Picture {
 }
 
 /** Calls `use` with the place and the smoothed level of each sample of row `y`, but for the first and the last pixel. */
-export function smoothRow({ width, data }: Picture, y: number, use: (place: number, level: number) => void): void {
+export function smoothRow({ width, data }: RawImage, y: number, use: (place: number, level: number) => void): void {
   const above = -width * 3;
   const below = width * 3;
   for (let i = (y * width + 1) * 3, end = (y * width + width - 1) * 3; i < end; i++) {
@@ -64,10 +64,10 @@ function luminance(red: number, green: number, blue: number): number {
   return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
 }
 
-function blendWithLevel(picture: Picture, plain: number, factor: number): Picture {
+function blendWithLevel(image: RawImage, plain: number, factor: number): RawImage {
   const parts = scaledDifferences(factor);
   return applyTable(
-    picture,
+    image,
     levelTable((i) => blended(plain, parts[255 + i - plain]!)),
   );
 }

@@ -1,11 +1,11 @@
 /** The operations of RandAugment, by the names that its list gives them. */
-import type { Picture } from "../../processing/index.js";
+import type { RawImage } from "../../processing/index.js";
 import { rotate, shearX, shearY, translateX, translateY } from "./pillow-affine.js";
 import { brightness, color, contrast, sharpness } from "./pillow-enhance.js";
 import { autoContrast, posterize, solarize, solarizeAdd } from "./pillow-levels.js";
 import { equalize } from "./image-levels.js";
 
-/** By name: the picture changed, and how strongly. Operations without a strength ignore the value. */
+/** By name: the image changed, and how strongly. Operations without a strength ignore the value. */
 export const pillowOps = {
   AutoContrast: autoContrast,
   Equalize: equalize,
@@ -21,6 +21,6 @@ export const pillowOps = {
   ShearY: shearY,
   TranslateX: translateX,
   TranslateY: translateY,
-} satisfies Readonly<Record<string, (picture: Picture, value: number) => Picture>>;
+} satisfies Readonly<Record<string, (image: RawImage, value: number) => RawImage>>;
 
 export type PillowOp = keyof typeof pillowOps;

@@ -1,5 +1,5 @@
 import { HostTensor } from "../../graph/index.js";
-import type { Picture } from "../../processing/index.js";
+import type { RawImage } from "../../processing/index.js";
 
 /** Mean and standard deviation of red, green and blue, of levels in 0..1. */
 export interface Colours {
@@ -8,7 +8,7 @@ export interface Colours {
 }
 
 /** (level / 255 - mean) / std, rounded to single precision at each step as PyTorch does. [3, height, width] */
-export function pixelValues({ width, height, data }: Picture, { mean, std }: Colours): HostTensor<"float32"> {
+export function pixelValues({ width, height, data }: RawImage, { mean, std }: Colours): HostTensor<"float32"> {
   const planes = HostTensor.zeros("float32", [3, height, width]);
   for (let channel = 0; channel < 3; channel++) {
     const table = valueTable(mean[channel]!, std[channel]!);

@@ -9,8 +9,8 @@ const attempts = 10;
 const ratios = [3 / 4, 4 / 3] as const;
 
 /**
- * A box of an area uniform between `smallest` and 1 of the picture's and of an aspect ratio log-uniform between 3/4 and
- * 4/3, anywhere in the picture. After ten that do not fit, the largest box of such a ratio in the middle.
+ * A box of an area uniform between `smallest` and 1 of the image's and of an aspect ratio log-uniform between 3/4 and
+ * 4/3, anywhere in the image. After ten that do not fit, the largest box of such a ratio in the middle.
  * torchvision 0.12, `RandomResizedCrop.get_params`.
  */
 export function randomCrop(width: number, height: number, smallest: number, random: Source): Box {

@@ -1,6 +1,6 @@
 /** The stages that transforms are made of. Each turns its random choices into steps, see `steps.ts`. */
 import { InputError } from "../../errors.js";
-import { type Picture, resizedSize } from "../../processing/index.js";
+import { type RawImage, resizedSize } from "../../processing/index.js";
 import { opencvAugmentation, pillowAugmentation } from "./augmentations.js";
 import { randomCrop, type Source } from "./random-resized-crop.js";
 import { roundHalfEven } from "./round-half-even.js";
@@ -10,17 +10,13 @@ export interface Stage {
   /** Whether the steps depend on `random`. */
   readonly seeded: boolean;
   /**
-   * The steps for a picture of this size. Stages that look at the size come before any that change it.
+   * The steps for an image of this size. Stages that look at the size come before any that change it.
    * @param side the side of the square that the model sees, in pixels
    */
-  readonly steps: (
-    picture: Pick<Picture, "name" | "width" | "height">,
-    side: number,
-    random: Source,
-  ) => readonly Step[];
+  readonly steps: (image: Pick<RawImage, "name" | "width" | "height">, side: number, random: Source) => readonly Step[];
 }
 
-// As many as a picture may have to be decoded: a line of pixels would become a picture of gigabytes.
+// As many as an image may have to be decoded: a line of pixels would become an image of gigabytes.
 const maxResizedPixels = 100_000_000;
 
 /**
@@ -34,10 +30,10 @@ export const centreSquare: Stage = {
     if (side * longer > maxResizedPixels) {
       throw new InputError({
         code: "image-too-large",
-        where: name ?? "picture",
-        expected: `a picture of at most ${maxResizedPixels} pixels when its shorter side has ${side}`,
+        where: name ?? "image",
+        expected: `an image of at most ${maxResizedPixels} pixels when its shorter side has ${side}`,
         found: `${width} x ${height} pixels`,
-        hint: "Crop the picture to a less extreme shape",
+        hint: "Crop the image to a less extreme shape",
       });
     }
     const resized = width <= height ? { width: side, height: longer } : { width: longer, height: side };
@@ -55,9 +51,9 @@ const sizeDivisor = 32;
 /** The shorter side to `side`, the longer to at most 1333/800 of it, both cut to multiples of 32: ViLT's `MinMaxResize`. */
 export const keepShape: Stage = {
   seeded: false,
-  steps: (picture, side) => {
+  steps: (image, side) => {
     const settings = { size: { shortest_edge: side }, size_divisor: sizeDivisor };
-    return [{ step: "resize", ...resizedSize(picture, settings, picture.name ?? "picture") }];
+    return [{ step: "resize", ...resizedSize(image, settings, image.name ?? "image") }];
   },
 };
 
@@ -67,7 +63,7 @@ export const stretch: Stage = {
   steps: (_, side) => [{ step: "resize", width: side, height: side }],
 };
 
-/** A random part of at least `smallest` of the picture's area, to a square. */
+/** A random part of at least `smallest` of the image's area, to a square. */
 export function randomSquare(smallest: number): Stage {
   return {
     seeded: true,
@@ -78,7 +74,7 @@ export function randomSquare(smallest: number): Stage {
   };
 }
 
-/** Left and right exchanged in every second picture. */
+/** Left and right exchanged in every second image. */
 export const maybeFlip: Stage = {
   seeded: true,
   steps: (_, __, random) => (random.uniform() < 0.5 ? [{ step: "flip" }] : []),

@@ -1,8 +1,8 @@
 /**
- * What is done to one picture, as plain data: every random choice is made, so doing the steps again gives the same bits.
+ * What is done to one image, as plain data: every random choice is made, so doing the steps again gives the same bits.
  * Only `stages.ts` draws.
  */
-import { type Picture, resampleFilters, resizePicture } from "../../processing/index.js";
+import { type RawImage, resampleFilters, resizeImage } from "../../processing/index.js";
 import { type Box, crop, flip } from "./crop.js";
 import { type OpencvOp, opencvOps } from "./opencv-ops.js";
 import { type PillowOp, pillowOps } from "./pillow-ops.js";
@@ -15,22 +15,22 @@ export type Step =
   | { readonly step: "pillow"; readonly op: PillowOp; readonly value: number }
   | { readonly step: "opencv"; readonly op: OpencvOp; readonly value: number };
 
-/** The picture after all steps in their order; the one given is left as it was. */
-export function applySteps(picture: Picture, steps: readonly Step[]): Picture {
-  return steps.reduce(applyStep, picture);
+/** The image after all steps in their order; the one given is left as it was. */
+export function applySteps(image: RawImage, steps: readonly Step[]): RawImage {
+  return steps.reduce(applyStep, image);
 }
 
-function applyStep(picture: Picture, step: Step): Picture {
+function applyStep(image: RawImage, step: Step): RawImage {
   switch (step.step) {
     case "crop":
-      return crop(picture, step);
+      return crop(image, step);
     case "resize":
-      return resizePicture(picture, step.width, step.height, resampleFilters.bicubic);
+      return resizeImage(image, step.width, step.height, resampleFilters.bicubic);
     case "flip":
-      return flip(picture);
+      return flip(image);
     case "pillow":
-      return pillowOps[step.op](picture, step.value);
+      return pillowOps[step.op](image, step.value);
     case "opencv":
-      return opencvOps[step.op](picture, step.value);
+      return opencvOps[step.op](image, step.value);
   }
 }

@@ -4,11 +4,11 @@ import { digest, pattern } from "./transforms-golden.test-support.js";
 import { opencvOps } from "./opencv-ops.js";
 import { pillowOps } from "./pillow-ops.js";
 import type { Step } from "./steps.js";
-import { drawSteps, isSeeded, type TransformKey, transformKeys, transformPicture } from "./transform-image.js";
+import { drawSteps, isSeeded, type TransformKey, transformKeys, transformImage } from "./transform-image.js";
 
 const size = { width: 640, height: 480 };
 
-/** The steps of many pictures, each with its own stream. */
+/** The steps of many images, each with its own stream. */
 function draws(key: TransformKey, count: number): (readonly Step[])[] {
   const random = new Random(7);
   return Array.from({ length: count }, (_, i) => drawSteps(size, { key, image_size: 288 }, random.at(key, i)));
@@ -68,14 +68,14 @@ test("the same seed gives the same steps, in this version and the next", () => {
 });
 
 test.each(transformKeys)("%s: same stream, same bits; another stream changes only those that draw", (key) => {
-  const picture = pattern(120, 90);
+  const image = pattern(120, 90);
   const of = (seed: number) => {
-    const { data } = transformPicture(picture, { key, image_size: 64 }, new Random(seed).at("picture", 5));
+    const { data } = transformImage(image, { key, image_size: 64 }, new Random(seed).at("image", 5));
     return digest(data);
   };
   expect(of(1)).toBe(of(1));
   expect(new Set([1, 2, 3, 4].map(of)).size > 1).toBe(isSeeded(key));
-  expect(picture).toEqual(pattern(120, 90));
+  expect(image).toEqual(pattern(120, 90));
 });
 
 test("RandAugment takes each of its operations alike, with the published strengths", () => {
@@ -162,11 +162,11 @@ test.each([
 test("a line of pixels, which would become gigabytes, is refused by its name", () => {
   const line = { name: "line.png", width: 60_000, height: 1, data: new Uint8Array(180_000) };
   const clip = { key: "clip", image_size: 288 } as const;
-  expect(() => transformPicture(line, clip, new Random(0))).toThrowErrorMatchingInlineSnapshot(
-    `[InputError: line.png: expected a picture of at most 100000000 pixels when its shorter side has 288, found 60000 x 1 pixels. Crop the picture to a less extreme shape.]`,
+  expect(() => transformImage(line, clip, new Random(0))).toThrowErrorMatchingInlineSnapshot(
+    `[InputError: line.png: expected an image of at most 100000000 pixels when its shorter side has 288, found 60000 x 1 pixels. Crop the image to a less extreme shape.]`,
   );
-  expect(() => transformPicture(line, { ...clip, key: "pixelbert" }, new Random(0))).toThrowErrorMatchingInlineSnapshot(
-    `[InputError: line.png: expected a picture whose shorter side keeps 32 pixels when the longer is cut to 479, found 60000 x 1 pixels. Crop the picture to a less extreme shape.]`,
+  expect(() => transformImage(line, { ...clip, key: "pixelbert" }, new Random(0))).toThrowErrorMatchingInlineSnapshot(
+    `[InputError: line.png: expected an image whose shorter side keeps 32 pixels when the longer is cut to 479, found 60000 x 1 pixels. Crop the image to a less extreme shape.]`,
   );
-  expect(transformPicture(line, { ...clip, key: "blip_randaug_wc" }, new Random(0)).shape).toEqual([3, 288, 288]);
+  expect(transformImage(line, { ...clip, key: "blip_randaug_wc" }, new Random(0)).shape).toEqual([3, 288, 288]);
 });

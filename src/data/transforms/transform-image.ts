@@ -1,6 +1,6 @@
 /** The transforms of the authors' training system by their names, each a row of stages. */
 import type { HostTensor } from "../../graph/index.js";
-import type { Picture } from "../../processing/index.js";
+import type { RawImage } from "../../processing/index.js";
 import { type Colours, pixelValues } from "./pixel-values.js";
 import type { Source } from "./random-resized-crop.js";
 import {
@@ -59,24 +59,24 @@ export function isSeeded(key: TransformKey): boolean {
   return recipes[key].stages.some(({ seeded }) => seeded);
 }
 
-/** What the transform does to a picture of this size, every choice drawn. */
+/** What the transform does to an image of this size, every choice drawn. */
 export function drawSteps(
-  picture: Pick<Picture, "name" | "width" | "height">,
+  image: Pick<RawImage, "name" | "width" | "height">,
   { key, image_size }: Transform,
   random: Source,
 ): readonly Step[] {
-  return recipes[key].stages.flatMap(({ steps }) => steps(picture, image_size, random));
+  return recipes[key].stages.flatMap(({ steps }) => steps(image, image_size, random));
 }
 
 /**
- * The picture as the model sees it in training. Same picture, transform and stream, same bits.
+ * The image as the model sees it in training. Same image, transform and stream, same bits.
  *
- * One departure: the `clip` keys of the original read pictures with their transparency and then show the hidden colours;
- * here transparency lies on white (`decodePicture`). Opaque pictures agree.
+ * One departure: the `clip` keys of the original read images with their transparency and then show the hidden colours;
+ * here transparency lies on white (`decodeImage`). Opaque images agree.
  * @returns [3, image_size, image_size]; for `pixelbert` [3, height, width], multiples of 32
  * @throws InputError a shape too extreme for the size
  */
-export function transformPicture(picture: Picture, transform: Transform, random: Source): HostTensor<"float32"> {
-  const steps = drawSteps(picture, transform, random);
-  return pixelValues(applySteps(picture, steps), recipes[transform.key].colours);
+export function transformImage(image: RawImage, transform: Transform, random: Source): HostTensor<"float32"> {
+  const steps = drawSteps(image, transform, random);
+  return pixelValues(applySteps(image, steps), recipes[transform.key].colours);
 }

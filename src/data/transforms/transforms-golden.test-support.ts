@@ -1,7 +1,7 @@
-/** What the tests of this folder share: the file that `fixtures/make.py` writes, and the formula of its large pictures. */
+/** What the tests of this folder share: the file that `fixtures/make.py` writes, and the formula of its large images. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Picture } from "../../processing/index.js";
+import type { RawImage } from "../../processing/index.js";
 import type { Box } from "./crop.js";
 import type { OpencvOp } from "./opencv-ops.js";
 import type { PillowOp } from "./pillow-ops.js";
@@ -34,19 +34,19 @@ export function readGolden(): Golden {
   return Object.assign({}, ...lines.map((line): unknown => JSON.parse(line))) as Golden;
 }
 
-/** A picture of the golden file by its name. */
-export function goldenPicture({ stored, formula }: Golden, name: string): Picture {
+/** An image of the golden file by its name. */
+export function goldenImage({ stored, formula }: Golden, name: string): RawImage {
   const kept = stored.find((picture) => picture.name === name);
   if (kept !== undefined) {
     return { width: kept.width, height: kept.height, data: new Uint8Array(Buffer.from(kept.data, "base64")) };
   }
   const size = formula.find((picture) => picture.name === name);
-  if (size === undefined) throw new Error(`the golden file has no picture ${name}`);
+  if (size === undefined) throw new Error(`the golden file has no image ${name}`);
   return pattern(size.width, size.height);
 }
 
-/** The busy picture of `pattern` in the script. */
-export function pattern(width: number, height: number): Picture {
+/** The busy image of `pattern` in the script. */
+export function pattern(width: number, height: number): RawImage {
   const data = new Uint8Array(width * height * 3);
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {

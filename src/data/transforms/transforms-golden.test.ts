@@ -1,17 +1,17 @@
 /** Every operation and whole rows of them against Pillow, torchvision and OpenCV, bit for bit. */
 import { expect, test } from "vitest";
 import { Random } from "../../random/index.js";
-import { digest, goldenPicture, readGolden } from "./transforms-golden.test-support.js";
+import { digest, goldenImage, readGolden } from "./transforms-golden.test-support.js";
 import { opencvOps } from "./opencv-ops.js";
 import { pillowOps } from "./pillow-ops.js";
 import { randomCrop } from "./random-resized-crop.js";
 import { applySteps, type Step } from "./steps.js";
-import { drawSteps, transformPicture } from "./transform-image.js";
+import { drawSteps, transformImage } from "./transform-image.js";
 
 const golden = readGolden();
 
 test.each(golden.alone)("$family $op on $picture", ({ picture, values, sha256, bytes, ...op }) => {
-  const source = goldenPicture(golden, picture);
+  const source = goldenImage(golden, picture);
   const results = values.map((value) => {
     const step = { step: op.family, op: op.op, value } as Step;
     return applySteps(source, [step]);
@@ -21,7 +21,7 @@ test.each(golden.alone)("$family $op on $picture", ({ picture, values, sha256, b
     expect(results.map(({ data }) => Array.from(data))).toEqual(bytes.map((b) => [...Buffer.from(b, "base64")]));
   }
   expect(results.map(({ data }) => digest(data))).toEqual(sha256);
-  expect(source).toEqual(goldenPicture(golden, picture));
+  expect(source).toEqual(goldenImage(golden, picture));
 });
 
 test("every operation is among them", () => {
@@ -31,12 +31,12 @@ test("every operation is among them", () => {
 });
 
 test.each(golden.steps)("$picture: $steps.0, …", ({ picture, steps, width, height, sha256 }) => {
-  const result = applySteps(goldenPicture(golden, picture), steps);
+  const result = applySteps(goldenImage(golden, picture), steps);
   expect([result.width, result.height, digest(result.data)]).toEqual([width, height, sha256]);
 });
 
 test.each(golden.transformed)("$key of $picture at $image_size", ({ picture, shape, sha256, ...transform }) => {
-  const values = transformPicture(goldenPicture(golden, picture), transform, new Random(0));
+  const values = transformImage(goldenImage(golden, picture), transform, new Random(0));
   expect(values.shape).toEqual(shape);
   expect(digest(values.data)).toBe(sha256);
 });

@@ -4,7 +4,7 @@ import type { Transport } from "../transport.js";
 import type { Mpi } from "./mpi-library.js";
 
 /** Counts in MPI are 32-bit numbers with a sign. */
-const mostElements = 2 ** 30;
+const maxElements = 2 ** 30;
 
 export class MpiTransport implements Transport {
   /**
@@ -29,8 +29,8 @@ export class MpiTransport implements Transport {
   }
 
   async sum(array: Float32Array): Promise<void> {
-    for (let start = 0; start < array.length; start += mostElements) {
-      await this.mpi.sum(array.subarray(start, start + mostElements));
+    for (let start = 0; start < array.length; start += maxElements) {
+      await this.mpi.sum(array.subarray(start, start + maxElements));
     }
   }
 
@@ -41,8 +41,8 @@ export class MpiTransport implements Transport {
       if (root === this.rank) new DataView(length.buffer).setFloat64(0, bytes.length);
       await this.mpi.broadcast(length, root);
       const theirs = root === this.rank ? bytes : new Uint8Array(new DataView(length.buffer).getFloat64(0));
-      for (let start = 0; start < theirs.length; start += mostElements) {
-        await this.mpi.broadcast(theirs.subarray(start, start + mostElements), root);
+      for (let start = 0; start < theirs.length; start += maxElements) {
+        await this.mpi.broadcast(theirs.subarray(start, start + maxElements), root);
       }
       gathered.push(theirs);
     }

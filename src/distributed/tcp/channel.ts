@@ -13,9 +13,9 @@ const magic = Buffer.from("bridgetower/1\r\n\0");
 /** Kind and length. */
 const headerLength = 8;
 /** JSON of few fields. */
-const mostAbortBytes = 65_536;
+const maxAbortBytes = 65_536;
 /** Read ahead, so that an abort is seen before a write fails because of it. */
-const mostUnreadBytes = 262_144;
+const maxUnreadBytes = 262_144;
 /** How long an end that is no longer listened to waits for the other to have read all. */
 const lingerMs = 2000;
 
@@ -94,9 +94,9 @@ export class Channel {
   }
 
   /** The next frame, which is to be of this kind and at most so long. */
-  async receive(kind: FrameKind, mostBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  async receive(kind: FrameKind, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
     const length = await this.readHeader(kind);
-    if (length > mostBytes) throw new ChannelGarbled(`${length} bytes where at most ${mostBytes} are expected`);
+    if (length > maxBytes) throw new ChannelGarbled(`${length} bytes where at most ${maxBytes} are expected`);
     const bytes = new Uint8Array(length);
     await this.read(bytes);
     return bytes;
@@ -135,7 +135,7 @@ export class Channel {
     await this.read(header);
     const found = kinds[header.readUInt32LE(0)];
     const length = header.readUInt32LE(4);
-    if (found === "abort" && length <= mostAbortBytes) {
+    if (found === "abort" && length <= maxAbortBytes) {
       const abort = new Uint8Array(length);
       await this.read(abort);
       throw new ChannelEnded(abort);
@@ -182,7 +182,7 @@ export class Channel {
 
   private keep(chunk: Buffer): void {
     this.unread.push(chunk);
-    if (this.unread.reduce((total, { length }) => total + length, 0) > mostUnreadBytes) this.socket.pause();
+    if (this.unread.reduce((total, { length }) => total + length, 0) > maxUnreadBytes) this.socket.pause();
   }
 
   private fail(): void {

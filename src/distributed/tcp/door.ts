@@ -2,13 +2,13 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { InputError } from "../../errors.js";
 import { Channel } from "./channel.js";
-import { decode, greeting, mostGreetingBytes, type Address, type Greeting } from "./messages.js";
+import { decode, greeting, maxGreetingBytes, type Address, type Greeting } from "./messages.js";
 import { abortBytes, ownAbort } from "./rank-failure.js";
 
 /** In which one who connects has to greet. */
 const greetSeconds = 10;
 /** Connections beside the ranks' own that are held until they have greeted or not. */
-const mostStrangers = 64;
+const maxStrangers = 64;
 
 export interface Guest {
   readonly channel: Channel;
@@ -66,7 +66,7 @@ export class Door {
   /** @throws InputError naming the ranks that did not come, or what one of them has other than this rank */
   admit(invitation: Invitation): Promise<void> {
     const { wanted, deadline, size } = invitation;
-    this.server.maxConnections = size + mostStrangers;
+    this.server.maxConnections = size + maxStrangers;
     return new Promise((resolve, reject) => {
       const late = setTimeout(
         () => reject(missing(wanted.filter((rank) => !this.guests.has(rank)))),
@@ -115,7 +115,7 @@ export class Door {
 
 async function readGreeting(channel: Channel): Promise<Greeting> {
   await channel.exchangeMagic();
-  return decode(greeting, await channel.receive("greeting", mostGreetingBytes));
+  return decode(greeting, await channel.receive("greeting", maxGreetingBytes));
 }
 
 function objectionTo(

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import type { Patience } from "../transport.js";
 import type { Channel } from "./channel.js";
 import { Door } from "./door.js";
-import { decode, encode, isLoopback, mostWelcomeBytes, welcome, type Address, type Welcome } from "./messages.js";
+import { decode, encode, isLoopback, maxWelcomeBytes, welcome, type Address, type Welcome } from "./messages.js";
 import { abortBytes, ownAbort, RankFailure, rankFailure } from "./rank-failure.js";
 import { reach, secondsUntil } from "./reach.js";
 import { TcpTransport } from "./tcp-transport.js";
@@ -89,7 +89,7 @@ async function meetAll(
   const first = await greet(0, master, "");
   first.waitSeconds = secondsUntil(deadline) + graceSeconds;
   const { token, peers } = await first
-    .receive("welcome", mostWelcomeBytes)
+    .receive("welcome", maxWelcomeBytes)
     .then((bytes) => decode(welcome, bytes))
     .catch((error: unknown) => {
       throw rankFailure(0, error);

@@ -25,9 +25,9 @@ export const welcome = z.object({
 });
 export type Welcome = z.infer<typeof welcome>;
 
-export const mostGreetingBytes = 4096;
+export const maxGreetingBytes = 4096;
 /** Of 65,536 ranks. */
-export const mostWelcomeBytes = 8_388_608;
+export const maxWelcomeBytes = 8_388_608;
 
 export const encode = (message: Greeting | Welcome): Uint8Array => Buffer.from(JSON.stringify(message));
 

@@ -8,10 +8,10 @@ const abortSchema = z.object({ rank: z.int().min(0), reason: z.string() });
 export type Abort = z.infer<typeof abortSchema>;
 
 /** Characters of a reason: it is one line of an error. */
-const mostReason = 2000;
+const maxReason = 2000;
 
 export const abortBytes = ({ rank, reason }: Abort): Uint8Array =>
-  Buffer.from(JSON.stringify({ rank, reason: reason.slice(0, mostReason) }));
+  Buffer.from(JSON.stringify({ rank, reason: reason.slice(0, maxReason) }));
 
 /** A rank is gone, or ends all ranks. `abort` is what the others are to be told. */
 export class RankFailure extends InputError {

@@ -9,7 +9,7 @@ import { abortBytes, ownAbort, RankFailure, rankFailure } from "./rank-failure.j
 /** What is summed at a time, 4 MiB: bounds what is received before it is added. */
 const blockLength = 1_048_576;
 /** What a frame can say, and more than anybody gathers. */
-const mostGatheredBytes = 2 ** 32 - 1;
+const maxGatheredBytes = 2 ** 32 - 1;
 const nothing = new Uint8Array();
 
 export class TcpTransport implements Transport {
@@ -40,7 +40,7 @@ export class TcpTransport implements Transport {
     await this.exchange(
       (channel) => channel.send("gather", bytes),
       async (channel, peer) => {
-        gathered[peer] = await channel.receive("gather", mostGatheredBytes);
+        gathered[peer] = await channel.receive("gather", maxGatheredBytes);
       },
     );
     return gathered;

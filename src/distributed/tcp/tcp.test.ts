@@ -44,10 +44,10 @@ test("an array of many blocks is summed with three ranks", async () => {
 test("all hear why one has ended, and keep failing with it", async () => {
   const ranks = await join(3);
   const waiting = [0, 2].map((rank) => messageOf(ranks[rank]!.sum([new Float32Array(100_000)])));
-  await ranks[1]!.abort("pictures/7.jpg: expected a picture, found nothing.");
+  await ranks[1]!.abort("images/7.jpg: expected an image, found nothing.");
   const expected =
     "InputError: rank 1: expected to take part until all are done, " +
-    "found it has ended: pictures/7.jpg: expected a picture, found nothing. See its own messages, then start all ranks again.";
+    "found it has ended: images/7.jpg: expected an image, found nothing. See its own messages, then start all ranks again.";
   expect(await Promise.all(waiting)).toEqual([expected, expected]);
   expect(await messageOf(ranks[0]!.gather(new Uint8Array()))).toBe(expected);
   expect(await messageOf(ranks[1]!.gather(new Uint8Array()))).toMatch("the ranks were ended");

@@ -1,4 +1,4 @@
-/** Judges of texts that are sorted into classes: hypotheses about a picture, statements about two. */
+/** Judges of texts that are sorted into classes: hypotheses about an image, statements about two. */
 import { HostTensor } from "../../graph/index.js";
 import type { States } from "../../inference/index.js";
 import { argMax, crossEntropy, Mean } from "../numbers.js";
@@ -69,10 +69,10 @@ export class Classes implements Judge {
   }
 
   private async logits(row: SeenRow, texts: readonly string[]): Promise<number[][]> {
-    if (this.name === "snli") return fusedRows(this.judging, "fusion snli", row.picture, texts);
+    if (this.name === "snli") return fusedRows(this.judging, "fusion snli", row.image, texts);
     const rows = new Array<number[]>(texts.length);
     const ids = this.judging.tokenize(texts);
-    const first = await this.pooled(row.picture, ids);
+    const first = await this.pooled(row.image, ids);
     const second = await this.pooled(row.second!, ids);
     for (const [i, first_pooler_output] of first.entries()) {
       const poolers = { first_pooler_output, second_pooler_output: second[i]! };
@@ -81,10 +81,10 @@ export class Classes implements Judge {
     return rows;
   }
 
-  /** The pooled vector of each text with a picture, as batches of one. */
-  private async pooled(picture: States, ids: readonly (readonly number[])[]): Promise<HostTensor[]> {
+  /** The pooled vector of each text with an image, as batches of one. */
+  private async pooled(image: States, ids: readonly (readonly number[])[]): Promise<HostTensor[]> {
     const poolers = new Array<HostTensor>(ids.length);
-    await fuse(this.judging, "fusion pooled", picture, ids, (index, { dtype, shape, data }) => {
+    await fuse(this.judging, "fusion pooled", image, ids, (index, { dtype, shape, data }) => {
       poolers[index] = new HostTensor(dtype, [1, ...shape], data);
     });
     return poolers;

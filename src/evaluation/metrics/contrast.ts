@@ -4,7 +4,7 @@ import { logSumExp, Mean } from "../numbers.js";
 import type { SeenRow } from "../encoded-row.js";
 import { fusedRows, type Judge, type Judging, type Results } from "./metric.js";
 
-/** Embeddings of a caption and its picture, of unit length; `cross` in the joint form. */
+/** Embeddings of a caption and its image, of unit length; `cross` in the joint form. */
 export interface EmbeddedPair {
   readonly text: ArrayLike<number>;
   readonly image: ArrayLike<number>;
@@ -13,7 +13,7 @@ export interface EmbeddedPair {
 
 /**
  * In batches of `per_gpu_eval_batchsize` pairs, as the loss depends on what else is in a batch; the mean over all pairs. The first
- * captions of the rows make up batches, so do the second ones, and so on: no picture is in a batch twice, where its other captions would
+ * captions of the rows make up batches, so do the second ones, and so on: no image is in a batch twice, where its other captions would
  * count as false. The last batch of each may be smaller.
  */
 export class Contrast implements Judge {
@@ -34,15 +34,13 @@ export class Contrast implements Judge {
   async judge(row: SeenRow): Promise<void> {
     const { contrastive_form } = this.judging.model.config;
     const { captions } = row.texts;
-    const { picture, captions: texts } = row.embeddings!;
+    const { image, captions: texts } = row.embeddings!;
     const crosses =
-      contrastive_form === "joint"
-        ? await fusedRows(this.judging, "fusion itc, one picture", row.picture, captions)
-        : [];
+      contrastive_form === "joint" ? await fusedRows(this.judging, "fusion itc, one image", row.image, captions) : [];
     for (const [i, text] of texts.entries()) {
       const cross = crosses[i];
       const pairs = (this.open[i] ??= []);
-      pairs.push({ text, image: picture, ...(cross === undefined ? {} : { cross }) });
+      pairs.push({ text, image: image, ...(cross === undefined ? {} : { cross }) });
       if (pairs.length === this.batch) this.close(pairs);
     }
   }

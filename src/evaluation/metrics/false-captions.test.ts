@@ -4,7 +4,7 @@ import { memoryData } from "../memory-data.test-support.js";
 import { FalseCaptions } from "./false-captions.js";
 
 const rowsOf = (...captions: readonly (readonly string[])[]) =>
-  memoryData(captions.map((some) => ({ pictures: [], captions: some })));
+  memoryData(captions.map((some) => ({ images: [], captions: some })));
 
 test("captions of all other rows are equally likely, one's own never", () => {
   const drawing = new FalseCaptions(rowsOf(["a"], ["b", "c"], [], ["d", "e", "f"], ["g"]));

@@ -1,9 +1,9 @@
-/** Captions that do not belong to a picture, drawn from the other rows of its data set. */
+/** Captions that do not belong to an image, drawn from the other rows of its data set. */
 import type { Dataset } from "../../data/index.js";
 import type { Random } from "../../random/index.js";
 
 /** Draws after which the other rows are taken to hold nothing but this row's own captions. */
-const mostDraws = 32;
+const maxDraws = 32;
 
 export class FalseCaptions {
   /** Captions before each row, and of all rows. [rows + 1] */
@@ -21,7 +21,7 @@ export class FalseCaptions {
   draw(row: number, own: readonly string[], random: Random): string | undefined {
     const [first, next, total] = [this.before[row]!, this.before[row + 1]!, this.before.at(-1)!];
     const others = total - (next - first);
-    for (let draws = 0; others > 0 && draws < mostDraws; draws++) {
+    for (let draws = 0; others > 0 && draws < maxDraws; draws++) {
       const drawn = random.below(others);
       const caption = this.caption(drawn < first ? drawn : drawn + next - first);
       if (!own.includes(caption)) return caption;

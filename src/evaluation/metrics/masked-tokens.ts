@@ -1,4 +1,4 @@
-/** What the model takes hidden tokens of a text for, shown the picture. */
+/** What the model takes hidden tokens of a text for, shown the image. */
 import type { States } from "../../inference/index.js";
 import { fuse, type Judging } from "./metric.js";
 
@@ -11,12 +11,12 @@ export interface HiddenTokens {
 /** @param use is given the id that was hidden and the logits of its place [vocabulary], which it must not keep */
 export async function guessHidden(
   judging: Judging,
-  picture: States,
+  image: States,
   texts: readonly HiddenTokens[],
   use: (id: number, logits: Float32Array) => void,
 ): Promise<void> {
   const ids = texts.map((text) => text.ids);
-  await fuse(judging, "fusion mlm", picture, ids, (index, logits) => {
+  await fuse(judging, "fusion mlm", image, ids, (index, logits) => {
     for (const { place, id } of texts[index]!.hidden) use(id, logits.row(place).data as Float32Array);
   });
 }

@@ -25,7 +25,7 @@ export class MaskedWords implements Judge {
     const texts = tokenize(row.texts.captions)
       .map((ids, i) => this.masked(ids, random.at("mlm", row.index, i)))
       .filter(({ hidden }) => hidden.length > 0);
-    await guessHidden(this.judging, row.picture, texts, (id, logits) => {
+    await guessHidden(this.judging, row.image, texts, (id, logits) => {
       this.accuracy.add(argMax(logits) === id ? 1 : 0);
       this.loss.add(crossEntropy(logits, id));
     });

@@ -16,14 +16,14 @@ export class MatchLogits {
     if (this.row !== row) this.known = new Map();
     this.row = row;
     const fresh = [...new Set(texts)].filter((text) => !this.known.has(text));
-    const logits = await fusedRows(this.judging, "fusion itm", row.picture, fresh);
+    const logits = await fusedRows(this.judging, "fusion itm", row.image, fresh);
     fresh.forEach((text, i) => this.known.set(text, logits[i]!));
     return texts.map((text) => this.known.get(text)!);
   }
 }
 
 /**
- * Each caption is judged twice: with its own picture, and in its place a caption drawn from the other rows with that picture.
+ * Each caption is judged twice: with its own image, and in its place a caption drawn from the other rows with that image.
  * A caption for which none can be drawn is not judged.
  */
 export class Matching implements Judge {

@@ -23,13 +23,13 @@ export interface Judging extends Views {
 }
 
 /**
- * Runs a fusion of one picture with texts.
+ * Runs a fusion of one image with texts.
  * @param use is given each text's index and its part of the only output; it must not keep that, which is part of its batch
  */
 export async function fuse(
   { model, signal }: Pick<Judging, "model" | "signal">,
   part: Part,
-  picture: States,
+  image: States,
   texts: readonly (readonly number[])[],
   use: (index: number, output: HostTensor) => void,
 ): Promise<void> {
@@ -38,7 +38,7 @@ export async function fuse(
     signal?.throwIfAborted();
     const { attention_mask, input_ids } = batchOf(chunk);
     const states = await model.run("text", { attention_mask, input_ids });
-    const [output] = Object.values(await model.run(part, { ...picture, ...states, attention_mask }));
+    const [output] = Object.values(await model.run(part, { ...image, ...states, attention_mask }));
     for (const [row, { index }] of chunk.entries()) use(index, output!.row(row));
   }
 }
@@ -47,11 +47,11 @@ export async function fuse(
 export async function fusedRows(
   judging: Judging,
   part: Part,
-  picture: States,
+  image: States,
   texts: readonly string[],
 ): Promise<number[][]> {
   const rows = new Array<number[]>(texts.length);
-  await fuse(judging, part, picture, judging.tokenize(texts), (index, output) => {
+  await fuse(judging, part, image, judging.tokenize(texts), (index, output) => {
     rows[index] = output.toArray();
   });
   return rows;

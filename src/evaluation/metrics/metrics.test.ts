@@ -11,7 +11,7 @@ import { memoryData, type MemoryRow } from "../memory-data.test-support.js";
 import { crossEntropy, logSumExp } from "../numbers.js";
 import { answers, checkpoint, data, fields, resultsOf, rows } from "../tiny-rows.test-support.js";
 
-const picturesOf = (row: number) => rows[row]!.pictures as readonly Uint8Array[];
+const imagesOf = (row: number) => rows[row]!.images as readonly Uint8Array[];
 
 async function opened(folder: string): Promise<BridgeTower> {
   const model = await BridgeTower.fromPretrained(folder);
@@ -30,7 +30,7 @@ test("matching: each caption and a drawn false one, as match scores them", async
   const random = new Random(7);
   const judged = await eachRow(async ({ captions = [] }, row) => {
     const texts = captions.flatMap((caption, i) => [caption, drawing.draw(row, captions, random.at("itm", row, i))!]);
-    const scores = await tower.match(picturesOf(row)[0]!, texts);
+    const scores = await tower.match(imagesOf(row)[0]!, texts);
     return scores.map(({ logits }, i) => ({ logits, label: i % 2 === 0 ? 1 : 0 }));
   });
   const results = await resultsOf({ model, metrics: ["itm"], seed: 7 });
@@ -46,7 +46,7 @@ test("facets: all pairs of a true caption and a negative of its row", async () =
   const tower = await opened(model);
   const pairs = await eachRow(async ({ captions = [], negatives = [] }, row) => {
     const margin = async (text: string) => {
-      const [score] = await tower.match(picturesOf(row)[0]!, text);
+      const [score] = await tower.match(imagesOf(row)[0]!, text);
       return score!.logits[1] - score!.logits[0];
     };
     const trueOnes = await Promise.all(captions.map(margin));
@@ -60,7 +60,7 @@ test("facets: all pairs of a true caption and a negative of its row", async () =
     facet_accuracy_rel: share("rel"),
     facet_pairs: pairs.length,
     rows: 4,
-    skipped_pictures: 0,
+    skipped_images: 0,
   });
 });
 
@@ -70,7 +70,7 @@ test("questions: the score of the best answer, by its text; answers for the chal
   const judged = await eachRow(async ({ questions = [] }, row) =>
     Promise.all(
       questions.map(async ({ question, questionId, answers: given }) => {
-        const ranked = await tower.answer(picturesOf(row)[0]!, question);
+        const ranked = await tower.answer(imagesOf(row)[0]!, question);
         const target = (answer: string) =>
           Math.max(0, ...given.filter((one) => one.answer === answer).map(({ score }) => score));
         const losses = ranked.map(({ answer, probability }) => {
@@ -93,7 +93,7 @@ test("questions: label numbers count where the checkpoint names no answers, and 
   const asked = (label?: number) =>
     memoryData([
       {
-        pictures: rows[0]!.pictures,
+        images: rows[0]!.images,
         questions: [{ question: "a", answers: [{ answer: "maybe", label: label!, score: 1 }] }],
       },
     ]);
@@ -127,7 +127,7 @@ test("hypotheses and statements: those with labels, as entail and compare judge 
   const labels = ["contradiction", "neutral", "entailment"];
   const judged = await Promise.all(
     rows.map(async ({ hypotheses, statements }, row) => {
-      const [left, right] = picturesOf(row) as [Uint8Array, Uint8Array];
+      const [left, right] = imagesOf(row) as [Uint8Array, Uint8Array];
       const ranked = await tower.entail(left, hypotheses![0]!.text);
       const truth = await tower.compare(left, right, statements![0]!.text);
       const label = labels[hypotheses![0]!.label!]!;
@@ -153,7 +153,7 @@ test("hypotheses and statements: those with labels, as entail and compare judge 
     nlvr2_samples: 5,
     nlvr2_unlabelled: 5,
     rows: 5,
-    skipped_pictures: 0,
+    skipped_images: 0,
   });
 });
 
@@ -171,12 +171,12 @@ test.each([
     },
   });
   const hypotheses = [0, 0, 1, 2].map((label, i) => ({ text: `a cat ${i}`, label }));
-  const some = memoryData([{ pictures: rows[0]!.pictures, hypotheses: [...hypotheses, { text: "unlabelled" }] }]);
+  const some = memoryData([{ images: rows[0]!.images, hypotheses: [...hypotheses, { text: "unlabelled" }] }]);
   const results = await resultsOf({ model, data: some });
   // All are taken for neutral.
   expect(results).toMatchObject({ snli_accuracy: 1 / 4, snli_samples: 4, snli_unlabelled: 1 });
   expect(results.snli_accuracy_without_neutral).toBeCloseTo(share, 12);
-  const neutral = memoryData([{ pictures: rows[0]!.pictures, hypotheses: [{ text: "a", label: 1 }] }]);
+  const neutral = memoryData([{ images: rows[0]!.images, hypotheses: [{ text: "a", label: 1 }] }]);
   expect(await resultsOf({ model, data: neutral })).not.toHaveProperty("snli_accuracy_without_neutral");
 });
 
@@ -184,10 +184,10 @@ test("contrast: batches of first captions, of second ones and of third ones, in 
   const model = await checkpoint();
   const tower = await opened(model);
   const pairs = await eachRow(async ({ captions = [] }, row) => {
-    const [image] = await tower.embedImage([picturesOf(row)[0]!]);
+    const [image] = await tower.embedImage([imagesOf(row)[0]!]);
     const texts = await tower.embedText(captions);
     const crosses = await tower.embedPair(
-      captions.map(() => picturesOf(row)[0]!),
+      captions.map(() => imagesOf(row)[0]!),
       captions,
     );
     return texts.map((text, i) => ({ number: i, text, image: image!, cross: crosses[i]! }));
@@ -217,12 +217,10 @@ test("contrast in the dual form has a temperature, which is kept within its rang
     });
   const tower = await opened(await folder(0.07));
   const pairs = await eachRow(async ({ captions = [] }, row) => {
-    const [image] = await tower.embedImage([picturesOf(row)[0]!]);
+    const [image] = await tower.embedImage([imagesOf(row)[0]!]);
     return [{ text: (await tower.embedText(captions))[0]!, image: image! }];
   });
-  const firstCaptions = memoryData(
-    rows.map(({ pictures, captions }) => ({ pictures, captions: captions!.slice(0, 1) })),
-  );
+  const firstCaptions = memoryData(rows.map(({ images, captions }) => ({ images, captions: captions!.slice(0, 1) })));
   for (const [temperature, used] of [
     [0.07, 0.07],
     [3, 0.5],
@@ -243,7 +241,7 @@ test("masked words: a decoder that is its bias alone names one token, with one l
   });
   const bias = Array.from({ length: 300 }, (_, id) => (id === favourite ? 2 : 0));
   const many = memoryData([
-    { pictures: [rows[0]!.pictures[0]!], captions: Array.from({ length: 60 }, (_, i) => `a cat ${i} dog`) },
+    { images: [rows[0]!.images[0]!], captions: Array.from({ length: 60 }, (_, i) => `a cat ${i} dog`) },
   ]);
   const results = await resultsOf({ model, data: many, metrics: ["mlm"] });
   // 60 captions of about 6 tokens, 15 % of them hidden.

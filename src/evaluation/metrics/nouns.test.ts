@@ -44,12 +44,12 @@ test("each noun of the captions alone, as fillMask fills it", async () => {
   const tower = await BridgeTower.fromPretrained(model);
   onTestFinished(() => tower.dispose());
   const right: number[] = [];
-  for (const { captions = [], pictures } of rows) {
+  for (const { captions = [], images } of rows) {
     for (const caption of captions) {
       for (const { 0: word, index } of caption.matchAll(/ ?\b(cat|dog)\b/g)) {
         // The mask takes the place of the space too.
         const text = `${caption.slice(0, index)}<mask>${caption.slice(index + word.length)}`;
-        const { masks } = await tower.fillMask(pictures[0]!, text, { topK: 1 });
+        const { masks } = await tower.fillMask(images[0]!, text, { topK: 1 });
         right.push(masks[0]!.predictions[0]!.token === word ? 1 : 0);
       }
     }
@@ -60,7 +60,7 @@ test("each noun of the captions alone, as fillMask fills it", async () => {
     nouns_accuracy: right.reduce((sum, one) => sum + one, 0) / right.length,
     nouns_tokens: right.length,
     rows: 5,
-    skipped_pictures: 0,
+    skipped_images: 0,
   });
 });
 
@@ -72,7 +72,7 @@ test("a decoder that is its bias alone names one noun, wherever it stands", asyn
     },
   });
   const captions = ["a cat a dog a cat", "dog", "no such thing"];
-  const some = { ...memoryData([{ pictures: rows[0]!.pictures, captions }]), nouns: withNouns.nouns };
+  const some = { ...memoryData([{ images: rows[0]!.images, captions }]), nouns: withNouns.nouns };
   const nouns = { model, data: some, metrics: ["nouns"] } as const;
   expect(await resultsOf(nouns)).toMatchObject({ nouns_accuracy: 2 / 4, nouns_tokens: 4 });
   expect(await resultsOf({ ...nouns, captions_per_row: 1 })).toMatchObject({ nouns_accuracy: 2 / 3, nouns_tokens: 3 });
@@ -80,5 +80,5 @@ test("a decoder that is its bias alone names one noun, wherever it stands", asyn
   const cut = await resultsOf({ ...nouns, captions_per_row: 1, max_text_len: 6 });
   expect(cut).toMatchObject({ nouns_accuracy: 1 / 2, nouns_tokens: 2 });
   const none = await resultsOf({ ...nouns, data: { ...some, nouns: ["tree"] } });
-  expect(none).toEqual({ nouns_tokens: 0, rows: 1, skipped_pictures: 0 });
+  expect(none).toEqual({ nouns_tokens: 0, rows: 1, skipped_images: 0 });
 });

@@ -1,4 +1,4 @@
-/** Judges what the model takes the things in a picture for: the nouns of captions, hidden one at a time. */
+/** Judges what the model takes the things in an image for: the nouns of captions, hidden one at a time. */
 import { argMax, Mean } from "../numbers.js";
 import type { SeenRow } from "../encoded-row.js";
 import { guessHidden } from "./masked-tokens.js";
@@ -30,7 +30,7 @@ export class Nouns implements Judge {
         hidden: [{ place, id: ids[place]! }],
       })),
     );
-    await guessHidden(this.judging, row.picture, texts, (id, logits) => {
+    await guessHidden(this.judging, row.image, texts, (id, logits) => {
       this.accuracy.add(argMax(logits) === id ? 1 : 0);
     });
   }

@@ -47,7 +47,7 @@ export class Questions implements Judge {
   async judge(row: SeenRow): Promise<void> {
     const { questions } = row.texts;
     const texts = questions.map(({ question }) => question);
-    const logits = await fusedRows(this.judging, "fusion vqa", row.picture, texts);
+    const logits = await fusedRows(this.judging, "fusion vqa", row.image, texts);
     for (const [i, question] of questions.entries()) {
       const best = argMax(logits[i]!);
       this.predict(question, best);

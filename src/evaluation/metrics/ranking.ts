@@ -29,7 +29,7 @@ export class Ranking implements Judge {
         this.falseCaptions.draw(row.index, row.ownCaptions, random),
       ).filter((text) => text !== undefined);
       if (drawn.length < this.draw_false_text) continue;
-      const scores = await fusedRows(this.judging, "fusion rank", row.picture, [caption, ...drawn]);
+      const scores = await fusedRows(this.judging, "fusion rank", row.image, [caption, ...drawn]);
       const logits = scores.map(([score]) => score!);
       this.accuracy.add(argMax(logits) === 0 ? 1 : 0);
       this.loss.add(crossEntropy(logits, 0));

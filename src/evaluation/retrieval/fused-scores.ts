@@ -1,6 +1,6 @@
 /**
- * Scores of many pairs by the fusion. Each picture is fused with its texts; the states of towers are kept, and where they do
- * not fit in memory together, pictures and texts are taken in chunks.
+ * Scores of many pairs by the fusion. Each image is fused with its texts; the states of towers are kept, and where they do
+ * not fit in memory together, images and texts are taken in chunks.
  */
 import type { Dataset } from "../../data/index.js";
 import { InputError } from "../../errors.js";
@@ -9,7 +9,7 @@ import { ahead, batchOf, chunksOfEqualLength, type States, type Tokens } from ".
 import type { Judging } from "../metrics/metric.js";
 
 export interface Chunks {
-  /** Parts that pictures are taken in. By default so many that the states of one fit in 1 GiB. */
+  /** Parts that images are taken in. By default so many that the states of one fit in 1 GiB. */
   readonly image_chunks?: number | undefined;
   /** Parts that texts are taken in, by default likewise. */
   readonly text_chunks?: number | undefined;
@@ -17,10 +17,10 @@ export interface Chunks {
 
 export interface FusedPairs extends Chunks {
   readonly part: "fusion itm" | "fusion rank";
-  /** Row of each picture in the data set. */
+  /** Row of each imageState in the data set. */
   readonly rows: readonly number[];
   readonly texts: readonly Tokens[];
-  /** Texts to score with each picture, ascending. */
+  /** Texts to score with each imageState, ascending. */
   readonly chosen: readonly ArrayLike<number>[];
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -41,8 +41,8 @@ const residentBytes = 2 ** 30;
 /**
  * The last output of the part for each chosen pair: of ITM the logit of a match.
  *
- * A chunk's text states are in memory, and one picture's. With one chunk of texts every tower runs once. With more, the states of a chunk of
- * pictures are kept as well, and each text goes through its tower once for each chunk of pictures.
+ * A chunk's text states are in memory, and one image's. With one chunk of texts every tower runs once. With more, the states of a chunk of
+ * images are kept as well, and each text goes through its tower once for each chunk of images.
  */
 export async function fusedScores(judging: Judging, pairs: FusedPairs): Promise<Float64Array[]> {
   const { model, signal } = judging;
@@ -50,8 +50,8 @@ export async function fusedScores(judging: Judging, pairs: FusedPairs): Promise<
   const scores = chosen.map(({ length }) => new Float64Array(length));
   const total = chosen.reduce((sum, { length }) => sum + length, 0);
   const textSpans = spans(texts.length, pairs.text_chunks ?? chunksFor(textBytes(judging, texts)));
-  const pictureBytes = textSpans.length === 1 ? 0 : rows.length * imageTokens(judging) * model.stateBytes;
-  const imageSpans = spans(rows.length, pairs.image_chunks ?? chunksFor(pictureBytes));
+  const imageBytes = textSpans.length === 1 ? 0 : rows.length * imageTokens(judging) * model.stateBytes;
+  const imageSpans = spans(rows.length, pairs.image_chunks ?? chunksFor(imageBytes));
   let done = 0;
   let resident: { readonly span: Span; readonly states: readonly TextState[] } | undefined;
   for (const images of imageSpans) {
@@ -66,14 +66,14 @@ export async function fusedScores(judging: Judging, pairs: FusedPairs): Promise<
         kept.has(image) ? Promise.resolve(undefined) : pixelsOf(judging, rows[image]!);
       for await (const [i, pixel_values] of ahead(wanted, pixels)) {
         const image = wanted[i]!;
-        const picture = kept.get(image) ?? (await model.run("image", { pixel_values: pixel_values! }));
-        if (textSpans.length > 1) kept.set(image, picture);
+        const imageState = kept.get(image) ?? (await model.run("image", { pixel_values: pixel_values! }));
+        if (textSpans.length > 1) kept.set(image, imageState);
         const places = placesIn(chosen[image]!, span);
         const tokens = places.map((place) => ({ index: place, ids: texts[chosen[image]![place]!]!.ids }));
         for (const chunk of chunksOfEqualLength(tokens, model.chunkSize)) {
           signal?.throwIfAborted();
           const states = chunk.map(({ index }) => resident!.states[chosen[image]![index]! - span.first]!);
-          const [output] = Object.values(await model.run(pairs.part, { ...picture, ...gathered(states) }));
+          const [output] = Object.values(await model.run(pairs.part, { ...imageState, ...gathered(states) }));
           const width = output!.shape[1]!;
           chunk.forEach(({ index }, row) => (scores[image]![index] = output!.at(row, width - 1)));
           onProgress?.((done += chunk.length), total);
@@ -157,10 +157,10 @@ async function pixelsOf(
   { data, reader }: { data: Dataset; reader: Judging["reader"] },
   row: number,
 ): Promise<HostTensor> {
-  const [source] = data.pictures(row);
+  const [source] = data.images(row);
   const pixels = await reader.read(source!);
   if (pixels !== undefined) return pixels;
-  const expected = "the picture that was there before";
+  const expected = "the imageState that was there before";
   throw new InputError({
     code: "file-unreadable",
     where: source!.name,

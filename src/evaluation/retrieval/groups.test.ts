@@ -5,7 +5,7 @@ import { Random } from "../../random/index.js";
 import { PartedModel } from "../../inference/index.js";
 import type { Judging } from "../metrics/metric.js";
 import { memoryData } from "../memory-data.test-support.js";
-import { PictureReader } from "../image-reader.js";
+import { ImageReader } from "../image-reader.js";
 import { checkpoint } from "../tiny-rows.test-support.js";
 import { Retrieval } from "./retrieval.js";
 
@@ -13,14 +13,14 @@ import { Retrieval } from "./retrieval.js";
 async function someJudging(): Promise<Judging> {
   const model = await PartedModel.open(await checkpoint(), { prepare: [], prepackText: false }, {});
   onTestFinished(() => model.dispose());
-  const reader = new PictureReader(model, undefined);
+  const reader = new ImageReader(model, undefined);
   const data = memoryData([]);
   const tokenize = () => [];
   return { model, data, reader, tokenize, captions_per_row: undefined, random: new Random(0), signal: undefined };
 }
 
-/** A picture and its captions as numbers: their products are the scores, many of them equal. */
-type Row = readonly [picture: number, ...captions: number[]];
+/** A feature and its captions as numbers: their products are the scores, many of them equal. */
+type Row = readonly [feature: number, ...captions: number[]];
 
 async function found(judging: Judging, rows: readonly Row[], candidates: number | undefined) {
   const retrieval = new Retrieval(judging, {
@@ -29,14 +29,14 @@ async function found(judging: Judging, rows: readonly Row[], candidates: number 
     candidates,
     onProgress: () => undefined,
   });
-  for (const [index, [picture, ...captions]] of rows.entries()) {
+  for (const [index, [feature, ...captions]] of rows.entries()) {
     const texts = { captions: captions.map(String), questions: [], hypotheses: [], statements: [], negatives: [] };
     await retrieval.judge({
       index,
       texts,
       ownCaptions: texts.captions,
-      picture: {},
-      embeddings: { picture: Float32Array.of(picture), captions: captions.map((one) => Float32Array.of(one)) },
+      image: {},
+      embeddings: { image: Float32Array.of(feature), captions: captions.map((one) => Float32Array.of(one)) },
     });
   }
   return retrieval.results();
@@ -49,11 +49,11 @@ function sortedAmong(groups: readonly (readonly Row[])[]): number[] {
   const ofTexts: number[] = [];
   for (const rows of groups) {
     const texts = rows.flatMap(([, ...captions], image) => captions.map((text) => ({ image, text })));
-    for (const [image, [picture]] of rows.entries()) {
-      const best = order(texts.map(({ text }) => text * picture));
+    for (const [image, [feature]] of rows.entries()) {
+      const best = order(texts.map(({ text }) => text * feature));
       ofImages.push(best.findIndex((place) => texts[place]!.image === image));
     }
-    for (const { image, text } of texts) ofTexts.push(order(rows.map(([picture]) => text * picture)).indexOf(image));
+    for (const { image, text } of texts) ofTexts.push(order(rows.map(([feature]) => text * feature)).indexOf(image));
   }
   return [ofImages, ofTexts].flatMap((places) =>
     [1, 5, 10].map((depth) => places.filter((place) => place < depth).length / places.length),

@@ -8,10 +8,10 @@ import { memoryData } from "../memory-data.test-support.js";
 import { checkpoint, data, fields, resultsOf, rows } from "../tiny-rows.test-support.js";
 import { ranks, recallsOf, type PairScores } from "./recalls.js";
 
-const pictures = rows.map((row) => row.pictures[0] as Uint8Array);
+const imageFiles = rows.map((row) => row.images[0] as Uint8Array);
 const captions = rows.flatMap((row) => row.captions!);
 const imageOf = rows.flatMap((row, image) => row.captions!.map(() => image));
-const counts = { retrieval_images: 5, retrieval_texts: captions.length, rows: 5, skipped_pictures: 0 };
+const counts = { retrieval_images: 5, retrieval_texts: captions.length, rows: 5, skipped_images: 0 };
 
 async function opened(folder: string): Promise<BridgeTower> {
   const model = await BridgeTower.fromPretrained(folder);
@@ -23,16 +23,16 @@ const recalls = async (scores: PairScores, texts: readonly number[]) => recallsO
 
 /** Scores of a function of image and text. */
 const scoresBy = (score: (image: number, text: number) => number): PairScores => ({
-  images: pictures.length,
+  images: imageFiles.length,
   texts: captions.length,
   row: (image) => Float64Array.from(captions, (_, text) => score(image, text)),
-  column: (text) => Float64Array.from(pictures, (_, image) => score(image, text)),
+  column: (text) => Float64Array.from(imageFiles, (_, image) => score(image, text)),
 });
 
 test("without re-ranking, by the products of embeddings, with the head for ITM or without", async () => {
   const model = await checkpoint();
   const tower = await opened(model);
-  const [images, texts] = [await tower.embedImage(pictures), await tower.embedText(captions)];
+  const [images, texts] = [await tower.embedImage(imageFiles), await tower.embedText(captions)];
   const product = (image: number, text: number) => images[image]!.reduce((sum, x, i) => sum + x * texts[text]![i]!, 0);
   const expected = { ...(await recalls(scoresBy(product), imageOf)), ...counts, retrieval_fused_pairs: 0 };
   expect(await resultsOf({ model, metrics: ["retrieval"] })).toEqual(expected);
@@ -42,7 +42,7 @@ test("without re-ranking, by the products of embeddings, with the head for ITM o
 
 test("candidates for all make it the logit of a match for every pair, in chunks or not", async () => {
   const model = await checkpoint();
-  const matches = await (await opened(model)).match(pictures, captions);
+  const matches = await (await opened(model)).match(imageFiles, captions);
   const logit = (image: number, text: number) => matches[image * captions.length + text]!.logits[1];
   const expected = {
     ...(await recalls(scoresBy(logit), imageOf)),
@@ -64,8 +64,8 @@ test("candidates for all make it the logit of a match for every pair, in chunks 
 test("with few candidates, other pairs are behind them all", async () => {
   const model = await checkpoint();
   const tower = await opened(model);
-  const [images, texts] = [await tower.embedImage(pictures), await tower.embedText(captions)];
-  const matches = await tower.match(pictures, captions);
+  const [images, texts] = [await tower.embedImage(imageFiles), await tower.embedText(captions)];
+  const matches = await tower.match(imageFiles, captions);
   const product = (image: number, text: number) => images[image]!.reduce((sum, x, i) => sum + x * texts[text]![i]!, 0);
   const among = (own: number, others: readonly number[]) => others.filter((other) => other > own).length < 2;
   const isCandidate = (image: number, text: number) =>
@@ -75,11 +75,11 @@ test("with few candidates, other pairs are behind them all", async () => {
     ) ||
     among(
       product(image, text),
-      pictures.map((_, other) => product(other, text)),
+      imageFiles.map((_, other) => product(other, text)),
     );
   const score = (image: number, text: number) =>
     isCandidate(image, text) ? matches[image * captions.length + text]!.logits[1] : -100;
-  const pairs = pictures.flatMap((_, image) => captions.filter((_, text) => isCandidate(image, text)));
+  const pairs = imageFiles.flatMap((_, image) => captions.filter((_, text) => isCandidate(image, text)));
   expect(pairs.length).toBeLessThan(5 * captions.length);
   const expected = { ...(await recalls(scoresBy(score), imageOf)), ...counts, retrieval_fused_pairs: pairs.length };
   for (const text_chunks of [1, 4]) {
@@ -98,7 +98,7 @@ test("rank_output ranks every pair, where it is asked to or the only one that ca
     }
   };
   const both = await tinyCheckpoint({ config: tinyConfig(fields), heads: ["itm", "itc", "rank"], edit: asMatch });
-  const matches = await (await opened(both)).match(pictures, captions);
+  const matches = await (await opened(both)).match(imageFiles, captions);
   const logit = (image: number, text: number) => matches[image * captions.length + text]!.logits[1];
   const expected = await recalls(scoresBy(logit), imageOf);
   const ranked = { model: both, metrics: ["retrieval"], rank_by: "rank_output" } as const;
@@ -164,8 +164,8 @@ const recallsIn = ({ tr_r1, tr_r5, tr_r10, ir_r1, ir_r5, ir_r10 }: Readonly<Reco
 /** Scores of a checkpoint for every pair, by products of embeddings and by the logit of a match. */
 async function allScores(model: string) {
   const tower = await opened(model);
-  const [images, texts] = [await tower.embedImage(pictures), await tower.embedText(captions)];
-  const matches = await tower.match(pictures, captions);
+  const [images, texts] = [await tower.embedImage(imageFiles), await tower.embedText(captions)];
+  const matches = await tower.match(imageFiles, captions);
   return {
     product: (image: number, text: number) => images[image]!.reduce((sum, x, i) => sum + x * texts[text]![i]!, 0),
     logit: (image: number, text: number) => matches[image * captions.length + text]!.logits[1],
@@ -192,12 +192,12 @@ test("among a number of rows, groups are ranked by themselves, and what is no wh
     onProgress: (stage, done, total) => told.push(`${stage} ${done}/${total}`),
   });
   expect(recallsIn(reranked)).toEqual(sortedAmong(pairs, logit));
-  // Each text with the two pictures of its group.
+  // Each text with the two images of its group.
   expect(reranked.retrieval_fused_pairs).toBe(2 * inPairs);
   expect(told.at(-1)).toBe(`pairs ${2 * inPairs}/${2 * inPairs}`);
   expect(await resultsOf({ ...among, k_test: 100, text_chunks: 2, image_chunks: 2 })).toEqual(reranked);
-  // A broken picture makes room for the next one.
-  const broken: Dataset = memoryData(rows.map((row, i) => (i === 1 ? { ...row, pictures: [new Uint8Array(8)] } : row)));
+  // A broken image makes room for the next one.
+  const broken: Dataset = memoryData(rows.map((row, i) => (i === 1 ? { ...row, images: [new Uint8Array(8)] } : row)));
   const others = [
     [0, 2],
     [3, 4],
@@ -225,9 +225,9 @@ test("among all rows it is as without, however many are ranked again", async () 
   }
 });
 
-test("one caption a row: each picture among as many texts as pictures", async () => {
+test("one caption a row: each image among as many texts as images", async () => {
   const model = await checkpoint();
-  const firstOnes = memoryData(rows.map(({ pictures, captions }) => ({ pictures, captions: captions!.slice(0, 1) })));
+  const firstOnes = memoryData(rows.map(({ images, captions }) => ({ images, captions: captions!.slice(0, 1) })));
   const settings = { model, metrics: ["retrieval"], candidates: 2 } as const;
   const found = await resultsOf({ ...settings, captions_per_row: 1 });
   expect(found).toEqual(await resultsOf({ ...settings, data: firstOnes }));

@@ -8,9 +8,9 @@ import { chosenScores, similarities } from "./pair-scores.js";
 import { ranks, recallsOf, takeTurn, type PairScores, type Ranks } from "./recalls.js";
 
 /** Pairs that are compared at most: beyond, the comparison alone would take hours. */
-export const mostPairs = 2 ** 31;
+export const maxPairs = 2 ** 31;
 /** Pairs that go through the fusion at most: 20 bytes each are kept until their group is ranked. */
-const mostFused = 2 ** 26;
+const maxFused = 2 ** 26;
 
 export interface RetrievalSettings extends Chunks {
   /** `similarity` of embeddings, or `rank_output` of every pair. */
@@ -23,7 +23,7 @@ export interface RetrievalSettings extends Chunks {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Rows whose pictures and captions are compared with one another. */
+/** Rows whose images and captions are compared with one another. */
 interface Group {
   /** Row of each image in the data set. */
   readonly rows: number[];
@@ -39,7 +39,7 @@ interface Group {
 type Chosen = readonly ArrayLike<number>[];
 
 /**
- * An image is a row; a row whose picture is broken is left out with its captions.
+ * An image is a row; a row whose image is broken is left out with its captions.
  *
  * With `candidates`, the rows that are left make groups of so many, in their order; what is no whole group is left out. Each is ranked by
  * itself, and recalls are means over the images and the texts of all groups.
@@ -67,7 +67,7 @@ export class Retrieval implements Judge {
       group.imageOf.push(image);
     }
     if (embeddings !== undefined) {
-      group.images.push(embeddings.picture);
+      group.images.push(embeddings.image);
       for (const caption of embeddings.captions) group.texts.push(caption);
     }
     return Promise.resolve();
@@ -107,7 +107,7 @@ export class Retrieval implements Judge {
       await takeTurn(signal);
     }
     const fused = sum(chosen, pairs);
-    if (fused > mostFused) throw tooMany(fused);
+    if (fused > maxFused) throw tooMany(fused);
     const found: Ranks[] = [];
     let done = 0;
     for (const [i, group] of groups.entries()) {
@@ -160,7 +160,7 @@ const tooMany = (fused: number) =>
   new InputError({
     code: "invalid-setting",
     where: "retrieval",
-    expected: `at most ${mostFused} pairs that go through the fusion`,
+    expected: `at most ${maxFused} pairs that go through the fusion`,
     found: String(fused),
     hint: "Lower k_test, candidates or limit",
   });

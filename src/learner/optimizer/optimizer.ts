@@ -46,7 +46,7 @@ interface OwnArrays {
 type Arrays = Map<string, Float32Array>;
 
 /** Beyond this, memory and not arithmetic sets the pace. */
-const mostThreads = 8;
+const maxThreads = 8;
 
 export class Optimizer {
   private readonly members: readonly Member[];
@@ -66,7 +66,7 @@ export class Optimizer {
   constructor(
     parameters: readonly Pick<Parameter, "name" | "shape">[],
     private readonly settings: OptimizerSettings,
-    threads = Math.min(availableParallelism(), mostThreads),
+    threads = Math.min(availableParallelism(), maxThreads),
   ) {
     this.members = parameters.map(({ name, shape }) => ({
       name,

@@ -21,7 +21,7 @@ export interface Manifest {
 }
 
 const count = z.number().int().nonnegative();
-const mostFiles = 1000;
+const maxFiles = 1000;
 /** A file beside the manifest: no separator, no way up, nothing hidden. */
 const plainName = z.string().regex(/^[\w-][\w.-]{0,199}$/);
 const schema = z.object({
@@ -59,11 +59,11 @@ export async function readManifest(folder: string): Promise<Manifest> {
   }
   const { step, files } = result.data;
   const entries = Object.entries(files);
-  if (entries.length > mostFiles) {
+  if (entries.length > maxFiles) {
     throw new InputError({
       code: "corrupt-file",
       where: path,
-      expected: `at most ${mostFiles} files`,
+      expected: `at most ${maxFiles} files`,
       found: String(entries.length),
       hint,
     });

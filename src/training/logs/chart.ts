@@ -21,7 +21,7 @@ export interface Panel {
 
 const colours = ["#2563eb", "#16a34a", "#dc2626", "#9333ea", "#ea580c", "#0891b2", "#be185d", "#65a30d"];
 /** Of a curve, which is hardly wider in pixels; of more, the means of neighbours are drawn. */
-const mostPlaces = 500;
+const maxPlaces = 500;
 
 type Place = readonly [step: number, value: number];
 
@@ -64,9 +64,9 @@ function placesOf(points: readonly Point[], name: string): Place[] {
 }
 
 function thinned(places: readonly Place[]): readonly Place[] {
-  if (places.length <= mostPlaces) return places;
-  const size = places.length / mostPlaces;
-  return Array.from({ length: mostPlaces }, (_, i) => {
+  if (places.length <= maxPlaces) return places;
+  const size = places.length / maxPlaces;
+  return Array.from({ length: maxPlaces }, (_, i) => {
     const group = places.slice(Math.floor(i * size), Math.floor((i + 1) * size));
     const mean = (of: (place: Place) => number) => group.reduce((sum, place) => sum + of(place), 0) / group.length;
     return [mean(([step]) => step), mean(([, value]) => value)] as const;

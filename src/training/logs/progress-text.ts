@@ -13,7 +13,7 @@ export interface StepProgress {
   readonly secondsLeft?: number;
 }
 
-const mostColumns = 100;
+const maxColumns = 100;
 
 /** `step 120/700 · epoch 1.9 · loss 2.31 (itm 0.61 mlm 1.70) · 63 pairs/s · 4 min 10 s left`, in at most 100 columns. */
 export function progressText(progress: StepProgress): string {
@@ -30,7 +30,7 @@ export function progressText(progress: StepProgress): string {
       `${pairsPerSecond.toFixed(pairsPerSecond < 10 ? 1 : 0)} pairs/s`,
       ...(secondsLeft === undefined ? [] : [`${durationText(secondsLeft)} left`]),
     ].join(" · ");
-    if (line.length <= mostColumns || shown === 0) return line;
+    if (line.length <= maxColumns || shown === 0) return line;
   }
 }
 

@@ -9,7 +9,7 @@ const digitCommaDigit = /\p{Nd},\p{Nd}/u;
 // A look-behind for a digit was meant here too; as written in the original it never matches.
 const periodBeforeNoDigit = /\.(?!\p{Nd})/gu;
 /** A flag that the original passes in the place of a count. */
-const mostPeriods = 32;
+const maxPeriods = 32;
 /** What Python's `split` takes for white space, unlike `\s`. */
 // eslint-disable-next-line no-control-regex -- Python counts them as white space
 const whiteSpace = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
@@ -53,5 +53,5 @@ function withoutPunctuation(text: string): string {
     return result.replaceAll(mark, deleted ? "" : " ");
   }, text);
   let periods = 0;
-  return spaced.replace(periodBeforeNoDigit, (period) => (++periods <= mostPeriods ? "" : period));
+  return spaced.replace(periodBeforeNoDigit, (period) => (++periods <= maxPeriods ? "" : period));
 }

@@ -9,7 +9,7 @@ import { damaged, type ArrowMessage } from "./arrow-messages.js";
 import type { BufferRange } from "./arrow-schema.js";
 
 /** Bytes. Offsets of 32 bits reach no further, so larger buffers come from files made to exhaust memory, or from huge batches. */
-const largestBuffer = 2 ** 31 - 1;
+const maxBuffer = 2 ** 31 - 1;
 
 export type BufferCache = ByteCache<Uint8Array<ArrayBuffer>>;
 
@@ -50,8 +50,8 @@ export class ArrowBody {
     const size = Number(new DataView(prefix.buffer).getBigInt64(0, true));
     // -1 stands for a buffer that compression would have made longer.
     if (size === -1) return this.#plain(start + 8, length - 8);
-    if (size < 0 || size > largestBuffer) {
-      const expected = `a compressed buffer of at most ${largestBuffer} bytes`;
+    if (size < 0 || size > maxBuffer) {
+      const expected = `a compressed buffer of at most ${maxBuffer} bytes`;
       throw damaged(
         this.file.name,
         expected,

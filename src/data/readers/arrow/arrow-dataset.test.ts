@@ -20,28 +20,28 @@ import {
   complaint,
   fixtures,
   opened,
-  picture,
-  picturesOf,
+  imageBytes,
+  imagesOf,
   readsOrComplains,
   temporaryFolder,
 } from "../tables.test-support.js";
 import { type BatchClaims, streamHead } from "./arrow-fixture.test-support.js";
 
-test("captions as pandas writes them: duplicates leave the first, pictures are the bytes", async () => {
+test("captions as pandas writes them: duplicates leave the first, images are the bytes", async () => {
   const dataset = await opened(join(fixtures, "captions.arrow"));
   expect(dataset.rows).toBe(5);
   expect(dataset.texts(3).captions).toEqual(["caption 3", "the same", "ein Bär über 3"]);
   expect([...dataset.counts.captions]).toEqual([3, 3, 3, 3, 3]);
   expect([...dataset.counts.questions]).toEqual([0, 0, 0, 0, 0]);
   expect(dataset.blocks).toBeUndefined();
-  for (const row of [4, 0, 2]) expect(await picturesOf(dataset, row)).toEqual([picture(row)]);
-  expect(dataset.pictures(2)[0]!.name).toBe(`${join(fixtures, "captions.arrow")}, row 2, column "image"`);
+  for (const row of [4, 0, 2]) expect(await imagesOf(dataset, row)).toEqual([imageBytes(row)]);
+  expect(dataset.images(2)[0]!.name).toBe(`${join(fixtures, "captions.arrow")}, row 2, column "image"`);
 });
 
 test("rows of one split by its column", async () => {
   const dataset = await opened({ path: join(fixtures, "captions.arrow"), split: "val" });
   expect([dataset.rows, dataset.texts(1).captions[0]]).toEqual([2, "caption 3"]);
-  expect(await picturesOf(dataset, 1)).toEqual([picture(3)]);
+  expect(await imagesOf(dataset, 1)).toEqual([imageBytes(3)]);
   expect(await complaint(fixtures, opened({ path: join(fixtures, "captions.arrow"), split: "test" }))).toBe(
     'captions.arrow: expected rows whose column split says "test", found train, val. Name one of these.',
   );
@@ -77,7 +77,7 @@ test("SNLI-VE: hypotheses with labels, without their premises", async () => {
   expect(dataset.texts(1).hypotheses).toEqual([{ text: "it rains", label: 1 }]);
 });
 
-test("NLVR2: statements about two pictures", async () => {
+test("NLVR2: statements about two images", async () => {
   const dataset = await opened(join(fixtures, "nlvr2.arrow"));
   expect(dataset.texts(0)).toEqual({
     captions: [],
@@ -89,14 +89,14 @@ test("NLVR2: statements about two pictures", async () => {
     ],
     negatives: [],
   });
-  expect(await picturesOf(dataset, 0)).toEqual([picture(0), picture(1)]);
+  expect(await imagesOf(dataset, 0)).toEqual([imageBytes(0), imageBytes(1)]);
 });
 
 test.each(["captions-lz4.arrow", "captions-zstd.arrow"])("%s: compressed batches are blocks", async (name) => {
   const dataset = await opened(join(fixtures, name));
   expect([dataset.rows, dataset.blocks]).toEqual([6, [0, 4]]);
   expect(dataset.texts(5).captions[0]).toBe("caption 5");
-  for (const row of [5, 0, 3]) expect(await picturesOf(dataset, row)).toEqual([picture(row)]);
+  for (const row of [5, 0, 3]) expect(await imagesOf(dataset, row)).toEqual([imageBytes(row)]);
 });
 
 test("a split in a dictionary column", async () => {
@@ -104,7 +104,7 @@ test("a split in a dictionary column", async () => {
   expect([dataset.rows, dataset.blocks, dataset.texts(2).captions[0]]).toEqual([3, [0, 2], "caption 5"]);
 });
 
-test("the stream format with structs of bytes and path; a row without picture and text is left out", async () => {
+test("the stream format with structs of bytes and path; a row without image and text is left out", async () => {
   const dataset = await opened(join(fixtures, "saved.arrow"));
   expect(Array.from({ length: dataset.rows }, (_, row) => dataset.texts(row).captions)).toEqual([
     [],
@@ -113,9 +113,9 @@ test("the stream format with structs of bytes and path; a row without picture an
     [],
     ["caption 4"],
   ]);
-  expect(await picturesOf(dataset, 4)).toEqual([picture(4)]);
-  expect(await complaint(fixtures, dataset.pictures(2)[0]!.read())).toBe(
-    'saved.arrow, row 2, column "image": expected a picture, found nothing. Leave the row out, or write its picture into the file.',
+  expect(await imagesOf(dataset, 4)).toEqual([imageBytes(4)]);
+  expect(await complaint(fixtures, dataset.images(2)[0]!.read())).toBe(
+    'saved.arrow, row 2, column "image": expected an image, found nothing. Leave the row out, or write its image into the file.',
   );
 });
 
@@ -128,21 +128,21 @@ test("the reader of apache-arrow sees the same rows", async () => {
     for (let i = 0; i < batch.numRows; i++, row++) {
       const captions = batch.getChild("caption")!.get(i) as Iterable<string>;
       expect(dataset.texts(row).captions).toEqual([...new Set(captions)]);
-      expect(await picturesOf(dataset, row)).toEqual([batch.getChild("image")!.get(i)]);
+      expect(await imagesOf(dataset, row)).toEqual([batch.getChild("image")!.get(i)]);
     }
   }
   expect(row).toBe(dataset.rows);
 });
 
-test("reading one picture reads its bytes and no others", async () => {
+test("reading one image reads its bytes and no others", async () => {
   const path = join(fixtures, "captions.arrow");
   const dataset = await opened(path);
   const handle = await open(path);
   const prototype = Object.getPrototypeOf(handle) as typeof handle;
   await handle.close();
   const read = vi.spyOn(prototype, "read");
-  await dataset.pictures(4)[0]!.read();
-  expect(read.mock.calls.map((call) => (call as unknown[])[2])).toEqual([picture(4).length]);
+  await dataset.images(4)[0]!.read();
+  expect(read.mock.calls.map((call) => (call as unknown[])[2])).toEqual([imageBytes(4).length]);
   read.mockRestore();
 });
 
@@ -179,8 +179,8 @@ test("a file of 3 GB with one batch is opened and read in parts", async () => {
   await handle.close();
   const dataset = await opened(path);
   expect([dataset.texts(0).captions, dataset.texts(1).captions]).toEqual([["first"], ["last"]]);
-  expect(await complaint(path, dataset.pictures(0)[0]!.read())).toContain("at most 268435456 bytes, found 3221225472");
-  expect(await picturesOf(dataset, 1)).toEqual([text("the end")]);
+  expect(await complaint(path, dataset.images(0)[0]!.read())).toContain("at most 268435456 bytes, found 3221225472");
+  expect(await imagesOf(dataset, 1)).toEqual([text("the end")]);
   expect(process.memoryUsage().arrayBuffers).toBeLessThan(2 ** 28);
 });
 
@@ -212,7 +212,7 @@ test.each<[name: string, claims: Partial<BatchClaims>, body: Uint8Array]>([
   ["a buffer outside of its batch", { buffers: buffersWith(2, [45, 7]) }, body],
   ["a buffer at a negative place", { buffers: buffersWith(2, [-8, 6]) }, body],
   ["offsets that are too few", { buffers: buffersWith(1, [0, 16]) }, body],
-  ["pictures shorter than their offsets", { buffers: buffersWith(2, [45, 5]) }, body],
+  ["images shorter than their offsets", { buffers: buffersWith(2, [45, 5]) }, body],
   ["texts shorter than their offsets", { buffers: buffersWith(5, [36, 4]) }, body],
   ["a body longer than the file", { bodyLength: 2 ** 40 }, body],
   ["more rows than values", { rows: 2 ** 40 }, body],
@@ -251,14 +251,14 @@ test("the same file without damage is read", async () => {
   const path = join(await temporaryFolder(), "x.arrow");
   await writeFile(path, Buffer.concat([streamHead(schema, honest), body]));
   const dataset = await opened(path);
-  expect([dataset.texts(1).captions, await picturesOf(dataset, 1)]).toEqual([["last"], [text("def")]]);
+  expect([dataset.texts(1).captions, await imagesOf(dataset, 1)]).toEqual([["last"], [text("def")]]);
 });
 
 test.each<[name: string, columns: Record<string, Vector>]>([
-  ["pictures as text", { image: vectorFromArray(["a.png"], new Utf8()) }],
+  ["images as text", { image: vectorFromArray(["a.png"], new Utf8()) }],
   ["captions as numbers", { image: vectorFromArray([text("a")], new Binary()), caption: vectorFromArray([1.5]) }],
   ["captions as dates", { image: vectorFromArray([text("a")], new Binary()), caption: vectorFromArray([new Date(0)]) }],
-  ["no pictures", { caption: vectorFromArray(["a"], new Utf8()) }],
+  ["no images", { caption: vectorFromArray(["a"], new Utf8()) }],
   ["no rows", { image: vectorFromArray<Binary>([], new Binary()) }],
 ])("refuses, naming the column: %s", async (_, columns) => {
   const folder = await temporaryFolder();
@@ -273,7 +273,7 @@ test("columns by the names that the user gives", async () => {
   const columns = { jpg: vectorFromArray([text("a")], new Binary()), alt: vectorFromArray(["words"], new Utf8()) };
   await writeFile(path, tableToIPC(new Table(columns), "file"));
   const dataset = await opened({ path, columns: { image: "jpg", caption: "alt" } });
-  expect([dataset.texts(0).captions, await picturesOf(dataset, 0)]).toEqual([["words"], [text("a")]]);
+  expect([dataset.texts(0).captions, await imagesOf(dataset, 0)]).toEqual([["words"], [text("a")]]);
   expect(await complaint(folder, opened({ path, columns: { image: "jpgs" } }))).toMatchInlineSnapshot(
     `"x.arrow: expected a column "jpgs" for image, as the settings say, found jpg, alt. The nearest is "jpg"."`,
   );

@@ -1,12 +1,12 @@
-/** Arrow IPC files as pandas and Hugging Face write them: texts into memory at once, pictures when they are asked for. */
+/** Arrow IPC files as pandas and Hugging Face write them: texts into memory at once, images when they are asked for. */
 
 import { InputError } from "../../../errors.js";
-import type { Dataset, PictureSource } from "../../dataset.js";
+import type { Dataset, ImageSource } from "../../dataset.js";
 import { ByteCache } from "../byte-cache.js";
 import { growableUint32 } from "../growable.js";
 import { lastAtMost } from "../join-datasets.js";
 import { checkNamedColumns, type FoundColumns, findColumns } from "../roles.js";
-import { pictureColumns, textColumns } from "../image-columns.js";
+import { imageColumns, textColumns } from "../image-columns.js";
 import { rowTexts } from "../row-texts.js";
 import { hasTexts, RowStore } from "../row-store.js";
 import { RowValues } from "../row-values.js";
@@ -15,7 +15,7 @@ import { tableDataset } from "../table-dataset.js";
 import { ArrowBody, type BufferCache } from "./arrow-body.js";
 import { type ArrowColumn, batchColumns } from "./arrow-columns.js";
 import { type ArrowLayout, type ArrowMessage, arrowProblem, readArrowLayout } from "./arrow-messages.js";
-import { type BatchPictures, batchPictures, checkPictureField } from "./arrow-images.js";
+import { type BatchImages, batchImages, checkImageField } from "./arrow-images.js";
 import type { ArrowField } from "./arrow-schema.js";
 import { columnValues } from "./arrow-values.js";
 
@@ -25,9 +25,9 @@ const keptBytes = 2 ** 29;
 const window = 1024;
 
 /**
- * The rows of one Arrow file, file or stream format. A row without picture and text is left out; one that has only text is kept, and its
- * picture is an error when it is read. `blocks` are the batches where pictures are compressed.
- * @throws InputError naming file and column for damage, columns of other types, or none with pictures
+ * The rows of one Arrow file, file or stream format. A row without image and text is left out; one that has only text is kept, and its
+ * image is an error when it is read. `blocks` are the batches where images are compressed.
+ * @throws InputError naming file and column for damage, columns of other types, or none with images
  */
 export async function openArrow(input: ReaderInput): Promise<Dataset> {
   const file = await input.files.add(input.paths[0]!);
@@ -46,7 +46,7 @@ interface Batch {
   /** Row of the file that is its first. */
   readonly start: number;
   /** One column, or left and right. */
-  readonly pictures: readonly BatchPictures[];
+  readonly images: readonly BatchImages[];
 }
 
 class ArrowReader {
@@ -54,7 +54,7 @@ class ArrowReader {
   readonly #layout: ArrowLayout;
   readonly #file: string;
   readonly #columns: FoundColumns;
-  readonly #pictures: readonly string[];
+  readonly #images: readonly string[];
   readonly #texts: readonly string[];
   readonly #dictionaries = new Map<number, unknown[]>();
   readonly #store = new RowStore();
@@ -71,8 +71,8 @@ class ArrowReader {
     this.#layout = layout;
     this.#file = file;
     this.#columns = findColumns((name) => names.includes(name), input.columns);
-    this.#pictures = pictureColumns(file, names, this.#columns);
-    for (const name of this.#pictures) checkPictureField(file, this.#field(name));
+    this.#images = imageColumns(file, names, this.#columns);
+    for (const name of this.#images) checkImageField(file, this.#field(name));
     this.#texts = textColumns(this.#columns, input.split);
     this.#total = layout.messages.reduce(
       (sum, { batch, dictionary }) => sum + (dictionary === undefined ? batch.rows : 0),
@@ -95,32 +95,32 @@ class ArrowReader {
     }
     const columns = batchColumns(body, this.#layout.fields, message.batch);
     const column = (name: string) => columns[this.#layout.fields.findIndex((field) => field.name === name)]!;
-    const pictures: BatchPictures[] = [];
-    for (const name of this.#pictures) pictures.push(await batchPictures(column(name)));
+    const images: BatchImages[] = [];
+    for (const name of this.#images) images.push(await batchImages(column(name)));
     const texts = this.#texts.map(column);
     for (let from = 0; from < rows; from += window) {
       this.#input.signal?.throwIfAborted();
-      await this.#addRows(texts, pictures, from, Math.min(rows, from + window));
+      await this.#addRows(texts, images, from, Math.min(rows, from + window));
       this.#input.onProgress(this.#rows + Math.min(rows, from + window), this.#total);
     }
-    if (rows > 0) this.#batches.push({ start: this.#rows, pictures });
+    if (rows > 0) this.#batches.push({ start: this.#rows, images });
     this.#rows += rows;
   }
 
   finish(): Dataset {
     const starts = this.#batches.map(({ start }) => start);
-    const compressed = this.#batches.some(({ pictures }) => pictures.some(({ isCompressed }) => isCompressed));
+    const compressed = this.#batches.some(({ images }) => images.some(({ isCompressed }) => isCompressed));
     const blocks = this.#blocks(starts);
     return tableDataset({
       name: this.#input.name,
       store: this.#store,
       ...(compressed ? { blocks } : {}),
-      pictures: (row) => {
+      images: (row) => {
         const fileRow = this.#fileRow.at(row);
         const batch = this.#batches[lastAtMost(starts, fileRow)]!;
-        return batch.pictures.map((pictures, i): PictureSource => {
-          const name = `${this.#file}, row ${fileRow}, column ${JSON.stringify(this.#pictures[i])}`;
-          return { name, read: async () => pictures.read(fileRow - batch.start, name) };
+        return batch.images.map((images, i): ImageSource => {
+          const name = `${this.#file}, row ${fileRow}, column ${JSON.stringify(this.#images[i])}`;
+          return { name, read: async () => images.read(fileRow - batch.start, name) };
         });
       },
     });
@@ -132,7 +132,7 @@ class ArrowReader {
 
   async #addRows(
     texts: readonly ArrowColumn[],
-    pictures: readonly BatchPictures[],
+    images: readonly BatchImages[],
     from: number,
     to: number,
   ): Promise<void> {
@@ -142,8 +142,8 @@ class ArrowReader {
       const record = Object.fromEntries(this.#texts.map((name, i) => [name, values[i]![row - from]]));
       const row_ = new RowValues(this.#columns, record, () => `${this.#file}, row ${this.#rows + row}`);
       if (!this.#input.split.keeps(row_.get("split"))) continue;
-      const found = rowTexts(row_, pictures.length === 2);
-      if (!hasTexts(found) && !pictures.some((column) => column.has(row))) continue;
+      const found = rowTexts(row_, images.length === 2);
+      if (!hasTexts(found) && !images.some((column) => column.has(row))) continue;
       this.#fileRow.push(this.#rows + row);
       this.#store.add(found);
     }

@@ -1,14 +1,14 @@
-/** The pictures of one batch: where each lies, so that reading one reads nothing else. */
+/** The images of one batch: where each lies, so that reading one reads nothing else. */
 
 import { InputError } from "../../../errors.js";
-import { largestPicture } from "../table-dataset.js";
+import { maxImage } from "../table-dataset.js";
 import type { OpenBuffer } from "./arrow-body.js";
 import { type ArrowColumn, bitAt, offsetsOf, validity } from "./arrow-columns.js";
 import { type ArrowField, typeName } from "./arrow-schema.js";
 
-/** A column of pictures in one batch. Rows are those of the batch. */
-export interface BatchPictures {
-  /** Whether reading one picture decompresses those of the whole batch. */
+/** A column of images in one batch. Rows are those of the batch. */
+export interface BatchImages {
+  /** Whether reading one image decompresses those of the whole batch. */
   readonly isCompressed: boolean;
   readonly has: (row: number) => boolean;
   /** @param where file, row and column, for errors */
@@ -16,20 +16,20 @@ export interface BatchPictures {
 }
 
 /** @throws InputError when the column is neither bytes nor a struct with bytes, as Hugging Face writes it */
-export function checkPictureField(where: string, field: ArrowField): void {
+export function checkImageField(where: string, field: ArrowField): void {
   const bytes = field.type.kind === "struct" ? field.children.find(({ name }) => name === "bytes") : field;
   if (bytes?.type.kind === "binary" && bytes.dictionary === undefined) return;
   throw new InputError({
     code: "invalid-dataset",
     where: `${where}, column ${JSON.stringify(field.name)}`,
-    expected: "pictures: binary, or struct<bytes: binary, path: text>",
+    expected: "images: binary, or struct<bytes: binary, path: text>",
     found: typeName(field),
-    hint: "Write the bytes of the pictures into the column, or say in the settings which column has them",
+    hint: "Write the bytes of the images into the column, or say in the settings which column has them",
   });
 }
 
-/** @param column one that `checkPictureField` has passed */
-export async function batchPictures(column: ArrowColumn): Promise<BatchPictures> {
+/** @param column one that `checkImageField` has passed */
+export async function batchImages(column: ArrowColumn): Promise<BatchImages> {
   const rows = column.length;
   const bytes = column.type.kind === "struct" ? column.children.find(({ field }) => field.name === "bytes")! : column;
   const presence = [await validity(column, 0, rows), bytes === column ? undefined : await validity(bytes, 0, rows)];
@@ -41,16 +41,16 @@ export async function batchPictures(column: ArrowColumn): Promise<BatchPictures>
     isCompressed: data.isCompressed,
     has,
     read: (row, where) => {
-      if (has(row)) return readPicture(data, offsets[row]!, offsets[row + 1]!, where);
-      const hint = "Leave the row out, or write its picture into the file";
-      throw new InputError({ code: "missing-data", where, expected: "a picture", found: "nothing", hint });
+      if (has(row)) return readImage(data, offsets[row]!, offsets[row + 1]!, where);
+      const hint = "Leave the row out, or write its image into the file";
+      throw new InputError({ code: "missing-data", where, expected: "an image", found: "nothing", hint });
     },
   };
 }
 
-async function readPicture(data: OpenBuffer, start: number, end: number, where: string): Promise<Uint8Array> {
-  if (end - start <= largestPicture) return data.read(start, end - start);
-  const expected = `a picture of at most ${largestPicture} bytes`;
+async function readImage(data: OpenBuffer, start: number, end: number, where: string): Promise<Uint8Array> {
+  if (end - start <= maxImage) return data.read(start, end - start);
+  const expected = `an image of at most ${maxImage} bytes`;
   throw new InputError({
     code: "image-too-large",
     where,

@@ -23,7 +23,7 @@ const magic = "ARROW1";
 /** Before the metadata of every message since Arrow 0.15. */
 const continuation = 0xffffffff;
 /** Bytes. The metadata of a batch is some kilobytes. */
-const largestMetadata = 2 ** 28;
+const maxMetadata = 2 ** 28;
 const schemaHeader = 1;
 const dictionaryHeader = 2;
 const batchHeader = 3;
@@ -71,7 +71,7 @@ async function readFooter(file: DataFile): Promise<ArrowLayout> {
     throw damaged(file.name, `${magic} at the end of an Arrow file`, `${file.size} bytes that end otherwise`);
   }
   const length = viewOf(end).getInt32(0, true);
-  if (length <= 0 || length > Math.min(largestMetadata, file.size - 8 - trailer)) {
+  if (length <= 0 || length > Math.min(maxMetadata, file.size - 8 - trailer)) {
     throw damaged(file.name, "a footer inside the file", `one of ${length} bytes`);
   }
   const footer = new FlatTable(viewOf(await file.read(file.size - trailer - length, length)));
@@ -125,7 +125,7 @@ async function readMessage(file: DataFile, position: number): Promise<FoundMessa
   const length = modern ? prefix.getInt32(4, true) : prefix.getInt32(0, true);
   if (length === 0) return undefined;
   const start = position + (modern ? 8 : 4);
-  if (length < 0 || length > largestMetadata || start + length > file.size) {
+  if (length < 0 || length > maxMetadata || start + length > file.size) {
     throw damaged(
       file.name,
       `a message at offset ${position}`,

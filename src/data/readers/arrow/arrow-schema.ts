@@ -37,14 +37,14 @@ export interface BatchMetadata {
   readonly codec?: "lz4" | "zstd";
 }
 
-/** Far more than tables of pictures have; a bound for files whose tables share parts without end. */
-const mostFields = 10_000;
+/** Far more than tables of images have; a bound for files whose tables share parts without end. */
+const maxFields = 10_000;
 const deepest = 32;
 
 /** @throws FlatbufferProblem for what a schema cannot say */
 export function readSchema(table: FlatTable): ArrowField[] {
   if (table.int16(0) !== 0) throw new FlatbufferProblem("numbers with the most significant byte first");
-  const budget = { fields: mostFields };
+  const budget = { fields: maxFields };
   return table.tables(1).map((field) => readField(field, budget, 0));
 }
 

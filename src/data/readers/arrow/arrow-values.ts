@@ -8,9 +8,9 @@ import { type ArrowType, typeName } from "./arrow-schema.js";
 /** Values of dictionaries by their number. */
 export type Dictionaries = ReadonlyMap<number, readonly unknown[]>;
 
-/** Bounds on what is in memory at once; rows of pictures stay a thousand times below. */
-const mostItems = 2 ** 22;
-const mostBytes = 2 ** 28;
+/** Bounds on what is in memory at once; rows of images stay a thousand times below. */
+const maxItems = 2 ** 22;
+const maxBytes = 2 ** 28;
 
 /**
  * The values of rows `from` to `to` (not included): numbers, bigints, booleans, texts, bytes, lists, objects for structs; null where
@@ -24,8 +24,8 @@ export async function columnValues(
   dictionaries: Dictionaries,
 ): Promise<unknown[]> {
   const where = `${column.body.file.name}, column ${JSON.stringify(column.field.name)}`;
-  if (to > column.length || to - from > mostItems) {
-    throw damaged(where, `at most ${Math.min(column.length, mostItems)} values at once`, `${to - from}`);
+  if (to > column.length || to - from > maxItems) {
+    throw damaged(where, `at most ${Math.min(column.length, maxItems)} values at once`, `${to - from}`);
   }
   const present = await validity(column, from, to);
   const values = await plainValues(column, from, to, dictionaries, where);
@@ -67,8 +67,8 @@ async function plainValues(
       const data = await column.body.buffer(column.buffer + 2);
       const offsets = await offsetsOf(column, type.wide, from, to, data.length);
       const [start, end] = [offsets[0]!, offsets[to - from]!];
-      if (end - start > mostBytes)
-        throw damaged(where, `texts of at most ${mostBytes} bytes in ${to - from} rows`, `${end - start}`);
+      if (end - start > maxBytes)
+        throw damaged(where, `texts of at most ${maxBytes} bytes in ${to - from} rows`, `${end - start}`);
       const bytes = Buffer.from((await data.read(start, end - start)).buffer);
       return Array.from({ length: to - from }, (_, i) => {
         const [begin, stop] = [offsets[i]! - start, offsets[i + 1]! - start];

@@ -3,11 +3,11 @@ import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
-import { complaint, opened, picture, picturesOf, temporaryFolder } from "../tables.test-support.js";
+import { complaint, opened, imageBytes, imagesOf, temporaryFolder } from "../tables.test-support.js";
 
 async function table(name: string, text: string | Uint8Array): Promise<{ folder: string; path: string }> {
   const folder = await temporaryFolder();
-  for (const i of [0, 1]) await writeFile(join(folder, `${i}.png`), picture(i));
+  for (const i of [0, 1]) await writeFile(join(folder, `${i}.png`), imageBytes(i));
   await writeFile(join(folder, name), text);
   return { folder, path: join(folder, name) };
 }
@@ -79,8 +79,8 @@ test("JSON Lines with every kind of text", async () => {
     { text: "both", label: 1 },
     { text: "none", label: 0 },
   ]);
-  expect(await picturesOf(dataset, 1)).toEqual([picture(0), picture(1)]);
-  expect(dataset.pictures(2)[0]!.name).toBe(join(folder, "1.png"));
+  expect(await imagesOf(dataset, 1)).toEqual([imageBytes(0), imageBytes(1)]);
+  expect(dataset.images(2)[0]!.name).toBe(join(folder, "1.png"));
   expect(dataset.counts).toEqual({
     captions: Uint32Array.of(2, 0, 0),
     questions: Uint32Array.of(3, 0, 0),
@@ -114,12 +114,12 @@ test("the fields of Hugging Face's imagefolder and of flat rows", async () => {
   expect(dataset.texts(2).statements).toEqual([{ text: "both", label: 1 }]);
 });
 
-test("CSV: lines with the same picture are one row, quotes, a byte order mark, Windows line ends", async () => {
+test("CSV: lines with the same image are one row, quotes, a byte order mark, Windows line ends", async () => {
   const text =
     '\ufefffilename,title,other\r\n0.png,"a, ""b""\nc",x\r\n\r\n1.png,second,x\r\n0.png,third,\r\n0.png,third,\r\n1.png,,\r\n';
   const dataset = await opened((await table("pairs.csv", text)).path);
   expect([0, 1].map((row) => dataset.texts(row).captions)).toEqual([['a, "b"\nc', "third"], ["second"]]);
-  expect(await picturesOf(dataset, 1)).toEqual([picture(1)]);
+  expect(await imagesOf(dataset, 1)).toEqual([imageBytes(1)]);
 });
 
 test("TSV with quotes as text, and columns by the user's names", async () => {
@@ -145,7 +145,7 @@ test("rows of one split", async () => {
 
 test.each<[name: string, file: string, text: string | Uint8Array]>([
   ["no header", "x.csv", "0.png,a dog\n1.png,a cat\n"],
-  ["a header without pictures", "x.csv", "caption,url\na,b\n"],
+  ["a header without images", "x.csv", "caption,url\na,b\n"],
   ["a name twice", "x.csv", "image,caption,caption\n"],
   ["a cell too many", "x.csv", "image,caption\n0.png,a dog, brown\n"],
   ["an open quote", "x.csv", 'image,caption\n0.png,"a dog\n'],
@@ -156,10 +156,10 @@ test.each<[name: string, file: string, text: string | Uint8Array]>([
   ["no JSON", "x.jsonl", '{"image": "0.png"}\n{"image": '],
   ["a list", "x.jsonl", "[1]"],
   ["deep nesting", "x.jsonl", "[".repeat(100_000)],
-  ["a text without picture", "x.jsonl", '{"caption": "a dog"}'],
+  ["a text without image", "x.jsonl", '{"caption": "a dog"}'],
   ["half a pair", "x.jsonl", '{"image_0": "0.png", "statement": "both"}'],
-  ["three pictures", "x.jsonl", '{"images": ["0.png", "1.png", "0.png"]}'],
-  ["a picture that is a number", "x.jsonl", '{"image": 7}'],
+  ["three images", "x.jsonl", '{"images": ["0.png", "1.png", "0.png"]}'],
+  ["an image that is a number", "x.jsonl", '{"image": 7}'],
   ["a caption that is a number", "x.jsonl", '{"image": "0.png", "caption": [3]}'],
   ["a question without text", "x.jsonl", '{"image": "0.png", "questions": [{"answer": "a"}]}'],
   ["an unknown relation", "x.jsonl", '{"image": "0.png", "hypotheses": [{"text": "a", "label": "maybe"}]}'],
@@ -195,11 +195,11 @@ test.each(["x.jsonl", "x.csv"])("a line of 1 GB in %s is refused when little of 
   expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 29);
 });
 
-test("a missing picture is an error when it is read, and one that is no file too", async () => {
+test("a missing image is an error when it is read, and one that is no file too", async () => {
   const { folder, path } = await table("x.jsonl", jsonLines({ image: "gone.png" }, { image: "sub" }, { image: "." }));
   await mkdir(join(folder, "sub"));
   const dataset = await opened(path);
-  for (const row of [0, 1, 2]) expect(await complaint(folder, dataset.pictures(row)[0]!.read())).toMatchSnapshot();
+  for (const row of [0, 1, 2]) expect(await complaint(folder, dataset.images(row)[0]!.read())).toMatchSnapshot();
 });
 
 test("links are followed, as in caches of downloads", async () => {
@@ -208,15 +208,15 @@ test("links are followed, as in caches of downloads", async () => {
   await copyFile(join(folder, "1.png"), join(elsewhere, "blob"));
   await mkdir(join(folder, "linked"));
   await symlink(join(elsewhere, "blob"), join(folder, "linked", "a.png"));
-  expect(await picturesOf(await opened(path), 0)).toEqual([picture(1)]);
+  expect(await imagesOf(await opened(path), 0)).toEqual([imageBytes(1)]);
 });
 
-test("a picture larger than any picture is not read", async () => {
+test("an image larger than any image is not read", async () => {
   const { folder, path } = await table("x.jsonl", jsonLines({ image: "0.png" }));
   const handle = await open(join(folder, "0.png"), "r+");
   await handle.truncate(2 ** 40);
   await handle.close();
-  expect(await complaint(folder, (await opened(path)).pictures(0)[0]!.read())).toMatchSnapshot();
+  expect(await complaint(folder, (await opened(path)).images(0)[0]!.read())).toMatchSnapshot();
 });
 
 test("opening stops on a signal", async () => {

@@ -1,4 +1,4 @@
-/** A table of captions beside its pictures: JSON Lines, CSV or TSV. */
+/** A table of captions beside its images: JSON Lines, CSV or TSV. */
 
 import { dirname, extname } from "node:path";
 
@@ -6,7 +6,7 @@ import { InputError } from "../../../errors.js";
 import type { Dataset } from "../../dataset.js";
 import { Spans } from "../growable.js";
 import { statRegular } from "../open-files.js";
-import { pictureColumns } from "../image-columns.js";
+import { imageColumns } from "../image-columns.js";
 import { checkNamedColumns, findColumns, type FoundColumns, knownNames, listed, RecordColumns } from "../roles.js";
 import { rowTexts } from "../row-texts.js";
 import { hasTexts, mergeRows, RowStore } from "../row-store.js";
@@ -15,7 +15,7 @@ import type { ReaderInput } from "../dataset-settings.js";
 import { tableDataset } from "../table-dataset.js";
 import { TextPool } from "../text-pool.js";
 import { readDelimited, type TableRecord } from "./delimited.js";
-import { pathInside, pictureFile } from "./image-file.js";
+import { pathInside, imageFile } from "./image-file.js";
 import { lines, textPieces } from "./table-lines.js";
 
 const kinds: Readonly<Record<string, "jsonl" | "csv" | "tsv">> = {
@@ -28,8 +28,8 @@ const kinds: Readonly<Record<string, "jsonl" | "csv" | "tsv">> = {
 export const captionTableExtensions: readonly string[] = Object.keys(kinds);
 
 /**
- * The rows of a table; lines with the same picture, or the same two, are one row at the place of the first. A line with neither
- * picture nor text is passed over. Picture paths are relative to the table and are not looked at before a picture is read.
+ * The rows of a table; lines with the same image, or the same two, are one row at the place of the first. A line with neither
+ * image nor text is passed over. Image paths are relative to the table and are not looked at before an image is read.
  * @throws InputError naming the line for anything that cannot be a row
  */
 export async function openCaptionTable(input: ReaderInput): Promise<Dataset> {
@@ -71,8 +71,8 @@ class TableBuilder {
   readonly #records = new RowStore();
   readonly #rowOf: number[] = [];
   readonly #rows = new Map<string, number>();
-  /** Pictures of each row, one or two. */
-  readonly #pictures = { paths: new TextPool(), spans: new Spans() };
+  /** Images of each row, one or two. */
+  readonly #images = { paths: new TextPool(), spans: new Spans() };
   /** Columns by the header. */
   #columns: FoundColumns | undefined;
   /** Columns of JSON Lines, which say them in each row. */
@@ -94,7 +94,7 @@ class TableBuilder {
       throw new InputError({ code: "missing-column", where, expected, found, hint });
     }
     checkNamedColumns(where, names, this.#input.columns);
-    pictureColumns(where, names, this.#columns);
+    imageColumns(where, names, this.#columns);
   }
 
   addJson(line: number, text: string): void {
@@ -123,12 +123,12 @@ class TableBuilder {
     const columns = this.#columns ?? this.#own.of(values);
     const row = new RowValues(columns, values, where);
     if (!this.#input.split.keeps(row.get("split"))) return;
-    const pictures = this.#picturesOf(row, where);
-    const texts = rowTexts(row, pictures.length === 2);
-    if (pictures.length === 0) {
+    const images = this.#imagesOf(row, where);
+    const texts = rowTexts(row, images.length === 2);
+    if (images.length === 0) {
       if (!hasTexts(texts)) return;
-      const expected = `a picture (${listed(knownNames.image)}, or image_0 and image_1)`;
-      const hint = "Name its picture, or say in the settings which column has the pictures";
+      const expected = `an image (${listed(knownNames.image)}, or image_0 and image_1)`;
+      const hint = "Name its image, or say in the settings which column has the images";
       throw new InputError({
         code: "missing-column",
         where: where(),
@@ -137,12 +137,12 @@ class TableBuilder {
         hint,
       });
     }
-    const key = pictures.join("\0");
+    const key = images.join("\0");
     let number = this.#rows.get(key);
     if (number === undefined) {
       this.#rows.set(key, (number = this.#rows.size));
-      this.#pictures.spans.add(pictures.length);
-      for (const picture of pictures) this.#pictures.paths.add(picture);
+      this.#images.spans.add(images.length);
+      for (const image of images) this.#images.paths.add(image);
     }
     this.#rowOf.push(number);
     this.#records.add(texts);
@@ -150,24 +150,24 @@ class TableBuilder {
 
   finish(): Dataset {
     if (this.#columns === undefined) this.#own.finish(this.#path);
-    const { paths, spans } = this.#pictures;
+    const { paths, spans } = this.#images;
     const folder = dirname(this.#path);
     const joined = this.#rows.size === this.#records.rows;
     return tableDataset({
       name: this.#input.name,
       store: joined ? this.#records : mergeRows(this.#records, this.#rowOf, this.#rows.size),
-      pictures: (row) =>
-        Array.from({ length: spans.count(row) }, (_, i) => pictureFile(folder, paths.at(spans.start(row) + i))),
+      images: (row) =>
+        Array.from({ length: spans.count(row) }, (_, i) => imageFile(folder, paths.at(spans.start(row) + i))),
     });
   }
 
-  #picturesOf(row: RowValues, where: () => string): string[] {
+  #imagesOf(row: RowValues, where: () => string): string[] {
     const list = row.get("images");
     if (list !== undefined) {
       if (Array.isArray(list) && (list.length === 1 || list.length === 2)) {
         return list.map((path: unknown) => pathOf(row, "images", path, where));
       }
-      throw row.wrong("images", "the paths of one picture or two", list);
+      throw row.wrong("images", "the paths of one image or two", list);
     }
     const [left, right] = [row.get("image_0"), row.get("image_1")];
     if (left !== undefined || right !== undefined) {
@@ -184,6 +184,6 @@ function pathOf(
   value: unknown,
   where: () => string,
 ): string {
-  if (typeof value !== "string") throw row.wrong(role, "the path of a picture", value);
+  if (typeof value !== "string") throw row.wrong(role, "the path of an image", value);
   return pathInside(where(), value);
 }

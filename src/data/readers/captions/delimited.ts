@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { CsvError, type Options, parse } from "csv-parse";
 
 import { InputError } from "../../../errors.js";
-import { longestRow } from "./table-lines.js";
+import { maxRow } from "./table-lines.js";
 
 /** One row as its table writes it. */
 export interface TableRecord {
@@ -35,7 +35,7 @@ export async function readDelimited(
     info: true,
     skip_empty_lines: true,
     record_delimiter: ["\r\n", "\n", "\r"],
-    max_record_size: longestRow,
+    max_record_size: maxRow,
     // Captions in tab-separated files are often written without any quoting.
     relax_quotes: kind === "tsv",
   };
@@ -90,7 +90,7 @@ const problems: Readonly<Record<string, readonly [expected: string, found: strin
     "Put cells that hold the separator into quotes",
   ],
   CSV_MAX_RECORD_SIZE: [
-    `rows of at most ${longestRow} characters`,
+    `rows of at most ${maxRow} characters`,
     "a longer one",
     "Look for a quote that is never closed, or check that the file has one row a line",
   ],

@@ -1,17 +1,17 @@
-/** Pictures beside a table, named by it: only what lies in its folder is read. */
+/** Images beside a table, named by it: only what lies in its folder is read. */
 
 import { fileProblem } from "../../../files/index.js";
 import { open } from "node:fs/promises";
 import { join, posix } from "node:path";
 
 import { InputError } from "../../../errors.js";
-import type { PictureSource } from "../../dataset.js";
+import type { ImageSource } from "../../dataset.js";
 
 import { statRegular } from "../open-files.js";
-import { largestPicture } from "../table-dataset.js";
+import { maxImage } from "../table-dataset.js";
 
 /**
- * The path without detours. Symbolic links inside the folder are followed when the picture is read: they are the user's own, and
+ * The path without detours. Symbolic links inside the folder are followed when the image is read: they are the user's own, and
  * caches of downloads are made of them.
  * @throws InputError for a path that is absolute or has `..`, or an address on the web
  */
@@ -20,30 +20,30 @@ export function pathInside(where: string, path: string): string {
     new InputError({
       code: "invalid-dataset",
       where,
-      expected: "the path of a picture inside the table's folder",
+      expected: "the path of an image inside the table's folder",
       found,
       hint,
     });
   const shown = JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path);
   if (path === "" || path.includes("\0")) throw refused(shown, "Correct the row");
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path))
-    throw refused(`the address ${shown}`, "Fetch the pictures first and name the files");
+    throw refused(`the address ${shown}`, "Fetch the images first and name the files");
   if (/^([\\/]|[a-z]:[\\/])/i.test(path))
     throw refused(`the absolute path ${shown}`, "Write paths relative to the table");
-  if (path.split(/[\\/]/).includes("..")) throw refused(shown, "Move the table to a folder above its pictures");
+  if (path.split(/[\\/]/).includes("..")) throw refused(shown, "Move the table to a folder above its images");
   return posix.normalize(path);
 }
 
-/** The picture at `path`, a result of `pathInside`. */
-export function pictureFile(folder: string, path: string): PictureSource {
+/** The image at `path`, a result of `pathInside`. */
+export function imageFile(folder: string, path: string): ImageSource {
   const name = join(folder, path);
-  return { name, read: () => readPicture(name) };
+  return { name, read: () => readImage(name) };
 }
 
-async function readPicture(name: string): Promise<Uint8Array> {
+async function readImage(name: string): Promise<Uint8Array> {
   const { size } = await statRegular(name);
-  if (size > largestPicture) {
-    const expected = `a picture of at most ${largestPicture} bytes`;
+  if (size > maxImage) {
+    const expected = `an image of at most ${maxImage} bytes`;
     throw new InputError({
       code: "image-too-large",
       where: name,

@@ -7,8 +7,8 @@ import { InputError } from "../../../errors.js";
 
 import type { ReaderInput } from "../dataset-settings.js";
 
-/** Characters of one row. The largest rows seen, all regions of a picture with their texts, are a hundred times shorter. */
-export const longestRow = 2 ** 24;
+/** Characters of one row. The largest rows seen, all regions of an image with their texts, are a hundred times shorter. */
+export const maxRow = 2 ** 24;
 
 /**
  * The text of a UTF-8 file in pieces, without its byte order mark.
@@ -56,7 +56,7 @@ export interface Line {
 
 /**
  * Lines that are not blank, as many at once as a piece of text has.
- * @throws InputError at a line longer than `longestRow`, when no more than that of it has been read
+ * @throws InputError at a line longer than `maxRow`, when no more than that of it has been read
  */
 export async function* lines(path: string, pieces: AsyncIterable<string>): AsyncGenerator<Line[]> {
   let number = 0;
@@ -65,12 +65,12 @@ export async function* lines(path: string, pieces: AsyncIterable<string>): Async
     new InputError({
       code: "invalid-dataset",
       where: `${path}, line ${number + 1}`,
-      expected: `at most ${longestRow} characters`,
+      expected: `at most ${maxRow} characters`,
       found: "a longer line",
       hint: "Check that the file has one row a line",
     });
   const finished = (text: string): Line[] => {
-    if (text.length > longestRow) throw tooLong();
+    if (text.length > maxRow) throw tooLong();
     number++;
     const line = text.endsWith("\r") ? text.slice(0, -1) : text;
     return line.trim() === "" ? [] : [{ number, text: line }];
@@ -84,7 +84,7 @@ export async function* lines(path: string, pieces: AsyncIterable<string>): Async
       yield parts.flatMap(finished);
     }
     begun += last;
-    if (begun.length > longestRow) throw tooLong();
+    if (begun.length > maxRow) throw tooLong();
   }
   if (begun !== "") yield finished(begun);
 }

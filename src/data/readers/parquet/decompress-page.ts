@@ -8,15 +8,15 @@ import { decompressLz4, decompressLz4Raw, decompressSnappy } from "hyparquet-com
 
 import { PageProblem } from "./parquet-runs.js";
 
-/** Bytes. Pages are about a megabyte; some writers put a thousand pictures into one. */
-export const largestPage = 2 ** 30;
+/** Bytes. Pages are about a megabyte; some writers put a thousand images into one. */
+export const maxPage = 2 ** 30;
 
 /**
  * @param length bytes that the page takes uncompressed
  * @throws PageProblem when it takes another length, or the codec is none that is read
  */
 export function decompressPage(codec: CompressionCodec, bytes: Uint8Array, length: number): Uint8Array {
-  if (length > largestPage) throw new PageProblem(`a page of ${length} bytes`);
+  if (length > maxPage) throw new PageProblem(`a page of ${length} bytes`);
   const page = decompressed(codec, bytes, length);
   if (page.length === length) return page;
   throw new PageProblem(`a page of ${page.length} bytes where its header says ${length}`);

@@ -18,8 +18,8 @@ import { decodeDictionary, decodePage, type PageInfo, pageInfo } from "./parquet
 import { PageProblem } from "./parquet-runs.js";
 
 /** Bounds of a column in one row group; the default of writers is a million rows. */
-const mostBytes = 2 ** 30;
-const mostValues = 2 ** 26;
+const maxBytes = 2 ** 30;
+const maxValues = 2 ** 26;
 
 /**
  * The values of a column, one for each row: texts, numbers, bigints, lists of these, objects for structs.
@@ -35,8 +35,8 @@ export async function groupColumn(
   const leaves = new Map<string, DecodedArray>();
   for (const leaf of leavesOf(layout.root, column)) {
     const chunk = chunkOf(where, group, leaf);
-    if (chunk.length > mostBytes) {
-      throw damagedParquet(where, `at most ${mostBytes} bytes in a row group`, `${chunk.length}`);
+    if (chunk.length > maxBytes) {
+      throw damagedParquet(where, `at most ${maxBytes} bytes in a row group`, `${chunk.length}`);
     }
     const bytes = await file.read(chunk.start, chunk.length);
     const values = guarded(where, () => leafValues(leaf, chunkOf(where, group, leaf), bytes, group.rows));
@@ -68,7 +68,7 @@ function leafValues(leaf: Leaf, chunk: Parameters<typeof decodePage>[1], bytes: 
       dictionary = decodeDictionary(leaf, chunk, page, part);
       continue;
     }
-    if ((count += page.values) > mostValues) throw new PageProblem(`more than ${mostValues} values in a row group`);
+    if ((count += page.values) > maxValues) throw new PageProblem(`more than ${maxValues} values in a row group`);
     const { definitions, repetitions, values: present } = decodePage(leaf, chunk, page, part, dictionary);
     const assembled = assembleLists(values, [...definitions], [...repetitions], present, [...leaf.path]);
     if (assembled !== values)

@@ -10,8 +10,8 @@ import {
   complaint,
   fixtures,
   opened,
-  picture,
-  picturesOf,
+  imageBytes,
+  imagesOf,
   readsOrComplains,
   temporaryFolder,
 } from "../tables.test-support.js";
@@ -22,9 +22,9 @@ test("as Hugging Face writes it: structs of bytes and path, lists of captions, r
   // Of two equal captions the first stays.
   expect(dataset.texts(4).captions).toEqual(["caption 4"]);
   expect([...dataset.counts.captions]).toEqual([0, 1, 1, 0, 1]);
-  for (const row of [4, 0, 1, 3]) expect(await picturesOf(dataset, row)).toEqual([picture(row)]);
-  expect(await complaint(fixtures, dataset.pictures(2)[0]!.read())).toBe(
-    'hugging-face.parquet, row 2, column "image": expected a picture, found nothing. Leave the row out, or write its picture into the file.',
+  for (const row of [4, 0, 1, 3]) expect(await imagesOf(dataset, row)).toEqual([imageBytes(row)]);
+  expect(await complaint(fixtures, dataset.images(2)[0]!.read())).toBe(
+    'hugging-face.parquet, row 2, column "image": expected an image, found nothing. Leave the row out, or write its image into the file.',
   );
 });
 
@@ -33,7 +33,7 @@ test.each(["snappy", "gzip", "zstd", "lz4", "brotli", "none"])(
   async (codec) => {
     const path = join(fixtures, `plain-${codec}.parquet`);
     const dataset = await opened(path);
-    for (const row of [11, 0, 5, 6, 3]) expect(await picturesOf(dataset, row)).toEqual([picture(row % 4)]);
+    for (const row of [11, 0, 5, 6, 3]) expect(await imagesOf(dataset, row)).toEqual([imageBytes(row % 4)]);
     expect(dataset.texts(7)).toEqual({
       captions: ["caption 7"],
       questions: [
@@ -55,34 +55,34 @@ test("hyparquet's own reader sees the same", async () => {
   const dataset = await opened(path);
   expect(rows.length).toBe(dataset.rows);
   for (const [row, { image, caption }] of rows.entries()) {
-    expect(await picturesOf(dataset, row)).toEqual([image]);
+    expect(await imagesOf(dataset, row)).toEqual([image]);
     expect(dataset.texts(row).captions).toEqual([caption]);
   }
 });
 
-test("a picture costs one page, and the next one of it nothing", async () => {
+test("an image costs one page, and the next one of it nothing", async () => {
   const path = join(await temporaryFolder(), "x.parquet");
   const image = {
     name: "image",
     type: "BYTE_ARRAY",
     encoding: "PLAIN",
-    data: Array.from({ length: 40 }, (_, i) => picture(i)),
+    data: Array.from({ length: 40 }, (_, i) => imageBytes(i)),
   } as const;
   await writeFile(
     path,
     new Uint8Array(parquetWriteBuffer({ columnData: [image], pageSize: 1000, codec: "UNCOMPRESSED" })),
   );
   const dataset = await opened(path);
-  await dataset.pictures(39)[0]!.read();
+  await dataset.images(39)[0]!.read();
   const handle = await open(path);
   const read = vi.spyOn(Object.getPrototypeOf(handle) as typeof handle, "read");
   await handle.close();
   const bytesRead = () => read.mock.calls.reduce((sum, call) => sum + Number((call as unknown[])[2]), 0);
-  expect(await picturesOf(dataset, 0)).toEqual([picture(0)]);
+  expect(await imagesOf(dataset, 0)).toEqual([imageBytes(0)]);
   expect(bytesRead()).toBeGreaterThan(100);
   expect(bytesRead()).toBeLessThan(2000);
   read.mockClear();
-  expect(await picturesOf(dataset, 1)).toEqual([picture(1)]);
+  expect(await imagesOf(dataset, 1)).toEqual([imageBytes(1)]);
   expect(bytesRead()).toBe(0);
   read.mockRestore();
 });
@@ -94,13 +94,13 @@ async function written(columnData: ColumnSource[]): Promise<{ folder: string; pa
   return { folder, path };
 }
 
-const image: ColumnSource = { name: "image", type: "BYTE_ARRAY", data: [picture(0), picture(1)] };
+const image: ColumnSource = { name: "image", type: "BYTE_ARRAY", data: [imageBytes(0), imageBytes(1)] };
 
 test.each<[name: string, columns: ColumnSource[]]>([
-  ["pictures as text", [{ name: "image", type: "STRING", data: ["a.png"] }]],
+  ["images as text", [{ name: "image", type: "STRING", data: ["a.png"] }]],
   ["captions as numbers", [image, { name: "caption", type: "DOUBLE", data: [1.5, 2] }]],
-  ["captions as bytes", [image, { name: "caption", type: "BYTE_ARRAY", data: [picture(1), picture(2)] }]],
-  ["no pictures", [{ name: "caption", type: "STRING", data: ["a"] }]],
+  ["captions as bytes", [image, { name: "caption", type: "BYTE_ARRAY", data: [imageBytes(1), imageBytes(2)] }]],
+  ["no images", [{ name: "caption", type: "STRING", data: ["a"] }]],
   ["no rows", [{ name: "image", type: "BYTE_ARRAY", data: [] }]],
 ])("refuses, naming the column: %s", async (_, columns) => {
   const { folder, path } = await written(columns);
@@ -109,11 +109,11 @@ test.each<[name: string, columns: ColumnSource[]]>([
 
 test("columns by the names that the user gives", async () => {
   const { folder, path } = await written([
-    { name: "jpg", type: "BYTE_ARRAY", data: [picture(0)] },
+    { name: "jpg", type: "BYTE_ARRAY", data: [imageBytes(0)] },
     { name: "alt", type: "STRING", data: ["words"] },
   ]);
   const dataset = await opened({ path, columns: { image: "jpg", caption: "alt" } });
-  expect([dataset.texts(0).captions, await picturesOf(dataset, 0)]).toEqual([["words"], [picture(0)]]);
+  expect([dataset.texts(0).captions, await imagesOf(dataset, 0)]).toEqual([["words"], [imageBytes(0)]]);
   expect(await complaint(folder, opened(path))).toMatchSnapshot();
 });
 

@@ -1,9 +1,9 @@
-/** Parquet files, those of Hugging Face among them: texts into memory at once, pictures by the page when they are asked for. */
+/** Parquet files, those of Hugging Face among them: texts into memory at once, images by the page when they are asked for. */
 
-import type { Dataset, PictureSource } from "../../dataset.js";
+import type { Dataset, ImageSource } from "../../dataset.js";
 import { growableUint32 } from "../growable.js";
 import { lastAtMost } from "../join-datasets.js";
-import { pictureColumns, textColumns } from "../image-columns.js";
+import { imageColumns, textColumns } from "../image-columns.js";
 import { checkNamedColumns, findColumns } from "../roles.js";
 import { rowTexts } from "../row-texts.js";
 import { RowStore } from "../row-store.js";
@@ -12,11 +12,11 @@ import type { ReaderInput } from "../dataset-settings.js";
 import { tableDataset } from "../table-dataset.js";
 import { groupColumn } from "./parquet-columns.js";
 import { readParquetLayout } from "./parquet-file.js";
-import { ParquetPictures } from "./parquet-images.js";
+import { ParquetImages } from "./parquet-images.js";
 
 /**
- * The rows of one Parquet file, all of them: whether a row has its picture shows when it is read. `blocks` are the row groups.
- * @throws InputError naming file and column for damage, columns of other types, or none with pictures
+ * The rows of one Parquet file, all of them: whether a row has its image shows when it is read. `blocks` are the row groups.
+ * @throws InputError naming file and column for damage, columns of other types, or none with images
  */
 export async function openParquet(input: ReaderInput): Promise<Dataset> {
   const file = await input.files.add(input.paths[0]!);
@@ -25,8 +25,8 @@ export async function openParquet(input: ReaderInput): Promise<Dataset> {
   checkNamedColumns(file.name, names, input.columns);
   const columns = findColumns((name) => names.includes(name), input.columns);
   const column = (name: string) => layout.columns.find(({ element }) => element.name === name)!;
-  const pictureNames = pictureColumns(file.name, names, columns);
-  const pictures = pictureNames.map((name) => new ParquetPictures(file, layout, column(name)));
+  const imageNames = imageColumns(file.name, names, columns);
+  const images = imageNames.map((name) => new ParquetImages(file, layout, column(name)));
   const texts = textColumns(columns, input.split).map(column);
 
   const store = new RowStore();
@@ -42,7 +42,7 @@ export async function openParquet(input: ReaderInput): Promise<Dataset> {
       const found = new RowValues(columns, record, () => `${file.name}, row ${group.start + row}`);
       if (!input.split.keeps(found.get("split"))) continue;
       fileRow.push(group.start + row);
-      store.add(rowTexts(found, pictures.length === 2));
+      store.add(rowTexts(found, images.length === 2));
     }
     if (store.rows > first) blocks.push(first);
     input.onProgress(group.start + group.rows, layout.rows);
@@ -53,11 +53,11 @@ export async function openParquet(input: ReaderInput): Promise<Dataset> {
     name: input.name,
     store,
     blocks,
-    pictures: (row) => {
+    images: (row) => {
       const at = fileRow.at(row);
       const group = layout.groups[lastAtMost(starts, at)]!;
-      return pictures.map((source, i): PictureSource => {
-        const name = `${file.name}, row ${at}, column ${JSON.stringify(pictureNames[i])}`;
+      return images.map((source, i): ImageSource => {
+        const name = `${file.name}, row ${at}, column ${JSON.stringify(imageNames[i])}`;
         return { name, read: () => source.read(group, at - group.start, name) };
       });
     },

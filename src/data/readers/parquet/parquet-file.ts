@@ -8,7 +8,7 @@ import type { DataFile } from "../open-files.js";
 import { PageProblem } from "./parquet-runs.js";
 
 /** Bytes. Footers take some kilobytes for each row group. */
-const largestFooter = 2 ** 28;
+const maxFooter = 2 ** 28;
 const magic = "PAR1";
 
 /** A column of plain values; lists and structs have one for each of their ends. */
@@ -51,7 +51,7 @@ export async function readParquetLayout(file: DataFile): Promise<ParquetLayout> 
     throw damagedParquet(file.name, `${magic} at the end of a Parquet file`, found);
   }
   const length = new DataView(tail.buffer).getUint32(0, true);
-  if (length > Math.min(largestFooter, file.size - 12)) {
+  if (length > Math.min(maxFooter, file.size - 12)) {
     throw damagedParquet(file.name, "a footer inside the file", `one of ${length} bytes`);
   }
   const footer = await file.read(file.size - 8 - length, length + 8);

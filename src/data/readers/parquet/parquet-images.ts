@@ -1,4 +1,4 @@
-/** Pictures of a Parquet file: one page is read and decompressed for the rows in it, and kept for the next of them. */
+/** Images of a Parquet file: one page is read and decompressed for the rows in it, and kept for the next of them. */
 
 import type { DecodedArray, SchemaTree } from "hyparquet";
 
@@ -6,7 +6,7 @@ import { InputError } from "../../../errors.js";
 import { ByteCache } from "../byte-cache.js";
 import { lastAtMost } from "../join-datasets.js";
 import type { DataFile } from "../open-files.js";
-import { largestPicture } from "../table-dataset.js";
+import { maxImage } from "../table-dataset.js";
 import {
   type Chunk,
   chunkOf,
@@ -23,9 +23,9 @@ import { decodeDictionary, decodePage, elementName, type PageInfo, pageInfo } fr
 const keptBytes = 2 ** 29;
 /** Bytes read for a header at first, and at most: its statistics may hold values. */
 const headerBytes = 2 ** 12;
-const mostHeaderBytes = 2 ** 22;
+const maxHeaderBytes = 2 ** 22;
 
-/** Pages of the pictures in one row group. */
+/** Pages of the images in one row group. */
 interface PageIndex {
   readonly chunk: Chunk;
   /** First row of each page in the row group, and where it lies in the file. */
@@ -46,8 +46,8 @@ interface Kept {
   readonly bytes: number;
 }
 
-/** One column of pictures. */
-export class ParquetPictures {
+/** One column of images. */
+export class ParquetImages {
   readonly #file: DataFile;
   readonly #leaf: Leaf;
   readonly #where: string;
@@ -71,9 +71,9 @@ export class ParquetPictures {
       throw new InputError({
         code: "invalid-dataset",
         where: this.#where,
-        expected: "pictures: binary, or struct<bytes: binary, path: text>",
+        expected: "images: binary, or struct<bytes: binary, path: text>",
         found: treeName(column),
-        hint: "Write the bytes of the pictures into the column, or say in the settings which column has them",
+        hint: "Write the bytes of the images into the column, or say in the settings which column has them",
       });
     }
     this.#leaf = leaf;
@@ -86,20 +86,20 @@ export class ParquetPictures {
     const { values } = await this.#cache.get(`${group.start}/${page}`, () => this.#decode(group, index, page));
     const value = values[row - index.starts[page]!];
     if (!(value instanceof Uint8Array)) {
-      const hint = "Leave the row out, or write its picture into the file";
-      throw new InputError({ code: "missing-data", where, expected: "a picture", found: "nothing", hint });
+      const hint = "Leave the row out, or write its image into the file";
+      throw new InputError({ code: "missing-data", where, expected: "an image", found: "nothing", hint });
     }
-    if (value.length > largestPicture) {
+    if (value.length > maxImage) {
       const hint = "Make it smaller or leave it out";
       throw new InputError({
         code: "image-too-large",
         where,
-        expected: `a picture of at most ${largestPicture} bytes`,
+        expected: `an image of at most ${maxImage} bytes`,
         found: `${value.length}`,
         hint,
       });
     }
-    // A view would keep the page in memory for as long as one picture of it.
+    // A view would keep the page in memory for as long as one image of it.
     return new Uint8Array(value);
   }
 
@@ -138,7 +138,7 @@ export class ParquetPictures {
   async #readHeader(position: number, end: number): Promise<PageInfo> {
     for (let length = headerBytes; ; length *= 16) {
       const bytes = await this.#file.read(position, Math.min(length, end - position));
-      const isAll = length >= mostHeaderBytes || length >= end - position;
+      const isAll = length >= maxHeaderBytes || length >= end - position;
       if (isAll) return guarded(this.#where, () => pageInfo(bytes));
       try {
         return pageInfo(bytes);

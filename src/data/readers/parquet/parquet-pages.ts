@@ -12,7 +12,7 @@ import type { Chunk, Leaf } from "./parquet-file.js";
 import { checkRuns, PageProblem } from "./parquet-runs.js";
 
 /** Bounds of what one page may decode to. Writers begin a new page after 20,000 values or a megabyte, rarely after a million. */
-const mostValues = 2 ** 24;
+const maxValues = 2 ** 24;
 
 export interface PageInfo {
   readonly header: PageHeader;
@@ -32,7 +32,7 @@ export function pageInfo(bytes: Uint8Array): PageInfo {
   const isIndex = part === undefined && header.type === "INDEX_PAGE";
   const values = isIndex ? 0 : part?.num_values;
   const sizes = [header.compressed_page_size, header.uncompressed_page_size, values];
-  if (sizes.some((size) => !Number.isInteger(size) || size! < 0) || values! > mostValues) {
+  if (sizes.some((size) => !Number.isInteger(size) || size! < 0) || values! > maxValues) {
     throw new PageProblem(`a page of ${String(values)} values`);
   }
   return {
@@ -112,7 +112,7 @@ function decoderOf(leaf: Leaf, { metadata }: Chunk) {
     schemaPath: [...leaf.path],
     codec: metadata.codec,
     parsers: DEFAULT_PARSERS,
-    // Without it pictures are decoded as if they were text.
+    // Without it images are decoded as if they were text.
     utf8: false,
   };
 }

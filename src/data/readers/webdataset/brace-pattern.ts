@@ -3,7 +3,7 @@
 import { InputError } from "../../../errors.js";
 
 /** More shards than any published set has. */
-const mostPaths = 100_000;
+const maxPaths = 100_000;
 
 export function isBracePattern(path: string): boolean {
   return /\{[^{}]*(\.\.|,)[^{}]*\}/.test(path);
@@ -17,7 +17,7 @@ export function expandBraces(pattern: string): string[] {
   let paths = [""];
   let position = 0;
   const extend = (choices: readonly string[]) => {
-    if (paths.length * choices.length > mostPaths) throw tooMany(pattern);
+    if (paths.length * choices.length > maxPaths) throw tooMany(pattern);
     paths = paths.flatMap((path) => choices.map((choice) => path + choice));
   };
   for (const match of pattern.matchAll(/\{([^{}]*)\}/g)) {
@@ -34,7 +34,7 @@ function choicesOf(pattern: string, whole: string, inside: string): string[] {
   if (range === null) return inside.includes(",") ? inside.split(",") : [whole];
   const [first, last] = [Number(range[1]), Number(range[2])];
   const count = Math.abs(last - first) + 1;
-  if (count > mostPaths) throw tooMany(pattern);
+  if (count > maxPaths) throw tooMany(pattern);
   const step = Math.sign(last - first);
   const isPadded = [range[1]!, range[2]!].some((number) => number.length > 1 && number.startsWith("0"));
   const width = isPadded ? Math.max(range[1]!.length, range[2]!.length) : 0;
@@ -42,7 +42,7 @@ function choicesOf(pattern: string, whole: string, inside: string): string[] {
 }
 
 function tooMany(pattern: string): InputError {
-  const expected = `a pattern of at most ${mostPaths} paths`;
+  const expected = `a pattern of at most ${maxPaths} paths`;
   return new InputError({
     code: "invalid-argument",
     where: pattern,

@@ -14,10 +14,10 @@ export interface TarMember {
 }
 
 const block = 512;
-/** Bytes read ahead: headers and short texts beside a picture come in one read, and little of the picture with them. */
+/** Bytes read ahead: headers and short texts beside an image come in one read, and little of the image with them. */
 const ahead = 2 ** 13;
 /** Bytes of a long name or a pax header. */
-const largestHeader = 2 ** 16;
+const maxHeader = 2 ** 16;
 
 /** Reads that follow each other closely come from one larger one. */
 export class ForwardReader {
@@ -57,7 +57,7 @@ export async function* tarMembers(file: DataFile, reader: ForwardReader): AsyncG
     // A file without the last bytes of padding is whole.
     if (offset + size > file.size) throw cutShort(file, name, offset + size);
     if (type === "L" || type === "x") {
-      if (size > largestHeader) throw damagedTar(file.name, `a header of at most ${largestHeader} bytes`, `${size}`);
+      if (size > maxHeader) throw damagedTar(file.name, `a header of at most ${maxHeader} bytes`, `${size}`);
       const bytes = await reader.read(offset, size);
       long = { ...long, ...(type === "L" ? { name: textOf(bytes) } : paxOf(bytes)) };
       continue;

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { pack } from "tar-stream";
 import { expect, test, vi } from "vitest";
 
-import { complaint, opened, picture, picturesOf, readsOrComplains, temporaryFolder } from "../tables.test-support.js";
+import { complaint, opened, imageBytes, imagesOf, readsOrComplains, temporaryFolder } from "../tables.test-support.js";
 import { expandBraces, isBracePattern } from "./brace-pattern.js";
 
 type Member = readonly [name: string, body: string | Uint8Array];
@@ -27,12 +27,12 @@ async function saved(name: string, ...members: readonly Member[]): Promise<{ fol
   return { folder, path };
 }
 
-test("samples by their key: pictures, captions, fields of JSON; all else is passed over", async () => {
+test("samples by their key: images, captions, fields of JSON; all else is passed over", async () => {
   const long = `a/${"deep/".repeat(30)}000`;
   const { path } = await saved(
     "x.tar",
     ["__info__.json", "{}"],
-    ["000.jpg", picture(0)],
+    ["000.jpg", imageBytes(0)],
     ["000.txt", "a dog\n"],
     [
       "000.json",
@@ -43,37 +43,37 @@ test("samples by their key: pictures, captions, fields of JSON; all else is pass
         questions: [{ question: "what?", answer: "dog" }],
       }),
     ],
-    ["000.seg.png", picture(9)],
-    ["b/000.txt", "before its picture"],
+    ["000.seg.png", imageBytes(9)],
+    ["b/000.txt", "before its image"],
     ["b/000.v2.txt", "not this"],
-    ["b/000.PNG", picture(1)],
-    ["b/000.jpg", picture(2)],
-    ["b/._000.jpg", picture(9)],
-    ["only.txt", "no picture"],
-    [`${long}.jpeg`, picture(3)],
+    ["b/000.PNG", imageBytes(1)],
+    ["b/000.jpg", imageBytes(2)],
+    ["b/._000.jpg", imageBytes(9)],
+    ["only.txt", "no image"],
+    [`${long}.jpeg`, imageBytes(3)],
     [`${long}.caption`, "größer"],
-    ["pair.image_0.png", picture(4)],
-    ["pair.image_1.png", picture(5)],
+    ["pair.image_0.png", imageBytes(4)],
+    ["pair.image_1.png", imageBytes(5)],
     ["pair.json", JSON.stringify({ statement: "both", label: "True" })],
   );
   const dataset = await opened(path);
   expect(dataset.rows).toBe(4);
   expect(dataset.texts(0)).toMatchObject({ captions: ["a dog"], questions: [{ question: "what?" }] });
-  expect(dataset.texts(1).captions).toEqual(["before its picture"]);
+  expect(dataset.texts(1).captions).toEqual(["before its image"]);
   expect(dataset.texts(2).captions).toEqual(["größer"]);
   expect(dataset.texts(3).statements).toEqual([{ text: "both", label: 1 }]);
-  expect(await picturesOf(dataset, 0)).toEqual([picture(0)]);
-  expect(await picturesOf(dataset, 1)).toEqual([picture(2)]);
-  expect(await picturesOf(dataset, 2)).toEqual([picture(3)]);
-  expect(await picturesOf(dataset, 3)).toEqual([picture(4), picture(5)]);
-  expect(dataset.pictures(2)[0]!.name).toBe(`${path}, ${long}.jpeg`);
+  expect(await imagesOf(dataset, 0)).toEqual([imageBytes(0)]);
+  expect(await imagesOf(dataset, 1)).toEqual([imageBytes(2)]);
+  expect(await imagesOf(dataset, 2)).toEqual([imageBytes(3)]);
+  expect(await imagesOf(dataset, 3)).toEqual([imageBytes(4), imageBytes(5)]);
+  expect(dataset.images(2)[0]!.name).toBe(`${path}, ${long}.jpeg`);
   expect(dataset.blocks).toBeUndefined();
 });
 
 test("shards of a folder and of a pattern, in order; the same key in two shards is two samples", async () => {
   const folder = await temporaryFolder();
   for (const i of [0, 1, 2, 10])
-    await writeFile(join(folder, `s-${i}.tar`), await archive(["a.jpg", picture(i)], ["a.txt", `shard ${i}`]));
+    await writeFile(join(folder, `s-${i}.tar`), await archive(["a.jpg", imageBytes(i)], ["a.txt", `shard ${i}`]));
   const captions = async (path: string) => {
     const dataset = await opened(path);
     return Array.from({ length: dataset.rows }, (_, row) => dataset.texts(row).captions[0]);
@@ -85,12 +85,12 @@ test("shards of a folder and of a pattern, in order; the same key in two shards 
   );
 });
 
-test("opening steps over bodies; a picture is read by itself", async () => {
+test("opening steps over bodies; an image is read by itself", async () => {
   const { path } = await saved(
     "x.tar",
     ["a.txt", "a"],
     ["a.jpg", new Uint8Array(2 ** 20)],
-    ["b.jpg", picture(1)],
+    ["b.jpg", imageBytes(1)],
     ["b.txt", "b"],
   );
   const handle = await open(path);
@@ -100,8 +100,8 @@ test("opening steps over bodies; a picture is read by itself", async () => {
   const dataset = await opened(path);
   expect(bytesRead()).toBeLessThan(2 ** 16);
   read.mockClear();
-  expect(await picturesOf(dataset, 1)).toEqual([picture(1)]);
-  expect(bytesRead()).toBe(picture(1).length);
+  expect(await imagesOf(dataset, 1)).toEqual([imageBytes(1)]);
+  expect(bytesRead()).toBe(imageBytes(1).length);
   read.mockRestore();
 });
 
@@ -115,28 +115,26 @@ test("sizes of 8 GiB and more, and names of 100 letters and more, as GNU tar wri
     0,
     1024,
   );
-  const rest = Buffer.concat([link, await archive(["short.jpg", picture(1)])]);
+  const rest = Buffer.concat([link, await archive(["short.jpg", imageBytes(1)])]);
   const handle = await open(path, "w");
   await handle.write(large, 0, 512, 0);
   await handle.write(rest, 0, rest.length, 512 + hole);
   await handle.close();
   const dataset = await opened(path);
-  expect([dataset.rows, dataset.pictures(1)[0]!.name]).toEqual([2, `${path}, ${name}`]);
-  expect(await picturesOf(dataset, 1)).toEqual([picture(1)]);
-  expect(await complaint(folder, dataset.pictures(0)[0]!.read())).toContain(
-    "at most 268435456 bytes, found 9663676416",
-  );
+  expect([dataset.rows, dataset.images(1)[0]!.name]).toEqual([2, `${path}, ${name}`]);
+  expect(await imagesOf(dataset, 1)).toEqual([imageBytes(1)]);
+  expect(await complaint(folder, dataset.images(0)[0]!.read())).toContain("at most 268435456 bytes, found 9663676416");
 });
 
-test("an archive that is replaced before its first picture is read again", async () => {
+test("an archive that is replaced before its first image is read again", async () => {
   const folder = await temporaryFolder();
-  for (let i = 0; i < 80; i++) await writeFile(join(folder, `${i}.tar`), await archive(["a.jpg", picture(0)]));
+  for (let i = 0; i < 80; i++) await writeFile(join(folder, `${i}.tar`), await archive(["a.jpg", imageBytes(0)]));
   const dataset = await opened(folder);
   // More archives than files that stay open: the first one has been closed.
-  await writeFile(join(folder, "0.tar"), await archive(["other.jpg", picture(7)], ["a.jpg", picture(1)]));
+  await writeFile(join(folder, "0.tar"), await archive(["other.jpg", imageBytes(7)], ["a.jpg", imageBytes(1)]));
   await rm(join(folder, "1.tar"));
-  expect(await complaint(folder, dataset.pictures(0)[0]!.read())).toMatchSnapshot();
-  expect(await complaint(folder, dataset.pictures(1)[0]!.read())).toMatchSnapshot();
+  expect(await complaint(folder, dataset.images(0)[0]!.read())).toMatchSnapshot();
+  expect(await complaint(folder, dataset.images(1)[0]!.read())).toMatchSnapshot();
 });
 
 /** The archive with another size, and type, in the header at `at`. */
@@ -162,7 +160,7 @@ test.each<[name: string, change: (bytes: Buffer) => Buffer]>([
   ["broken JSON", (bytes) => Buffer.from(bytes.toString("latin1").replace('{"a"', '("a"'), "latin1")],
   ["text that is not UTF-8", (bytes) => Buffer.from(bytes.toString("latin1").replace("words", "w\xffrds"), "latin1")],
 ])("refuses: %s", async (_, change) => {
-  const { folder, path } = await saved("x.tar", ["a.jpg", picture(0)], ["a.json", '{"a": 1}'], ["a.txt", "words"]);
+  const { folder, path } = await saved("x.tar", ["a.jpg", imageBytes(0)], ["a.json", '{"a": 1}'], ["a.txt", "words"]);
   await writeFile(path, change(await readFile(path)));
   expect(await complaint(folder, opened(path))).toMatchSnapshot();
 });
@@ -170,18 +168,18 @@ test.each<[name: string, change: (bytes: Buffer) => Buffer]>([
 test("an archive without samples, and one that ends without its last blocks", async () => {
   const { folder, path } = await saved("x.tar", ["readme.md", "hello"]);
   expect(await complaint(folder, opened(path))).toBe(
-    "x.tar: expected at least one row with a picture, found none. Check that it is the right file.",
+    "x.tar: expected at least one row with an image, found none. Check that it is the right file.",
   );
-  await writeFile(path, (await archive(["a.jpg", picture(0)])).subarray(0, 512 + picture(0).length));
-  expect(await picturesOf(await opened(path), 0)).toEqual([picture(0)]);
+  await writeFile(path, (await archive(["a.jpg", imageBytes(0)])).subarray(0, 512 + imageBytes(0).length));
+  expect(await imagesOf(await opened(path), 0)).toEqual([imageBytes(0)]);
 });
 
 test("any damage is read or refused by an InputError", async () => {
   const { path } = await saved(
     "x.tar",
-    [`${"d/".repeat(80)}a.jpg`, picture(0)],
+    [`${"d/".repeat(80)}a.jpg`, imageBytes(0)],
     ["a.json", '{"caption": "b"}'],
-    ["a.jpg", picture(1)],
+    ["a.jpg", imageBytes(1)],
   );
   const valid = await readFile(path);
   await fc.assert(

@@ -1,7 +1,7 @@
 /** WebDataset: tar archives in which the files of one sample share their name up to the first dot. */
 
 import { InputError } from "../../../errors.js";
-import type { Dataset, PictureSource, RowTexts } from "../../dataset.js";
+import type { Dataset, ImageSource, RowTexts } from "../../dataset.js";
 import { growableFloat64, Spans } from "../growable.js";
 import type { DataFile } from "../open-files.js";
 import { RecordColumns } from "../roles.js";
@@ -9,21 +9,21 @@ import { rowTexts } from "../row-texts.js";
 import { joinTexts, RowStore } from "../row-store.js";
 import { describe, isObject, RowValues } from "../row-values.js";
 import type { ReaderInput } from "../dataset-settings.js";
-import { largestPicture, tableDataset } from "../table-dataset.js";
+import { maxImage, tableDataset } from "../table-dataset.js";
 import { TextPool } from "../text-pool.js";
 import { ForwardReader, type TarMember, tarMembers } from "./tar-members.js";
 
-/** Of two pictures with the same name the first of these. */
-const pictureEndings = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"];
+/** Of two images with the same name the first of these. */
+const imageEndings = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"];
 const captionEndings = ["txt", "caption"];
 /** Bytes of a caption or of a JSON file, as long as a row of a table may be. */
-const largestText = 2 ** 24;
+const maxText = 2 ** 24;
 /** Samples between two reports of progress. */
 const reportEvery = 1000;
 
 /**
- * One row for each sample with a picture; samples without one, and files that are neither picture, `txt`, `caption` nor `json`, are
- * passed over. `KEY.image_0.png` and `KEY.image_1.png` are the two pictures of a statement. JSON has the fields of a row of JSON Lines.
+ * One row for each sample with an image; samples without one, and files that are neither image, `txt`, `caption` nor `json`, are
+ * passed over. `KEY.image_0.png` and `KEY.image_1.png` are the two images of a statement. JSON has the fields of a row of JSON Lines.
  * @throws InputError naming archive and file when an archive is damaged or a text is not what it should be
  */
 export async function openWebDataset(input: ReaderInput): Promise<Dataset> {
@@ -42,14 +42,14 @@ export async function openWebDataset(input: ReaderInput): Promise<Dataset> {
 
 /** What is known of a sample while its archive is read. */
 interface Sample {
-  /** By their place in `pictureEndings`, the best one of the left or only one and of the right one. */
-  readonly pictures: [Picture?, Picture?];
+  /** By their place in `imageEndings`, the best one of the left or only one and of the right one. */
+  readonly images: [RawImage?, RawImage?];
   isPair: boolean;
   readonly texts: TarMember[];
   json?: TarMember;
 }
 
-interface Picture {
+interface RawImage {
   readonly member: TarMember;
   readonly rank: number;
 }
@@ -59,7 +59,7 @@ class Rows {
   readonly #columns: RecordColumns;
   readonly #store = new RowStore();
   readonly #files: DataFile[] = [];
-  /** Pictures of each row: names, offsets, sizes, archives. */
+  /** Images of each row: names, offsets, sizes, archives. */
   readonly #spans = new Spans();
   readonly #names = new TextPool();
   readonly #offsets = growableFloat64();
@@ -94,8 +94,8 @@ class Rows {
     return tableDataset({
       name: this.#input.name,
       store: this.#store,
-      pictures: (row) =>
-        Array.from({ length: this.#spans.count(row) }, (_, i): PictureSource => {
+      images: (row) =>
+        Array.from({ length: this.#spans.count(row) }, (_, i): ImageSource => {
           const index = this.#spans.start(row) + i;
           const file = this.#files[this.#archives.at(index)]!;
           const name = `${file.name}, ${this.#names.at(index)}`;
@@ -105,7 +105,7 @@ class Rows {
   }
 
   async #addSample(file: DataFile, archive: number, reader: ForwardReader, sample: Sample): Promise<void> {
-    const [left, right] = sample.pictures;
+    const [left, right] = sample.images;
     if (left === undefined || (sample.isPair && right === undefined)) return;
     const members = sample.isPair ? [left.member, right!.member] : [left.member];
     const found = await this.#textsOf(file, reader, sample);
@@ -148,26 +148,26 @@ function addMember(samples: Map<string, Sample>, member: TarMember): void {
     .toLowerCase()
     .split(".");
   const ending = parts.at(-1)!;
-  const rank = pictureEndings.indexOf(ending);
+  const rank = imageEndings.indexOf(ending);
   const side = parts.length === 2 ? ["image_0", "image_1"].indexOf(parts[0]!) : -1;
-  const isPicture = rank >= 0 && (parts.length === 1 || side >= 0);
+  const isImage = rank >= 0 && (parts.length === 1 || side >= 0);
   const isText = parts.length === 1 && (captionEndings.includes(ending) || ending === "json");
-  if (!isPicture && !isText) return;
+  if (!isImage && !isText) return;
   const key = member.name.slice(0, dot);
   let sample = samples.get(key);
-  if (sample === undefined) samples.set(key, (sample = { pictures: [], isPair: false, texts: [] }));
-  if (isPicture) {
+  if (sample === undefined) samples.set(key, (sample = { images: [], isPair: false, texts: [] }));
+  if (isImage) {
     const place = side === 1 ? 1 : 0;
     if (side >= 0) sample.isPair = true;
-    if (rank < (sample.pictures[place]?.rank ?? Infinity)) sample.pictures[place] = { member, rank };
+    if (rank < (sample.images[place]?.rank ?? Infinity)) sample.images[place] = { member, rank };
   } else if (ending === "json") sample.json = member;
   else sample.texts.push(member);
 }
 
 async function readText(file: DataFile, reader: ForwardReader, { name, offset, size }: TarMember): Promise<string> {
   const where = `${file.name}, ${name}`;
-  if (size > largestText) {
-    const expected = `a text of at most ${largestText} bytes`;
+  if (size > maxText) {
+    const expected = `a text of at most ${maxText} bytes`;
     throw new InputError({
       code: "file-too-large",
       where,
@@ -204,8 +204,8 @@ function parsed(where: string, text: string): Readonly<Record<string, unknown>> 
 }
 
 async function readMember(file: DataFile, where: string, offset: number, size: number): Promise<Uint8Array> {
-  if (size <= largestPicture) return file.read(offset, size);
-  const expected = `a picture of at most ${largestPicture} bytes`;
+  if (size <= maxImage) return file.read(offset, size);
+  const expected = `an image of at most ${maxImage} bytes`;
   throw new InputError({
     code: "image-too-large",
     where,

@@ -96,7 +96,7 @@ test("tests have other places than training", () => {
     });
   };
   const known = new Set(paint("train"));
-  expect(paint("test").filter((picture) => known.has(picture))).toEqual([]);
+  expect(paint("test").filter((image) => known.has(image))).toEqual([]);
   // Each of 48 places, also mirrored.
   expect(known.size).toBeGreaterThan(48);
 });

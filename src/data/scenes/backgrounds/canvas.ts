@@ -4,7 +4,7 @@ import type { Random } from "../../../random/index.js";
 /** RGB, 0..255, with fractions. */
 export type Rgb = readonly [red: number, green: number, blue: number];
 
-/** A square picture that is being painted: [edge, edge, 3], 0..255 with room beyond. */
+/** A square image that is being painted: [edge, edge, 3], 0..255 with room beyond. */
 export class Canvas {
   readonly values: Float32Array;
 

@@ -97,12 +97,12 @@ function fade(out: Uint8Array, edge: number, from: Rgb, to: Rgb, sideways: boole
   }
 }
 
-function mirror(picture: Uint8Array, edge: number, out: Uint8Array): void {
+function mirror(image: Uint8Array, edge: number, out: Uint8Array): void {
   for (let y = 0, to = 0; y < edge; y++) {
     for (let source = (y + 1) * edge * 3 - 3, x = 0; x < edge; x++, source -= 3, to += 3) {
-      out[to] = picture[source]!;
-      out[to + 1] = picture[source + 1]!;
-      out[to + 2] = picture[source + 2]!;
+      out[to] = image[source]!;
+      out[to + 1] = image[source + 1]!;
+      out[to + 2] = image[source + 2]!;
     }
   }
 }

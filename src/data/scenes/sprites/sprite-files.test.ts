@@ -13,12 +13,12 @@ const entries = [
   { set: "noto", codePoint: "1f600" },
   { set: "openmoji", codePoint: "1f415" },
 ];
-const pictures = entries.map((_, i) => new Uint8Array(edge * edge * 4).fill(10 * (i + 1)));
+const images = entries.map((_, i) => new Uint8Array(edge * edge * 4).fill(10 * (i + 1)));
 
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "sprites-"));
-  await writeSprites(folder, { edge, sources: ["art@1.0.0"], entries }, pictures);
+  await writeSprites(folder, { edge, sources: ["art@1.0.0"], entries }, images);
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 

@@ -1,4 +1,4 @@
-/** The folder that `scripts/make-sprites.ts` writes: `sprites.json` says what each picture of `sprites.rgba` shows. */
+/** The folder that `scripts/make-sprites.ts` writes: `sprites.json` says what each image of `sprites.rgba` shows. */
 import { open, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -59,11 +59,11 @@ const missing = (where: string) => (cause: unknown) => {
   );
 };
 
-/** Writes both files beside their names and then moves them there. @param pictures premultiplied RGBA, one an entry */
+/** Writes both files beside their names and then moves them there. @param images premultiplied RGBA, one an entry */
 export async function writeSprites(
   folder: string,
   contents: Omit<SpriteContents, "entries"> & { readonly entries: readonly SpriteEntry[] },
-  pictures: readonly Uint8Array[],
+  images: readonly Uint8Array[],
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   const [index, data] = [join(folder, "sprites.json"), join(folder, "sprites.rgba")];
@@ -71,7 +71,7 @@ export async function writeSprites(
   try {
     const file = await open(newData, "w");
     try {
-      for (const picture of pictures) await file.writeFile(picture);
+      for (const image of images) await file.writeFile(image);
     } finally {
       await file.close();
     }

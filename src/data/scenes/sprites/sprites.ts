@@ -31,9 +31,9 @@ export interface Sprites {
 }
 
 /**
- * @param entries what each picture shows; those of no noun of the vocabulary are left out
- * @param level all pictures at their largest
- * @param imageOf the picture of an entry; several may share one
+ * @param entries what each image shows; those of no noun of the vocabulary are left out
+ * @param level all images at their largest
+ * @param imageOf the image of an entry; several may share one
  */
 export function spritesOf(
   entries: readonly SpriteEntry[],

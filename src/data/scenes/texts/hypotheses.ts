@@ -17,7 +17,7 @@ export const entailmentLabels = { contradiction: 0, neutral: 1, entailment: 2 } 
 
 type OpenSentence = (thing: string, be: string) => string;
 
-/** What no picture can show, by the widest category of the thing. */
+/** What no image can show, by the widest category of the thing. */
 const openSentences: Readonly<Record<string, readonly OpenSentence[]>> = {
   animal: [
     (thing, be) => `the ${thing} ${be} hungry`,

@@ -14,7 +14,7 @@ export type Facet = (typeof facets)[number];
 export const forms = {
   /** a dog */
   single: ["obj"],
-  /** a picture of a dog */
+  /** an image of a dog */
   opened: ["obj"],
   /** a dog in the top left corner */
   zone: ["obj", "pos"],

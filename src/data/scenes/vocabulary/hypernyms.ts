@@ -1,6 +1,6 @@
 /**
  * Kinds of things that questions ask for. Where a person could argue whether a noun is of the kind (is an olive a fruit?), the noun is
- * doubtful: no "no" is asked about a picture that shows it.
+ * doubtful: no "no" is asked about an image that shows it.
  */
 import type { Noun } from "./vocabulary.js";
 
