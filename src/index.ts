@@ -5,7 +5,8 @@
 export { type ErrorCode, InputError, type InputProblem, errorCodes } from "./errors.js";
 export { HostTensor, type DType } from "./graph/index.js";
 export type { BridgeTowerConfig, TextConfig, VisionConfig } from "./model/index.js";
-export type { RawImage } from "./processing/index.js";
+export type { ImageInput, ImageSettings, PixelBatch, RawImage, TextBatch, Tokenizer } from "./processing/index.js";
+export type { HubOptions, HubProgress } from "./checkpoint/index.js";
 export { devices, type Device } from "./runtime/index.js";
 export {
   BridgeTower,
@@ -29,7 +30,6 @@ export {
   type ForwardOptions,
   type HeadOutput,
   type HiddenStates,
-  type ImageInput,
   type LoadOptions,
   type MaskPrediction,
   type MatchScore,

@@ -1,7 +1,7 @@
 /** Options of the command line: parsed and checked here, given a meaning by the tasks. */
 import { Option, type Command } from "commander";
 import { devices, type Device } from "../runtime/index.js";
-import type { BridgeTowerOptions, ImageInput, LoadOptions, Task } from "../inference/index.js";
+import type { BridgeTowerOptions, LoadOptions, Task } from "../inference/index.js";
 import type { Terminal } from "./terminal/terminal.js";
 import { UsageError } from "./usage-error.js";
 
@@ -26,7 +26,7 @@ export function addCommonOptions(command: Command): Command {
 
 /** What commands that answer need of the common options. */
 export function taskOptions(options: CommonOptions, terminal: Terminal, prepare: readonly Task[]): BridgeTowerOptions {
-  const onPhotograph = (image: ImageInput) => {
+  const onPhotograph: BridgeTowerOptions["onPhotograph"] = (image) => {
     // Always: images come from the command line.
     if (typeof image === "string") terminal.seePhotograph(image);
   };

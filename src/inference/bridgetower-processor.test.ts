@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import type { RawImage } from "../processing/index.js";
 import { BridgeTower, BridgeTowerProcessor, defaultModel } from "./index.js";
-import { loadImage } from "./bridgetower-processor.js";
+import { loadImage } from "../processing/index.js";
 import { tinyCheckpoint, tinyConfig } from "./tiny-checkpoint.test-support.js";
 
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));

@@ -1,16 +1,8 @@
 /** BridgeTowerProcessor as transformers users know it: images and texts in, a batch for the model out. */
 import { resolveModel, type HubOptions } from "../checkpoint/index.js";
-import { decodeImage, Processor, type RawImage, type PixelBatch, type TextBatch } from "../processing/index.js";
+import { loadImage, Processor, type ImageInput, type PixelBatch, type TextBatch } from "../processing/index.js";
 import { maxTextLength } from "../model/index.js";
 import { readConfig } from "./config-file.js";
-
-/** An image: the path of a file, the bytes of one, or decoded RGB pixels. */
-export type ImageInput = string | Uint8Array | RawImage;
-
-/** The RGB pixels of an image, decoded where they are not yet. */
-export function loadImage(image: ImageInput): Promise<RawImage> {
-  return typeof image === "string" || image instanceof Uint8Array ? decodeImage(image) : Promise.resolve(image);
-}
 
 export interface ProcessOptions {
   /** `true`: to the longest text; `"max_length"`: to `max_length` or the limit. Default false: texts must be of one length. */

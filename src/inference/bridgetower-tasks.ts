@@ -13,7 +13,8 @@ import { decoded, type FilledMask } from "./mask-predictions.js";
 import { defaultModel, type LoadOptions } from "./loaded-model.js";
 import { PartedModel, type States } from "./parted-model.js";
 import type { Task } from "./parts.js";
-import { asList, type ImageInput } from "./bridgetower-processor.js";
+import type { ImageInput } from "../processing/index.js";
+import { asList } from "./bridgetower-processor.js";
 import { best, checkTopK, sigmoid, softmax } from "./top-k.js";
 import { batchOf, residentGroups, type Tokens } from "./text-chunks.js";
 

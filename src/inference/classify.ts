@@ -1,7 +1,7 @@
 /** Tasks that sort a text about one image, or about two, into classes. */
 import type { HostTensor } from "../graph/index.js";
 import type { PartedModel, States } from "./parted-model.js";
-import type { ImageInput } from "./bridgetower-processor.js";
+import type { ImageInput } from "../processing/index.js";
 
 /** An answer to a question. */
 export interface Answer {

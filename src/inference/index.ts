@@ -29,4 +29,4 @@ export {
   type HiddenStates,
 } from "./transformers-classes.js";
 export { batchOf, chunksOfEqualLength, type Tokens } from "./text-chunks.js";
-export { BridgeTowerProcessor, type BatchOf, type ImageInput, type ProcessOptions } from "./bridgetower-processor.js";
+export { BridgeTowerProcessor, type BatchOf, type ProcessOptions } from "./bridgetower-processor.js";

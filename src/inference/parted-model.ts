@@ -1,10 +1,10 @@
 /** A checkpoint and its processor, run part by part: towers once for each image and text, the fusion for each pair. */
 import type { HostTensor } from "../graph/index.js";
 import { checkImageSize, temperatureRange, type BridgeTowerConfig, type Head } from "../model/index.js";
-import { looksLikePhotograph, type Tokenizer } from "../processing/index.js";
+import { loadImage, looksLikePhotograph, type ImageInput, type Tokenizer } from "../processing/index.js";
 import { loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
 import { needsOf, parts, type Part, type Task } from "./parts.js";
-import { BridgeTowerProcessor, loadImage, type ImageInput } from "./bridgetower-processor.js";
+import { BridgeTowerProcessor } from "./bridgetower-processor.js";
 import { batchOf, chunksOfEqualLength, type Tokens } from "./text-chunks.js";
 
 /** Outputs of one part of the model, which are inputs of the next. */

@@ -1,0 +1,68 @@
+import { openAsBlob } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { expect, test } from "vitest";
+import { InputError } from "../errors.js";
+import { loadImage, type ImageInput } from "./image-input.js";
+
+const path = join(import.meta.dirname, "../../examples/images/010.png");
+const bytes = await readFile(path);
+const expected = await loadImage(path);
+
+const forms: readonly (readonly [string, ImageInput | Promise<ImageInput>])[] = [
+  ["a file: URL", pathToFileURL(path)],
+  ["a file: URL as a string", pathToFileURL(path).href],
+  ["a Buffer", bytes],
+  ["a Uint8Array", new Uint8Array(bytes)],
+  ["an ArrayBuffer", new Uint8Array(bytes).buffer],
+  ["a Blob", new Blob([bytes])],
+  ["a Blob backed by a file", openAsBlob(path)],
+  ["a data: URL", new URL(`data:image/png;base64,${bytes.toString("base64")}`)],
+  ["a data: URL as a string", `data:image/png;base64,${bytes.toString("base64")}`],
+  ["a data: URL with escaped characters", `data:image/png;base64,${encodeURIComponent(bytes.toString("base64"))}`],
+  [
+    "a data: URL without base64",
+    `data:image/png,${[...bytes].map((b) => `%${b.toString(16).padStart(2, "0")}`).join("")}`,
+  ],
+  ["decoded pixels", { width: expected.width, height: expected.height, data: expected.data }],
+];
+
+test.each(forms)("%s gives the same pixels as a path", async (_, form) => {
+  const { width, height, data } = await loadImage(await form);
+  expect({ width, height }).toEqual({ width: expected.width, height: expected.height });
+  expect(Buffer.compare(data, expected.data)).toBe(0);
+});
+
+const problem = (image: unknown): Promise<InputError> =>
+  loadImage(image as ImageInput).then(
+    () => Promise.reject(new Error("loaded")),
+    (error: InputError) => error,
+  );
+
+test.each([
+  ["https://example.org/a.png", "invalid-argument", "Fetch it first: await (await fetch(url)).blob()."],
+  [new URL("http://example.org/a.png"), "invalid-argument", "found a URL with the scheme http:."],
+  [
+    7,
+    "invalid-argument",
+    "expected a path, a file: or data: URL, a Uint8Array, ArrayBuffer, Blob or RawImage, found a number.",
+  ],
+  [undefined, "invalid-argument", "found undefined."],
+  [{ width: 1, height: 1, data: [1, 2, 3] }, "invalid-argument", "found another object."],
+  [new Map(), "invalid-argument", "found Map."],
+  [
+    "data:image/png;base64",
+    "invalid-image",
+    "data URL: expected data:image/…;base64,…, found a data URL without a comma.",
+  ],
+  ["data:image/png;base64,§", "invalid-image", "found characters that are not base64."],
+  ["data:image/png,%zz", "invalid-image", "found a % that no two hexadecimal digits follow."],
+  ["data:image/png;base64,", "invalid-image", "data URL: expected an image, found an empty file (0 bytes)."],
+  [new File([new Uint8Array([1, 2])], "photo.png"), "unsupported-format", "photo.png: expected a PNG"],
+  ["C:\\no\\such.png", "file-not-found", "such.png: expected an image file"],
+])("%s is refused: %s", async (image, code, message) => {
+  const error = await problem(image);
+  expect(error).toBeInstanceOf(InputError);
+  expect([error.code, error.message]).toEqual([code, expect.stringContaining(message)]);
+});
