@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { InputError, errorCodes, nearestNames } from "./errors.js";
+import { InputError, checkOptionNames, errorCodes, nearestHint, nearestNames } from "./errors.js";
 
 test("one line says where, what was expected, what was found and what to do; each is a field too", () => {
   const problem = { code: "invalid-usage", where: "--device", expected: "one of cpu, cuda", found: "gpu" } as const;
@@ -30,12 +30,27 @@ test("the cause is kept", () => {
   );
 });
 
-test("nearest names come nearest first, and strangers not at all", () => {
+test("nearest names come nearest first, and dissimilar ones not at all", () => {
   const names = ["gelu_new", "gelu", "relu", "tanh"];
   expect(nearestNames("gel", names)).toEqual(["gelu", "relu"]);
   expect(nearestNames("gelu", names, 1)).toEqual(["gelu"]);
   expect(nearestNames("gelu_nw", names)).toEqual(["gelu_new"]);
   expect(nearestNames("softmax", names)).toEqual([]);
+});
+
+test("the hint for an unknown name", () => {
+  const names = ["gelu_new", "gelu", "relu", "tanh"];
+  expect(nearestHint("gel", names)).toBe("The nearest is gelu or relu");
+  expect(nearestHint("softmax", names)).toBeUndefined();
+  expect(nearestHint(7, names)).toBeUndefined();
+});
+
+test("options that do not exist are refused", () => {
+  checkOptionNames("open", {}, ["split", "columns"]);
+  checkOptionNames("open", { split: "train", columns: undefined }, ["split", "columns"]);
+  expect(() => checkOptionNames("open", { spilt: "train" }, ["split", "columns"])).toThrow(
+    "open: spilt: expected only the options split, columns, found an unknown option. The nearest is split.",
+  );
 });
 
 test("the code of an error of the file system follows the system's code", () => {

@@ -61,7 +61,7 @@ export interface InputProblem {
   /** What was there instead. */
   readonly found: string;
   /** What the user can do about it: an imperative sentence without its full stop. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
 }
 
 /** Bad input: a file, flag, request or argument that a user can correct. Every door shows its message and never its stack. */
@@ -112,7 +112,34 @@ function wording({ where, expected, found, hint }: InputProblem): string {
   });
 }
 
-/** The candidates most like a mistyped name, nearest first, for the «did you mean» of an error. */
+/**
+ * The hint for an unknown name or value: `The nearest is gelu or relu`.
+ * @param name what was given; values that are not strings have no nearest name
+ * @returns undefined if no choice is similar
+ */
+export function nearestHint(name: unknown, choices: Iterable<string>): string | undefined {
+  const near = typeof name === "string" ? nearestNames(name, choices) : [];
+  return near.length === 0 ? undefined : `The nearest is ${near.join(" or ")}`;
+}
+
+/**
+ * Refuses options that do not exist, so that a mistyped one is not ignored.
+ * @param where the call, such as `openDataset`
+ * @throws InputError `invalid-argument`, with the nearest option that exists
+ */
+export function checkOptionNames(where: string, given: object, known: readonly string[]): void {
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new InputError({
+    code: "invalid-argument",
+    where: `${where}: ${unknown}`,
+    expected: `only the options ${known.join(", ")}`,
+    found: "an unknown option",
+    hint: nearestHint(unknown, known),
+  });
+}
+
+/** The candidates most similar to a mistyped name, nearest first. */
 export function nearestNames(name: string, candidates: Iterable<string>, count = 3): string[] {
   const limit = Math.max(2, Math.floor(name.length / 3));
   return [...candidates]

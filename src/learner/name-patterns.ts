@@ -1,5 +1,5 @@
 /** Settings that name parameters by pattern. */
-import { InputError, nearestNames } from "../errors.js";
+import { InputError, nearestHint } from "../errors.js";
 
 /**
  * Whether a name matches one of the patterns, in which `*` stands for any run of characters.
@@ -15,13 +15,12 @@ export function matching(
     const parts = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
     const matcher = new RegExp(`^${parts.join(".*")}$`);
     if (!names.some((name) => matcher.test(name))) {
-      const near = nearestNames(pattern, names);
       throw new InputError({
         code: "invalid-setting",
         where: `${setting} "${pattern}"`,
         expected: "the name of a parameter, with * for any run of characters",
         found: "a pattern that no parameter matches",
-        ...(near.length === 0 ? {} : { hint: `The nearest is ${near.join(" or ")}` }),
+        hint: nearestHint(pattern, names),
       });
     }
     return matcher;

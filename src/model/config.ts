@@ -2,7 +2,7 @@
  * `config.json` as the published files write it: every field, its default and its limits in one table, because old files
  * omit each field that equals its default. Reference: transformers 5.23 `BridgeTowerConfig`.
  */
-import { InputError, nearestNames } from "../errors.js";
+import { InputError, nearestHint } from "../errors.js";
 import { activations, type ActivationName } from "../nn/index.js";
 
 export interface TextConfig {
@@ -244,13 +244,12 @@ function applyRules<T extends object>(
     const value = Object.hasOwn(given, name) ? (given[name] ?? undefined) : undefined;
     if (value === undefined) return [name, rule.fallback] as const;
     if (!rule.accepts(value)) {
-      const near = typeof value === "string" ? nearestNames(value, rule.choices ?? []) : [];
       throw new InputError({
         code: "invalid-config",
         where: `${path}${name} in ${where}`,
         expected: rule.expected,
         found: JSON.stringify(value).slice(0, 80),
-        ...(near.length === 0 ? {} : { hint: `The nearest is ${near.join(" or ")}` }),
+        hint: nearestHint(value, rule.choices ?? []),
       });
     }
     return [name, value] as const;

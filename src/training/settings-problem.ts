@@ -1,6 +1,6 @@
 /** Words for a setting that is wrong: which one, what it may be, what it is. */
 import type { z } from "zod";
-import { InputError, nearestNames } from "../errors.js";
+import { InputError, nearestHint, nearestNames } from "../errors.js";
 
 type Issue = z.core.$ZodIssue;
 /** JSON Schema of one setting; the fields that words are made of. */
@@ -48,13 +48,12 @@ export function settingsProblem(issues: readonly Issue[], schema: object, given:
     return unknownName(place(path), String(path.at(-1)), namesAt(above));
   }
   const expected = issue.code === "custom" ? issue.message : alternatives(nodes);
-  const alike = typeof found === "string" ? nearestNames(found, choicesOf(nodes)) : [];
   return new InputError({
     code: "invalid-setting",
     where: place(path),
     expected: found === "" && expected === "text" ? "text that is not empty" : expected,
     found: described(found),
-    ...(alike.length === 0 ? {} : { hint: `The nearest is ${alike.join(" or ")}` }),
+    hint: nearestHint(found, choicesOf(nodes)),
   });
 }
 
@@ -67,13 +66,12 @@ export const described = (value: unknown): string => {
 
 /** @param names those that there are */
 function unknownName(where: string, name: string, names: readonly string[]): InputError {
-  const near = nearestNames(name, names);
   return new InputError({
     code: "invalid-setting",
     where,
     expected: "a setting of a training run",
     found: "an unknown name",
-    hint: near.length === 0 ? `There are ${names.join(", ")}` : `The nearest is ${near.join(" or ")}`,
+    hint: nearestHint(name, names) ?? `There are ${names.join(", ")}`,
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Dataset, DatasetSettings } from "../../data/index.js";
-import { nearestNames } from "../../errors.js";
+import { nearestHint } from "../../errors.js";
 import type { EvaluationResult, EvaluationSettings } from "../../evaluation/index.js";
 import { addCommonOptions, loadOptions, repeated, requireOptions, single, wholeNumber } from "../options.js";
 import type { CommonOptions } from "../options.js";
@@ -163,13 +163,12 @@ function startedLater(label: string, terminal: Terminal): (done: number, total: 
 function choiceOf<T extends string>(where: string, name: string, choices: readonly T[]): T {
   const choice = choices.find((one) => one === name);
   if (choice !== undefined) return choice;
-  const near = nearestNames(name, choices);
   throw new UsageError({
     code: "invalid-usage",
     where,
     expected: `one of ${choices.join(", ")}`,
     found: JSON.stringify(name),
-    ...(near.length === 0 ? {} : { hint: `The nearest is ${near.join(" or ")}` }),
+    hint: nearestHint(name, choices),
   });
 }
 

@@ -1,6 +1,6 @@
 /** Published data sets made into the tables that training reads: Arrow files with one row for each image. */
 import { stat } from "node:fs/promises";
-import { InputError, nearestNames } from "../../errors.js";
+import { InputError, nearestHint } from "../../errors.js";
 import { makeAnswerList, readAnswerList } from "./answer-list.js";
 import { coco, f30k } from "./karpathy.js";
 import { nlvr2 } from "./nlvr2.js";
@@ -94,15 +94,13 @@ function preparationOf(name: string): Preparation {
   const entry = Object.entries<Preparation>(preparations).find(([known]) => known === name);
   if (entry !== undefined) return entry[1];
   const names = Object.keys(preparations);
-  const near = nearestNames(name, names);
-  const hint = near.length === 0 ? undefined : `The nearest is ${near.join(" or ")}`;
   const expected = `a data set: ${names.join(", ")}`;
   throw new InputError({
     code: "invalid-argument",
     where: "prepare",
     expected,
     found: JSON.stringify(name),
-    ...(hint === undefined ? {} : { hint }),
+    hint: nearestHint(name, names),
   });
 }
 

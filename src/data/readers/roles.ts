@@ -1,6 +1,6 @@
 /** Which column means what: by the names that published data sets use, or as the user says. */
 
-import { InputError, nearestNames } from "../../errors.js";
+import { InputError, nearestHint } from "../../errors.js";
 import { type ColumnNames, type ColumnRole, columnRoles } from "./dataset-settings.js";
 
 /** Names under which a column is found by itself, the first that is there. */
@@ -42,13 +42,12 @@ export function checkNamedColumns(where: string, columns: readonly string[], nam
   for (const role of columnRoles) {
     const name = named[role];
     if (name === undefined || columns.includes(name)) continue;
-    const near = nearestNames(name, columns);
     throw new InputError({
       code: "missing-column",
       where,
       expected: `a column ${JSON.stringify(name)} for ${role}, as the settings say`,
       found: listed(columns),
-      hint: near.length > 0 ? `The nearest is ${near.map((n) => JSON.stringify(n)).join(" or ")}` : "Name one of these",
+      hint: nearestHint(name, columns) ?? "Name one of these",
     });
   }
 }

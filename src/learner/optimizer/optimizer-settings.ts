@@ -1,5 +1,5 @@
 /** The settings of optimizer and schedule, under the names of the authors' code: defaults and limits in one table. */
-import { InputError, nearestNames } from "../../errors.js";
+import { InputError, nearestHint } from "../../errors.js";
 
 export interface ScheduleSettings {
   /** Peak learning rate of the base group. */
@@ -107,13 +107,12 @@ export function optimizerSettings(
   const values: Readonly<Record<string, unknown>> = { ...given };
   const unknown = Object.keys(values).find((name) => !Object.hasOwn(rules, name));
   if (unknown !== undefined) {
-    const near = nearestNames(unknown, Object.keys(rules));
     throw new InputError({
       code: "invalid-setting",
       where: unknown,
       expected: "a setting of the optimizer",
       found: "an unknown name",
-      hint: near.length === 0 ? `There are ${Object.keys(rules).join(", ")}` : `The nearest is ${near.join(" or ")}`,
+      hint: nearestHint(unknown, Object.keys(rules)) ?? `There are ${Object.keys(rules).join(", ")}`,
     });
   }
   const entries = Object.entries(rules).map(([name, rule]) => {
