@@ -8,8 +8,9 @@ import { parentPort } from "node:worker_threads";
 /** @import { ImageCall, ImageReply } from "./image-messages.js" */
 
 if (existsSync(new URL("./prepare-image.ts", import.meta.url))) {
-  const { register } = await import("tsx/esm/api");
-  register();
+  // A variable, so that bundlers do not look for a package that only the sources need.
+  const loader = "tsx/esm/api";
+  /** @type {typeof import("tsx/esm/api")} */ (await import(loader)).register();
 }
 const { prepareImage } = await import("./prepare-image.js");
 

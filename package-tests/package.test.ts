@@ -1,0 +1,113 @@
+/**
+ * The built package as other projects use it: required from CommonJS, and bundled with esbuild. Needs `npm run build`.
+ */
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+import { beforeAll, afterAll, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const run = promisify(execFile);
+let project: string;
+
+/** Makes packages of this repository available in `folder`. */
+async function install(folder: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const target = name === "bridgetower" ? root : join(root, "node_modules", name);
+    await mkdir(dirname(join(folder, "node_modules", name)), { recursive: true });
+    await symlink(target, join(folder, "node_modules", name), "junction");
+  }
+}
+
+beforeAll(async () => {
+  if (!existsSync(join(root, "dist/index.js"))) throw new Error("dist/ is missing: run npm run build first");
+  project = await mkdtemp(join(tmpdir(), "bridgetower-project-"));
+  await install(project, ["bridgetower"]);
+});
+
+afterAll(() => rm(project, { recursive: true, force: true }));
+
+const image = JSON.stringify(join(root, "examples/images/010.png"));
+const model = JSON.stringify(join(root, "models/emoji"));
+
+test("a CommonJS module requires every subpath and runs the model", async () => {
+  const file = join(project, "app.cjs");
+  await writeFile(
+    file,
+    `const { BridgeTower } = require("bridgetower");
+for (const subpath of ["learner", "training", "data", "evaluation"]) require(\`bridgetower/\${subpath}\`);
+(async () => {
+  const model = await BridgeTower.fromPretrained();
+  const [{ probability }] = await model.match(${image}, ["a bowling ball"]);
+  console.log(probability.toFixed(2));
+  await model.dispose();
+})();`,
+  );
+  const { stdout } = await run(process.execPath, ["--no-warnings", file]);
+  expect(stdout).toBe("0.96\n");
+});
+
+test("a bundle made with esbuild runs without the package: model, image threads and optimizer in their workers", async () => {
+  const app = join(project, "app.mjs");
+  await writeFile(
+    app,
+    `import { BridgeTower } from "bridgetower";
+import { HostTensor, BridgeTowerProcessor } from "bridgetower";
+import * as learning from "bridgetower/learner";
+import { ImageThreads } from "bridgetower/data";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+const model = await BridgeTower.fromPretrained(${model});
+const [{ probability }] = await model.match(${image}, ["a bowling ball"]);
+await model.dispose();
+const threads = new ImageThreads({ threads: 1 });
+const source = { name: "image", read: () => readFile(${image}) };
+const { shape } = await threads.process({ source, transform: { key: "clip", image_size: 32 }, seed: 0, labels: [] });
+await threads.dispose();
+
+const config = learning.parseConfig(JSON.parse(await readFile(join(${model}, "config.json"), "utf8")));
+const { used } = learning.parameterList(config, ["itm"]);
+const initialize = learning.initializer(config, "original", new learning.Random(0));
+const { values } = await learning.startingValues(used, [await learning.openStart(${model})], initialize);
+const optimizer = learning.optimizerSettings({ learning_rate: 1e-5, warmup_steps: 0, max_steps: 1 });
+const learner = new learning.Learner(values, { config, objectives: { itm: 1 }, optimizer });
+const processor = await BridgeTowerProcessor.fromPretrained(${model});
+const one = new HostTensor("int64", [1], BigInt64Array.of(0n));
+const batch = { ...(await processor.process([${image}], ["a bowling ball"])), itm_texts: one, itm_images: one, itm_labels: one };
+const { loss } = await learner.step(0, [batch]);
+await learner.dispose();
+console.log(probability.toFixed(2), shape.join(), loss.toFixed(2));`,
+  );
+  const out = join(project, "out");
+  await build({
+    entryPoints: [app, "bridgetower/session-worker", "bridgetower/optimizer-worker", "bridgetower/image-worker"],
+    absWorkingDir: project,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    outdir: out,
+    entryNames: "[name]",
+    external: ["onnxruntime-node", "sharp", "koffi"],
+    logLevel: "error",
+  });
+  expect((await readdir(out)).sort()).toEqual([
+    "app.js",
+    "image-worker.js",
+    "optimizer-worker.js",
+    "session-worker.js",
+  ]);
+  // Elsewhere, with nothing installed but what has native code.
+  const elsewhere = join(project, "elsewhere");
+  await cp(out, elsewhere, { recursive: true });
+  await writeFile(join(elsewhere, "package.json"), '{ "type": "module" }');
+  await install(elsewhere, ["onnxruntime-node", "sharp"]);
+  await rm(join(project, "node_modules"), { recursive: true });
+  const { stdout } = await run(process.execPath, [join(elsewhere, "app.js")]);
+  expect(stdout).toEqual(expect.stringMatching(/^0\.96 3,32,32 \d\.\d\d\n$/));
+});
