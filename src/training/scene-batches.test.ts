@@ -1,0 +1,94 @@
+/** SHA-256 of the first batches of runs on composed scenes: a change of the code may not change a bit of them. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { expect, onTestFinished, test } from "vitest";
+import { answerList, ImageThreads, readVocabulary, sceneDataset, SceneSource, type Dataset } from "../data/index.js";
+import { syntheticSprites } from "../data/scenes/synthetic.test-support.js";
+import { parseConfig, type ObjectiveName } from "../model/index.js";
+import { Tokenizer } from "../processing/index.js";
+import { Random } from "../random/index.js";
+import { defaultModel } from "../inference/index.js";
+import { textBuckets, tokenizerMasking, type Batch } from "../learner/index.js";
+import { AnswerTable } from "./answer-labels.js";
+import { Loader } from "./loader.js";
+import { SampleSource } from "./sample-source.js";
+import { tinyConfig } from "./tiny-run.test-support.js";
+import { Units } from "./epoch-index.js";
+
+const recorded = JSON.parse(readFileSync(new URL("./batch-checksums.json", import.meta.url), "utf8")) as Readonly<
+  Record<string, unknown>
+>;
+const vocabulary = readVocabulary();
+const sprites = syntheticSprites(vocabulary);
+const size = 32;
+const source = (seed: number) => new SceneSource(sprites, vocabulary, { split: "train", seed, size });
+const scenes = sceneDataset(source(2), { rows: 50_000 });
+const pairs = sceneDataset(source(3), { rows: 50_000, kind: "pairs" });
+
+async function batches(
+  data: readonly Dataset[],
+  objectives: readonly ObjectiveName[],
+  itmFalse: "pictures" | "texts",
+): Promise<string[]> {
+  const answers = new AnswerTable(answerList(vocabulary));
+  const tokenizer = await Tokenizer.fromFolder(defaultModel);
+  const threads = new ImageThreads({ threads: 1 });
+  onTestFinished(() => threads.dispose());
+  const random = new Random(11).at("run");
+  const units = Units.of(data, objectives, answers);
+  const samples = new SampleSource(
+    units,
+    threads,
+    {
+      objectives,
+      tokenizer,
+      max_text_len: 20,
+      answers,
+      falseTexts: 3,
+      itmFalse,
+      transform: { key: "clip", image_size: size },
+      seed: 11,
+    },
+    random,
+  );
+  const config = parseConfig({
+    model_type: "bridgetower",
+    ...tinyConfig,
+    vision_config: { ...tinyConfig.vision_config, image_size: size },
+    vqav2_label_size: answers.answers.length,
+    token_type_count: 3,
+  });
+  const loader = new Loader(
+    samples,
+    {
+      batch_size: 12,
+      microBatches: 2,
+      own: [0, 1],
+      objectives: Object.fromEntries(objectives.map((name) => [name, 1])),
+      collate: { config, textBuckets: textBuckets(20), masking: tokenizerMasking(tokenizer), itmFalse },
+    },
+    random,
+  );
+  const steps = [await loader.step(0, 2), await loader.step(1, 2)];
+  return steps.flatMap(({ microBatches }) => microBatches.map(checksum));
+}
+
+function checksum(batch: Batch): string {
+  const hash = createHash("sha256");
+  for (const [name, { dtype, shape, data }] of Object.entries(batch).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    hash.update(`${name} ${dtype} ${shape.join(" ")} `);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest("hex").slice(0, 32);
+}
+
+test.each<[string, readonly Dataset[], readonly ObjectiveName[], "pictures" | "texts"]>([
+  ["towers", [scenes], ["itc"], "pictures"],
+  ["words and questions", [scenes], ["mlm", "vqa"], "pictures"],
+  ["questions alone", [scenes], ["vqa"], "pictures"],
+  ["other images and captions", [scenes], ["itm", "irtr"], "pictures"],
+  ["all heads on pairs", [pairs], ["itm", "itc", "mlm", "vqa", "snli", "nlvr2"], "texts"],
+  ["questions of scenes and pairs", [scenes, pairs], ["vqa", "snli"], "pictures"],
+])("%s", async (name, data, objectives, itmFalse) => {
+  expect(await batches(data, objectives, itmFalse)).toEqual(recorded[name]);
+});
