@@ -10,9 +10,9 @@ export type {
   Statement,
   TextKind,
 } from "./dataset.js";
-export * from "./loader/index.js";
+export { type ImageJob, ImageThreads, type ImageThreadsOptions } from "./loader/image-threads.js";
 export * from "./converters/index.js";
 export * from "./scenes/index.js";
 export * from "./readers/index.js";
-export * from "./transforms/index.js";
+export { type Transform, type TransformKey, transformImage, transformKeys } from "./transforms/transform-image.js";
 export * from "./converters/vqa/index.js";

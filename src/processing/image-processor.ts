@@ -108,7 +108,7 @@ function windowOf(image: RawImage, settings: ImageSettings, where: string): Wind
  * `get_resize_output_image_size` of transformers' BridgeTower image processor.
  * @throws InputError a shape that leaves no pixel; `where` is what the error calls the image
  */
-export function resizedSize(
+function resizedSize(
   { width, height }: Pick<RawImage, "width" | "height">,
   { size, size_divisor }: Pick<ImageSettings, "size" | "size_divisor">,
   where: string,

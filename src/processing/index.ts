@@ -1,7 +1,7 @@
 /** Image bytes to `pixel_values`, text to `input_ids`, exactly as BridgeTowerProcessor does. */
 export { decodeImage, type DecodeOptions } from "./decode-image.js";
 export { type ImageInput, loadImage } from "./image-input.js";
-export { ImageProcessor, type PixelBatch, resizedSize } from "./image-processor.js";
+export { ImageProcessor, type PixelBatch } from "./image-processor.js";
 export { imageSettings, type ImageSettings } from "./image-settings.js";
 
 export { looksLikePhotograph } from "./looks-like-photograph.js";

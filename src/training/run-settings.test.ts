@@ -106,7 +106,7 @@ test("a name that was mistyped goes before the one that is missing because of it
   expect(complaint({ name: "a package", version: "1" })).toBe("run.json: output: expected text, found nothing.");
 });
 
-test("transforms that make no squares are no choice", () => {
+test("unknown transforms are refused", () => {
   expect(complaint({ ...least, train_transform: "pixelbert" })).toMatch(
     /expected one of clip, [^:]*blip_randaug_wohf, found/,
   );

@@ -37,9 +37,6 @@ const weights = z
     Object.fromEntries(objectiveNames.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]]))),
   );
 
-/** Those that make squares, of which a batch is made. */
-const squares = transformKeys.filter((key) => !key.startsWith("pixelbert"));
-
 /** Every setting but the name of a recipe. */
 export const schema = z.strictObject({
   /** Folder of the run: checkpoints, logs, results, and at its top the best model. */
@@ -85,8 +82,8 @@ export const schema = z.strictObject({
 
   /** Side of the square that the model sees, in pixels; by default that of the starting point. */
   image_size: whole(1).optional(),
-  train_transform: names(squares).default("clip"),
-  val_transform: names(squares).default("clip"),
+  train_transform: names(transformKeys).default("clip"),
+  val_transform: names(transformKeys).default("clip"),
 
   /** Pairs of a step, over all processes and micro-batches. */
   batch_size: whole(1),

@@ -10,7 +10,7 @@ import { InputError } from "../../errors.js";
 import { decodeImage } from "../../processing/index.js";
 import { Random } from "../../random/index.js";
 import type { ImageSource } from "../dataset.js";
-import { transformImage } from "../transforms/index.js";
+import { transformImage } from "../transforms/transform-image.js";
 import { type ImageJob, ImageThreads } from "./image-threads.js";
 
 let folder: string;
@@ -113,10 +113,10 @@ test("broken and vanished images are refused as a direct call would, and the thr
   });
   const gone: ImageSource = { name: "gone.png", read: () => Promise.reject(reason) };
   await withThreads({ threads: 1 }, async (threads) => {
-    const pixelbert = { ...jobOf(line), transform: { key: "pixelbert", image_size: 32 } } as const;
+    const large = { ...jobOf(line), transform: { key: "clip", image_size: 400 } } as const;
     const results = await Promise.allSettled([
       threads.process(jobOf(cut)),
-      threads.process(pixelbert),
+      threads.process(large),
       threads.process(jobOf(gone)),
       threads.process(jobs()[2]!),
     ]);
@@ -126,7 +126,7 @@ test("broken and vanished images are refused as a direct call would, and the thr
       `[InputError: cut.png: expected a complete PNG image, found damaged or truncated data. Fetch or save the file again.]`,
     );
     expect(reasons[1]).toMatchInlineSnapshot(
-      `[InputError: line.png: expected an image whose shorter side keeps 32 pixels when the longer is cut to 53, found 700 x 1 pixels. Crop the image to a less extreme shape.]`,
+      `[InputError: line.png: expected an image of at most 100000000 pixels when its shorter side has 400, found 700 x 1 pixels. Crop the image to a less extreme shape.]`,
     );
     expect(reasons[2]).toBe(reason);
     expect(results[3]).toEqual({ status: "fulfilled", value: await direct(jobs()[2]!) });

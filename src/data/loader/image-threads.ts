@@ -7,8 +7,8 @@ import { HostTensor } from "../../graph/index.js";
 import type { Label } from "../../random/index.js";
 
 import type { ImageSource } from "../dataset.js";
-import type { Transform } from "../transforms/index.js";
-import type { ImageAnswer, ImageCall, ImageReply } from "./image-messages.js";
+import type { Transform } from "../transforms/transform-image.js";
+import type { ImageAnswer, ImageCall, ImageReply } from "./prepare-image.js";
 
 export interface ImageJob {
   readonly source: ImageSource;

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 
-/** @import { ImageCall, ImageReply } from "./image-messages.js" */
+/** @import { ImageCall, ImageReply } from "./prepare-image.js" */
 
 if (existsSync(new URL("./prepare-image.ts", import.meta.url))) {
   // A variable, so that bundlers do not look for a package that only the sources need.

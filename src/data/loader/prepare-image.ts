@@ -1,17 +1,40 @@
-import { InputError } from "../../errors.js";
+/** The work of one thread of the loader, and the messages that it exchanges with the main thread. */
+import { InputError, type InputProblem } from "../../errors.js";
 import { decodeImage } from "../../processing/index.js";
-import { Random } from "../../random/index.js";
-import { transformImage } from "../transforms/index.js";
-import type { ImageAnswer, ImageCall } from "./image-messages.js";
+import { type Label, Random } from "../../random/index.js";
+import { type Transform, transformImage } from "../transforms/transform-image.js";
 
-/** What a thread does with one image: decodes it and transforms it. It never fails, but answers why it could not. */
+/** One image to decode and transform, with the random stream of its transform. */
+export interface ImageCall {
+  readonly call: "prepare";
+  /** What errors call it. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** The size, if the bytes are the RGB pixels of an image and not a file. */
+  readonly size?: { readonly width: number; readonly height: number };
+  readonly transform: Transform;
+  readonly seed: number;
+  readonly labels: readonly Label[];
+}
+
+export type ImageAnswer =
+  /** [3, height, width] */
+  | { readonly shape: readonly number[]; readonly values: Float32Array<ArrayBuffer> }
+  /** The image is broken. */
+  | { readonly problem: InputProblem }
+  /** An error of the program. */
+  | { readonly error: string };
+
+export type ImageReply = ImageAnswer & { readonly id: number };
+
+/** Decodes and transforms one image. Errors are returned in the answer. */
 export async function prepareImage(call: ImageCall): Promise<ImageAnswer> {
   try {
     const { bytes, name, size } = call;
     const decoded = size === undefined ? await decodeImage(bytes, { name }) : { ...size, data: bytes };
     const random = new Random(call.seed, ...call.labels);
     const { shape, data } = transformImage({ ...decoded, name }, call.transform, random);
-    // A tensor just made has memory of its own, which can be moved.
+    // The new tensor does not share its memory, so it can be transferred.
     return { shape, values: data as Float32Array<ArrayBuffer> };
   } catch (cause) {
     if (cause instanceof InputError) return { problem: cause.toJSON() };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { decodeImage } from "../../processing/index.js";
-import { ImageThreads } from "../loader/index.js";
+import { ImageThreads } from "../loader/image-threads.js";
 import { sceneDataset, SceneSource } from "./index.js";
 import { syntheticSprites } from "./synthetic.test-support.js";
 import { readVocabulary } from "./vocabulary/vocabulary.js";

@@ -1,14 +1,17 @@
-/** Which operations change an image, and how strongly: the draws of RandAugment and of BLIP's RandomAugment. */
+/** RandAugment and BLIP's RandomAugment: which operations change an image, and how strongly. */
 import { type OpencvOp, opencvOps } from "./opencv-ops.js";
 import { type PillowOp, pillowOps } from "./pillow-ops.js";
-import type { Source } from "./random-resized-crop.js";
+import type { Random } from "../../random/index.js";
 import type { Step } from "./steps.js";
+
+/** The random numbers that a transform samples. */
+export type RandomSource = Pick<Random, "uniform" | "below">;
 
 interface Range {
   /** The value at strength 0, and what full strength adds. */
   readonly from: number;
   readonly span: number;
-  /** Negated in half of the draws. */
+  /** Negated with probability 1/2. */
   readonly signed: boolean;
 }
 
@@ -46,32 +49,32 @@ const opencvRanges: Readonly<Record<OpencvOp, Range>> = {
 };
 
 /**
- * `count` operations, each of the 14 equally likely and as often as it is drawn; `magnitude` 0..30 sets how strong they are.
- * RandAugment (Cubuk et al., CVPRW 2020) as METER and BridgeTower have it.
+ * `count` operations, sampled uniformly from the 14 with replacement; `magnitude` 0..30 sets how strong they are.
+ * RandAugment (Cubuk et al., CVPRW 2020) as in METER and BridgeTower.
  */
-export function pillowAugmentation(count: number, magnitude: number, random: Source): readonly Step[] {
+export function pillowAugmentation(count: number, magnitude: number, random: RandomSource): readonly Step[] {
   return Array.from({ length: count }, () => {
-    const op = pick(namesOf(pillowOps), random);
+    const op = sample(namesOf(pillowOps), random);
     return { step: "pillow", op, value: valueOf(pillowRanges[op], magnitude / 30, random) };
   });
 }
 
 /**
- * `count` operations, each of the ten equally likely, and each done in half of the draws; `level` 0..10 sets how strong
+ * `count` operations, sampled uniformly from the ten, each applied with probability 1/2; `level` 0..10 sets how strong
  * they are. BLIP's `RandomAugment`. At level 5, brightness and sharpness change nothing.
  */
-export function opencvAugmentation(count: number, level: number, random: Source): readonly Step[] {
-  return Array.from({ length: count }, () => pick(namesOf(opencvOps), random))
+export function opencvAugmentation(count: number, level: number, random: RandomSource): readonly Step[] {
+  return Array.from({ length: count }, () => sample(namesOf(opencvOps), random))
     .filter(() => random.uniform() < 0.5)
     .map((op) => ({ step: "opencv", op, value: valueOf(opencvRanges[op], level / 10, random) }));
 }
 
-function valueOf({ from, span, signed }: Range, strength: number, random: Source): number {
+function valueOf({ from, span, signed }: Range, strength: number, random: RandomSource): number {
   const value = strength * span + from;
   return signed && random.uniform() < 0.5 ? -value : value;
 }
 
-// Object.keys knows only strings; the tables have no other keys than these.
+// Object.keys is typed as strings; the tables have only these keys.
 const namesOf = <Name extends string>(table: Readonly<Record<Name, unknown>>) => Object.keys(table) as Name[];
 
-const pick = <T>(values: readonly T[], random: Source): T => values[random.below(values.length)]!;
+const sample = <T>(values: readonly T[], random: RandomSource): T => values[random.below(values.length)]!;

@@ -1,4 +1,4 @@
-/** What operations on single levels share: histograms, and tables of the new level for each of the 256. */
+/** What both families of operations share: histograms, tables with the new value of each of the 256 levels, and smoothing. */
 import type { RawImage } from "../../processing/index.js";
 
 /** One table of 256 levels for red, green and blue. */
@@ -17,7 +17,7 @@ export function histogramsOf({ data }: RawImage): readonly [Uint32Array, Uint32A
   return [red, green, blue];
 }
 
-/** The table with `level(i)` at i, cut to 0..255 and to whole numbers towards 0. */
+/** The table with `level(i)` at i, clipped to 0..255 and truncated. */
 export function levelTable(level: (i: number) => number): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, i) => Math.trunc(Math.min(255, Math.max(0, level(i)))));
 }
@@ -39,8 +39,8 @@ export function applyTable(image: RawImage, table: Uint8Array): RawImage {
 }
 
 /**
- * Each channel with its histogram made even: Pillow's `ImageOps.equalize`. Half a step is added before the division; a
- * channel with fewer than 255 pixels below its highest level stays as it is.
+ * Each channel with its histogram equalized: Pillow's `ImageOps.equalize`. Half a step is added before the division; a
+ * channel with fewer than 255 pixels below its highest level is not changed.
  */
 export function equalize(image: RawImage): RawImage {
   const [red, green, blue] = histogramsOf(image);
@@ -62,7 +62,7 @@ function equalTable(histogram: Uint32Array): Uint8Array {
 
 /**
  * Each channel's levels i from the darkest to the lightest stretched to (i + shift(darkest)) · 255 / (lightest - darkest).
- * A channel of one level stays as it is.
+ * A channel of one level is not changed.
  */
 export function stretched(image: RawImage, shift: (darkest: number) => number): RawImage {
   const [red, green, blue] = histogramsOf(image);
@@ -75,4 +75,24 @@ export function stretched(image: RawImage, shift: (darkest: number) => number): 
     return levelTable((i) => i * scale + offset);
   };
   return applyTables(image, [table(red), table(green), table(blue)]);
+}
+
+/** Calls `use` with the place and the smoothed level of each sample of row `y`, but for the first and the last pixel. */
+export function smoothRow({ width, data }: RawImage, y: number, use: (place: number, level: number) => void): void {
+  const above = -width * 3;
+  const below = width * 3;
+  for (let i = (y * width + 1) * 3, end = (y * width + width - 1) * 3; i < end; i++) {
+    const sides = data[i - 3]! + data[i + 3]! + data[i + above]! + data[i + below]!;
+    const corners = data[i + above - 3]! + data[i + above + 3]! + data[i + below - 3]! + data[i + below + 3]!;
+    // The nearest whole number of sum / 13: an odd divisor has no halves, so single precision rounds alike.
+    use(i, Math.trunc((2 * (5 * data[i]! + sides + corners) + 13) / 26));
+  }
+}
+
+/** The nearest whole number, the even one of two: Python's `round`, OpenCV's `cvRound`. */
+export function roundHalfEven(value: number): number {
+  const lower = Math.floor(value);
+  const rest = value - lower;
+  if (rest !== 0.5) return rest < 0.5 ? lower : lower + 1;
+  return lower % 2 === 0 ? lower : lower + 1;
 }

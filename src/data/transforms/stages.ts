@@ -1,91 +1,102 @@
-/** The stages that transforms are made of. Each turns its random choices into steps, see `steps.ts`. */
+/** The stages of a transform. Each samples its random choices and returns them as steps, see `steps.ts`. */
 import { InputError } from "../../errors.js";
-import { type RawImage, resizedSize } from "../../processing/index.js";
-import { opencvAugmentation, pillowAugmentation } from "./augmentations.js";
-import { randomCrop, type Source } from "./random-resized-crop.js";
-import { roundHalfEven } from "./round-half-even.js";
-import type { Step } from "./steps.js";
+import type { RawImage } from "../../processing/index.js";
+import { opencvAugmentation, pillowAugmentation, type RandomSource } from "./augmentations.js";
+import { roundHalfEven } from "./image-levels.js";
+import type { Box, Step } from "./steps.js";
 
-export interface Stage {
-  /** Whether the steps depend on `random`. */
-  readonly seeded: boolean;
-  /**
-   * The steps for an image of this size. Stages that look at the size come before any that change it.
-   * @param side the side of the square that the model sees, in pixels
-   */
-  readonly steps: (image: Pick<RawImage, "name" | "width" | "height">, side: number, random: Source) => readonly Step[];
-}
+/**
+ * The steps for an image of this size. Stages that need the size come before those that change it.
+ * @param side the side of the square that the model sees, in pixels
+ */
+export type Stage = (
+  image: Pick<RawImage, "name" | "width" | "height">,
+  side: number,
+  random: RandomSource,
+) => readonly Step[];
 
-// As many as an image may have to be decoded: a line of pixels would become an image of gigabytes.
+// The limit of decoding: an image of one row of pixels would become gigabytes.
 const maxResizedPixels = 100_000_000;
 
 /**
- * The shorter side to `side`, the longer in proportion, then the square in the middle. torchvision 0.12, `Resize` and
- * `CenterCrop`: the longer side is cut to a whole number, the margin rounded to the nearest, the even one of two.
+ * The shorter side to `side`, the longer in proportion, then a center crop. torchvision 0.12, `Resize` and
+ * `CenterCrop`: the longer side is truncated, the margin is rounded half to even.
  */
-export const centreSquare: Stage = {
-  seeded: false,
-  steps: ({ name, width, height }, side) => {
-    const longer = Math.trunc((side * Math.max(width, height)) / Math.min(width, height));
-    if (side * longer > maxResizedPixels) {
-      throw new InputError({
-        code: "image-too-large",
-        where: name ?? "image",
-        expected: `an image of at most ${maxResizedPixels} pixels when its shorter side has ${side}`,
-        found: `${width} x ${height} pixels`,
-        hint: "Crop the image to a less extreme shape",
-      });
+export const resizeCenterCrop: Stage = ({ name, width, height }, side) => {
+  const longer = Math.trunc((side * Math.max(width, height)) / Math.min(width, height));
+  if (side * longer > maxResizedPixels) {
+    throw new InputError({
+      code: "image-too-large",
+      where: name ?? "image",
+      expected: `an image of at most ${maxResizedPixels} pixels when its shorter side has ${side}`,
+      found: `${width} x ${height} pixels`,
+      hint: "Crop the image to a less extreme shape",
+    });
+  }
+  const resized = width <= height ? { width: side, height: longer } : { width: longer, height: side };
+  const left = roundHalfEven((resized.width - side) / 2);
+  const top = roundHalfEven((resized.height - side) / 2);
+  return [
+    { step: "resize", ...resized },
+    { step: "crop", left, top, width: side, height: side },
+  ];
+};
+
+/** To a square. The aspect ratio is not kept. */
+export const resizeSquare: Stage = (_, side) => [{ step: "resize", width: side, height: side }];
+
+/** A random crop of at least `minArea` (0..1) of the image's area, resized to a square. */
+export const randomResizedCrop =
+  (minArea: number): Stage =>
+  ({ width, height }, side, random) => [
+    { step: "crop", ...sampleCrop(width, height, minArea, random) },
+    { step: "resize", width: side, height: side },
+  ];
+
+/** Flipped left to right with probability 1/2. */
+export const randomHorizontalFlip: Stage = (_, __, random) => (random.uniform() < 0.5 ? [{ step: "flip" }] : []);
+
+/** RandAugment: two Pillow operations. @param magnitude strength, 0..30 */
+export const randAugment =
+  (magnitude: number): Stage =>
+  (_, __, random) =>
+    pillowAugmentation(2, magnitude, random);
+
+/** BLIP's RandomAugment: up to two OpenCV operations. @param level strength, 0..10 */
+export const randomAugment =
+  (level: number): Stage =>
+  (_, __, random) =>
+    opencvAugmentation(2, level, random);
+
+const maxAttempts = 10;
+const ratios = [3 / 4, 4 / 3] as const;
+
+/**
+ * A box with an area uniform between `minArea` and 1 of the image's and an aspect ratio log-uniform between 3/4 and 4/3, anywhere in
+ * the image. After ten boxes that do not fit, the largest centered box with such a ratio.
+ * torchvision 0.12, `RandomResizedCrop.get_params`.
+ */
+export function sampleCrop(width: number, height: number, minArea: number, random: RandomSource): Box {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const area = width * height * between(minArea, 1, random.uniform());
+    const ratio = Math.exp(between(Math.log(ratios[0]), Math.log(ratios[1]), random.uniform()));
+    const boxWidth = roundHalfEven(Math.sqrt(area * ratio));
+    const boxHeight = roundHalfEven(Math.sqrt(area / ratio));
+    if (boxWidth > 0 && boxWidth <= width && boxHeight > 0 && boxHeight <= height) {
+      const top = random.below(height - boxHeight + 1);
+      const left = random.below(width - boxWidth + 1);
+      return { left, top, width: boxWidth, height: boxHeight };
     }
-    const resized = width <= height ? { width: side, height: longer } : { width: longer, height: side };
-    const left = roundHalfEven((resized.width - side) / 2);
-    const top = roundHalfEven((resized.height - side) / 2);
-    return [
-      { step: "resize", ...resized },
-      { step: "crop", left, top, width: side, height: side },
-    ];
-  },
-};
-
-const sizeDivisor = 32;
-
-/** The shorter side to `side`, the longer to at most 1333/800 of it, both cut to multiples of 32: ViLT's `MinMaxResize`. */
-export const keepShape: Stage = {
-  seeded: false,
-  steps: (image, side) => {
-    const settings = { size: { shortest_edge: side }, size_divisor: sizeDivisor };
-    return [{ step: "resize", ...resizedSize(image, settings, image.name ?? "image") }];
-  },
-};
-
-/** To a square; the aspect ratio is not kept. */
-export const stretch: Stage = {
-  seeded: false,
-  steps: (_, side) => [{ step: "resize", width: side, height: side }],
-};
-
-/** A random part of at least `smallest` of the image's area, to a square. */
-export function randomSquare(smallest: number): Stage {
-  return {
-    seeded: true,
-    steps: ({ width, height }, side, random) => [
-      { step: "crop", ...randomCrop(width, height, smallest, random) },
-      { step: "resize", width: side, height: side },
-    ],
-  };
+  }
+  return centeredBox(width, height);
 }
 
-/** Left and right exchanged in every second image. */
-export const maybeFlip: Stage = {
-  seeded: true,
-  steps: (_, __, random) => (random.uniform() < 0.5 ? [{ step: "flip" }] : []),
-};
+const between = (low: number, high: number, part: number): number => low + part * (high - low);
 
-/** RandAugment: two operations of Pillow, of strength `magnitude` of 30. */
-export function randAugment(magnitude: number): Stage {
-  return { seeded: true, steps: (_, __, random) => pillowAugmentation(2, magnitude, random) };
-}
-
-/** BLIP's RandomAugment: up to two operations of OpenCV, of strength `level` of 10. */
-export function randomAugment(level: number): Stage {
-  return { seeded: true, steps: (_, __, random) => opencvAugmentation(2, level, random) };
+function centeredBox(width: number, height: number): Box {
+  const boxWidth = width / height > ratios[1] ? roundHalfEven(height * ratios[1]) : width;
+  const boxHeight = width / height < ratios[0] ? roundHalfEven(width / ratios[0]) : height;
+  const left = Math.floor((width - boxWidth) / 2);
+  const top = Math.floor((height - boxHeight) / 2);
+  return { left, top, width: boxWidth, height: boxHeight };
 }

@@ -1,12 +1,20 @@
 /**
- * What is done to one image, as plain data: every random choice is made, so doing the steps again gives the same bits.
- * Only `stages.ts` draws.
+ * The changes of one image, as plain data. All random choices are already made, so applying the steps twice gives the same bits.
+ * `stages.ts` makes the choices.
  */
 import { type RawImage, resampleFilters, resizeImage } from "../../processing/index.js";
-import { type Box, crop, flip } from "./crop.js";
 import { type OpencvOp, opencvOps } from "./opencv-ops.js";
 import { type PillowOp, pillowOps } from "./pillow-ops.js";
 
+/** A part of an image, in pixels. */
+export interface Box {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** One change of an image. */
 export type Step =
   | ({ readonly step: "crop" } & Box)
   /** By Pillow's bicubic filter, in pixels. */
@@ -15,7 +23,7 @@ export type Step =
   | { readonly step: "pillow"; readonly op: PillowOp; readonly value: number }
   | { readonly step: "opencv"; readonly op: OpencvOp; readonly value: number };
 
-/** The image after all steps in their order; the one given is left as it was. */
+/** The image after all steps in their order; the given image is not changed. */
 export function applySteps(image: RawImage, steps: readonly Step[]): RawImage {
   return steps.reduce(applyStep, image);
 }
@@ -33,4 +41,28 @@ function applyStep(image: RawImage, step: Step): RawImage {
     case "opencv":
       return opencvOps[step.op](image, step.value);
   }
+}
+
+/** The part of the image in the box, which is inside it. */
+function crop(image: RawImage, { left, top, width, height }: Box): RawImage {
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0; y < height; y++) {
+    const source = ((top + y) * image.width + left) * 3;
+    data.set(image.data.subarray(source, source + width * 3), y * width * 3);
+  }
+  return { width, height, data };
+}
+
+/** Left and right exchanged. */
+function flip({ width, height, data }: RawImage): RawImage {
+  const out = new Uint8Array(data.length);
+  for (let y = 0, to = 0; y < height; y++) {
+    let from = (y + 1) * width * 3 - 3;
+    for (let x = 0; x < width; x++, to += 3, from -= 3) {
+      out[to] = data[from]!;
+      out[to + 1] = data[from + 1]!;
+      out[to + 2] = data[from + 2]!;
+    }
+  }
+  return { width, height, data: out };
 }

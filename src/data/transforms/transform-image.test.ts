@@ -4,14 +4,17 @@ import { digest, pattern } from "./transforms-golden.test-support.js";
 import { opencvOps } from "./opencv-ops.js";
 import { pillowOps } from "./pillow-ops.js";
 import type { Step } from "./steps.js";
-import { drawSteps, isSeeded, type TransformKey, transformKeys, transformImage } from "./transform-image.js";
+import { sampleSteps, type TransformKey, transformKeys, transformImage } from "./transform-image.js";
 
 const size = { width: 640, height: 480 };
+
+/** Whether the transform depends on the random stream. */
+const isRandom = (key: TransformKey) => key.includes("randaug");
 
 /** The steps of many images, each with its own stream. */
 function draws(key: TransformKey, count: number): (readonly Step[])[] {
   const random = new Random(7);
-  return Array.from({ length: count }, (_, i) => drawSteps(size, { key, image_size: 288 }, random.at(key, i)));
+  return Array.from({ length: count }, (_, i) => sampleSteps(size, { key, image_size: 288 }, random.at(key, i)));
 }
 
 const operations = (all: readonly (readonly Step[])[]) =>
@@ -24,13 +27,12 @@ function shares(values: readonly (string | number)[]): Record<string, number> {
   return counts;
 }
 
-test("the keys of the recipes, and which of them draw", () => {
-  expect(transformKeys.filter((key) => !isSeeded(key))).toEqual(["clip", "imagenet", "vit", "pixelbert", "blip"]);
-  expect(transformKeys.filter(isSeeded)).toEqual([
+test("the keys of the transforms, and which of them are random", () => {
+  expect(transformKeys.filter((key) => !isRandom(key))).toEqual(["clip", "imagenet", "vit", "blip"]);
+  expect(transformKeys.filter(isRandom)).toEqual([
     "clip_randaug",
     "imagenet_randaug",
     "vit_randaug",
-    "pixelbert_randaug",
     "blip_randaug",
     "blip_randaug_pretrain",
     "blip_randaug_wc",
@@ -40,7 +42,7 @@ test("the keys of the recipes, and which of them draw", () => {
 
 test("the same seed gives the same steps, in this version and the next", () => {
   const drawn = (key: TransformKey, seed: number) =>
-    drawSteps(size, { key, image_size: 288 }, new Random(seed)).map((step) => JSON.stringify(step));
+    sampleSteps(size, { key, image_size: 288 }, new Random(seed)).map((step) => JSON.stringify(step));
   expect(drawn("blip_randaug_wc", 1)).toMatchInlineSnapshot(`
     [
       "{"step":"crop","left":78,"top":82,"width":517,"height":395}",
@@ -67,14 +69,14 @@ test("the same seed gives the same steps, in this version and the next", () => {
   `);
 });
 
-test.each(transformKeys)("%s: same stream, same bits; another stream changes only those that draw", (key) => {
+test.each(transformKeys)("%s: same stream, same bits; another stream changes only random transforms", (key) => {
   const image = pattern(120, 90);
   const of = (seed: number) => {
     const { data } = transformImage(image, { key, image_size: 64 }, new Random(seed).at("image", 5));
     return digest(data);
   };
   expect(of(1)).toBe(of(1));
-  expect(new Set([1, 2, 3, 4].map(of)).size > 1).toBe(isSeeded(key));
+  expect(new Set([1, 2, 3, 4].map(of)).size > 1).toBe(isRandom(key));
   expect(image).toEqual(pattern(120, 90));
 });
 
@@ -165,8 +167,12 @@ test("a line of pixels, which would become gigabytes, is refused by its name", (
   expect(() => transformImage(line, clip, new Random(0))).toThrowErrorMatchingInlineSnapshot(
     `[InputError: line.png: expected an image of at most 100000000 pixels when its shorter side has 288, found 60000 x 1 pixels. Crop the image to a less extreme shape.]`,
   );
-  expect(() => transformImage(line, { ...clip, key: "pixelbert" }, new Random(0))).toThrowErrorMatchingInlineSnapshot(
-    `[InputError: line.png: expected an image whose shorter side keeps 32 pixels when the longer is cut to 479, found 60000 x 1 pixels. Crop the image to a less extreme shape.]`,
-  );
   expect(transformImage(line, { ...clip, key: "blip_randaug_wc" }, new Random(0)).shape).toEqual([3, 288, 288]);
+});
+
+test("an unknown transform is refused with the nearest one", () => {
+  const key = "blip_randaug_wo" as TransformKey;
+  expect(() => transformImage(pattern(8, 8), { key, image_size: 8 }, new Random(0))).toThrow(
+    'found "blip_randaug_wo". The nearest is blip_randaug_wc',
+  );
 });

@@ -1,82 +1,126 @@
-/** The transforms of the authors' training system by their names, each a row of stages. */
-import type { HostTensor } from "../../graph/index.js";
+/** The transforms of the authors' training code by name. Each is a list of stages and a normalization. */
+import { InputError, nearestHint } from "../../errors.js";
+import { HostTensor } from "../../graph/index.js";
 import type { RawImage } from "../../processing/index.js";
-import { type Colours, pixelValues } from "./pixel-values.js";
-import type { Source } from "./random-resized-crop.js";
+import type { RandomSource } from "./augmentations.js";
 import {
-  centreSquare,
-  keepShape,
-  maybeFlip,
   randAugment,
   randomAugment,
-  randomSquare,
+  randomHorizontalFlip,
+  randomResizedCrop,
+  resizeCenterCrop,
+  resizeSquare,
   type Stage,
-  stretch,
 } from "./stages.js";
 import { applySteps, type Step } from "./steps.js";
 
-const clipColours: Colours = { mean: [0.48145466, 0.4578275, 0.40821073], std: [0.26862954, 0.26130258, 0.27577711] };
-const imagenetColours: Colours = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-const evenColours: Colours = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
-
-interface Recipe {
-  readonly stages: readonly Stage[];
-  readonly colours: Colours;
+/** Mean and standard deviation of red, green and blue, for values in 0..1. */
+interface Normalization {
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
 }
 
-const recipes = {
-  clip: { stages: [centreSquare], colours: clipColours },
-  clip_randaug: { stages: [randAugment(9), centreSquare], colours: clipColours },
-  imagenet: { stages: [centreSquare], colours: imagenetColours },
-  imagenet_randaug: { stages: [randAugment(9), centreSquare], colours: imagenetColours },
-  vit: { stages: [centreSquare], colours: evenColours },
-  vit_randaug: { stages: [randAugment(9), centreSquare], colours: evenColours },
-  pixelbert: { stages: [keepShape], colours: evenColours },
-  pixelbert_randaug: { stages: [randAugment(9), keepShape], colours: evenColours },
-  blip: { stages: [stretch], colours: clipColours },
-  blip_randaug: { stages: [randomSquare(0.5), maybeFlip, randomAugment(5)], colours: clipColours },
-  blip_randaug_pretrain: { stages: [randomSquare(0.2), maybeFlip, randomAugment(5)], colours: clipColours },
-  /** With colour changes. */
-  blip_randaug_wc: { stages: [randomSquare(0.5), maybeFlip, randAugment(7)], colours: clipColours },
+const clipNormalization: Normalization = {
+  mean: [0.48145466, 0.4578275, 0.40821073],
+  std: [0.26862954, 0.26130258, 0.27577711],
+};
+const imagenetNormalization: Normalization = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+const evenNormalization: Normalization = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+
+interface Pipeline {
+  readonly stages: readonly Stage[];
+  readonly normalization: Normalization;
+}
+
+const transforms = {
+  clip: { stages: [resizeCenterCrop], normalization: clipNormalization },
+  clip_randaug: { stages: [randAugment(9), resizeCenterCrop], normalization: clipNormalization },
+  imagenet: { stages: [resizeCenterCrop], normalization: imagenetNormalization },
+  imagenet_randaug: { stages: [randAugment(9), resizeCenterCrop], normalization: imagenetNormalization },
+  vit: { stages: [resizeCenterCrop], normalization: evenNormalization },
+  vit_randaug: { stages: [randAugment(9), resizeCenterCrop], normalization: evenNormalization },
+  blip: { stages: [resizeSquare], normalization: clipNormalization },
+  blip_randaug: {
+    stages: [randomResizedCrop(0.5), randomHorizontalFlip, randomAugment(5)],
+    normalization: clipNormalization,
+  },
+  blip_randaug_pretrain: {
+    stages: [randomResizedCrop(0.2), randomHorizontalFlip, randomAugment(5)],
+    normalization: clipNormalization,
+  },
+  /** With changes of color. */
+  blip_randaug_wc: {
+    stages: [randomResizedCrop(0.5), randomHorizontalFlip, randAugment(7)],
+    normalization: clipNormalization,
+  },
   /** Without horizontal flip, which would make answers about left and right wrong. */
-  blip_randaug_wohf: { stages: [randomSquare(0.5), randomAugment(5)], colours: clipColours },
-} as const satisfies Readonly<Record<string, Recipe>>;
+  blip_randaug_wohf: { stages: [randomResizedCrop(0.5), randomAugment(5)], normalization: clipNormalization },
+} as const satisfies Readonly<Record<string, Pipeline>>;
 
-export type TransformKey = keyof typeof recipes;
+export type TransformKey = keyof typeof transforms;
 
-/** The names that recipes give as `train_transform_keys` and `val_transform_keys`. */
-// Object.keys knows only strings; the table has no other keys than these.
-export const transformKeys = Object.keys(recipes) as readonly TransformKey[];
+/** The names of the transforms: values of the settings `train_transform` and `val_transform`. */
+// Object.keys is typed as strings; the table has only these keys.
+export const transformKeys = Object.keys(transforms) as readonly TransformKey[];
 
+/** A transform and the size of its result. */
 export interface Transform {
   readonly key: TransformKey;
-  /** The side of the square that the model sees, in pixels; for `pixelbert` the shorter side. */
+  /** The side of the square that the model sees, in pixels. */
   readonly image_size: number;
 }
 
-/** Whether the transform draws: others give the same for every stream. */
-export function isSeeded(key: TransformKey): boolean {
-  return recipes[key].stages.some(({ seeded }) => seeded);
-}
-
-/** What the transform does to an image of this size, every choice drawn. */
-export function drawSteps(
+/** The steps of the transform for an image of this size, with all random choices sampled. */
+export function sampleSteps(
   image: Pick<RawImage, "name" | "width" | "height">,
   { key, image_size }: Transform,
-  random: Source,
+  random: RandomSource,
 ): readonly Step[] {
-  return recipes[key].stages.flatMap(({ steps }) => steps(image, image_size, random));
+  if (!Object.hasOwn(transforms, key)) {
+    throw new InputError({
+      code: "invalid-argument",
+      where: "transform key",
+      expected: `one of ${transformKeys.join(", ")}`,
+      found: JSON.stringify(key),
+      hint: nearestHint(key, transformKeys),
+    });
+  }
+  const stages: readonly Stage[] = transforms[key].stages;
+  return stages.flatMap((stage) => stage(image, image_size, random));
 }
 
 /**
- * The image as the model sees it in training. Same image, transform and stream, same bits.
+ * The image as `pixel_values` of the model. The same image, transform and stream give the same bits.
  *
- * One departure: the `clip` keys of the original read images with their transparency and then show the hidden colours;
- * here transparency lies on white (`decodeImage`). Opaque images agree.
- * @returns [3, image_size, image_size]; for `pixelbert` [3, height, width], multiples of 32
- * @throws InputError a shape too extreme for the size
+ * One difference from the authors' code: its `clip` transforms ignore the alpha channel and show the colors of transparent pixels. Here
+ * transparency is composited on white. Opaque images agree.
+ * @param random where random transforms sample from; it is not used by `clip`, `imagenet`, `vit` and `blip`
+ * @returns [3, image_size, image_size]
+ * @throws InputError `invalid-argument` for an unknown transform, `image-too-large` for an extreme aspect ratio
+ * @example
+ * const image = { width: 2, height: 2, data: new Uint8Array(12).fill(255) };
+ * const pixels = transformImage(image, { key: "blip", image_size: 4 }, new Random(0));
+ * console.log(pixels.shape); // [3, 4, 4]
  */
-export function transformImage(image: RawImage, transform: Transform, random: Source): HostTensor<"float32"> {
-  const steps = drawSteps(image, transform, random);
-  return pixelValues(applySteps(image, steps), recipes[transform.key].colours);
+export function transformImage(image: RawImage, transform: Transform, random: RandomSource): HostTensor<"float32"> {
+  const steps = sampleSteps(image, transform, random);
+  return pixelValues(applySteps(image, steps), transforms[transform.key].normalization);
+}
+
+/** (level / 255 - mean) / std, rounded to float32 at each step like PyTorch. [3, height, width] */
+function pixelValues({ width, height, data }: RawImage, { mean, std }: Normalization): HostTensor<"float32"> {
+  const planes = HostTensor.zeros("float32", [3, height, width]);
+  for (let channel = 0; channel < 3; channel++) {
+    const table = valueTable(mean[channel]!, std[channel]!);
+    const plane = planes.row(channel).data;
+    for (let i = 0, from = channel; i < plane.length; i++, from += 3) plane[i] = table[data[from]!]!;
+  }
+  return planes;
+}
+
+function valueTable(mean: number, std: number): Float32Array {
+  return Float32Array.from(
+    { length: 256 },
+    (_, level) => Math.fround(Math.fround(level / 255) - Math.fround(mean)) / Math.fround(std),
+  );
 }

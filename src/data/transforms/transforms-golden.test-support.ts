@@ -2,10 +2,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { RawImage } from "../../processing/index.js";
-import type { Box } from "./crop.js";
 import type { OpencvOp } from "./opencv-ops.js";
 import type { PillowOp } from "./pillow-ops.js";
-import type { Step } from "./steps.js";
+import type { Box, Step } from "./steps.js";
 import type { Transform } from "./transform-image.js";
 
 type Alone = ({ family: "pillow"; op: PillowOp } | { family: "opencv"; op: OpencvOp }) & {

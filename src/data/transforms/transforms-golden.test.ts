@@ -4,9 +4,9 @@ import { Random } from "../../random/index.js";
 import { digest, goldenImage, readGolden } from "./transforms-golden.test-support.js";
 import { opencvOps } from "./opencv-ops.js";
 import { pillowOps } from "./pillow-ops.js";
-import { randomCrop } from "./random-resized-crop.js";
+import { sampleCrop } from "./stages.js";
 import { applySteps, type Step } from "./steps.js";
-import { drawSteps, transformImage } from "./transform-image.js";
+import { sampleSteps, transformImage } from "./transform-image.js";
 
 const golden = readGolden();
 
@@ -44,7 +44,7 @@ test.each(golden.transformed)("$key of $picture at $image_size", ({ picture, sha
 test.each(golden.squares)(
   "$width x $height to a square of $image_size",
   ({ width, height, image_size, resized, box }) => {
-    expect(drawSteps({ width, height }, { key: "clip", image_size }, new Random(0))).toEqual([
+    expect(sampleSteps({ width, height }, { key: "clip", image_size }, new Random(0))).toEqual([
       { step: "resize", ...resized },
       { step: "crop", ...box },
     ]);
@@ -57,7 +57,7 @@ test.each(golden.crops)(
     const script = [...uniform];
     const next = () => script.shift()!;
     const source = { uniform: next, below: (n: number) => Math.floor(next() * n) };
-    expect(randomCrop(width, height, smallest, source)).toEqual(box);
+    expect(sampleCrop(width, height, smallest, source)).toEqual(box);
     expect(script).toEqual([]);
   },
 );
