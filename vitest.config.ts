@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    globalSetup: ["./vitest.setup.ts"],
     include: [
       "src/**/*.test.ts",
       "fixtures/**/*.test.ts",

@@ -18,8 +18,8 @@ function shown(language: string, heading: string): { readonly source: string; re
   return [...matches].map(([, source, output]) => ({ source: source!, output: output! }));
 }
 
-const run = (...command: string[]) =>
-  promisify(execFile)(process.execPath, ["--import", "tsx", ...command], { cwd: root });
+const run = (...args: string[]) => promisify(execFile)(process.execPath, args, { cwd: root });
+const cli = "dist/cli/main.js";
 
 /** All commands that answer at once, each with the output that follows it. */
 const commands = shown("sh", "# bridgetower").flatMap(({ source, output }) => {
@@ -36,7 +36,7 @@ test.each(commands)("$verb prints what is shown, and no hint", async ({ command,
   const words = [...command.replaceAll("\\\n", "").matchAll(/"([^"]*)"|(\S+)/g)].map(
     ([, quoted, bare]) => quoted ?? bare!,
   );
-  expect(await run("src/cli/main.ts", ...words)).toEqual({ stdout: output, stderr: "" });
+  expect(await run(cli, ...words)).toEqual({ stdout: output, stderr: "" });
 });
 
 test("## Training runs: the run ends as shown, to what processors differ in rounding", async () => {
@@ -44,7 +44,7 @@ test("## Training runs: the run ends as shown, to what processors differ in roun
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-readme-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const words = source.trim().split(" ").slice(2);
-  const { stdout } = await run("src/cli/main.ts", ...words, "--output", folder);
+  const { stdout } = await run(cli, ...words, "--output", folder);
   const number = /-?\d+\.\d+/g;
   const found = stdout.replaceAll(folder, "runs/example");
   expect(found.replaceAll(number, "#")).toBe(output.replaceAll(number, "#"));
@@ -60,9 +60,9 @@ test.each(["## In code", "## Training"])("%s: the code prints what is shown", as
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-readme-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, "snippet.mts");
-  const inPlace = source
-    .replace('"bridgetower"', JSON.stringify(join(root, "src/index.ts")))
-    .replaceAll('"./src/', `${JSON.stringify(join(root, "src/")).slice(0, -1)}`);
+  const inPlace = source.replaceAll(/"bridgetower(\/\w+)?"/g, (_, subpath = "") =>
+    JSON.stringify(join(root, `dist${subpath}/index.js`)),
+  );
   await writeFile(file, inPlace);
-  expect((await run(file)).stdout).toBe(output);
+  expect((await run("--import", "tsx", file)).stdout).toBe(output);
 });

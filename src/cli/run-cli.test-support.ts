@@ -2,7 +2,8 @@ import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const command = [process.execPath, "--import", "tsx", "src/cli/main.ts"] as const;
+/** The built command, which vitest.setup.ts keeps up to date. */
+const command = [process.execPath, "dist/cli/main.js"] as const;
 
 export interface CliResult {
   readonly code: number | null;
@@ -15,12 +16,12 @@ interface CliInput {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts the real command at the root of the repository, without a network. */
+/** Starts the command at the root of the repository, without a network. */
 export function spawnCli(args: readonly string[], env: CliInput["env"] = {}): ChildProcessWithoutNullStreams {
   return start(command[0], [...command.slice(1), ...args], env);
 }
 
-/** Runs the real command to its end. */
+/** Runs the command to its end. */
 export function runCli(args: readonly string[], { stdin, env }: CliInput = {}): Promise<CliResult> {
   return collect(spawnCli(args, env), stdin);
 }
