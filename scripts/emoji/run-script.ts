@@ -1,6 +1,6 @@
 /** What the scripts of this folder have in common as programs: a line of progress, errors of users in one line, Ctrl-C. */
 import { inspect } from "node:util";
-import { Interrupts } from "../../src/cli/interrupts.js";
+import { Interrupts } from "../../src/cli/terminal/interrupts.js";
 import { ProgressLine } from "../../src/cli/terminal/progress-line.js";
 import { InputError } from "../../src/errors.js";
 

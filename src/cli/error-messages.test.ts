@@ -1,4 +1,4 @@
-/** What a user gets wrong: one line that says what to do, and an exit code that tells usage (2) from input (1). */
+/** User errors: one line that says what to do, and exit code 2 for usage or 1 for input. */
 import { once } from "node:events";
 import { cp, mkdtemp, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -30,7 +30,13 @@ describe("usage", () => {
     ["threads in words", ["match", ...pair, "--threads", "x"], /--threads: expected a whole number, from 1 to 1024/],
     ["too many threads", ["match", ...pair, "--threads", "1025"], /--threads: .*found "1025"/],
     ["an unknown device", ["match", ...pair, "--device", "gpu"], /--device: expected one of cpu, .*found "gpu"/],
-    ["an unknown precision", ["match", ...pair, "--dtype", "fp16"], /--dtype: expected fp32, found "fp16"/],
+    ["a device that is mistyped", ["match", ...pair, "--device", "cudaa"], /--device: .*The nearest is cuda/],
+    [
+      "an option of other commands",
+      ["preprocess", ...pair, "--out", "x", "--threads", "1"],
+      /unknown option '--threads'/,
+    ],
+    ["a device for export", ["export", "--out", "x", "--device", "cpu"], /unknown option '--device'/],
     ["no candidates", ["fill-mask", ...pair, "--top-k", "0"], /--top-k: expected a whole number, 1 or more/],
     ["no question", ["answer", "--image", image], /answer: expected --image and --question, found no --question/],
     ["a second question", ["answer", "--image", image, "--question", "a", "--question", "b"], /--question: .*twice/],
@@ -47,7 +53,11 @@ describe("usage", () => {
       /--image: expected two images to compare, found 3/,
     ],
     ["nothing to embed", ["embed"], /embed: expected images or texts/],
-    ["help of an unknown command", ["help", "mach"], /help: expected a command: match, .*found "mach"/],
+    [
+      "help of an unknown command",
+      ["help", "mach"],
+      /help: expected a command: match, .*found "mach"\. The nearest is match/,
+    ],
     ["nowhere to convert to", ["convert", "x.ckpt"], /missing required argument 'out'/],
     ["a model flag for convert", ["convert", "x.ckpt", "out", "--model", "y"], /unknown option '--model'/],
     [
@@ -66,11 +76,17 @@ describe("usage", () => {
     expectLine(await runCli(args), 2, words);
   });
 
+  test("a flag as the value of another, written with =", async () => {
+    const { code, stderr, stdout } = await runCli(["match", "--image", image, "--text=--json"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain("--json");
+  });
+
   test("an argument that is not UTF-8", async () => {
     expectLine(await runShell(`exec "$@" embed --text "$(printf 'a\\377')"`), 2, /expected arguments in UTF-8/);
   });
 
-  test.runIf(process.platform === "linux")("an argument with U+FFFD itself is taken as it is", async () => {
+  test.runIf(process.platform === "linux")("an argument with U+FFFD itself is accepted", async () => {
     expectLine(await runCli(["embed", "--image", "a\ufffd.png"]), 1, /a\ufffd\.png: expected an image file/);
   });
 });
@@ -98,10 +114,10 @@ describe("input", () => {
     ],
     ["a folder as output", (at) => ["encode", ...pair, "--out", at], /--out: expected a file to write/],
     ["a folder's name as output", (at) => ["encode", ...pair, "--out", `${at}/x/`], /--out: expected a file to write/],
-    ["no folder for output", (at) => ["encode", ...pair, "--out", `${at}/no/x`], /Make the folder .*no first/],
+    ["no folder for output", (at) => ["encode", ...pair, "--out", `${at}/no/x`], /Create the folder .*no first/],
     ["an empty name", () => ["match", "--image", "", "--text", "x"], /image: expected the name of a file/],
     ["a file as model", () => ["match", ...pair, "--model", image], /000\.png: expected a model folder, .*a file/],
-    ["a device as output", (at) => ["preprocess", ...pair, "--out", `${at}/device`], /which is no regular file/],
+    ["a device as output", (at) => ["preprocess", ...pair, "--out", `${at}/device`], /which is not a regular file/],
     ["a file for a folder", () => ["export", "--out", "package.json"], /--out: expected a folder/],
     ["a file to convert into", () => ["convert", "x.ckpt", "package.json"], /<out>: expected a folder/],
     ["no checkpoint to convert", (at) => ["convert", "no.ckpt", `${at}/new`], /no\.ckpt: .*found no such file/],
@@ -112,7 +128,7 @@ describe("input", () => {
     expect((await readdir(folder)).sort()).toEqual(["device", "folder.png"]);
   });
 
-  test("standard input that holds nothing, no UTF-8, or too many lines", async () => {
+  test("standard input that is empty, not UTF-8, or has too many lines", async () => {
     const [none, bytes, lines] = await Promise.all([
       runCli(["embed", "--text", "-"]),
       runCli(["embed", "--text", "-"], { stdin: Uint8Array.of(0x61, 0xff) }),
@@ -123,7 +139,7 @@ describe("input", () => {
     expectLine(lines, 1, /standard input: expected a single line.*found 2/);
   });
 
-  test("an image that breaks off: no file is left", async () => {
+  test("a truncated image: no file is left", async () => {
     const broken = join(folder, "broken");
     await mkdir(broken);
     await writeFile(join(broken, "a.png"), Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10));
@@ -134,13 +150,13 @@ describe("input", () => {
   });
 });
 
-describe("the world around", () => {
+describe("environment", () => {
   test("a text that fills the command line", async () => {
     const { code, stderr } = await runCli(["embed", "--text", "x".repeat(30_000)]);
     expect(`${code}${stderr}`).toBe("0");
   });
 
-  test("a broken tokenizer, which shows while the model is being compiled", async () => {
+  test("a broken tokenizer, found while the model is being compiled", async () => {
     const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
     await cp("models/emoji", folder, { recursive: true });
     await writeFile(join(folder, "tokenizer.json"), "{}");
@@ -149,7 +165,7 @@ describe("the world around", () => {
     await rm(folder, { recursive: true });
   });
 
-  test("an output whose name is as long as a name can be", async () => {
+  test("an output whose name has the maximum length", async () => {
     const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
     const name = "x".repeat(255);
     const { code } = await runCli(["preprocess", "--text", "a fox", "--out", join(folder, name)]);
@@ -176,7 +192,7 @@ describe("the world around", () => {
     expectLine(await runShell(`exec "$@" --help >/dev/full`), 1, /standard output: .*ENOSPC/);
   });
 
-  test("a reader that has seen enough", async () => {
+  test("a reader that closes the pipe", async () => {
     // The reader ends before the command writes, whatever the order in which both start.
     const { code, stderr } = await runShell(`{ "$@" embed --text - --json; echo "code $?" >&2; } | true`, {
       stdin: "a fox\n".repeat(2000),
@@ -185,7 +201,7 @@ describe("the world around", () => {
     expect(stderr).toBe("code 0\n");
   });
 
-  test("Ctrl-C ends it by its signal and without a word", async () => {
+  test("Ctrl-C ends it by its signal and without a message", async () => {
     const child = spawnCli(["embed", "--text", "-"]);
     const stderr: Buffer[] = [];
     child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));

@@ -1,4 +1,4 @@
-/** The command's numbers against those of transformers, for the packaged model. */
+/** The command's numbers are those of transformers, for the packaged model. */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -88,7 +88,7 @@ test("embed: texts alone", async () => {
   expect(document).not.toHaveProperty("pairs");
 });
 
-test("fill-mask: the sentence, and five candidates of each mask unless K is given", async () => {
+test("fill-mask: the sentence, and five candidates of each mask by default", async () => {
   const [golden] = goldens;
   const args = ["fill-mask", "--image", rawImageOf(golden!), "--text", golden!.fill_mask.text, "--json"];
   interface Filled {
@@ -111,7 +111,7 @@ interface Probable {
   readonly probability: number;
 }
 
-test("answer: five answers unless K is given, from standard input as from the flag", async () => {
+test("answer: five answers by default, with the question from standard input or the flag", async () => {
   const [golden] = goldens;
   const { question, answers, probabilities } = golden!.answer[0]!;
   const args = ["answer", "--image", rawImageOf(golden!), "--json", "--question"];
@@ -131,7 +131,7 @@ test("answer: five answers unless K is given, from standard input as from the fl
   expect(documentOf(two)).toEqual({ question, answers: document.answers.slice(0, 2) });
 });
 
-test("entail and compare: labels best first, the truth of a statement about two images", async () => {
+test("entail and compare: labels best first, the probability of a statement about two images", async () => {
   const [left, right] = goldens;
   const [{ text: hypothesis, probabilities }] = left!.entail as [Golden["entail"][number]];
   const [{ text: statement, probability }] = left!.compare as [Golden["compare"][number]];
@@ -189,7 +189,7 @@ test("encode: features, and the states of every layer on request", async () => {
   expect((await readdir(folder)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
 });
 
-test("preprocess: the inputs of what was given, texts cut to the model's limit", async () => {
+test("preprocess: the inputs, with texts truncated to the model's limit", async () => {
   const both = join(folder, "both.safetensors");
   const text = join(folder, "text.safetensors");
   const long = "a fox left of a moose ".repeat(40);
@@ -210,7 +210,7 @@ test("preprocess: the inputs of what was given, texts cut to the model's limit",
   expect(await tensorsIn(text)).toEqual({ input_ids: "int64[1, 64]", attention_mask: "int64[1, 64]" });
 });
 
-test("export: a folder of ONNX files, listed with what goes in and comes out", async () => {
+test("export: a folder of ONNX files, listed with inputs and outputs", async () => {
   const out = join(folder, "onnx");
   const { files } = documentOf<{ files: { file: string; bytes: number; inputs: string[] }[] }>(
     await runCli(["export", "--out", out, "--json"]),

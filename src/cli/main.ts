@@ -1,43 +1,68 @@
 /**
- * The command `bridgetower`: reads the command line, runs one command, words errors, sets the exit code.
- * Loads only the module of the command that is run, because start-up counts for a tool that is called in loops.
+ * The command `bridgetower`: reads the command line, runs one command, prints errors, sets the exit code.
+ * Loads only the module of the command that is run, because start-up time counts for a tool that is called in loops.
  */
 import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { InputError } from "../errors.js";
+import { InputError, nearestHint } from "../errors.js";
+import { UsageError } from "./options.js";
 import { Terminal } from "./terminal/terminal.js";
-import { UsageError } from "./usage-error.js";
-import { visible } from "./terminal/escape-control-chars.js";
+import { escapeControlChars } from "./terminal/text.js";
 
-interface CommandModule {
-  readonly configure: (command: Command, terminal: Terminal) => void;
-}
+type Configure = (command: Command, terminal: Terminal) => void;
 
 interface CommandEntry {
   readonly name: string;
   readonly summary: string;
-  readonly load: () => Promise<CommandModule>;
+  readonly load: () => Promise<Configure>;
 }
 
+const tasks = () => import("./commands/tasks.js");
+const tensors = () => import("./commands/tensors.js");
+
 const commands: readonly CommandEntry[] = [
-  { name: "match", summary: "score images against texts", load: () => import("./commands/match.js") },
-  { name: "fill-mask", summary: "find the words behind <mask>", load: () => import("./commands/fill-mask.js") },
-  { name: "embed", summary: "embed images, texts and pairs", load: () => import("./commands/embed.js") },
-  { name: "answer", summary: "answer a question about an image", load: () => import("./commands/answer.js") },
-  { name: "entail", summary: "tell whether an image bears out a text", load: () => import("./commands/entail.js") },
-  { name: "compare", summary: "hold a statement against two images", load: () => import("./commands/compare.js") },
-  { name: "encode", summary: "write the model's features to a file", load: () => import("./commands/encode.js") },
-  { name: "preprocess", summary: "write the model's inputs to a file", load: () => import("./commands/preprocess.js") },
-  { name: "export", summary: "write the model as ONNX files", load: () => import("./commands/export.js") },
+  { name: "match", summary: "score images against texts", load: async () => (await tasks()).match },
+  { name: "fill-mask", summary: "predict masked words", load: async () => (await tasks()).fillMask },
+  {
+    name: "embed",
+    summary: "embed images, texts and pairs",
+    load: async () => (await import("./commands/embed.js")).embed,
+  },
+  { name: "answer", summary: "answer a question about an image", load: async () => (await tasks()).answer },
+  {
+    name: "entail",
+    summary: "classify a text as entailed, neutral or contradicted by an image",
+    load: async () => (await tasks()).entail,
+  },
+  { name: "compare", summary: "check a statement about two images", load: async () => (await tasks()).compare },
+  { name: "encode", summary: "write the model's features to a file", load: async () => (await tensors()).encode },
+  { name: "preprocess", summary: "write the model's inputs to a file", load: async () => (await tensors()).preprocess },
+  {
+    name: "export",
+    summary: "write the model as ONNX files",
+    load: async () => (await import("./commands/export.js")).exportModel,
+  },
   {
     name: "convert",
-    summary: "bring a training checkpoint into Hugging Face layout",
-    load: () => import("./commands/convert.js"),
+    summary: "convert a training checkpoint to the Hugging Face layout",
+    load: async () => (await import("./commands/convert.js")).convert,
   },
-  { name: "prepare", summary: "make tables of a published data set", load: () => import("./commands/prepare.js") },
-  { name: "train", summary: "train a model, or go on with a run", load: () => import("./commands/train.js") },
-  { name: "evaluate", summary: "measure a model on a data set", load: () => import("./commands/evaluate.js") },
+  {
+    name: "prepare",
+    summary: "convert a published data set to Arrow tables",
+    load: async () => (await import("./commands/prepare.js")).prepare,
+  },
+  {
+    name: "train",
+    summary: "train a model, or resume a run",
+    load: async () => (await import("./commands/train.js")).train,
+  },
+  {
+    name: "evaluate",
+    summary: "evaluate a model on a data set",
+    load: async () => (await import("./commands/evaluate.js")).evaluate,
+  },
 ];
 
 const commandNames = () => commands.map(({ name }) => name).join(", ");
@@ -47,7 +72,6 @@ async function run(args: readonly string[], terminal: Terminal): Promise<void> {
   checkHelp(args);
   if (args.length === 0) {
     throw new UsageError({
-      code: "invalid-usage",
       where: "command line",
       expected: `a command: ${commandNames()}`,
       found: "none",
@@ -55,26 +79,25 @@ async function run(args: readonly string[], terminal: Terminal): Promise<void> {
     });
   }
   const program = new Command("bridgetower")
-    .description("BridgeTower, a vision-language model: match images with texts, fill masks, embed.")
+    .description("BridgeTower, a vision-language model: match images with texts, predict masked words, embed.")
     .version(packageVersion())
     .exitOverride()
     .configureOutput({ outputError: () => undefined })
-    .hook("preAction", (_, command) => checkValues(command));
+    .hook("preAction", (_, command) => checkValues(command, args));
   for (const { name, summary, load } of commands) {
     const command = program.command(name).description(summary);
     // `help match` names its command second.
-    if (args.slice(0, 2).includes(name)) (await load()).configure(command, terminal);
+    if (args.slice(0, 2).includes(name)) (await load())(command, terminal);
   }
   await program.parseAsync(args, { from: "user" });
 }
 
-/** Node puts U+FFFD in the place of bytes that are not UTF-8: the text would not be the one that was meant. */
+/** Node replaces bytes that are not UTF-8 by U+FFFD: the text would not be the one that the user typed. */
 function checkEncoding(args: readonly string[]): void {
   const found = args.find((arg) => arg.includes("\ufffd"));
   if (found === undefined || isWrittenInUtf8()) return;
   const hint = "Convert them, or give texts as lines of standard input (--text -)";
   throw new UsageError({
-    code: "invalid-usage",
     where: "command line",
     expected: "arguments in UTF-8",
     found: JSON.stringify(found),
@@ -82,7 +105,7 @@ function checkEncoding(args: readonly string[]): void {
   });
 }
 
-/** Linux tells the bytes of the command line, which may hold U+FFFD itself; elsewhere nothing does. */
+/** Linux gives the bytes of the command line, which may contain U+FFFD itself; other systems do not. */
 function isWrittenInUtf8(): boolean {
   try {
     return isUtf8(readFileSync("/proc/self/cmdline"));
@@ -91,29 +114,28 @@ function isWrittenInUtf8(): boolean {
   }
 }
 
-/** Commander answers `help` of an unknown command with the general help and an error without words. */
+/** For `help` of an unknown command, commander prints the general help and an error without a message. */
 function checkHelp([help, name]: readonly string[]): void {
   if (help !== "help" || name === undefined || commands.some((command) => command.name === name)) return;
   throw new UsageError({
-    code: "invalid-usage",
     where: "help",
     expected: `a command: ${commandNames()}`,
     found: JSON.stringify(name),
+    hint: nearestHint(
+      name,
+      commands.map((command) => command.name),
+    ),
   });
 }
 
-/** A flag where a value should be means that the value was forgotten. */
-function checkValues(command: Command): void {
-  for (const option of command.options) {
-    const value: unknown = command.getOptionValue(option.attributeName());
-    const flag = command.options.find(({ long }) => [value].flat().includes(long))?.long;
-    if (typeof flag !== "string") continue;
-    throw new UsageError({
-      code: "invalid-usage",
-      where: option.long!,
-      expected: "a value",
-      found: `the flag ${flag}`,
-    });
+/** A flag in the place of a value means that the value was forgotten. `--text=--json` is a value. */
+function checkValues(command: Command, args: readonly string[]): void {
+  const end = args.indexOf("--");
+  for (const [i, arg] of args.slice(0, end === -1 ? args.length : end).entries()) {
+    const option = command.options.find(({ long }) => long === arg);
+    const flag = command.options.find(({ long }) => long === args[i + 1])?.long;
+    if (option?.required !== true || typeof flag !== "string") continue;
+    throw new UsageError({ where: arg, expected: "a value", found: `the flag ${flag}` });
   }
 }
 
@@ -126,9 +148,11 @@ const success = 0;
 const badInput = 1;
 const badUsage = 2;
 
+/** The exit code for an error, and the line to print. */
 function outcome(error: unknown): { readonly code: number; readonly line?: string } {
-  if (error instanceof InputError)
+  if (error instanceof InputError) {
     return { code: error instanceof UsageError ? badUsage : badInput, line: error.message };
+  }
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return { code: success };
     const hint =
@@ -138,7 +162,7 @@ function outcome(error: unknown): { readonly code: number; readonly line?: strin
     return { code: badUsage, line: `${error.message.replace(/^error: /, "").replaceAll("\n", " ")}. ${hint}` };
   }
   const message = error instanceof Error ? error.message : String(error);
-  const line = `internal error: ${message}. This is a bug: please report it, with what DEBUG=bridgetower adds to this line`;
+  const line = `internal error: ${message}. This is a bug: please report it, with the stack that DEBUG=bridgetower prints`;
   return { code: badInput, line };
 }
 
@@ -147,13 +171,13 @@ function fail(error: unknown, terminal: Terminal): void {
   process.exitCode = code;
   if (line === undefined) return;
   terminal.progress.clear();
-  process.stderr.write(`bridgetower: ${visible(line)}\n`);
+  process.stderr.write(`bridgetower: ${escapeControlChars(line)}\n`);
   if (process.env.DEBUG === "bridgetower" && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }
 
 const terminal = new Terminal(process);
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  // The reader has seen enough, as `head` does.
+  // The reader has closed the pipe, as `head` does.
   if (error.code === "EPIPE") process.exit(success);
   const found = `an error when writing (${error.code})`;
   fail(
@@ -161,7 +185,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
       {
         code: InputError.fileCode(error.code, "file-not-writable"),
         where: "standard output",
-        expected: "room for the answer",
+        expected: "a stream that can be written",
         found,
       },
       { cause: error },

@@ -1,58 +1,65 @@
-/** Options of the command line: parsed and checked here, given a meaning by the tasks. */
+/** Options that several commands share: parsed and checked here; defaults belong to the functions that are called. */
 import { Option, type Command } from "commander";
+import { InputError, nearestHint, type InputProblem } from "../errors.js";
+import type { LoadOptions } from "../inference/index.js";
 import { devices, type Device } from "../runtime/index.js";
-import type { BridgeTowerOptions, LoadOptions, Task } from "../inference/index.js";
 import type { Terminal } from "./terminal/terminal.js";
-import { UsageError } from "./usage-error.js";
 
-export interface CommonOptions {
+/** A command line that cannot be understood, as opposed to a file or text that cannot be used: exit code 2 instead of 1. */
+export class UsageError extends InputError {
+  constructor(problem: Omit<InputProblem, "code">) {
+    super({ code: "invalid-usage", ...problem });
+  }
+}
+
+/** Options of every command that opens a model. */
+export interface ModelOptions {
   readonly model?: string;
-  readonly device?: Device;
-  readonly threads?: number;
   readonly revision?: string;
   readonly json?: boolean;
 }
 
-/** The options that every command takes. */
-export function addCommonOptions(command: Command): Command {
+/** Options of every command that runs a model. */
+export interface InferenceOptions extends ModelOptions {
+  readonly device?: Device;
+  readonly threads?: number;
+}
+
+export function addModelOptions(command: Command): Command {
+  return addJsonOption(addModel(command));
+}
+
+export function addInferenceOptions(command: Command): Command {
+  addModel(command)
+    .addOption(single(`--device <name>`, `${devices.join(", ")} (default: cpu)`, oneOf(devices)))
+    .addOption(single("--threads <n>", "threads of one operator (default: all cores)", wholeNumber(1, 1024)));
+  return addJsonOption(command);
+}
+
+export function addJsonOption(command: Command): Command {
+  return command.option("--json", "print one JSON document instead of a table");
+}
+
+function addModel(command: Command): Command {
   return command
-    .addOption(single("--model <folder or id>", "checkpoint: a folder or a hub id (the packaged model unless given)"))
-    .addOption(single("--revision <name>", "branch, tag or commit of a hub id (main unless given)"))
-    .addOption(single(`--device <name>`, `${devices.join(", ")} (cpu unless given)`, oneOf(devices)))
-    .addOption(single("--threads <n>", "threads of one operator (as many as cores unless given)", wholeNumber(1, 1024)))
-    .addOption(single("--dtype <name>", "precision of the computation: fp32", oneOf(["fp32"])))
-    .option("--json", "print one JSON document instead of a table");
+    .addOption(single("--model <folder or id>", "checkpoint: a folder or a hub id (default: the packaged model)"))
+    .addOption(single("--revision <name>", "branch, tag or commit of a hub id (default: main)"));
 }
 
-/** What commands that answer need of the common options. */
-export function taskOptions(options: CommonOptions, terminal: Terminal, prepare: readonly Task[]): BridgeTowerOptions {
-  const onPhotograph: BridgeTowerOptions["onPhotograph"] = (image) => {
-    // Always: images come from the command line.
-    if (typeof image === "string") terminal.seePhotograph(image);
-  };
-  return { ...loadOptions(options, terminal), prepare, onPhotograph };
-}
-
-/** What the tasks need of the common options. */
-export function loadOptions({ device, threads, revision }: CommonOptions, terminal: Terminal): LoadOptions {
+/** What `fromPretrained` and its like take of these options. */
+export function loadOptions({ device, threads, revision }: InferenceOptions, terminal: Terminal): LoadOptions {
   return { device, threads, revision, onWarning: terminal.warn, progressCallback: terminal.downloads() };
 }
 
 type Parse<T> = (value: string, flag: string) => T;
 
-/** An option with one value. Given twice it is an error: one of the values would be dropped silently. */
+/** An option with one value. Given twice, it is an error: one of the values would be dropped silently. */
 export function single<T = string>(flags: string, description: string, parse?: Parse<T>): Option {
   const option = new Option(flags, description);
   return option.argParser((value: string, previous: T | string | undefined) => {
     const flag = option.long!;
     if (previous !== undefined) {
-      throw new UsageError({
-        code: "invalid-usage",
-        where: flag,
-        expected: "a single value",
-        found: "the flag twice",
-        hint: "Give it once",
-      });
+      throw new UsageError({ where: flag, expected: "a single value", found: "the flag twice", hint: "Give it once" });
     }
     return parse === undefined ? value : parse(value, flag);
   });
@@ -71,30 +78,22 @@ export function requireOptions(command: Command, names: readonly string[]): Comm
   return command.hook("preAction", () => {
     const missing = names.filter((name) => command.getOptionValue(name) === undefined).map((name) => `--${name}`);
     if (missing.length === 0) return;
-    const expected = names.map((name) => `--${name}`).join(" and ");
-    const hint = `See bridgetower ${command.name()} --help`;
     throw new UsageError({
-      code: "invalid-usage",
       where: command.name(),
-      expected,
+      expected: names.map((name) => `--${name}`).join(" and "),
       found: `no ${missing.join(", no ")}`,
-      hint,
+      hint: `See bridgetower ${command.name()} --help`,
     });
   });
 }
 
 export const wholeNumber =
-  (least: number, most = Number.MAX_SAFE_INTEGER): Parse<number> =>
+  (min: number, max = Number.MAX_SAFE_INTEGER): Parse<number> =>
   (value, flag) => {
     const number = /^\d+$/.test(value) ? Number(value) : NaN;
-    if (number >= least && number <= most) return number;
-    const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `from ${least} to ${most}`;
-    throw new UsageError({
-      code: "invalid-usage",
-      where: flag,
-      expected: `a whole number, ${range}`,
-      found: JSON.stringify(value),
-    });
+    if (number >= min && number <= max) return number;
+    const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `from ${min} to ${max}`;
+    throw new UsageError({ where: flag, expected: `a whole number, ${range}`, found: JSON.stringify(value) });
   };
 
 export const oneOf =
@@ -102,6 +101,10 @@ export const oneOf =
   (value, flag) => {
     const choice = choices.find((one) => one === value);
     if (choice !== undefined) return choice;
-    const expected = choices.length === 1 ? choices[0]! : `one of ${choices.join(", ")}`;
-    throw new UsageError({ code: "invalid-usage", where: flag, expected, found: JSON.stringify(value) });
+    throw new UsageError({
+      where: flag,
+      expected: `one of ${choices.join(", ")}`,
+      found: JSON.stringify(value),
+      hint: nearestHint(value, choices),
+    });
   };

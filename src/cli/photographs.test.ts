@@ -1,4 +1,4 @@
-/** The packaged model knows drawn scenes only: who gives it photographs is told so, beside the answer. */
+/** The packaged model knows drawn scenes only: for photographs, the command prints a hint with the result. */
 import { expect, test } from "vitest";
 import { runCli } from "./run-cli.test-support.js";
 
@@ -14,7 +14,7 @@ const one = `bridgetower: hint: ${cat} looks like a photograph, ${advice}\n`;
 test.each<[string, string[], string]>([
   ["match", ["match", "--image", drawn, "--image", cat, "--text", "a cat", "--text", "a dog"], one],
   ["fill-mask", ["fill-mask", "--image", cat, "--text", "a <mask>"], one],
-  ["embed, where an image is seen twice", ["embed", "--image", cat, "--text", "a cat", "--pairs"], one],
+  ["embed, which decodes an image twice", ["embed", "--image", cat, "--text", "a cat", "--pairs"], one],
   ["answer", ["answer", "--image", cat, "--question", "what is this?"], one],
   [
     "several images, one hint",

@@ -1,4 +1,4 @@
-/** What people see. */
+/** Output for people. */
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,7 +43,7 @@ test("match: one text and many images, the best image first", async () => {
   `);
 });
 
-test("convert: what became of each kind of name", async () => {
+test("convert: what was done with each kind of name", async () => {
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
   const out = join(folder, "model");
   const text = await shown("convert", "src/conversion/fixtures/lightning.ckpt", out);
@@ -78,7 +78,7 @@ test("convert: what became of each kind of name", async () => {
   await rm(folder, { recursive: true });
 });
 
-test("convert: a document for programs", async () => {
+test("convert: JSON for programs", async () => {
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
   const text = await shown("convert", "src/conversion/fixtures/lightning.ckpt", folder, "--json");
   expect(JSON.parse(text)).toMatchObject({
@@ -91,7 +91,7 @@ test("convert: a document for programs", async () => {
   await rm(folder, { recursive: true });
 });
 
-test("convert: all weights in the type that was asked for", async () => {
+test("convert: all weights in the type of --dtype", async () => {
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
   await shown("convert", "src/conversion/fixtures/lightning.ckpt", folder, "--dtype", "bfloat16");
   const weights = await readSafetensors(join(folder, "model.safetensors"));
@@ -160,8 +160,8 @@ test("help: every command with its summary, each command with an example", async
   expect(await shown("--help")).toMatchInlineSnapshot(`
     "Usage: bridgetower [options] [command]
 
-    BridgeTower, a vision-language model: match images with texts, fill masks,
-    embed.
+    BridgeTower, a vision-language model: match images with texts, predict masked
+    words, embed.
 
     Options:
       -V, --version   output the version number
@@ -169,18 +169,19 @@ test("help: every command with its summary, each command with an example", async
 
     Commands:
       match           score images against texts
-      fill-mask       find the words behind <mask>
+      fill-mask       predict masked words
       embed           embed images, texts and pairs
       answer          answer a question about an image
-      entail          tell whether an image bears out a text
-      compare         hold a statement against two images
+      entail          classify a text as entailed, neutral or contradicted by an
+                      image
+      compare         check a statement about two images
       encode          write the model's features to a file
       preprocess      write the model's inputs to a file
       export          write the model as ONNX files
-      convert         bring a training checkpoint into Hugging Face layout
-      prepare         make tables of a published data set
-      train           train a model, or go on with a run
-      evaluate        measure a model on a data set
+      convert         convert a training checkpoint to the Hugging Face layout
+      prepare         convert a published data set to Arrow tables
+      train           train a model, or resume a run
+      evaluate        evaluate a model on a data set
       help [command]  display help for command
     "
   `);
@@ -193,7 +194,7 @@ test("--version is the package's", async () => {
   expect(await shown("--version")).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
-test("a warning goes to standard error, beside the answer", async () => {
+test("a warning goes to standard error", async () => {
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
   await cp("models/emoji", folder, { recursive: true });
   const tensors = new Map<string, WritableTensor>(await readSafetensors("models/emoji/model.safetensors"));

@@ -1,4 +1,4 @@
-/** `bridgetower evaluate` on images of the examples: its document, its table, its files, its mistakes. */
+/** `bridgetower evaluate` on images of the examples: JSON, table, files, errors. */
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,7 +34,7 @@ interface Document {
   readonly files: readonly string[];
 }
 
-test("the score is that of what answer says; files only where --out says so", async () => {
+test("the score is that of the answers of `answer`; files are written only with --out", async () => {
   const out = join(folder, "out");
   const args = ["evaluate", "--data", data, "--metric", "vqa", "--metric", "retrieval", "--json"];
   const document = documentOf<Document>(await runCli([...args, "--out", out]));
@@ -52,7 +52,7 @@ test("the score is that of what answer says; files only where --out says so", as
   expect(JSON.parse(await readFile(join(out, "eval_results.json"), "utf8"))).toEqual(document.results);
 });
 
-test("a table for people, twice the data set where it is named twice", async () => {
+test("a table for people; a data set that is named twice is read twice", async () => {
   const args = ["evaluate", "--data", data, "--data", data, "--metric", "retrieval", "--k-test", "2"];
   const { code, stdout, stderr } = await runCli(args);
   expect(stderr).toBe("");
@@ -63,7 +63,7 @@ test("a table for people, twice the data set where it is named twice", async () 
   expect(stdout).toMatch(/left out, as their images cannot be read:\n {2}.*broken\.png.*\n {2}.*broken\.png/);
 });
 
-test("retrieval among a number of rows, by the first captions; accuracies by facet", async () => {
+test("retrieval with --candidates and --captions; accuracies by facet", async () => {
   const args = ["evaluate", "--data", "examples/images/captions.jsonl", "--limit", "5"];
   const metrics = ["facet", "retrieval"].flatMap((metric) => ["--metric", metric]);
   const { code, stdout } = await runCli([...args, ...metrics, "--candidates", "2", "--captions", "1"]);

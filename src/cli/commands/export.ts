@@ -1,18 +1,19 @@
 import type { Command } from "commander";
-import { addCommonOptions, loadOptions, requireOptions, single, type CommonOptions } from "../options.js";
+import { addModelOptions, loadOptions, requireOptions, single, type ModelOptions } from "../options.js";
+import { exampleText } from "../task-command.js";
 import { table } from "../terminal/table.js";
-import { checkOutputFolder } from "../terminal/output.js";
+import { checkOutputFolder } from "../output-paths.js";
 import type { Terminal } from "../terminal/terminal.js";
-import { visible } from "../terminal/escape-control-chars.js";
+import { escapeControlChars } from "../terminal/text.js";
 
-interface ExportOptions extends CommonOptions {
+interface ExportOptions extends ModelOptions {
   readonly out: string;
 }
 
-export function configure(command: Command, terminal: Terminal): void {
+export function exportModel(command: Command, terminal: Terminal): void {
   requireOptions(command, ["out"]);
-  addCommonOptions(command.addOption(single("--out <folder>", "folder for the ONNX files")))
-    .addHelpText("after", "\nExample:\n  $ bridgetower export --model BridgeTower/bridgetower-base --out onnx/")
+  addModelOptions(command.addOption(single("--out <folder>", "folder for the ONNX files")))
+    .addHelpText("after", exampleText(["export --model BridgeTower/bridgetower-base --out onnx/"]))
     .action(async ({ out, json, model, ...options }: ExportOptions) => {
       await checkOutputFolder(out);
       const { defaultModel, exportOnnx } = await import("../../inference/index.js");
@@ -25,7 +26,7 @@ export function configure(command: Command, terminal: Terminal): void {
       const files = await terminal.interrupts.whileWriting(() => exportOnnx(model ?? defaultModel, out, load));
       terminal.show(json, { files }, () => {
         const blocks = files.map(({ file, bytes, inputs, outputs }) => {
-          const heading = `${visible(file)}  ${bytes} bytes\n`;
+          const heading = `${escapeControlChars(file)}  ${bytes} bytes\n`;
           if (outputs.length === 0) return heading;
           const rows = [{ cells: ["inputs", inputs.join(", ")] }, { cells: ["outputs", outputs.join(", ")] }];
           return heading + table(rows, { ...terminal.style, indent: 2 });

@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** Flickr30K with images of so many pixels a side, all the same; `gone` more are not there. */
+/** Flickr30K with equal images of `side` pixels; `gone` more are missing. */
 async function flickr(count: number, side: number, gone = 0): Promise<readonly string[]> {
   const source = join(folder, "source");
   await mkdir(join(source, "flickr30k-images"), { recursive: true });
@@ -29,7 +29,7 @@ async function flickr(count: number, side: number, gone = 0): Promise<readonly s
   return ["prepare", "f30k", "--source", source, "--out", join(folder, "out")];
 }
 
-test("a table of what was made, what was left out and why; then of what was there", async () => {
+test("a table of files, and of images that were left out and why; then of files that exist", async () => {
   const command = await flickr(4, 8, 1);
   const args = [...command, "--split", "val", "--split", "train"];
   const { code, stdout, stderr } = await runCli(args);
@@ -51,7 +51,7 @@ test("a table of what was made, what was left out and why; then of what was ther
   ]);
 });
 
-test("Ctrl-C takes the unfinished file away and says how to go on", async () => {
+test("Ctrl-C removes the unfinished file and says how to resume", async () => {
   const args = await flickr(150, 1500);
   const child = spawnCli([...args, "--split", "train"]);
   let stderr = "";
@@ -61,7 +61,7 @@ test("Ctrl-C takes the unfinished file away and says how to go on", async () => 
   while (!(await unfinished())) await new Promise((resolve) => setTimeout(resolve, 10));
   child.kill("SIGINT");
   expect(await ended).toBe("SIGINT");
-  expect(stderr).toContain("the same command goes on after them");
+  expect(stderr).toContain("the same command resumes after them");
   expect(await readdir(join(folder, "out"))).toEqual([]);
 }, 30_000);
 

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import type { PrepareProgress, PrepareReport } from "../../data/index.js";
-import { repeated, requireOptions, single, wholeNumber } from "../options.js";
-import { checkOutputFolder } from "../terminal/output.js";
+import { addJsonOption, repeated, requireOptions, single, wholeNumber } from "../options.js";
+import { checkOutputFolder } from "../output-paths.js";
 import { table } from "../terminal/table.js";
 import type { Terminal } from "../terminal/terminal.js";
-import { visible } from "../terminal/escape-control-chars.js";
+import { escapeControlChars } from "../terminal/text.js";
 
 interface PrepareCommandOptions {
   readonly source: string;
@@ -17,7 +17,7 @@ interface PrepareCommandOptions {
 }
 
 const help = `
-Data sets, their splits (all unless --split is given) and what is read below --source. The folders karpathy/, vqav2/,
+Data sets, their splits (default: all) and what is read below --source. The folders karpathy/, vqav2/,
 snli_ve/, annotations/, coco_splits/, utils/ and nlvr2/data/ may be left out of the paths.
 
   coco   train, restval, val, test
@@ -42,30 +42,31 @@ snli_ve/, annotations/, coco_splits/, utils/ and nlvr2/data/ may be left out of 
          nlvr2/data/{train,dev,test1}.json and balanced/, unbalanced/ beside them;
          images in images/train/<directory>/, dev/ and test1/
 
-An image that is missing or broken is left out with its texts. A run that was stopped goes on with the first file that
-it had not finished.
+An image that is missing or broken is left out with its texts. After Ctrl-C, the same command resumes: files that were
+finished are kept.
 
 Example:
   $ bridgetower prepare vqav2 --source coco/ --out tables/ --split train --split val`;
 
-export function configure(command: Command, terminal: Terminal): void {
+export function prepare(command: Command, terminal: Terminal): void {
   requireOptions(command, ["source", "out"]);
-  command
-    .argument("<dataset>", "coco, f30k, vg, sbu, cc, vqav2, vgqa, snli or nlvr2")
-    .addOption(single("--source <folder>", "the data set as it was published"))
-    .addOption(single("--out <folder>", "folder for the Arrow files"))
-    .addOption(repeated("--split <name>", "make only this part; may be repeated"))
-    .addOption(
-      single("--shard-size <n>", "images in a file of sbu or cc (100000 unless given)", wholeNumber(1, 10_000_000)),
-    )
-    .option("--raw-answers", "vqav2: count people's answers as they were typed; names without _fix")
-    .option("--force", "write files anew that are there")
-    .option("--json", "print one JSON document instead of a table")
+  addJsonOption(
+    command
+      .argument("<dataset>", "coco, f30k, vg, sbu, cc, vqav2, vgqa, snli or nlvr2")
+      .addOption(single("--source <folder>", "the data set as it was published"))
+      .addOption(single("--out <folder>", "folder for the Arrow files"))
+      .addOption(repeated("--split <name>", "make only this part; may be repeated"))
+      .addOption(
+        single("--shard-size <n>", "images in a file of sbu or cc (default: 100000)", wholeNumber(1, 10_000_000)),
+      )
+      .option("--raw-answers", "vqav2: count answers without normalising them; file names without _fix")
+      .option("--force", "replace files that exist"),
+  )
     .addHelpText("after", help)
     .action(async (dataset: string, { source, out, split, json, ...options }: PrepareCommandOptions) => {
       await checkOutputFolder(out);
       const { prepareDataset } = await import("../../data/index.js");
-      const { interrupts, tell } = terminal;
+      const { interrupts, log } = terminal;
       const work = {
         source,
         out,
@@ -76,11 +77,11 @@ export function configure(command: Command, terminal: Terminal): void {
       };
       const report = await interrupts.whileWriting(() =>
         prepareDataset(dataset, work).catch((error: unknown) => {
-          if (interrupts.signal.aborted) tell("Stopped. Finished files are kept: the same command goes on after them");
+          if (interrupts.signal.aborted) log("Stopped. Finished files are kept: the same command resumes after them");
           throw error;
         }),
       );
-      terminal.show(json, report, () => shown(report, terminal));
+      terminal.show(json, report, () => format(report, terminal));
     });
 }
 
@@ -95,12 +96,12 @@ function progressOf(terminal: Terminal): (progress: PrepareProgress) => void {
   };
 }
 
-function shown({ tables, absent, answers }: PrepareReport, terminal: Terminal): string {
+function format({ tables, absent, answers }: PrepareReport, terminal: Terminal): string {
   const head = { cells: ["file", "images", "texts", "left out", ""], strong: true };
   const rows = tables.map(({ file, rows: images, texts, leftOut, kept }) => ({
-    cells: [visible(file), `${images}`, `${texts}`, `${leftOut.count}`, kept ? "was there" : "written"],
+    cells: [escapeControlChars(file), `${images}`, `${texts}`, `${leftOut.count}`, kept ? "was there" : "written"],
   }));
-  const problems = tables.flatMap(({ file, leftOut }) => problemLines(visible(file), leftOut));
+  const problems = tables.flatMap(({ file, leftOut }) => problemLines(escapeControlChars(file), leftOut));
   const notes = [
     ...(answers === undefined ? [] : [`answers.json: ${answers} answers\n`]),
     ...(absent === undefined ? [] : problemLines("texts without an image", absent)),
@@ -112,6 +113,6 @@ function shown({ tables, absent, answers }: PrepareReport, terminal: Terminal): 
 function problemLines(what: string, { count, first }: PrepareReport["tables"][number]["leftOut"]): string[] {
   if (count === 0) return [];
   const more = count > first.length ? [`  and ${count - first.length} more\n`] : [];
-  const lines = first.map(({ image, reason }) => `  ${visible(image)}: ${visible(reason)}\n`);
+  const lines = first.map(({ image, reason }) => `  ${escapeControlChars(image)}: ${escapeControlChars(reason)}\n`);
   return [`${what}: left out ${count}\n`, ...lines, ...more];
 }

@@ -27,7 +27,7 @@ interface Watched {
   readonly stdout: string;
 }
 
-/** Runs the command; `onStep` is told of each step that is logged. */
+/** Runs the command; `onStep` is called for each step that is logged. */
 function watched(
   args: readonly string[],
   onStep: (step: number, end: (signal: NodeJS.Signals) => void) => void,
@@ -55,7 +55,7 @@ function watched(
 const weightsIn = (folder: string) => readFile(join(folder, "model.safetensors"));
 
 test(
-  "killed at twenty random moments, a run writes the log and the weights of one that was left alone",
+  "killed at twenty random moments, a run writes the same log and weights as an uninterrupted one",
   { timeout: 300_000 },
   async () => {
     const changes = { max_steps: 100, save_steps: 2, val_check_interval: 25, objectives: { itm: 1, mlm: 1, itc: 1 } };
@@ -83,13 +83,13 @@ test(
   },
 );
 
-test("Ctrl-C ends a run after the step under way; the same command goes on", { timeout: 60_000 }, async () => {
+test("Ctrl-C stops a run after the current step; the same command resumes", { timeout: 60_000 }, async () => {
   const { config, output } = await runFolder({ max_steps: 40, save_steps: 1000 });
   const stopped = await watched(["train", config], (step, end) => {
     if (step === 7) end("SIGINT");
   });
   expect(stopped).toMatchObject({ signal: "SIGINT" });
-  expect(stopped.stdout).toMatch(/^stopped after \d+ of 40 steps; the same command goes on$/m);
+  expect(stopped.stdout).toMatch(/^stopped after \d+ of 40 steps; the same command resumes$/m);
   const [, steps] = /stopped after (\d+)/.exec(stopped.stdout)!;
   expect(await readdir(output)).toContain(`checkpoint-${steps}`);
   expect((await runCli(["train", config])).stdout).toContain("40 steps done");
@@ -97,7 +97,7 @@ test("Ctrl-C ends a run after the step under way; the same command goes on", { t
   expect(log.map((line) => (line as { step: number }).step)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
 });
 
-test("a data set that vanishes ends the run, and the run goes on when it is back", { timeout: 60_000 }, async () => {
+test("a data set that disappears stops the run, which resumes when it is back", { timeout: 60_000 }, async () => {
   const { root, config, output } = await runFolder({ max_steps: 30, save_steps: 5 });
   const pairs = join(root, "pairs");
   const ended = await watched(["train", config], (step) => {
@@ -113,7 +113,7 @@ test("a data set that vanishes ends the run, and the run goes on when it is back
   expect((await runCli(["train", config])).stdout).toContain("30 steps done");
 });
 
-test("two processes write the losses of one, and end together", { timeout: 120_000 }, async () => {
+test("two processes log the losses of one, and end together", { timeout: 120_000 }, async () => {
   const one = await runFolder({ max_steps: 12, objectives: { itm_itc: 1, mlm: 1 }, per_gpu_batchsize: 3 });
   expect((await runCli(["train", one.config])).code).toBe(0);
   const two = join(one.root, "two");
@@ -157,7 +157,7 @@ test("a process that is killed ends the others with a line that names it", { tim
 });
 
 test(
-  "several runs: one begins with what the one before made, and those that are done are passed over",
+  "several runs: each starts from the one before, and those that are done are skipped",
   { timeout: 120_000 },
   async () => {
     const first = await runFolder({ max_steps: 4 });
@@ -179,7 +179,7 @@ test(
     const refused = await runCli([...args, "--output", root]);
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain(
-      "--output: expected one file with settings, as every run has a folder of its own, found 2.",
+      "--output: expected one file with settings, as every run has its own folder, found 2.",
     );
   },
 );
@@ -199,23 +199,17 @@ test.each([
   expect(result.stderr.trimEnd().split("\n")).toHaveLength(1);
 });
 
-test(
-  "a setting is changed on the command line, and a wrong one is named with its file",
-  { timeout: 60_000 },
-  async () => {
-    const { config } = await runFolder();
-    const { steps } = documentOf<{ steps: number }>(
-      quiet(await runCli(["train", config, "--json", "--set", "max_steps=3"])),
-    );
-    expect(steps).toBe(3);
-    const wrong = await runCli(["train", config, "--set", "learning_rate=fast"]);
-    expect(wrong.stderr).toContain(`${config}: learning_rate: expected a number above 0, found "fast"`);
-    const changed = await runCli(["train", config, "--set", "max_steps=3", "--set", "learning_rate=0.1"]);
-    expect(changed.stderr).toMatch(
-      /expected the settings that the run began with, found other values of learning_rate/,
-    );
-  },
-);
+test("--set replaces a setting, and the error for a wrong one names its file", { timeout: 60_000 }, async () => {
+  const { config } = await runFolder();
+  const { steps } = documentOf<{ steps: number }>(
+    quiet(await runCli(["train", config, "--json", "--set", "max_steps=3"])),
+  );
+  expect(steps).toBe(3);
+  const wrong = await runCli(["train", config, "--set", "learning_rate=fast"]);
+  expect(wrong.stderr).toContain(`${config}: learning_rate: expected a number above 0, found "fast"`);
+  const changed = await runCli(["train", config, "--set", "max_steps=3", "--set", "learning_rate=0.1"]);
+  expect(changed.stderr).toMatch(/expected the settings that the run began with, found other values of learning_rate/);
+});
 
 /** Without the lines that a run logs on standard error. */
 function quiet<T extends { readonly stderr: string }>(result: T): T {

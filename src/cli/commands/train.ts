@@ -3,11 +3,11 @@ import type { Command } from "commander";
 import type { Collective } from "../../distributed/index.js";
 import { InputError } from "../../errors.js";
 import type { LogLine, Results, TrainingInput, TrainResult } from "../../training/index.js";
-import { repeated, single } from "../options.js";
-import { resultsTable } from "../terminal/metrics-table.js";
+import { addJsonOption, repeated, single, UsageError } from "../options.js";
+import { exampleText } from "../task-command.js";
+import { metricsTable } from "../terminal/table.js";
 import type { Terminal } from "../terminal/terminal.js";
-import { UsageError } from "../usage-error.js";
-import { visible } from "../terminal/escape-control-chars.js";
+import { escapeControlChars } from "../terminal/text.js";
 
 interface TrainOptions {
   readonly output?: string;
@@ -15,31 +15,33 @@ interface TrainOptions {
   readonly json?: boolean;
 }
 
-export function configure(command: Command, terminal: Terminal): void {
-  command
-    .argument("<config...>", "JSON files with the settings of runs, one run after another")
-    .addOption(single("--output <folder>", "folder of the run, in place of the one in the file"))
-    .addOption(repeated("--set <name=value>", "another value for a setting, as in data.train=pairs; may be repeated"))
-    .option("--json", "print one JSON document instead of a table")
+export function train(command: Command, terminal: Terminal): void {
+  addJsonOption(
+    command
+      .argument("<config...>", "JSON files with the settings of runs, which are trained one after another")
+      .addOption(single("--output <folder>", "folder of the run (default: output in the file)"))
+      .addOption(repeated("--set <name=value>", "replace a setting, as in data.train=pairs; may be repeated")),
+  )
     .addHelpText(
       "after",
       `
-A run that was ended goes on with the same command, from its last checkpoint; of several, those that are done are passed
-over. Ctrl-C ends the run after the step under way.
+The same command resumes a run that was stopped, from its last checkpoint; runs that are done are skipped. Ctrl-C stops
+the run after the current step.
 Several processes train together: mpirun -np 4 bridgetower train run.json, or any launcher that sets RANK, WORLD_SIZE,
 MASTER_ADDR and MASTER_PORT.
 
-Examples:
-  $ bridgetower train examples/train-pairs.json
-  $ bridgetower train run.json --set learning_rate=3e-5 --set max_epoch=2
-  $ bridgetower train towers.json then-all-heads.json`,
+${exampleText([
+  "train examples/train.json",
+  "train run.json --set learning_rate=3e-5 --set max_epoch=2",
+  "train towers.json then-all-heads.json",
+]).slice(1)}`,
     )
     .action(async (files: readonly string[], options: TrainOptions) => {
       const runs = await settingsOf(files, options);
       const { joinCollective } = await import("../../distributed/index.js");
       const collective = await joinCollective();
-      terminal.afterFailure((message) => collective.abort(message));
-      const leads = collective.rank === 0;
+      terminal.onFailure((message) => collective.abort(message));
+      const isRankZero = collective.rank === 0;
       await terminal.interrupts.whileWriting(async () => {
         const results: TrainResult[] = [];
         for (const input of runs) {
@@ -49,7 +51,7 @@ Examples:
         }
         await collective.close();
         const [only, ...others] = results;
-        if (leads) {
+        if (isRankZero) {
           terminal.show(options.json, others.length === 0 ? only! : results, () =>
             results.map((result) => summary(result, terminal)).join("\n"),
           );
@@ -58,11 +60,11 @@ Examples:
     });
 }
 
-/** All of them checked, before the first run begins. */
+/** Reads and checks the settings of all runs, before the first one starts. */
 async function settingsOf(files: readonly string[], { output, set = [] }: TrainOptions): Promise<TrainingInput[]> {
   if (output !== undefined && files.length > 1) {
-    const expected = "one file with settings, as every run has a folder of its own";
-    throw new UsageError({ code: "invalid-usage", where: "--output", expected, found: String(files.length) });
+    const expected = "one file with settings, as every run has its own folder";
+    throw new UsageError({ where: "--output", expected, found: String(files.length) });
   }
   const { assign, trainingSettings } = await import("../../training/index.js");
   const runs: TrainingInput[] = [];
@@ -77,19 +79,20 @@ async function settingsOf(files: readonly string[], { output, set = [] }: TrainO
 }
 
 async function run(input: TrainingInput, collective: Collective, terminal: Terminal): Promise<TrainResult> {
-  const { progressText, train } = await import("../../training/index.js");
-  const judging = { rows: terminal.progress.start("rows"), pairs: terminal.progress.start("pairs") };
-  return train(input, {
+  const { progressText, train: trainRun } = await import("../../training/index.js");
+  const { progress } = terminal;
+  const validation = { rows: progress.startAtFirstReport("rows"), pairs: progress.startAtFirstReport("pairs") };
+  return trainRun(input, {
     collective,
     signal: terminal.interrupts.signal,
     progressCallback: terminal.downloads(),
     ...(collective.rank === 0
       ? {
-          onWarning: (message) => terminal.tell(`bridgetower: warning: ${message}`),
-          onStep: (event) => terminal.progress.show(() => progressText(event)),
-          onLog: (line) => terminal.isWatched || terminal.tell(lineText(line)),
-          onValidation: (results, step) => terminal.tell(`step ${step}: ${lineText(summed(results))}`),
-          onValidationProgress: (stage, done, total) => judging[stage](done, total),
+          onWarning: (message) => terminal.log(`bridgetower: warning: ${message}`),
+          onStep: (event) => progress.show(() => progressText(event)),
+          onLog: (line) => terminal.isInteractive || terminal.log(lineText(line)),
+          onValidation: (results, step) => terminal.log(`step ${step}: ${lineText(mainResults(results))}`),
+          onValidationProgress: (stage, done, total) => validation[stage](done, total),
         }
       : {}),
   });
@@ -115,8 +118,8 @@ async function settingsIn(file: string): Promise<Record<string, unknown>> {
   throw new InputError({ code: "invalid-json", where: file, expected, found: "JSON of another kind" });
 }
 
-/** Losses, shares and mean recalls; parts and counts are in the log. */
-const summed = (results: Results): Results =>
+/** Losses, shares and mean recalls; the log has the rest. */
+const mainResults = (results: Results): Results =>
   Object.fromEntries(Object.entries(results).filter(([name]) => /_(loss|accuracy|score|mean)$/.test(name)));
 
 const lineText = (line: LogLine | Results): string =>
@@ -126,8 +129,8 @@ const lineText = (line: LogLine | Results): string =>
 
 function summary({ output, steps, maxSteps, interrupted, bestCheckpoint, results }: TrainResult, terminal: Terminal) {
   const state = interrupted
-    ? `stopped after ${steps} of ${maxSteps} steps; the same command goes on`
-    : `${steps} steps done; the model is in ${visible(output)}`;
-  const best = bestCheckpoint === undefined ? "" : `best checkpoint ${visible(bestCheckpoint)}\n`;
-  return `${state}\n${best}${resultsTable(results, { ...terminal.style, indent: 2 })}`;
+    ? `stopped after ${steps} of ${maxSteps} steps; the same command resumes`
+    : `${steps} steps done; the model is in ${escapeControlChars(output)}`;
+  const best = bestCheckpoint === undefined ? "" : `best checkpoint ${escapeControlChars(bestCheckpoint)}\n`;
+  return `${state}\n${best}${metricsTable(results, { ...terminal.style, indent: 2 })}`;
 }

@@ -38,7 +38,31 @@ test("bytes of a download whose size is not known, in a narrow terminal", () => 
   expect(written).toEqual(["\r\u001b[Kdownloading model\\u001b.safetensors 3.0"]);
 });
 
-test("silence where there is no terminal", () => {
+test("the clock of repeated work starts at the first report of each round", () => {
+  const { line, written, clock } = terminal(true);
+  const report = line.startAtFirstReport("rows");
+  for (const [now, done] of [
+    [3_600_000, 2],
+    [3_601_000, 4],
+    [7_200_000, 2],
+    [7_201_000, 4],
+  ] as const) {
+    clock.now = now;
+    report(done, 8);
+  }
+  const round = ["\r\u001b[Krows 2/8", "\r\u001b[Krows 4/8, 4.0/s, 1 s left"];
+  expect(written).toEqual([...round, ...round]);
+});
+
+test("a terminal that reports no columns has 80", () => {
+  const { line, written, clock } = terminal(true, 0);
+  const report = line.start("pairs");
+  clock.now = 1000;
+  report(1, 2);
+  expect(written).toEqual(["\r\u001b[Kpairs 1/2, 1.0/s, 1 s left"]);
+});
+
+test("nothing is written if the stream is not a terminal", () => {
   const { line, written, clock } = terminal(false);
   const report = line.start("pairs");
   clock.now = 1000;

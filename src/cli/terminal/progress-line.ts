@@ -1,17 +1,20 @@
-/** One line on a terminal that tells how far the work is: count, rate, time left. */
-import { visible } from "./escape-control-chars.js";
+/** One line on a terminal with the progress of the work: count, rate, time left. */
+import { escapeControlChars } from "./text.js";
 
-/** The part of a terminal's stream that is needed here. */
+/** The part of a terminal's stream that is used here. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
   write(text: string): unknown;
 }
 
-const shownEvery = 100;
+const intervalMs = 100;
 const eraseLine = "\r\u001b[K";
 
-/** Silent where the stream is no terminal. */
+/** Called with the number of items or bytes that are done, and with their total (0 if it is unknown). */
+export type Report = (done: number, total: number) => void;
+
+/** Writes nothing if the stream is not a terminal. */
 export class ProgressLine {
   private shown = false;
   private lastShown = -Infinity;
@@ -23,26 +26,39 @@ export class ProgressLine {
   ) {}
 
   /**
-   * Begins a piece of work.
+   * Starts the clock of a piece of work.
    * @param unit what is counted
-   * @returns to be told how much is done
    */
-  start(label: string, unit: "items" | "bytes" = "items"): (done: number, total: number) => void {
-    const begun = this.now();
+  start(label: string, unit: "items" | "bytes" = "items"): Report {
+    const started = this.now();
     return (done, total) =>
-      this.show(() => progressText(visible(label), done, total, (this.now() - begun) / 1000, unit));
+      this.show(() => progressText(escapeControlChars(label), done, total, (this.now() - started) / 1000, unit));
   }
 
-  /** Puts a text in the place of the one before, unless that has just come. */
+  /**
+   * As `start`, but the clock starts at the first report, and again whenever the count goes back: for work that starts
+   * later, or that is repeated.
+   */
+  startAtFirstReport(label: string): Report {
+    let report: Report | undefined;
+    let last = 0;
+    return (done, total) => {
+      if (report === undefined || done < last) report = this.start(label);
+      last = done;
+      report(done, total);
+    };
+  }
+
+  /** Replaces the line, unless it has just been written. */
   show(text: () => string): void {
     const now = this.now();
-    if (this.stream.isTTY !== true || now - this.lastShown < shownEvery) return;
+    if (this.stream.isTTY !== true || now - this.lastShown < intervalMs) return;
     this.lastShown = now;
     this.shown = true;
-    this.stream.write(eraseLine + text().slice(0, (this.stream.columns ?? 80) - 1));
+    this.stream.write(eraseLine + text().slice(0, (this.stream.columns || 80) - 1));
   }
 
-  /** Takes the line away, before anything else is written. */
+  /** Removes the line, before anything else is written. */
   clear(): void {
     if (this.shown) this.stream.write(eraseLine);
     this.shown = false;

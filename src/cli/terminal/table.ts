@@ -1,27 +1,28 @@
-/** Rows with aligned columns for people. Machines get `--json`. */
-import { displayWidth, wrapped } from "./display-width.js";
+/** Tables with aligned columns, for people. Programs read `--json`. */
+import { displayWidth, escapeControlChars, wrap } from "./text.js";
 
 export interface Row {
   readonly cells: readonly string[];
-  /** Shown in bold where the terminal can. */
+  /** Bold, if the terminal supports it. */
   readonly strong?: boolean;
 }
 
 export interface TableOptions {
-  /** Columns of figures, which are set flush right. */
+  /** Indices of the columns that are aligned right: numbers. */
   readonly right?: readonly number[];
   /** Spaces before each line. */
   readonly indent?: number;
-  /** Cells in a line of the terminal; without limit where the output is no terminal. */
+  /** Width of the terminal in cells; undefined if the output is not a terminal: lines are then not wrapped. */
   readonly columns?: number | undefined;
-  /** Whether escape codes for bold are understood. */
+  /** Whether the terminal understands escape codes for bold. */
   readonly colour?: boolean;
 }
 
 const gap = "  ";
-const narrowest = 12;
+/** The last column is never narrower. */
+const minLastColumn = 12;
 
-/** Lines of the table; the last column is wrapped to what the others leave of the terminal's width. */
+/** Formats the rows; the last column is wrapped to the width that the other columns leave. */
 export function table(rows: readonly Row[], options: TableOptions = {}): string {
   const { right = [], indent = 0, columns = Infinity, colour = false } = options;
   const count = Math.max(0, ...rows.map(({ cells }) => cells.length));
@@ -29,10 +30,10 @@ export function table(rows: readonly Row[], options: TableOptions = {}): string 
     rows.reduce((width, { cells }) => Math.max(width, displayWidth(cells[i] ?? "")), 0),
   );
   const start = indent + widths.reduce((sum, width) => sum + width + gap.length, 0);
-  const rest = Math.max(narrowest, columns - start);
+  const rest = Math.max(minLastColumn, columns - start);
   const lines = rows.flatMap(({ cells, strong = false }) => {
     const fixed = widths.map((width, i) => padded(cells[i] ?? "", width, right.includes(i))).join(gap);
-    const [first = "", ...more] = rest === Infinity ? [cells[count - 1] ?? ""] : wrapped(cells[count - 1] ?? "", rest);
+    const [first = "", ...more] = rest === Infinity ? [cells[count - 1] ?? ""] : wrap(cells[count - 1] ?? "", rest);
     const head = " ".repeat(indent) + (count > 1 ? fixed + gap : "") + first;
     const all = [head.trimEnd(), ...more.map((line) => " ".repeat(start) + line)];
     return strong && colour ? all.map((line) => `\u001b[1m${line}\u001b[22m`) : all;
@@ -56,4 +57,31 @@ export function bar(probability: number): string {
 /** A probability 0..1 as a percentage. */
 export function percent(probability: number): string {
   return `${(100 * probability).toFixed(1)}%`;
+}
+
+/** A heading, and below it names with their probabilities, which come best first. */
+export function probabilityTable(
+  heading: string,
+  entries: readonly { readonly name: string; readonly probability: number }[],
+  style: TableOptions,
+): string {
+  const rows = entries.map(({ name, probability }, rank) => ({
+    cells: [percent(probability), bar(probability), escapeControlChars(name) || '""'],
+    strong: rank === 0 && entries.length > 1,
+  }));
+  return `${escapeControlChars(heading) || '""'}\n${table(rows, { ...style, right: [0], indent: 2 })}`;
+}
+
+/** The results of an evaluation, one per line: shares as percentages, losses with four digits, counts unchanged. */
+export function metricsTable(results: Readonly<Record<string, number>>, style: TableOptions): string {
+  const rows = Object.entries(results).map(([name, value]) => ({
+    cells: [escapeControlChars(name), formatMetric(name, value)],
+  }));
+  return table(rows, style);
+}
+
+function formatMetric(name: string, value: number): string {
+  if (/_loss$/.test(name)) return value.toFixed(4);
+  if (name === "rsum") return value.toFixed(1);
+  return /_accuracy|_score$|_r\d+$|_mean$/.test(name) ? percent(value) : `${value}`;
 }

@@ -1,16 +1,16 @@
-/** Where a command's answer goes: results to standard output, everything else to standard error. */
+/** What a command prints: results to standard output, everything else to standard error. */
 import type { HubProgress } from "../../checkpoint/index.js";
-import { Interrupts } from "../interrupts.js";
-import { photographHint } from "../image-files.js";
-import { ProgressLine } from "./progress-line.js";
-import { visible, visibleJson } from "./escape-control-chars.js";
+import { Interrupts } from "./interrupts.js";
+import { ProgressLine, type Report } from "./progress-line.js";
+import type { TableOptions } from "./table.js";
+import { escapeControlChars, escapedJson } from "./text.js";
 
 export class Terminal {
   readonly progress: ProgressLine;
   readonly interrupts: Interrupts;
   private readonly warnings: string[] = [];
   private readonly photographs = new Set<string>();
-  private readonly lastWords: ((message: string) => Promise<unknown>)[] = [];
+  private readonly failureListeners: ((message: string) => Promise<unknown>)[] = [];
 
   constructor(private readonly process: NodeJS.Process) {
     this.progress = new ProgressLine(process.stderr);
@@ -21,60 +21,70 @@ export class Terminal {
     return this.process.stdin;
   }
 
-  /** Whether somebody sees the progress line. */
-  get isWatched(): boolean {
+  /** Whether the progress line is shown. */
+  get isInteractive(): boolean {
     return this.process.stderr.isTTY;
   }
 
-  /** Limits of the terminal that shows results, for `table`. */
-  get style(): { columns: number | undefined; colour: boolean } {
+  /** Width and colours of standard output, for tables. */
+  get style(): TableOptions {
     const { stdout, env } = this.process;
     const colour = stdout.isTTY && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
     return { columns: stdout.isTTY ? stdout.columns : undefined, colour };
   }
 
-  /** Shows an answer: one JSON document, or the text for people. */
+  /** Prints the result, as one JSON document or as text, after the warnings. */
   show(json: boolean | undefined, document: unknown, text: () => string): void {
     this.progress.clear();
-    for (const warning of this.warnings) this.process.stderr.write(`bridgetower: warning: ${visible(warning)}\n`);
-    if (this.photographs.size > 0) {
-      this.process.stderr.write(`bridgetower: hint: ${visible(photographHint([...this.photographs]))}\n`);
+    for (const warning of this.warnings) {
+      this.process.stderr.write(`bridgetower: warning: ${escapeControlChars(warning)}\n`);
     }
-    this.process.stdout.write(json === true ? `${visibleJson(document)}\n` : text());
+    if (this.photographs.size > 0) {
+      this.process.stderr.write(`bridgetower: hint: ${escapeControlChars(photographHint([...this.photographs]))}\n`);
+    }
+    this.process.stdout.write(json === true ? `${escapedJson(document)}\n` : text());
   }
 
-  /** Keeps a warning until the answer is there: a command that fails says so in one line. */
+  /** Keeps a warning until the result is shown: a command that fails prints one line only. */
   readonly warn = (message: string): void => {
     this.warnings.push(message);
   };
 
-  /** Keeps the name of an image that the packaged model was not made for, until the answer is there. */
-  readonly seePhotograph = (image: string): void => {
+  /** Keeps the name of an image that the packaged model was not trained for, until the result is shown. */
+  readonly warnOutOfDomain = (image: string): void => {
     this.photographs.add(image);
   };
 
-  /** Says something while the work goes on, on standard error. */
-  readonly tell = (message: string): void => {
+  /** Prints a line to standard error while the command is running. */
+  readonly log = (message: string): void => {
     this.progress.clear();
-    this.process.stderr.write(`${visible(message)}\n`);
+    this.process.stderr.write(`${escapeControlChars(message)}\n`);
   };
 
-  /** Has others told why the command failed, when the user has been told. */
-  afterFailure(tell: (message: string) => Promise<unknown>): void {
-    this.lastWords.push(tell);
+  /** Calls `listener` with the error's message if the command fails, after the message was printed. */
+  onFailure(listener: (message: string) => Promise<unknown>): void {
+    this.failureListeners.push(listener);
   }
 
   /** @internal */
   async failed(message: string): Promise<void> {
-    for (const tell of this.lastWords) await tell(message);
+    for (const listener of this.failureListeners) await listener(message);
   }
 
   /** Shows the progress of downloads, one file at a time. */
   readonly downloads = (): ((event: HubProgress) => void) => {
-    let report: ((done: number, total: number) => void) | undefined;
+    let report: Report | undefined;
     return ({ status, file, loaded, total }) => {
       if (status === "initiate") report = this.progress.start(`downloading ${file}`, "bytes");
       else if (status === "progress") report?.(loaded, total);
     };
   };
+}
+
+function photographHint([first, ...others]: readonly string[]): string {
+  const look = others.length === 0 ? "looks like a photograph" : `and ${others.length} more look like photographs`;
+  return (
+    `${first} ${look}, and the packaged model knows emoji art and drawn scenes only; ` +
+    "for photographs name a published checkpoint, as in --model BridgeTower/bridgetower-large-itm-mlm-itc"
+  );
 }

@@ -1,8 +1,8 @@
-/** Ctrl-C at any moment, without a half-written file. */
+/** Ctrl-C at any moment, without a partly written file. */
 
 type Signal = "SIGINT" | "SIGTERM";
 
-/** The parts of `process` that are needed here. */
+/** The parts of `process` that are used here. */
 export interface Interruptible {
   readonly pid: number;
   on(signal: Signal, listener: () => void): unknown;
@@ -11,14 +11,14 @@ export interface Interruptible {
 }
 
 /**
- * How long a signal that comes again is the same request: npm, npx and tsx pass on the Ctrl-C that the terminal has sent
- * to every process of the group, so that one press of the keys arrives two or three times.
+ * A signal that is repeated within this time counts as one: npm, npx and tsx pass on the Ctrl-C that the terminal has
+ * sent to every process of the group, so one key press arrives two or three times.
  */
-const SAME_REQUEST_MS = 1000;
+const sameRequestMs = 1000;
 
 /**
- * Lets SIGINT and SIGTERM end the process (130 and 143 in a shell): at once, or, while files are being written, as soon
- * as they are whole or taken away. A second signal, a second or more after the first, ends it without waiting.
+ * SIGINT and SIGTERM end the process (130 and 143 in a shell): at once, or, while files are being written, as soon as
+ * they are complete or removed. A second signal, a second or more after the first, ends it without waiting.
  */
 export class Interrupts {
   private readonly controller = new AbortController();
@@ -37,12 +37,12 @@ export class Interrupts {
         else if (this.pending === undefined) {
           this.pending = { signal, since: now() };
           this.controller.abort(new Error("interrupted"));
-        } else if (now() - this.pending.since >= SAME_REQUEST_MS) this.end(signal);
+        } else if (now() - this.pending.since >= sameRequestMs) this.end(signal);
       });
     }
   }
 
-  /** Does work that writes files; a signal that came meanwhile takes effect when it is over. */
+  /** Does work that writes files; a signal that arrives meanwhile takes effect when the work is done. */
   async whileWriting<T>(work: () => Promise<T>): Promise<T> {
     this.writing = true;
     try {
@@ -53,12 +53,12 @@ export class Interrupts {
     }
   }
 
-  /** Aborted by a signal that came while files are being written: for long work that can stop early. */
+  /** Aborted by a signal that arrives while files are being written: for long work that can stop early. */
   get signal(): AbortSignal {
     return this.controller.signal;
   }
 
-  /** By the signal itself: `process.exit` would wait for the model's thread, and abort where that is in native code. */
+  /** Ends the process by the signal itself: `process.exit` would wait for the model's thread, and abort if that runs native code. */
   private end(signal: Signal): void {
     this.beforeExit();
     this.process.removeAllListeners(signal);

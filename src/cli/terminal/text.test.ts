@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { displayWidth, wrapped } from "./display-width.js";
+import { displayWidth, wrap } from "./text.js";
 
 test.each([
   ["fox", 3],
@@ -19,10 +19,10 @@ test.each([
 });
 
 test("lines break after spaces, and inside a word only when it is too long", () => {
-  expect(wrapped("a fox left of a moose", 8)).toEqual(["a fox", "left of", "a moose"]);
-  expect(wrapped("donaudampfschiff ab", 6)).toEqual(["donaud", "ampfsc", "hiff", "ab"]);
-  expect(wrapped("日本語です", 5)).toEqual(["日本", "語で", "す"]);
-  expect(wrapped("", 8)).toEqual([""]);
+  expect(wrap("a fox left of a moose", 8)).toEqual(["a fox", "left of", "a moose"]);
+  expect(wrap("donaudampfschiff ab", 6)).toEqual(["donaud", "ampfsc", "hiff", "ab"]);
+  expect(wrap("日本語です", 5)).toEqual(["日本", "語で", "す"]);
+  expect(wrap("", 8)).toEqual([""]);
 });
 
 test("no line is too wide and no character is lost", () => {
@@ -31,7 +31,7 @@ test("no line is too wide and no character is lost", () => {
       fc.string({ unit: fc.constantFrom("a", "é", "猫", " ", "e\u0301", "-") }),
       fc.integer({ min: 2, max: 12 }),
       (text, width) => {
-        const lines = wrapped(text, width);
+        const lines = wrap(text, width);
         expect(lines.join("").replace(/\s/g, "")).toBe(text.replace(/\s/g, ""));
         for (const line of lines) expect(displayWidth(line.trim())).toBeLessThanOrEqual(width);
       },

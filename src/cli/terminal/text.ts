@@ -1,4 +1,19 @@
-/** How wide a text is in a terminal, and how it breaks into lines: counted in cells, not in code units. */
+/** Text in a terminal: control characters escaped, width and line breaks counted in cells, not in code units. */
+
+/**
+ * Escapes control characters and marks that reorder text: a file's name or a text must not be able to control the
+ * terminal that shows it.
+ */
+export function escapeControlChars(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, escape);
+}
+
+/** `JSON.stringify`, which also escapes the control characters above U+007E. */
+export function escapedJson(document: unknown): string {
+  return JSON.stringify(document).replace(/[\u007f-\u009f\u2028\u2029]/g, escape);
+}
+
+const escape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** East Asian Wide and Fullwidth blocks; emoji are found by their own property. */
 const wide =
@@ -16,16 +31,16 @@ function graphemeWidth(grapheme: string): number {
   return wide.test(grapheme) || emoji.test(grapheme) ? 2 : 1;
 }
 
-/** Cells that a terminal gives to a text without control characters. */
+/** The number of cells that a text without control characters takes in a terminal. */
 export function displayWidth(text: string): number {
   return /^[\x20-\x7e]*$/.test(text) ? text.length : graphemes(text).reduce((sum, one) => sum + graphemeWidth(one), 0);
 }
 
 /**
- * Lines of at most `width` cells, broken after spaces where there are some, else between characters.
+ * Breaks a text into lines of at most `width` cells: after spaces if it has any, else between characters.
  * @returns at least one line
  */
-export function wrapped(text: string, width: number): string[] {
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(/(?<=\s)(?=\S)/)) {

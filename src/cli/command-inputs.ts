@@ -1,0 +1,112 @@
+/** Images and texts that the command line names: folders of images, lines of standard input. */
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { InputError } from "../errors.js";
+import { UsageError } from "./options.js";
+
+const imageExtension = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
+const maxInputBytes = 256 * 2 ** 20;
+const where = "standard input";
+
+/**
+ * Replaces folders by the images in them: by extension, sorted by name, without subfolders. Whether a file exists and is
+ * an image is checked when it is read.
+ * @throws InputError if a folder contains no image or cannot be read
+ */
+export async function imageFiles(paths: readonly string[]): Promise<string[]> {
+  const lists = await Promise.all(
+    paths.map(async (path) => {
+      const isFolder = await stat(path).then(
+        (stats) => stats.isDirectory(),
+        () => false,
+      );
+      return isFolder ? imagesIn(path) : [path];
+    }),
+  );
+  return lists.flat();
+}
+
+async function imagesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    const expected = "a folder that can be read";
+    throw new InputError(
+      { code: "file-unreadable", where: folder, expected, found: "one that this user may not read" },
+      { cause },
+    );
+  });
+  const names = entries
+    .filter((entry) => !entry.isDirectory() && imageExtension.test(entry.name))
+    .map(({ name }) => name);
+  if (names.length > 0) return names.sort().map((name) => join(folder, name));
+  throw new InputError({
+    code: "missing-data",
+    where: folder,
+    expected: "a folder with images (png, jpg, jpeg, webp, gif, tif, tiff, avif)",
+    found: "none in it",
+    hint: "Name another folder, or the files themselves: subfolders are not searched",
+  });
+}
+
+/**
+ * Replaces `-` by the lines of standard input.
+ * @throws UsageError for a second `-`
+ * @throws InputError if standard input contains no text, is not UTF-8, or is too large
+ */
+export async function readTexts(texts: readonly string[], stdin: AsyncIterable<Uint8Array>): Promise<string[]> {
+  const place = texts.indexOf("-");
+  if (place === -1) return [...texts];
+  if (texts.indexOf("-", place + 1) !== -1) {
+    const found = "more than one, but there is only one standard input";
+    throw new UsageError({ where: "--text", expected: "at most one -", found });
+  }
+  return [...texts.slice(0, place), ...(await readLines(stdin)), ...texts.slice(place + 1)];
+}
+
+/**
+ * The text of a command that takes a single one.
+ * @throws InputError if standard input contains several lines, and as `readTexts`
+ */
+export async function readText(text: string, stdin: AsyncIterable<Uint8Array>): Promise<string> {
+  const texts = await readTexts([text], stdin);
+  if (texts.length === 1) return texts[0]!;
+  throw new InputError({
+    code: "invalid-argument",
+    where,
+    expected: "a single line, as this command takes one text",
+    found: `${texts.length}`,
+  });
+}
+
+async function readLines(stdin: AsyncIterable<Uint8Array>): Promise<string[]> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of stdin) {
+    length += chunk.length;
+    if (length > maxInputBytes) {
+      throw new InputError({
+        code: "file-too-large",
+        where,
+        expected: `at most ${maxInputBytes} bytes`,
+        found: "more",
+        hint: "Split the texts",
+      });
+    }
+    chunks.push(chunk);
+  }
+  const lines = decoded(Buffer.concat(chunks)).split(/\r?\n/);
+  if (lines.at(-1) === "") lines.pop();
+  if (lines.length > 0) return lines;
+  throw new InputError({ code: "missing-data", where, expected: "texts, one a line", found: "nothing" });
+}
+
+function decoded(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    const hint = "Convert the texts to UTF-8";
+    throw new InputError(
+      { code: "unsupported-format", where, expected: "texts in UTF-8", found: "other bytes", hint },
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,135 @@
+/** The commands that answer about images: match, fill-mask, answer, entail, compare. */
+import type { FilledMask, MatchScore } from "../../inference/index.js";
+import { imageFiles, readText, readTexts } from "../command-inputs.js";
+import { repeated, single, UsageError, wholeNumber } from "../options.js";
+import { taskCommand } from "../task-command.js";
+import { bar, percent, probabilityTable, table, type TableOptions } from "../terminal/table.js";
+import { escapeControlChars } from "../terminal/text.js";
+
+const imageOption = () => single("--image <file>", "image");
+const topKOption = (what: string) => single("--top-k <k>", `${what} (default: 5)`, wholeNumber(1));
+
+export const match = taskCommand<{ readonly image: readonly string[]; readonly text: readonly string[] }>({
+  options: [
+    repeated("--image <file>", "image, or folder of images; may be repeated"),
+    repeated("--text <text>", "text, or - for lines of standard input; may be repeated"),
+  ],
+  required: ["image", "text"],
+  examples: ["match --image photo.png --text 'a fox left of a moose' --text 'a tower on a hill'"],
+  async run({ image, text }, terminal, open) {
+    const images = await imageFiles(image);
+    const texts = await readTexts(text, terminal.stdin);
+    const model = await open("match");
+    const scores = await model.match(images, texts, { onProgress: terminal.progress.start("pairs") });
+    const named = scores.map(({ image, text, logits, probability }) => {
+      return { image: images[image]!, text: texts[text]!, logits, probability };
+    });
+    return { document: { scores: named }, text: () => grouped(scores, images, texts, terminal.style) };
+  },
+});
+
+/** A heading for each image and its texts below, best first; for one text and many images the other way round. */
+function grouped(
+  scores: readonly MatchScore[],
+  images: readonly string[],
+  texts: readonly string[],
+  style: TableOptions,
+): string {
+  const [outer, inner] =
+    texts.length === 1 && images.length > 1 ? (["text", "image"] as const) : (["image", "text"] as const);
+  const names = { image: images, text: texts };
+  const groups = names[outer].map((heading, group) => {
+    const size = names[inner].length;
+    const entries = scores
+      .slice(group * size, (group + 1) * size)
+      .sort((a, b) => b.probability - a.probability)
+      .map((score) => ({ name: names[inner][score[inner]]!, probability: score.probability }));
+    return probabilityTable(heading, entries, style);
+  });
+  return groups.join("\n");
+}
+
+export const fillMask = taskCommand<{ readonly image: string; readonly text: string; readonly topK?: number }>({
+  options: [
+    imageOption(),
+    single("--text <text>", "text with <mask> for each missing word, or - for a line of standard input"),
+    topKOption("candidates for each mask"),
+  ],
+  required: ["image", "text"],
+  examples: ["fill-mask --image photo.png --text 'a <mask> left of a <mask>' --top-k 3"],
+  async run({ image, text: given, topK }, terminal, open) {
+    const text = await readText(given, terminal.stdin);
+    const filled = await (await open("fillMask")).fillMask(image, text, { topK });
+    return { document: filled, text: () => candidates(filled, terminal.style) };
+  },
+});
+
+function candidates({ sentence, masks }: FilledMask, style: TableOptions): string {
+  const lists = masks.map(({ predictions }, i) => {
+    const rows = predictions.map(({ token, probability }, rank) => ({
+      // In quotes: a leading space distinguishes a whole word from the end of one.
+      cells: [percent(probability), bar(probability), `"${escapeControlChars(token)}"`],
+      strong: rank === 0,
+    }));
+    return `\nmask ${i + 1}\n${table(rows, { ...style, right: [0], indent: 2 })}`;
+  });
+  return `sentence: ${escapeControlChars(sentence)}\n${lists.join("")}`;
+}
+
+export const answer = taskCommand<{ readonly image: string; readonly question: string; readonly topK?: number }>({
+  options: [
+    imageOption(),
+    single("--question <text>", "question about the image, or - for a line of standard input"),
+    topKOption("answers to show"),
+  ],
+  required: ["image", "question"],
+  examples: ["answer --image photo.png --question 'how many foxes are there?' --top-k 3"],
+  async run({ image, question: given, topK }, terminal, open) {
+    const question = await readText(given, terminal.stdin);
+    const answers = await (await open("answer")).answer(image, question, { topK });
+    const entries = answers.map(({ answer: name, probability }) => ({ name, probability }));
+    return { document: { question, answers }, text: () => probabilityTable(question, entries, terminal.style) };
+  },
+});
+
+export const entail = taskCommand<{ readonly image: string; readonly hypothesis: string }>({
+  options: [
+    imageOption(),
+    single("--hypothesis <text>", "statement about the image, or - for a line of standard input"),
+  ],
+  required: ["image", "hypothesis"],
+  examples: ["entail --model snli-ve/ --image photo.png --hypothesis 'an animal is outdoors'"],
+  async run({ image, hypothesis: given }, terminal, open) {
+    const hypothesis = await readText(given, terminal.stdin);
+    const labels = await (await open("entail")).entail(image, hypothesis);
+    const entries = labels.map(({ label: name, probability }) => ({ name, probability }));
+    return { document: { hypothesis, labels }, text: () => probabilityTable(hypothesis, entries, terminal.style) };
+  },
+});
+
+export const compare = taskCommand<{ readonly image: readonly string[]; readonly statement: string }>({
+  options: [
+    repeated("--image <file>", "image; given twice, the left one first"),
+    single("--statement <text>", "statement about both, or - for a line of standard input"),
+  ],
+  required: ["image", "statement"],
+  examples: ["compare --model nlvr2/ --image left.png --image right.png --statement 'both show a fox'"],
+  async run({ image, statement: given }, terminal, open) {
+    const [left, right] = twoImages(image);
+    const statement = await readText(given, terminal.stdin);
+    const probability = await (await open("compare")).compare(left, right, statement);
+    const entries = [{ name: "true", probability }];
+    return { document: { statement, probability }, text: () => probabilityTable(statement, entries, terminal.style) };
+  },
+});
+
+function twoImages(images: readonly string[]): readonly [string, string] {
+  const [left, right, ...others] = images;
+  if (left !== undefined && right !== undefined && others.length === 0) return [left, right];
+  throw new UsageError({
+    where: "--image",
+    expected: "two images to compare",
+    found: String(images.length),
+    hint: "Give --image twice",
+  });
+}
