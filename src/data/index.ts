@@ -11,8 +11,14 @@ export type {
   TextKind,
 } from "./dataset.js";
 export { type ImageJob, ImageThreads, type ImageThreadsOptions } from "./loader/image-threads.js";
-export * from "./converters/index.js";
+export type { LeftOut, PrepareReport, TableReport } from "./converters/converter.js";
+export {
+  prepareDataset,
+  preparedSplits,
+  type PrepareOptions,
+  type PrepareProgress,
+} from "./converters/prepare-dataset.js";
+export type { ImageProblem } from "./converters/read-image.js";
 export * from "./scenes/index.js";
 export * from "./readers/index.js";
 export { type Transform, type TransformKey, transformImage, transformKeys } from "./transforms/transform-image.js";
-export * from "./converters/vqa/index.js";

@@ -1,15 +1,14 @@
-/** `answers.json` beside the tables: what the labels in them stand for. */
+/** `answers.json` beside the tables: the answers that their labels stand for. */
 import { makeFolder, writeAtomically, readTextIfPresent } from "../../files/index.js";
 import { join } from "node:path";
 import { z } from "zod";
 
 import { InputError } from "../../errors.js";
 
-import { AnswerCounts } from "./vqa/index.js";
-import { checkedRecord } from "./checked-record.js";
+import { AnswerCounts } from "./vqa/answer-scores.js";
+import { checkedRecord, findFile, findFileIfPresent } from "./source-files.js";
 import { jsonElements } from "./json-elements.js";
-import { findFile, findFileIfPresent } from "./source-files.js";
-import type { PrepareContext } from "./table-source.js";
+import type { PrepareContext } from "./converter.js";
 
 const maxBytes = 2 ** 20;
 const listSchema = z.array(z.string()).min(1);
@@ -26,12 +25,12 @@ const annotationNames = (year: string): string[] => [
 export const annotationFile = (source: string, year: string): Promise<string> =>
   findFile(source, annotationNames(year));
 
-/** The list that an earlier run wrote; undefined where there is none. */
+/** The list of an earlier run; undefined if there is none. */
 export async function readAnswerList(out: string): Promise<readonly string[] | undefined> {
   const file = answerListFile(out);
   const text = await readTextIfPresent(file, maxBytes);
   if (text === undefined) return undefined;
-  const list = checkedRecord(listSchema, jsonOrNothing(text), file, "the file");
+  const list = checkedRecord(listSchema, jsonOrUndefined(text), file, "the file");
   if (new Set(list).size === list.length) return list;
   throw new InputError({
     code: "invalid-dataset",
@@ -43,7 +42,7 @@ export async function readAnswerList(out: string): Promise<readonly string[] | u
 
 /**
  * The vocabulary of the annotations of VQAv2, written to `answers.json`.
- * @throws InputError when there is another list, which the tables beside it were made with
+ * @throws InputError if there is a different list, which the tables beside it were made with
  */
 export async function makeAnswerList(context: PrepareContext): Promise<readonly string[]> {
   const counts = new AnswerCounts();
@@ -70,7 +69,7 @@ export async function makeAnswerList(context: PrepareContext): Promise<readonly 
     await writeAtomically(file, (handle) => handle.writeFile(`${JSON.stringify(list)}\n`));
   } else if (JSON.stringify(old) !== JSON.stringify(list)) {
     const expected = `the ${list.length} answers of these annotations`;
-    const hint = "Name another folder, or write everything anew with --force";
+    const hint = "Name another folder, or replace everything with --force";
     throw new InputError({ code: "file-exists", where: file, expected, found: `${old.length} others`, hint });
   }
   return list;
@@ -84,8 +83,8 @@ export async function hasAnnotations(source: string): Promise<boolean> {
   return found.every((file) => file !== undefined);
 }
 
-/** Text that is not JSON counts as nothing that could be a list. */
-function jsonOrNothing(text: string): unknown {
+/** Undefined for text that is not JSON; the schema refuses it. */
+function jsonOrUndefined(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -65,7 +65,7 @@ test("what is skipped is not held to the size of an element", async () => {
 
 const deep = "[".repeat(100_000);
 test.each([
-  ["", "more of the file, found its end: it is truncated"],
+  ["", "more of the file, found the end: the file is truncated"],
   ["[", "truncated"],
   ["[1", "element 0, byte 2: expected more of the file"],
   ['[1, {"a": "b', "element 1, byte 12: expected more of the file"],

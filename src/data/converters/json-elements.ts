@@ -1,6 +1,6 @@
 /**
- * The elements of one large array of a JSON file, one by one: Node cannot hold a text above 512 MB, and the annotations of
- * Visual Genome are larger. Structure is followed byte by byte; only the elements that are asked for are parsed.
+ * The elements of one large array of a JSON file, one by one. Node cannot hold strings above 512 MB, and the annotations of Visual
+ * Genome are larger. Brackets and strings are tracked byte by byte, and only the wanted elements are parsed.
  */
 import { createReadStream } from "node:fs";
 import { basename } from "node:path";
@@ -13,27 +13,27 @@ export interface JsonElement {
   readonly value: unknown;
 }
 
-/** Told how many bytes of the file are read. */
+/** Called with the number of bytes read. */
 export type OnBytes = (done: number, total: number, file: string) => void;
 
 export interface ElementOptions {
-  /** The member of the outermost object that is the array; without it the array itself is outermost. */
+  /** The member of the outermost object that is the array. Default: the outermost value is the array. */
   readonly key?: string;
   readonly onBytes?: OnBytes | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Bytes of the largest element. Default 16 MiB: an image of Visual Genome takes some 10 kB. */
+  /** Bytes of the largest element. Default 16 MiB; an image of Visual Genome takes about 10 kB. */
   readonly maxBytes?: number;
 }
 
 const defaultMaxBytes = 16 * 2 ** 20;
 const maxDepth = 64;
-const code = (character: string): number => character.charCodeAt(0);
-const [quote, backslash, comma, colon] = [code('"'), code("\\"), code(","), code(":")];
-const [openArray, closeArray, openObject, closeObject] = [code("["), code("]"), code("{"), code("}")];
+const codeOf = (character: string): number => character.charCodeAt(0);
+const [quote, backslash, comma, colon] = [codeOf('"'), codeOf("\\"), codeOf(","), codeOf(":")];
+const [openArray, closeArray, openObject, closeObject] = [codeOf("["), codeOf("]"), codeOf("{"), codeOf("}")];
 
 /**
  * Elements in the order of the file.
- * @throws InputError about a missing, truncated or otherwise broken file, an element too large or too deep, a missing key
+ * @throws InputError for a missing, truncated or invalid file, an element too large or too deep, a missing key
  */
 export async function* jsonElements(file: string, options: ElementOptions = {}): AsyncGenerator<JsonElement, void> {
   const scanner = new Scanner(file, await fileSize(file), options);
@@ -76,13 +76,13 @@ function parsed(bytes: Uint8Array, scanner: Scanner): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw scanner.problem("JSON in UTF-8", "text that is none", cause);
+    throw scanner.problem("JSON in UTF-8", "other text", cause);
   }
 }
 
-/** A place in the bytes of the file. */
+/** A position in the bytes of the file. */
 class Scanner {
-  /** The element that is read, for errors. */
+  /** Index of the current element, for errors. */
   element: number | undefined;
   private readonly chunks: AsyncIterator<Buffer>;
   private readonly stream: ReturnType<typeof createReadStream>;
@@ -104,7 +104,7 @@ class Scanner {
     this.stream.destroy();
   }
 
-  /** The next byte that is no white space, without taking it; undefined at the end of the file. */
+  /** The next byte that is not white space, without consuming it; undefined at the end of the file. */
   async peek(): Promise<number | undefined> {
     do {
       while (this.at < this.chunk.length && isSpace(this.chunk[this.at]!)) this.at++;
@@ -120,7 +120,7 @@ class Scanner {
     this.at++;
   }
 
-  /** Whether the list or object ends here; else takes the comma before its next part. */
+  /** Whether the list or object ends here. If not, consumes the comma before its next part. */
   async ends(close: number, parts: number): Promise<boolean> {
     const next = await this.peek();
     if (next === close) {
@@ -131,7 +131,7 @@ class Scanner {
     return false;
   }
 
-  /** The bytes up to a comma or `end` outside strings and brackets, which stays; nothing is kept of what is skipped. */
+  /** The bytes up to a comma or `end` outside strings and brackets, which is not consumed. Skipped bytes are not kept. */
   async raw(end: number, keep: boolean): Promise<Uint8Array> {
     const { maxBytes = defaultMaxBytes } = this.options;
     const parts: Uint8Array[] = [];
@@ -178,7 +178,7 @@ class Scanner {
   }
 
   private truncated(): InputError {
-    return this.problem("more of the file", "its end: it is truncated");
+    return this.problem("more of the file", "the end: the file is truncated");
   }
 
   /** The next piece of the file; false at its end. */

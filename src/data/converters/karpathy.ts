@@ -1,10 +1,9 @@
 /** COCO and Flickr30K with the splits of Karpathy and Fei-Fei (CVPR 2015): about five captions for each image. */
 import { z } from "zod";
-import { checkedRecord, plainName, recordProblem } from "./checked-record.js";
-import type { Columns } from "./columns.js";
+import { checkedRecord, plainName, recordProblem, findFile, findFolders } from "./source-files.js";
+import type { Columns } from "./arrow-writer.js";
 import { jsonElements } from "./json-elements.js";
-import { findFile, findFolders } from "./source-files.js";
-import type { PlannedRow, PlannedRows, Preparation, PrepareContext, Table } from "./table-source.js";
+import type { PlannedRow, PlannedRows, Converter, PrepareContext, Table } from "./converter.js";
 
 const imageSchema = z.object({
   filename: plainName,
@@ -12,7 +11,7 @@ const imageSchema = z.object({
   sentences: z.array(z.object({ raw: z.string() })),
 });
 
-/** Of all tables of images with captions. */
+/** Columns of all tables of images with captions. */
 export const captionColumns = {
   image: "binary",
   caption: { list: "string" },
@@ -21,13 +20,13 @@ export const captionColumns = {
 } satisfies Columns;
 
 interface Layout {
-  /** Start of the names of the tables. */
+  /** Prefix of the names of the tables. */
   readonly name: string;
   readonly annotations: string;
   readonly folders: readonly string[];
 }
 
-export const coco: Preparation = {
+export const coco: Converter = {
   splits: ["train", "restval", "val", "test"],
   tables: (context) =>
     tables(context, {
@@ -37,7 +36,7 @@ export const coco: Preparation = {
     }),
 };
 
-export const f30k: Preparation = {
+export const f30k: Converter = {
   splits: ["train", "val", "test"],
   tables: (context) =>
     tables(context, {

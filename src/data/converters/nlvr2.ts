@@ -1,10 +1,9 @@
 /** NLVR2 (Suhr et al., ACL 2019): whether a statement is true of two images. */
 import { join } from "node:path";
 import { z } from "zod";
-import { checkedRecord, plainId, plainName, recordProblem } from "./checked-record.js";
-import type { Columns } from "./columns.js";
-import { findFile } from "./source-files.js";
-import type { PlannedRow, PlannedRows, Preparation, PrepareContext } from "./table-source.js";
+import { checkedRecord, plainId, plainName, recordProblem, findFile } from "./source-files.js";
+import type { Columns } from "./arrow-writer.js";
+import type { PlannedRow, PlannedRows, Converter, PrepareContext } from "./converter.js";
 import { jsonLines } from "./text-lines.js";
 
 const columns = {
@@ -33,7 +32,7 @@ const files = {
   unbalanced_test1: "unbalanced/unbalanced_test1.json",
 };
 
-export const nlvr2: Preparation = {
+export const nlvr2: Converter = {
   splits: Object.keys(files),
   tables: (context) =>
     Promise.all(

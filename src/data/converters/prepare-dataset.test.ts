@@ -313,7 +313,7 @@ test("nlvr2: pairs of images; a pair with one image is left out", async () => {
   });
 });
 
-test("a run that was stopped goes on with the table that it had not finished", async () => {
+test("a stopped run resumes with the unfinished table", async () => {
   const source = await cocoSource();
   const out = await temporaryFolder();
   const stop = new AbortController();
@@ -333,17 +333,34 @@ test.each([
   ["coco", {}, "one of karpathy/dataset_coco.json, dataset_coco.json, found no such file"],
   ["cocoo", {}, "The nearest is coco"],
   ["toString", {}, "expected a data set: coco, f30k"],
-  ["vg", { splits: ["train"] }, 'none, as vg has only one part, found "train"'],
+  ["vg", { splits: ["train"] }, 'none, because vg has only one, found "train"'],
   ["f30k", { splits: ["restval"] }, 'splits of f30k: train, val, test, found "restval"'],
   ["coco", { shardSize: 5 }, "--shard-size: expected a data set in shards"],
   ["sbu", { shardSize: 0 }, "a whole number, 1 or more, found 0"],
   ["coco", { rawAnswers: true }, "--raw-answers: expected the data set vqav2"],
+  ["f30k", { splits: ["tset"] }, "The nearest is test"],
+  ["coco", { shards: 5 }, "prepareDataset: shards: expected only the options source, out, splits"],
 ])("%s %j: %s", async (name, options, message) => {
   const [source, out] = [await temporaryFolder(), await temporaryFolder()];
   await expect(prepareDataset(name, { source, out, ...options })).rejects.toThrow(message);
   await expect(prepareDataset("coco", { source: join(source, "no"), out })).rejects.toThrow(
     "--source: expected the folder",
   );
+  expect(await readdir(out)).toEqual([]);
+});
+
+test("an error of onProgress rejects the call, and an aborted signal stops it before it writes", async () => {
+  const source = await cocoSource();
+  const out = await temporaryFolder();
+  for (const label of ["reading dataset_coco.json", "writing coco_caption_karpathy_train.arrow"]) {
+    const error = new Error(label);
+    const onProgress = (progress: PrepareProgress) => {
+      if (progress.label === label) throw error;
+    };
+    await expect(prepareDataset("coco", { source, out, onProgress })).rejects.toBe(error);
+  }
+  const reason = new Error("stopped");
+  await expect(prepareDataset("coco", { source, out, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   expect(await readdir(out)).toEqual([]);
 });
 

@@ -1,80 +1,96 @@
-/** Published data sets made into the tables that training reads: Arrow files with one row for each image. */
+/** Converts published data sets to the tables that training reads: Arrow files with one row for each image. */
 import { stat } from "node:fs/promises";
-import { InputError, nearestHint } from "../../errors.js";
+import { checkOptionNames, InputError, nearestHint } from "../../errors.js";
 import { makeAnswerList, readAnswerList } from "./answer-list.js";
 import { coco, f30k } from "./karpathy.js";
 import { nlvr2 } from "./nlvr2.js";
-import type { LeftOut, PrepareReport, TableReport } from "./report.js";
+import type { LeftOut, PrepareReport, TableReport, Converter, PrepareContext } from "./converter.js";
 import { snli } from "./snli.js";
-import type { Preparation, PrepareContext } from "./table-source.js";
 import { vg } from "./visual-genome.js";
 import { vgqa } from "./vgqa.js";
 import { vqav2 } from "./vqav2.js";
 import { cc, sbu } from "./web-captions.js";
 import { writeTable } from "./write-table.js";
 
-const preparations = { coco, f30k, vg, sbu, cc, vqav2, vgqa, snli, nlvr2 } satisfies Readonly<
-  Record<string, Preparation>
->;
+const converters = { coco, f30k, vg, sbu, cc, vqav2, vgqa, snli, nlvr2 } satisfies Readonly<Record<string, Converter>>;
 
-/** Data sets that can be prepared, with their splits. */
+/** The data sets that `prepareDataset` converts, with their splits. */
 export const preparedSplits: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
-  Object.entries(preparations).map(([name, { splits }]) => [name, splits]),
+  Object.entries(converters).map(([name, { splits }]) => [name, splits]),
 );
 
+/** How far `prepareDataset` is. */
 export interface PrepareProgress {
-  /** What is done, such as «writing vg.arrow». */
+  /** The current work, such as "writing vg.arrow". */
   readonly label: string;
   readonly done: number;
   readonly total: number;
   readonly unit: "items" | "bytes";
 }
 
+/** Options of `prepareDataset`. */
 export interface PrepareOptions {
-  /** Folder with the data set as it was published. */
+  /** Folder with the data set as published. */
   readonly source: string;
-  /** Folder for the tables; it is made where missing. */
+  /** Folder for the tables. Created if missing. */
   readonly out: string;
-  /** Parts to make; all unless given. */
+  /** Splits to write. Default: all. */
   readonly splits?: readonly string[];
-  /** Images in a file of SBU and Conceptual Captions. Default 100,000, as the published recipes expect. */
+  /** Images in a file of SBU and Conceptual Captions. Default 100,000, as in the authors' configurations. */
   readonly shardSize?: number;
-  /** VQAv2: counts people's answers as they were typed, and leaves `_fix` out of the names. Default false. */
+  /** VQAv2: counts the annotators' answers without normalizing them, and leaves `_fix` out of the names. Default false. */
   readonly rawAnswers?: boolean;
-  /** Writes files anew that an earlier run has finished, and over files of others. Default false. */
+  /** Replaces existing files. Default: files of an earlier run are kept, others are an error. */
   readonly force?: boolean;
+  /** An error that it throws stops the conversion. */
   readonly onProgress?: (progress: PrepareProgress) => void;
-  /** Stops between two images: files that are finished stay, the one at work is taken away. */
+  /** Stops between two images and rejects with `signal.reason`. Finished files are kept, the unfinished one is removed. */
   readonly signal?: AbortSignal;
 }
 
+const optionNames = [
+  "source",
+  "out",
+  "splits",
+  "shardSize",
+  "rawAnswers",
+  "force",
+  "onProgress",
+  "signal",
+] satisfies readonly (keyof PrepareOptions)[];
 const defaultShardSize = 100_000;
 
 /**
- * Writes the tables of a data set. What an earlier run has finished is passed over, so a run that was stopped goes on.
- * Rows stand in the order of the source, where the authors' files are shuffled without a seed.
- * @param name one of `preparedSplits`
- * @throws InputError for missing or wrong sources, a file in the way, a table without any readable image
+ * Converts a published data set to Arrow tables. Files that an earlier run has finished are kept, so a stopped conversion resumes.
+ * Rows are in the order of the source; the authors' files are shuffled without a seed.
+ * @param name a key of `preparedSplits`
+ * @throws InputError for an unknown data set, split or option, missing or invalid sources, an existing file, or a table without any
+ *   readable image; `signal.reason` if aborted
+ * @example
+ * const { tables } = await prepareDataset("f30k", { source: "flickr30k", out: "data", splits: ["val", "test"] });
+ * for (const { file, rows, texts } of tables) console.log(file, rows, texts);
  */
 export async function prepareDataset(name: string, options: PrepareOptions): Promise<PrepareReport> {
-  const preparation = preparationOf(name);
+  const converter = converterOf(name);
+  checkOptionNames("prepareDataset", options, optionNames);
   const { source, out, force = false, signal, onProgress } = options;
+  signal?.throwIfAborted();
   await checkSource(source);
   const context: PrepareContext = {
     source,
     out,
     force,
     signal,
-    splits: chosenSplits(name, preparation, options.splits),
-    shardSize: shardSizeOf(name, preparation, options.shardSize),
-    normalized: !rawAnswersOf(name, preparation, options.rawAnswers),
+    splits: chosenSplits(name, converter, options.splits),
+    shardSize: shardSizeOf(name, converter, options.shardSize),
+    normalized: !rawAnswersOf(name, converter, options.rawAnswers),
     onBytes: (done, total, file) => onProgress?.({ label: `reading ${file}`, done, total, unit: "bytes" }),
   };
   const onRow = (done: number, total: number, file: string) =>
     onProgress?.({ label: `writing ${file}`, done, total, unit: "items" });
   const tables: TableReport[] = [];
   let absent: LeftOut | undefined;
-  for (const table of await preparation.tables(context)) {
+  for (const table of await converter.tables(context)) {
     signal?.throwIfAborted();
     const written = await writeTable(table, { out, force, onRow, signal });
     tables.push(...written.tables);
@@ -90,10 +106,10 @@ export async function prepareDataset(name: string, options: PrepareOptions): Pro
   };
 }
 
-function preparationOf(name: string): Preparation {
-  const entry = Object.entries<Preparation>(preparations).find(([known]) => known === name);
+function converterOf(name: string): Converter {
+  const entry = Object.entries<Converter>(converters).find(([known]) => known === name);
   if (entry !== undefined) return entry[1];
-  const names = Object.keys(preparations);
+  const names = Object.keys(converters);
   const expected = `a data set: ${names.join(", ")}`;
   throw new InputError({
     code: "invalid-argument",
@@ -111,19 +127,25 @@ async function checkSource(source: string): Promise<void> {
     code: "file-not-found",
     where: "--source",
     expected,
-    found: source === "" ? "an empty name" : `${source}, which is none`,
+    found: source === "" ? "an empty name" : `${source}, which is not a folder`,
   });
 }
 
-function chosenSplits(name: string, { splits }: Preparation, wanted: readonly string[] | undefined): readonly string[] {
+function chosenSplits(name: string, { splits }: Converter, wanted: readonly string[] | undefined): readonly string[] {
   const unknown = wanted?.find((split) => !splits.includes(split));
   if (unknown === undefined) return wanted === undefined ? splits : splits.filter((split) => wanted.includes(split));
   const expected =
-    splits.length === 0 ? `none, as ${name} has only one part` : `splits of ${name}: ${splits.join(", ")}`;
-  throw new InputError({ code: "invalid-argument", where: "--split", expected, found: JSON.stringify(unknown) });
+    splits.length === 0 ? `none, because ${name} has only one` : `splits of ${name}: ${splits.join(", ")}`;
+  throw new InputError({
+    code: "invalid-argument",
+    where: "--split",
+    expected,
+    found: JSON.stringify(unknown),
+    hint: nearestHint(unknown, splits),
+  });
 }
 
-function shardSizeOf(name: string, { sharded }: Preparation, size: number | undefined): number {
+function shardSizeOf(name: string, { sharded }: Converter, size: number | undefined): number {
   if (size === undefined) return defaultShardSize;
   if (sharded !== true) {
     const hint = "Leave it out";
@@ -144,7 +166,7 @@ function shardSizeOf(name: string, { sharded }: Preparation, size: number | unde
   });
 }
 
-function rawAnswersOf(name: string, { answers }: Preparation, raw = false): boolean {
+function rawAnswersOf(name: string, { answers }: Converter, raw = false): boolean {
   if (!raw || answers === true) return raw;
   throw new InputError({
     code: "invalid-argument",
@@ -155,7 +177,7 @@ function rawAnswersOf(name: string, { answers }: Preparation, raw = false): bool
   });
 }
 
-/** VQAv2 has its list even where all its tables were there before, and the list was lost. */
+/** VQAv2 writes its answer list even if all tables were kept and only the list is missing. */
 async function answerCount(name: string, context: PrepareContext): Promise<number | undefined> {
   if (name !== "vqav2" && name !== "vgqa") return undefined;
   const needed = name === "vqav2" && context.splits.some((split) => !split.startsWith("test"));

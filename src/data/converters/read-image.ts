@@ -1,20 +1,21 @@
-/** Images of a data set: read ahead of the writer, and decoded once, so that what gets into a table can be learned from. */
+/** Images of a data set, prefetched for the writer. Each is decoded once, so that tables hold only valid images. */
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../../errors.js";
 import { decodeImage } from "../../processing/index.js";
 
-/** The largest image file that is taken; photographs of these sets have some 100 kB. */
-const maxBytes = 64 * 2 ** 20;
+/** Photos of these data sets have about 100 kB. */
+const maxImageBytes = 64 * 2 ** 20;
 /** Rows whose images are read and decoded at the same time. */
-const ahead = 8;
+const prefetch = 8;
 
-/** An image by its name, in the first of these folders that has it. */
+/** An image by its name, in the first of the folders that has it. */
 export interface ImageFile {
   readonly name: string;
   readonly folders: readonly string[];
 }
 
+/** Why an image was left out. */
 export interface ImageProblem {
   readonly image: string;
   readonly reason: string;
@@ -22,8 +23,8 @@ export interface ImageProblem {
 
 export type ReadImages = { readonly bytes: readonly Uint8Array[] } | { readonly problem: ImageProblem };
 
-/** Items with the content of their images, in order; an image that is missing or broken is no error here. */
-export async function* readAhead<T extends { readonly images: readonly ImageFile[] }>(
+/** Items with the bytes of their images, in order. A missing or broken image is reported in the result. */
+export async function* prefetchImages<T extends { readonly images: readonly ImageFile[] }>(
   items: Iterator<T> | AsyncIterator<T>,
   count: number,
 ): AsyncGenerator<readonly [T, ReadImages], void> {
@@ -31,13 +32,13 @@ export async function* readAhead<T extends { readonly images: readonly ImageFile
   for (let i = 0; i < count || waiting.length > 0; i++) {
     const next = i < count ? await items.next() : undefined;
     if (next?.done === false) waiting.push({ item: next.value, images: readAll(next.value.images) });
-    const full = waiting.length > ahead || next === undefined || next.done === true;
+    const full = waiting.length > prefetch || next === undefined || next.done === true;
     const first = full ? waiting.shift() : undefined;
     if (first !== undefined) yield [first.item, await first.images];
   }
 }
 
-/** Never rejects: what is read ahead may not be waited for any more when another part of the work fails. */
+/** Never rejects: nothing awaits prefetched images after another part has failed. */
 async function readAll(images: readonly ImageFile[]): Promise<ReadImages> {
   const bytes: Uint8Array[] = [];
   for (const image of images) {
@@ -48,14 +49,14 @@ async function readAll(images: readonly ImageFile[]): Promise<ReadImages> {
   return { bytes };
 }
 
-/** The bytes of an image that can be decoded, or words for why there are none. */
+/** The bytes of an image that can be decoded, or the reason why there are none. */
 async function readImage({ name, folders }: ImageFile): Promise<Uint8Array | string> {
   for (const folder of folders) {
     try {
       const path = join(folder, name);
       const stats = await stat(path);
-      if (!stats.isFile()) return "no regular file";
-      if (stats.size > maxBytes) return `${stats.size} bytes, more than ${maxBytes}`;
+      if (!stats.isFile()) return "not a regular file";
+      if (stats.size > maxImageBytes) return `${stats.size} bytes, more than ${maxImageBytes}`;
       const bytes = await readFile(path);
       await decodeImage(bytes, { name });
       return bytes;

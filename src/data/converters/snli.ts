@@ -1,9 +1,8 @@
-/** SNLI-VE (Xie et al., 2019): whether an image of Flickr30K bears out a text. */
+/** SNLI-VE (Xie et al., 2019): whether an image of Flickr30K entails a hypothesis. */
 import { z } from "zod";
-import { checkedRecord, plainId } from "./checked-record.js";
-import type { Value } from "./columns.js";
-import { findFile, findFolders } from "./source-files.js";
-import type { PlannedRow, PlannedRows, Preparation, PrepareContext } from "./table-source.js";
+import { checkedRecord, plainId, findFile, findFolders } from "./source-files.js";
+import type { Value } from "./arrow-writer.js";
+import type { PlannedRow, PlannedRows, Converter, PrepareContext } from "./converter.js";
 import { jsonLines } from "./text-lines.js";
 
 const labels = { contradiction: 0, neutral: 1, entailment: 2 } as const;
@@ -15,7 +14,7 @@ const pairSchema = z.object({
   gold_label: z.enum(["contradiction", "neutral", "entailment"]),
 });
 
-export const snli: Preparation = {
+export const snli: Converter = {
   splits: ["train", "dev", "test"],
   tables: async (context) => {
     const folders = await findFolders(context.source, ["flickr30k-images"]);

@@ -1,7 +1,8 @@
 /**
- * Records of tab-separated files as pandas `read_csv(sep="\t")` counts them, because the images of Conceptual Captions are
- * called after these row numbers: quotes at the start of a field enclose it, tabs and line ends included, a double quote
- * inside them is one quote, and empty lines do not count.
+ * Records of tab-separated files as pandas `read_csv(sep="\t")` reads them, because the images of Conceptual Captions are named
+ * after these row numbers. Quotes at the start of a field enclose it, including tabs and line ends; a doubled quote inside is one
+ * quote; empty lines are skipped. csv-parse differs: with `relax_quotes` it keeps the quotes of `" i love you " , he said`, and
+ * without it refuses the row.
  */
 import { InputError } from "../../errors.js";
 import { textPieces, type LineOptions } from "./text-lines.js";

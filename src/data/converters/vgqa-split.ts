@@ -1,13 +1,13 @@
 /**
- * Which images of Visual Genome are learned from: those that are also in COCO follow Karpathy's splits, so that no image of
- * COCO's val or test is trained on. After Anderson et al. (CVPR 2018), whose script draws the others with Python's `shuffle`:
- * ours are drawn by `Random`, so the full split holds other images than the authors', in the same numbers.
+ * The split of Visual Genome. Images that are also in COCO follow Karpathy's splits, so that no image of COCO's val or test is trained
+ * on. After Anderson et al. (CVPR 2018), whose script samples the others with Python's `shuffle`: here they are sampled by `Random`, so
+ * the full split has other images than the authors', in the same numbers.
  */
 import { z } from "zod";
 import { Random } from "../../random/index.js";
-import { checkedRecord, recordProblem } from "./checked-record.js";
+import { checkedRecord, recordProblem } from "./source-files.js";
 import { jsonElements } from "./json-elements.js";
-import type { PrepareContext } from "./table-source.js";
+import type { PrepareContext } from "./converter.js";
 import { textLines } from "./text-lines.js";
 
 export interface GenomeImage {
@@ -22,18 +22,18 @@ export interface KarpathyImages {
   readonly test: ReadonlySet<number>;
 }
 
-/** Images of the table of val, which holds val and test, and of the table of train. */
+/** Images of the table of train, and of the table of val, which contains val and test. */
 export interface GenomeSplit {
   readonly train: ReadonlySet<number>;
   readonly val: ReadonlySet<number>;
 }
 
-/** Images that val and test have each, in the full split. */
+/** Images in each of val and test of the full split. */
 const reserved = 5000;
 
 /**
- * @param cocoOnly whether images outside Karpathy's splits are left out; else they fill test and val up to `size` images
- * each, the rest train
+ * @param cocoOnly whether images outside Karpathy's splits are left out. If not, they fill test and val up to `size` images each,
+ * and the rest is in train
  */
 export function splitGenome(
   images: readonly GenomeImage[],
@@ -49,9 +49,10 @@ export function splitGenome(
     else parts[part].add(image_id);
   }
   if (!cocoOnly) {
-    const drawn = [...new Random(0).at("vgqa split").permutation(others.length)].map((i) => others[i]!);
-    for (const part of [parts.test, parts.val]) while (part.size < size && drawn.length > 0) part.add(drawn.pop()!);
-    for (const image of drawn) parts.train.add(image);
+    const shuffled = [...new Random(0).at("vgqa split").permutation(others.length)].map((i) => others[i]!);
+    for (const part of [parts.test, parts.val])
+      while (part.size < size && shuffled.length > 0) part.add(shuffled.pop()!);
+    for (const image of shuffled) parts.train.add(image);
   }
   return { train: parts.train, val: new Set([...parts.val, ...parts.test]) };
 }

@@ -1,12 +1,12 @@
-/** Questions of Visual Genome as additional training data for VQAv2: those with one answer, which VQAv2 knows. */
+/** Questions of Visual Genome as additional training data for VQAv2: those with one answer that is in the vocabulary of VQAv2. */
 import { z } from "zod";
 import { InputError } from "../../errors.js";
-import { answerLabels, normalizeAnswer } from "./vqa/index.js";
+import { answerLabels } from "./vqa/answer-scores.js";
+import { normalizeAnswer } from "./vqa/normalize-answer.js";
 import { answerListFile, hasAnnotations, makeAnswerList, readAnswerList } from "./answer-list.js";
-import { checkedRecord } from "./checked-record.js";
+import { checkedRecord, findFile } from "./source-files.js";
 import { jsonElements } from "./json-elements.js";
-import { findFile } from "./source-files.js";
-import type { PlannedRow, Preparation, PrepareContext } from "./table-source.js";
+import type { PlannedRow, Converter, PrepareContext } from "./converter.js";
 import { type GenomeSplit, type KarpathyImages, readCocoIds, readGenomeImages, splitGenome } from "./vgqa-split.js";
 import { counted, genomeFolders, imageOf } from "./visual-genome.js";
 import { questionColumns } from "./vqav2.js";
@@ -16,7 +16,7 @@ const questionsSchema = z.object({
 });
 type Asked = z.infer<typeof questionsSchema>["qas"][number];
 
-export const vgqa: Preparation = {
+export const vgqa: Converter = {
   splits: ["train", "val", "coco_train", "coco_val"],
   tables: async (context) => {
     const { source } = context;
@@ -50,7 +50,7 @@ export const vgqa: Preparation = {
   },
 };
 
-/** That of the tables beside which these will stand; else that of the annotations of VQAv2. */
+/** The vocabulary of the tables in the output folder, or else of the annotations of VQAv2. */
 async function vocabulary(context: PrepareContext): Promise<readonly string[]> {
   const list = await readAnswerList(context.out);
   if (list !== undefined) return list;
@@ -97,8 +97,8 @@ async function* rows(
 }
 
 /**
- * Questions with normalised answers in the vocabulary: a question that was answered in several ways that it knows is left
- * out, one that was answered twice in the same way is kept once.
+ * Questions with normalized answers in the vocabulary. A question with several known answers is left out; one with the same answer
+ * twice is kept once.
  */
 export function knownAnswers(qas: readonly Asked[], labels: ReadonlyMap<string, number>): Asked[] {
   const known = qas

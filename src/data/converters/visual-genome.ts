@@ -1,9 +1,8 @@
 /** Visual Genome (Krishna et al., IJCV 2017): phrases for regions of an image. */
 import { z } from "zod";
-import { checkedRecord, recordProblem } from "./checked-record.js";
+import { checkedRecord, recordProblem, findFile, findFolders } from "./source-files.js";
 import { jsonElements } from "./json-elements.js";
-import { findFile, findFolders } from "./source-files.js";
-import type { PlannedRow, PlannedRows, Preparation, PrepareContext } from "./table-source.js";
+import type { PlannedRow, PlannedRows, Converter, PrepareContext } from "./converter.js";
 
 const regionsSchema = z.object({
   regions: z.array(
@@ -28,7 +27,7 @@ const columns = {
   image_id: "string",
 } as const;
 
-export const vg: Preparation = {
+export const vg: Converter = {
   splits: [],
   tables: async (context) => {
     const file = await findFile(context.source, ["annotations/region_descriptions.json", "region_descriptions.json"]);

@@ -1,16 +1,15 @@
-/** VQAv2 (Goyal et al., CVPR 2017): questions about images of COCO, each with the answers of ten people. */
+/** VQAv2 (Goyal et al., CVPR 2017): questions about images of COCO, each with ten answers. */
 import { z } from "zod";
 import { InputError } from "../../errors.js";
-import { answerLabels, scoreAnswers, type ScoredAnswers } from "./vqa/index.js";
+import { answerLabels, scoreAnswers, type ScoredAnswers } from "./vqa/answer-scores.js";
 import { annotationFile, makeAnswerList } from "./answer-list.js";
-import { checkedRecord, recordProblem } from "./checked-record.js";
-import type { Columns } from "./columns.js";
+import { checkedRecord, recordProblem, findFile, findFolders } from "./source-files.js";
+import type { Columns } from "./arrow-writer.js";
 import { jsonElements } from "./json-elements.js";
-import { readAhead } from "./read-image.js";
-import { findFile, findFolders } from "./source-files.js";
-import type { PlannedRow, PlannedRows, Preparation, PrepareContext, Table } from "./table-source.js";
+import { prefetchImages } from "./read-image.js";
+import type { PlannedRow, PlannedRows, Converter, PrepareContext, Table } from "./converter.js";
 
-/** Of all tables of questions. */
+/** Columns of all tables of questions. */
 export const questionColumns = {
   image: "binary",
   questions: { list: "string" },
@@ -22,11 +21,11 @@ export const questionColumns = {
   split: "string",
 } satisfies Columns;
 
-/** Images at the end of val that are held out where training takes val too. */
+/** Images at the end of val that are held out if training uses val too. */
 const restImages = 1000;
 
 interface Split {
-  /** Name of the questions' file and, without «-dev», of the folder of images. */
+  /** Part of the name of the questions file. */
   readonly questions: string;
   readonly images: string;
   readonly answered: boolean;
@@ -56,7 +55,7 @@ interface Asked {
   answers?: ScoredAnswers;
 }
 
-export const vqav2: Preparation = {
+export const vqav2: Converter = {
   splits: Object.keys(splits),
   answers: true,
   tables: async (context) => {
@@ -87,9 +86,9 @@ async function table(
       if (!split.answered) return planned(listed(images), split, folders, name, []);
       const answers = await vocabulary();
       await readAnswers(context, await annotationFile(context.source, split.images), images, answers);
-      // The parts of val keep its name, as they are cut from its table.
+      // The parts of val keep its name.
       const rows = planned(answered(images, file), split, folders, split.part === undefined ? name : "val", answers);
-      return split.part === undefined ? rows : partOf(rows, split.part, file);
+      return split.part === undefined ? rows : partOf(rows, split.part, file, context.signal);
     },
   };
 }
@@ -144,7 +143,7 @@ function listed(images: Images): [number, readonly Asked[]][] {
   return [...images].map(([image, asked]) => [image, [...asked.values()]]);
 }
 
-/** Questions with an answer that is in the vocabulary, and images with such questions. */
+/** Questions with an answer in the vocabulary, and the images with such questions. */
 function answered(images: Images, file: string): [number, readonly Asked[]][] {
   const questions = listed(images);
   const unanswered = questions.flatMap(([, asked]) => asked).find(({ answers }) => answers === undefined);
@@ -164,7 +163,7 @@ function planned(
   vocabulary: readonly string[],
 ): { readonly total: number; readonly each: () => readonly PlannedRow[] } {
   const rows = images.map(([image, asked]): PlannedRow => {
-    // Files without answers have none for any question, not an empty list for each.
+    // Files without answers have one empty list, not an empty list for each question.
     const answers = split.answered ? asked.map((one) => one.answers!) : [];
     return {
       images: [{ name: `COCO_${split.images}_${String(image).padStart(12, "0")}.jpg`, folders }],
@@ -184,18 +183,20 @@ function planned(
 }
 
 /**
- * The last 1000 images of val, or all before them. Images that cannot be read are in no table, so they do not count: the two
- * parts together are the table of val.
+ * The last 1000 images of val, or all before them. Images that cannot be read are in no table and do not count, so the two parts
+ * together are the table of val.
  */
 async function partOf(
   rows: { readonly each: () => readonly PlannedRow[] },
   part: "trainable" | "rest",
   file: string,
+  signal: AbortSignal | undefined,
 ): Promise<PlannedRows> {
   const all = rows.each();
   let start = all.length;
   let found = 0;
-  for await (const [, images] of readAhead(all.toReversed()[Symbol.iterator](), all.length)) {
+  for await (const [, images] of prefetchImages(all.toReversed()[Symbol.iterator](), all.length)) {
+    signal?.throwIfAborted();
     start--;
     if (!("problem" in images) && ++found === restImages) break;
   }

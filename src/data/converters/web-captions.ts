@@ -1,21 +1,25 @@
 /**
- * SBU (Ordonez et al., NIPS 2011) and Conceptual Captions (Sharma et al., ACL 2018): one caption for each of many images
- * from the web, of which some cannot be had any more. The column `split` tells `train` or `val`; the authors' files have the
- * name of a folder there, which nothing reads.
+ * SBU (Ordonez et al., NIPS 2011) and Conceptual Captions (Sharma et al., ACL 2018): one caption for each image from the web. Some
+ * images are no longer available. The column `split` is `train` or `val`; the authors' files have the name of a folder there.
  */
 import { opendir } from "node:fs/promises";
 import { z } from "zod";
-import { checkedRecord, plainName, recordProblem } from "./checked-record.js";
+import { checkedRecord, plainName, recordProblem, findFile, findFolders, isPlainName } from "./source-files.js";
 import { jsonElements } from "./json-elements.js";
 import { captionColumns } from "./karpathy.js";
-import { Problems } from "./report.js";
-import { findFile, findFolders, isPlainName } from "./source-files.js";
-import type { PlannedRow, PlannedRows, Preparation, PrepareContext, Table } from "./table-source.js";
+import {
+  Problems,
+  type PlannedRow,
+  type PlannedRows,
+  type Converter,
+  type PrepareContext,
+  type Table,
+} from "./converter.js";
 import { textLines } from "./text-lines.js";
 import { tsvRecords } from "./tsv-records.js";
 import { counted } from "./visual-genome.js";
 
-export const sbu: Preparation = {
+export const sbu: Converter = {
   splits: [],
   sharded: true,
   tables: async (context) => {
@@ -34,7 +38,7 @@ export const sbu: Preparation = {
   },
 };
 
-/** Shards hold images that are there, as the authors' do: about one in seven of the million is gone. */
+/** Like the authors', shards contain only available images: about one in seven of the million is gone. */
 async function loadSbu(context: PrepareContext, file: string, folders: readonly string[]): Promise<PlannedRows> {
   const there = new Set<string>();
   for (const folder of folders) {
@@ -45,7 +49,7 @@ async function loadSbu(context: PrepareContext, file: string, folders: readonly 
     const url = checkedRecord(z.string(), value, file, `image_urls ${index}`);
     names.push(url.slice(url.lastIndexOf("/") + 1));
   }
-  // Of two captions for a name the later counts, in the place of the first.
+  // If a name has two captions, the later one replaces the first.
   const captions = new Map<string, string>();
   const absent = new Problems();
   let count = 0;
@@ -76,7 +80,7 @@ const tsvNames: Readonly<Record<string, string>> = {
   val: "Validation_GCC-1.1.0-Validation.tsv",
 };
 
-export const cc: Preparation = {
+export const cc: Converter = {
   splits: ["train", "val"],
   sharded: true,
   tables: (context) => Promise.all(context.splits.map((split) => conceptualCaptions(context, split))),
@@ -100,7 +104,7 @@ async function conceptualCaptions(context: PrepareContext, split: string): Promi
   };
 }
 
-/** The images that were downloaded, by the row of their caption. */
+/** The downloaded images by the row of their caption. */
 async function existingImages(context: PrepareContext, list: string): Promise<ReadonlyMap<number, string>> {
   const names = new Map<number, string>();
   for await (const { line, text } of textLines(list, context)) {

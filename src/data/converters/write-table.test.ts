@@ -2,7 +2,7 @@ import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { imageBytes, folderWith, put, readTable, temporaryFolder } from "./sources.test-support.js";
-import type { PlannedRow, Table } from "./table-source.js";
+import type { PlannedRow, Table } from "./converter.js";
 import { writeTable } from "./write-table.js";
 
 const columns = { image: "binary", caption: { list: "string" }, n: "int64" } as const;
@@ -78,7 +78,7 @@ test("images that are missing, empty, cut short or something else are counted an
       { image: "2.png", reason: "an empty file (0 bytes)" },
       { image: "5.png", reason: "damaged or truncated data" },
       { image: "6.png", reason: "an SVG or XML text" },
-      { image: ".", reason: "no regular file" },
+      { image: ".", reason: "not a regular file" },
     ],
   });
   expect((await readTable(out, "a.arrow")).rows.map(({ n }) => n)).toEqual([0, 1, 3, 4, 7, 8, 9, 10, 11, 12, 13]);

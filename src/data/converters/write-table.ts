@@ -1,20 +1,18 @@
-/** Writes a table's files, each whole or not at all, and passes over those that an earlier run has finished. */
+/** Writes the files of a table atomically, and skips those that an earlier run has finished. */
 import { makeFolder, writeAtomically } from "../../files/index.js";
 import { open, readdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 
 import { InputError } from "../../errors.js";
-import { ArrowFileWriter, readMetadata } from "./arrow-file.js";
-import type { Row } from "./columns.js";
-import { readAhead } from "./read-image.js";
-import { type LeftOut, Problems, type TableReport } from "./report.js";
+import { ArrowFileWriter, readMetadata, type Row } from "./arrow-writer.js";
+import { prefetchImages } from "./read-image.js";
+import { type LeftOut, Problems, type TableReport, type PlannedRow, type Table } from "./converter.js";
 import { fileSize } from "./source-files.js";
-import type { PlannedRow, Table } from "./table-source.js";
 
 export interface WriteOptions {
   readonly out: string;
-  /** Writes finished files anew. */
+  /** Replaces finished files. */
   readonly force: boolean;
   readonly onRow?: (done: number, total: number, file: string) => void;
   readonly signal?: AbortSignal | undefined;
@@ -29,7 +27,7 @@ export interface WrittenTable {
 
 const defaultBatchBytes = 64 * 2 ** 20;
 const metadataKey = "bridgetower.prepare";
-/** A temporary file that nothing was written to for so long has lost its writer. */
+/** Milliseconds without a write after which a temporary file is abandoned. */
 const abandonedAfter = 10 * 60_000;
 
 const finishedSchema = z.object({
@@ -44,8 +42,8 @@ const finishedSchema = z.object({
 type Finished = z.infer<typeof finishedSchema>;
 
 /**
- * Writes every file of the table that is not finished yet.
- * @throws InputError for wrong sources, a file in the way, a table without a readable image, a full disk
+ * Writes the files of the table that are not finished yet.
+ * @throws InputError for invalid sources, an existing file, a table without a readable image, a full disk
  */
 export async function writeTable(table: Table, options: WriteOptions): Promise<WrittenTable> {
   await makeFolder(options.out);
@@ -100,7 +98,7 @@ async function writeFile(
   let finished: Finished | undefined;
   await writeAtomically(path, async (handle) => {
     const writer = new ArrowFileWriter(handle, table.columns, batchBytes);
-    for await (const [planned, read] of readAhead(rows, count)) {
+    for await (const [planned, read] of prefetchImages(rows, count)) {
       signal?.throwIfAborted();
       if ("problem" in read) {
         problems.add(read.problem);
@@ -141,15 +139,15 @@ function reported({ rows, texts, leftOut }: Finished) {
   return { rows, texts, leftOut };
 }
 
-/** What a finished file was made from. */
+/** Identifies the sources of a finished file. */
 async function fingerprint({ sources, shardSize, columns }: Table): Promise<string> {
   const sizes = await Promise.all(sources.map(async (path) => [basename(path), await fileSize(path)]));
   return JSON.stringify({ sources: sizes, shardSize, columns: Object.keys(columns) });
 }
 
 /**
- * What an earlier run noted in the file at `path`; undefined where there is none, or where it is to be written anew.
- * @throws InputError when the file is another one, or was made from other sources
+ * The note of an earlier run in the file at `path`; undefined if there is no file, or if it is to be replaced.
+ * @throws InputError if the file has no such note, or was made from other sources
  */
 async function finishedFile(path: string, made: string, force: boolean): Promise<Finished | undefined> {
   if (force || (await stat(path).catch(() => undefined)) === undefined) return undefined;
@@ -161,8 +159,8 @@ async function finishedFile(path: string, made: string, force: boolean): Promise
     finished === undefined
       ? "a file that this command did not write"
       : "one from other source files or with other options";
-  const expected = "no file, or the one that an earlier run has finished";
-  const hint = "Name another folder, or write it anew with --force";
+  const expected = "no file, or one that an earlier run has finished";
+  const hint = "Name another folder, or replace it with --force";
   throw new InputError({ code: "file-exists", where: path, expected, found, hint });
 }
 
@@ -174,7 +172,7 @@ function parsedNote(note: string | undefined): Finished | undefined {
   }
 }
 
-/** Takes away what a killed run left of this file: tables are large, and these names are hidden. */
+/** Removes unfinished versions of this file from killed runs: they are large, and their names are hidden. */
 async function removeAbandoned(path: string): Promise<void> {
   const folder = join(path, "..");
   const start = `.${basename(path).slice(0, 40)}.`;

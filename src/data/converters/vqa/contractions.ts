@@ -1,6 +1,6 @@
-/** The contractions of the VQA evaluation, odd ones included: vocabularies are only equal when they are all kept. */
+/** The contractions of the VQA evaluation, with its mistakes: vocabularies are equal only if all are kept. */
 
-/** Word without its apostrophe, and the word with it. Keys with capitals never match, as words come in lower case. */
+/** Word without its apostrophe, and the word with it. Keys with capitals never match, because words are lower-cased first. */
 export const contractions: ReadonlyMap<string, string> = new Map([
   ["aint", "ain't"],
   ["arent", "aren't"],

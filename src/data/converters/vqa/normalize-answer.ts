@@ -1,16 +1,16 @@
 /**
- * Answers as the VQA evaluation compares them. Its quirks are kept on purpose: the vocabulary of the published checkpoints
- * was made with them. Source: the evaluation code of visualqa.org, as the authors' writers use it.
+ * Normalization of answers in the VQA evaluation, quirks included: the vocabulary of the published checkpoints was made with it.
+ * Source: the evaluation code of visualqa.org, as the authors' writers use it.
  */
 import { contractions } from "./contractions.js";
 
 const marks = [...'/;[]"{}()=+\\_-><@`,?!'];
 const digitCommaDigit = /\p{Nd},\p{Nd}/u;
-// A look-behind for a digit was meant here too; as written in the original it never matches.
+// The original also has an alternative for a period after a digit, which never matches.
 const periodBeforeNoDigit = /\.(?!\p{Nd})/gu;
-/** A flag that the original passes in the place of a count. */
+/** The original passes a flag (re.UNICODE = 32) as the count. */
 const maxPeriods = 32;
-/** What Python's `split` takes for white space, unlike `\s`. */
+/** White space of Python's `split`, which differs from `\s`. */
 // eslint-disable-next-line no-control-regex -- Python counts them as white space
 const whiteSpace = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 const numbers: ReadonlyMap<string, string> = new Map([
@@ -45,7 +45,7 @@ export function normalizeAnswer(text: string): string {
     .replaceAll(",", "");
 }
 
-/** A mark that stands beside a space somewhere in the text is deleted everywhere, and any mark in a text with «1,000»; else it becomes a space. */
+/** A mark is deleted everywhere if it is next to a space anywhere, or if the text has a number such as 1,000. Otherwise it becomes a space. */
 function withoutPunctuation(text: string): string {
   const withNumber = digitCommaDigit.test(text);
   const spaced = marks.reduce((result, mark) => {

@@ -1,4 +1,5 @@
-/** Columns of the tables: their types, and rows turned into Arrow's buffers. */
+/** Arrow IPC files written batch by batch, so that one batch is in memory and not the whole table. */
+import type { FileHandle } from "node:fs/promises";
 import {
   Binary,
   type Data,
@@ -9,6 +10,8 @@ import {
   List,
   makeData,
   RecordBatch,
+  RecordBatchFileWriter,
+  RecordBatchReader,
   Schema,
   Struct,
   Utf8,
@@ -20,14 +23,91 @@ export type Value = Uint8Array | string | number | readonly Value[];
 /** A value for each column. */
 export type Row = Readonly<Record<string, Value>>;
 
-/** The schema as pyarrow makes it: every field may be null, what lists hold is called `item`. */
-export function schemaOf(columns: Columns, metadata?: ReadonlyMap<string, string>): Schema {
+/** Returns the chunks that the base class would queue: its queue grows without limit if the disk is slow. */
+class CollectingWriter extends RecordBatchFileWriter {
+  private chunks: Uint8Array[] = [];
+
+  take(): Uint8Array[] {
+    const { chunks } = this;
+    this.chunks = [];
+    return chunks;
+  }
+
+  /** The schema is written to the footer, after the batches, so its metadata may describe them. */
+  closeWith(columns: Columns, metadata: ReadonlyMap<string, string>): void {
+    this._schema = schemaOf(columns, metadata);
+    this.close();
+  }
+
+  protected override _write(chunk: ArrayBuffer | ArrayBufferView): this {
+    if (!this._started || chunk.byteLength === 0) return this;
+    const bytes = ArrayBuffer.isView(chunk)
+      ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+      : new Uint8Array(chunk);
+    this.chunks.push(bytes);
+    this._position += bytes.byteLength;
+    return this;
+  }
+}
+
+export class ArrowFileWriter {
+  private readonly writer = new CollectingWriter();
+  private rows: Row[] = [];
+  private bytes = 0;
+
+  /** @param batchBytes size at which a batch is written; a larger row is a batch by itself */
+  constructor(
+    private readonly handle: FileHandle,
+    private readonly columns: Columns,
+    private readonly batchBytes: number,
+  ) {}
+
+  /** @param bytes approximate size of the row */
+  async add(row: Row, bytes: number): Promise<void> {
+    this.rows.push(row);
+    this.bytes += bytes;
+    if (this.bytes >= this.batchBytes) await this.flush();
+  }
+
+  /** Writes the remaining rows and the footer. At least one row must have been added. */
+  async finish(metadata: ReadonlyMap<string, string>): Promise<void> {
+    if (this.rows.length > 0) await this.flush();
+    this.writer.closeWith(this.columns, metadata);
+    await this.drain();
+  }
+
+  private async flush(): Promise<void> {
+    const batch: RecordBatch = batchOf(this.columns, this.rows);
+    this.rows = [];
+    this.bytes = 0;
+    this.writer.write(batch);
+    await this.drain();
+  }
+
+  private async drain(): Promise<void> {
+    for (const chunk of this.writer.take()) await this.handle.writeFile(chunk);
+  }
+}
+
+/** The metadata of an Arrow IPC file's schema; undefined if the file is not one. */
+export async function readMetadata(handle: FileHandle): Promise<ReadonlyMap<string, string> | undefined> {
+  try {
+    const reader = await RecordBatchReader.from(handle);
+    await reader.open();
+    return reader.schema.metadata;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The schema as pyarrow makes it: every field is nullable, and the items of lists are called `item`. */
+function schemaOf(columns: Columns, metadata?: ReadonlyMap<string, string>): Schema {
   const fields = Object.entries(columns).map(([name, type]) => new Field(name, arrowType(type), true));
   return new Schema(fields, new Map(metadata));
 }
 
 /** Rows as one batch. Binary and text columns may hold 2 GiB each. */
-export function batchOf(columns: Columns, rows: readonly Row[]): RecordBatch {
+function batchOf(columns: Columns, rows: readonly Row[]): RecordBatch {
   const schema = schemaOf(columns);
   const children = Object.entries(columns).map(([name, type]) =>
     dataOf(
@@ -103,7 +183,7 @@ function isList(value: Value): value is readonly Value[] {
   return Array.isArray(value);
 }
 
-/** Where each part begins when they stand one after the other, and where the last one ends. */
+/** The start of each part in their concatenation, and the end of the last one. [parts + 1] */
 function offsetsOf(parts: readonly { readonly length: number }[]): Int32Array {
   const offsets = new Int32Array(parts.length + 1);
   parts.forEach((part, i) => (offsets[i + 1] = offsets[i]! + part.length));
