@@ -31,7 +31,7 @@ const learner = new Learner(values, {
   config,
   objectives: { itm: 1 },
   recompute,
-  optimizer: optimizerSettings({ learning_rate: 1e-5, warmup_steps: 0, max_steps: 1_000, form: "decoupled" }),
+  optimizer: optimizerSettings({ learning_rate: 1e-5, warmup_steps: 0, max_steps: 1_000, adamw: "decoupled" }),
   ...(profile === undefined ? {} : { profile }),
 });
 

@@ -130,7 +130,7 @@ for (const [phase, { objectives, batch, steps, learning_rate }] of recipe.phases
     warmup_steps: 0.05,
     lr_mult_head: 1,
     lr_mult_cross_modal: 1,
-    form: "decoupled",
+    adamw: "decoupled",
   });
   const learner = new Learner(values, { config, objectives, optimizer });
   const names = Object.keys(objectives) as ObjectiveName[];

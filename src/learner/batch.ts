@@ -1,4 +1,4 @@
-/** What a batch holds, told by its tensors: the names are those that the objectives of the model read. */
+/** The tensors of a batch, under the names that the objectives of the model read, and the checks of their shapes and values. */
 import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
 import {
@@ -12,15 +12,15 @@ import {
 
 /**
  * The tensors of one micro-batch: the stacks `input_ids`, `attention_mask` int64 [texts, tokens] and `pixel_values`
- * float32 [images, channels, height, width], and for each objective the rows that go together, such as `itm_texts`,
- * `itm_images`, `itm_labels` int64 [pairs]. What each objective reads stands with it in `model/objectives.ts`.
+ * float32 [images, channels, height, width], and for each objective the rows that belong together, such as `itm_texts`,
+ * `itm_images`, `itm_labels` int64 [pairs]. `src/model/objectives.ts` documents the inputs of each objective.
  */
 export type Batch = Readonly<Record<string, HostTensor>>;
 
-/** Weights of the objectives that are trained. */
+/** Weight of each objective in the sum of the losses. */
 export type ObjectiveWeights = Readonly<Partial<Record<ObjectiveName, number>>>;
 
-/** The objectives under the names that files and users give them. @throws InputError for an unknown one, or none */
+/** The objectives with a weight other than 0. @throws InputError for an unknown objective, or if there is none */
 export function objectiveWeights(given: Readonly<Record<string, number | undefined>>): [ObjectiveName, number][] {
   const entries = Object.entries(given).flatMap(([name, weight]): [ObjectiveName, number][] => {
     if (!Object.hasOwn(objectives, name) || weight === undefined || !Number.isFinite(weight)) {
@@ -48,7 +48,10 @@ export interface BatchShape {
   readonly uses: ObjectiveUses;
 }
 
-/** @throws InputError naming the tensor that is missing, of no use, or holds a number that names nothing */
+/**
+ * @param cached whether contrast is computed over several micro-batches
+ * @throws InputError naming the tensor that is missing, has another shape or has a number out of range
+ */
 export function batchShape(
   batch: Batch,
   config: BridgeTowerConfig,
@@ -79,11 +82,11 @@ export function batchShape(
   };
 }
 
-/** By objective, how many pairs a micro-batch holds in units of the mean over all; 1 for MLM, which counts labels. */
-export type Shares = Readonly<Partial<Record<ObjectiveName, number>>>;
+/** By objective, the pairs of a micro-batch divided by the mean over all micro-batches; 1 for MLM, which counts labels. */
+export type MicroBatchWeights = Readonly<Partial<Record<ObjectiveName, number>>>;
 
 /** @param all micro-batches of the step, of all ranks */
-export function pairShares(all: readonly Pick<BatchShape, "uses">[]): Shares[] {
+export function microBatchWeights(all: readonly Pick<BatchShape, "uses">[]): MicroBatchWeights[] {
   const mean = (name: ObjectiveName) => all.reduce((total, { uses }) => total + uses[name]!.pairs, 0) / all.length;
   return all.map(({ uses }) => {
     const names = Object.keys(uses) as ObjectiveName[];
@@ -91,24 +94,24 @@ export function pairShares(all: readonly Pick<BatchShape, "uses">[]): Shares[] {
   });
 }
 
-/** The same with weights multiplied; an objective without a share keeps its own. */
-export function sharedOut({ sizes, uses }: BatchShape, shares: Shares): BatchShape {
+/** The shape with the weights of its objectives multiplied by those of the micro-batch. */
+export function scaleWeights({ sizes, uses }: BatchShape, weights: MicroBatchWeights): BatchShape {
   const entries = (Object.entries(uses) as [ObjectiveName, ObjectiveUse][]).map(([name, use]) => [
     name,
-    { ...use, weight: (use.weight ?? 1) * (shares[name] ?? 1) },
+    { ...use, weight: (use.weight ?? 1) * (weights[name] ?? 1) },
   ]);
   return { sizes, uses: Object.fromEntries(entries) as ObjectiveUses };
 }
 
-/** @throws InputError when some micro-batches of a step say which pairs share an image, and others do not */
+/** @throws InputError if some micro-batches of a step have `itc_image_ids` and others do not */
 export function checkImageIds(all: readonly Pick<BatchShape, "uses">[]): void {
   const having = all.filter(({ uses }) => (uses.itc ?? uses.itm_itc)?.imageIds === true).length;
   if (having === 0 || having === all.length) return;
   throw new InputError({
     code: "invalid-tensor",
     where: "itc_image_ids of the batch",
-    expected: "them in all micro-batches of a step, or in none",
-    found: `them in ${having} of ${all.length}`,
+    expected: "ids in all micro-batches of a step, or in none",
+    found: `ids in ${having} of ${all.length}`,
   });
 }
 
@@ -123,7 +126,7 @@ function shapeOf(batch: Batch, name: string, rank: number): readonly number[] {
   });
 }
 
-/** Whole numbers that name something: the runtime counts a negative one from the end, and says of others only that they are odd. */
+/** Checks ids, rows and labels: the runtime counts negative ones from the end, and its errors do not name the tensor. */
 function checkNumbers(
   batch: Batch,
   { text_config: { vocab_size } }: BridgeTowerConfig,
@@ -142,21 +145,21 @@ function checkNumbers(
     const limit = stack ?? limits[name];
     if (limit === undefined) continue;
     const ignored = name === "mlm_labels" ? ignoredLabel : undefined;
-    const odd = tensor.toArray().find((value) => !(value >= 0 && value < limit) && value !== ignored);
-    if (odd === undefined) continue;
+    const invalid = tensor.toArray().find((value) => !(value >= 0 && value < limit) && value !== ignored);
+    if (invalid === undefined) continue;
     throw new InputError({
       code: "invalid-tensor",
       where: `${name} of the batch`,
       expected: `${stack !== undefined ? "rows of the stack, " : ""}0 to ${limit - 1}${ignored === undefined ? "" : ` or ${ignored}`}`,
-      found: String(odd),
+      found: String(invalid),
     });
   }
 }
 
-/** Stands where no token is masked. */
+/** The label of a token that is not masked. */
 const ignoredLabel = -100;
 
-/** Labels of masked tokens in a batch. */
-export function maskedLabels({ mlm_labels }: Batch): number {
+/** The number of masked tokens in a batch. */
+export function countMaskedTokens({ mlm_labels }: Batch): number {
   return mlm_labels === undefined ? 0 : mlm_labels.toArray().filter((id) => id !== ignoredLabel).length;
 }

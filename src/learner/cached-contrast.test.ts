@@ -64,20 +64,22 @@ async function oneStep(
   const heads = (Object.keys(weights) as Contrast[]).flatMap((name) => headsOf[name]);
   const { used } = parameterList(config, [...new Set(heads)]);
   const values: Arrays = new Map(used.map(({ name, shape }) => [name, Float32Array.from(tinyWeight(name, shape))]));
-  // Without this weight matching has the loss ln 2 whatever is drawn, and gives a gradient to its own head alone.
+  // Without this weight matching has the loss ln 2 whatever is sampled, and gives a gradient to its own head alone.
   values.get("itm_score.fc.weight")?.fill(0);
   values.get("itm_score.fc.bias")?.fill(0);
   const learner = new Learner(values, {
+    threads: 1,
     config,
     objectives: weights,
-    optimizer: optimizerSettings({ learning_rate: 1e-3, warmup_steps: 0, max_steps: 10, form: "decoupled" }),
+    optimizer: optimizerSettings({ learning_rate: 1e-3, warmup_steps: 0, max_steps: 10, adamw: "decoupled" }),
   });
   learners.push(learner);
   const report = await learner.step(
     0,
     cuts.slice(1).map((end, i) => batchOf(cuts[i]!, end)),
   );
-  return { report, moments: new Map([...learner.optimizerState()].map(([name, { m }]) => [name, m])) };
+  const optimizer = await learner.read((state) => state.optimizer);
+  return { report, moments: new Map([...optimizer].map(([name, { m }]) => [name, m])) };
 }
 
 /** The parameters whose gradients differ; rounding alone is left to those that are zero by nature. */

@@ -1,37 +1,34 @@
 /**
- * Contrast over all pairs of a step although no graph holds them all: embeddings first, then the loss over all of them, whose
- * gradients each micro-batch carries back; embeddings of other ranks are gathered. Gao et al., Scaling Deep Contrastive Learning
+ * Contrastive loss over all pairs of a step although no graph has them all: first the embeddings of each micro-batch, then the loss over
+ * all of them, whose gradients each micro-batch propagates. Embeddings of other ranks are gathered. Gao et al., Scaling Deep Contrastive Learning
  * Batch Size under Memory Limited Setup, 2021.
  */
 import type { Collective } from "../distributed/index.js";
 import { HostTensor } from "../graph/index.js";
 import { contrastiveBatch } from "../model/index.js";
-import type { Arrays, TrainingGraph } from "../runtime/index.js";
+import { GraphCache, type Arrays, type TrainingGraph } from "../runtime/index.js";
 import type { Batch } from "./batch.js";
-import { gatherNumbers } from "./collective-checks.js";
-import { trainedGradients, type StepGraphOptions } from "./step-graph.js";
+import { gatherNumbers } from "./rank-exchange.js";
+import { trainedGradients, type CompileOptions, type Reports } from "./compiled-step.js";
 
 export interface BatchContrast {
   readonly loss: number;
   readonly score: number;
-  /** For each micro-batch the inputs that carry its embeddings' gradients. */
+  /** For each micro-batch the gradients of its embeddings, as inputs of its graph. */
   readonly gradientFeeds: readonly Record<string, HostTensor>[];
-  /** Gradients of the temperature, or of the logit scale: to be added to the sum of the micro-batches'. Zero but on rank 0. */
-  readonly own: Arrays;
+  /** Gradients of the temperature, or of the logit scale. Zero on all ranks but rank 0. */
+  readonly scaleGradients: Arrays;
 }
 
-interface ContrastGraph {
-  readonly graph: TrainingGraph;
-  /** Zeros to write gradients into. */
-  readonly own: () => Arrays;
-}
+/** A graph for each number of pairs in a step; the last step of an epoch may have another one. */
+const maxGraphs = 4;
 
 export class CachedContrast {
-  private readonly graphs = new Map<string, Promise<ContrastGraph>>();
+  private readonly graphs = new GraphCache<TrainingGraph>(maxGraphs);
 
   /** @param weight of the contrastive loss in the sum */
   constructor(
-    private readonly options: StepGraphOptions,
+    private readonly options: CompileOptions,
     private readonly weight: number,
     private readonly collective: Collective,
   ) {}
@@ -39,14 +36,14 @@ export class CachedContrast {
   /**
    * @param microBatches of this rank
    * @param embeddings of a micro-batch: `text`, `image` and in the joint form `cross`
-   * @param shares what the graphs of the micro-batches multiply their losses with, which this one's is not to be
+   * @param weights of the micro-batches, which their graphs multiply the losses by and this graph does not
    * @returns gradients of count · loss, because the optimizer divides the sum over all ranks' micro-batches by their count
    */
   async differentiate(
     microBatches: readonly Batch[],
     embeddings: (batch: Batch, i: number) => Promise<Record<string, HostTensor>>,
     values: Arrays,
-    shares: readonly number[],
+    weights: readonly number[],
   ): Promise<BatchContrast> {
     const { collective } = this;
     const count = microBatches.length * collective.size;
@@ -56,56 +53,70 @@ export class CachedContrast {
     const feeds: Record<string, HostTensor> = {};
     let first = 0;
     for (const name of names) {
-      const own = joined(parts.map((part) => part[name] as HostTensor<"float32">));
-      const gathered = await gatherRows(collective, own);
+      const local = concatenated(parts.map((part) => part[name] as HostTensor<"float32">));
+      const gathered = await gatherRows(collective, local);
       feeds[`itc_${name}`] = gathered.rows;
       first = gathered.first;
     }
     const ids = microBatches.flatMap(({ itc_image_ids }) => (itc_image_ids === undefined ? [] : [itc_image_ids]));
     if (ids.length > 0) {
-      feeds.itc_image_ids = (await gatherRows(collective, joined(ids as HostTensor<"int64">[]))).rows;
+      feeds.itc_image_ids = (await gatherRows(collective, concatenated(ids as HostTensor<"int64">[]))).rows;
     }
     const pairs = feeds.itc_text!.shape[0]!;
-    const { graph, own } = await this.graphFor(pairs, ids.length > 0);
-    const gradients = own();
-    const outputs = await graph.run(feeds, values, gradients);
+    const gradients: Arrays = new Map();
+    const outputs = await this.graphs.use(
+      `${pairs} ${ids.length > 0}`,
+      () => this.compile(pairs, ids.length > 0),
+      (graph) => {
+        for (const name of graph.writes) gradients.set(name, new Float32Array(1));
+        return graph.run(feeds, values, gradients);
+      },
+    );
     for (const gradient of gradients.values()) scale(gradient, collective.rank === 0 ? this.weight * count : 0);
     for (const name of names) scale(outputs[name]!.data as Float32Array, count);
-    // Each rank has computed them; all report what rank 0 found, should another processor round otherwise.
+    // Every rank has computed them. All report the numbers of rank 0, because another processor may round differently.
     const [report] = await gatherNumbers(collective, [outputs.loss!.at(), outputs.score!.at()]);
     const [loss, score] = report!;
     return {
       loss: loss!,
       score: score!,
-      gradientFeeds: gradientFeeds(parts, outputs, shares, first),
-      own: gradients,
+      gradientFeeds: gradientFeeds(parts, outputs, weights, first),
+      scaleGradients: gradients,
     };
   }
 
-  private graphFor(pairs: number, imageIds: boolean): Promise<ContrastGraph> {
-    const key = `${pairs} ${imageIds}`;
-    const known = this.graphs.get(key) ?? this.compile(pairs, imageIds);
-    this.graphs.set(key, known);
-    return known;
+  /** Frees the graphs. */
+  dispose(): Promise<void> {
+    return this.graphs.dispose();
   }
 
-  private async compile(pairs: number, imageIds: boolean): Promise<ContrastGraph> {
+  private compile(pairs: number, imageIds: boolean): Promise<TrainingGraph> {
     const { config, runtime, threads } = this.options;
     const { loss, score, p, gradients } = contrastiveBatch(config, pairs, imageIds);
-    const parts = trainedGradients(loss, p, this.options);
-    const graph = await runtime.compileTraining({ loss, score, ...gradients }, parts, { threads });
-    return { graph, own: () => new Map(parts.map(({ parameter }) => [parameter.name, new Float32Array(1)])) };
+    const parts = trainedGradients(loss, p, this.options.trains);
+    return runtime.compileTraining({ loss, score, ...gradients }, parts, { threads });
   }
 }
 
+/** The reports with the contrastive loss of the whole batch. */
+export function withContrast(reports: Reports, contrast: BatchContrast | undefined): Reports {
+  if (contrast === undefined) return reports;
+  const { itc, itm_itc } = reports;
+  return {
+    ...reports,
+    ...(itc === undefined ? {} : { itc: { loss: contrast.loss, score: contrast.score } }),
+    ...(itm_itc === undefined ? {} : { itm_itc: { loss: itm_itc.loss + contrast.loss, score: itm_itc.score } }),
+  };
+}
+
 /**
- * For each micro-batch its rows of the gradients by the embeddings, divided by its share.
+ * For each micro-batch its rows of the gradients by the embeddings, divided by its weight.
  * @param first row of this rank
  */
 function gradientFeeds(
   parts: readonly Readonly<Record<string, HostTensor>>[],
   gradients: Readonly<Record<string, HostTensor>>,
-  shares: readonly number[],
+  weights: readonly number[],
   first: number,
 ): Record<string, HostTensor>[] {
   let start = first;
@@ -114,7 +125,7 @@ function gradientFeeds(
     const feeds = Object.entries(part).map(([name, { shape }]) => {
       const width = shape[1]!;
       const values = (gradients[name]!.data as Float32Array).slice(start * width, (start + rows) * width);
-      scale(values, 1 / shares[i]!);
+      scale(values, 1 / weights[i]!);
       return [`itc_${name}_gradient`, new HostTensor("float32", shape, values)] as const;
     });
     start += rows;
@@ -122,24 +133,24 @@ function gradientFeeds(
   });
 }
 
-/** The rows of all ranks one below the other, and where this rank's begin. */
+/** The rows of all ranks concatenated, and the index of this rank's first row. */
 async function gatherRows<D extends "float32" | "int64">(
   collective: Collective,
-  own: HostTensor<D>,
+  local: HostTensor<D>,
 ): Promise<{ rows: HostTensor<D>; first: number }> {
-  const [ownRows, ...shape] = own.shape;
-  const { buffer, byteOffset, byteLength } = own.data;
-  const rowBytes = byteLength / ownRows!;
+  const [localRows, ...shape] = local.shape;
+  const { buffer, byteOffset, byteLength } = local.data;
+  const rowBytes = byteLength / localRows!;
   const parts = await collective.gather(new Uint8Array(buffer, byteOffset, byteLength));
   const rowsOf = (some: readonly Uint8Array[]) => some.reduce((total, { length }) => total + length, 0) / rowBytes;
-  const rows = HostTensor.zeros(own.dtype, [rowsOf(parts), ...shape]);
+  const rows = HostTensor.zeros(local.dtype, [rowsOf(parts), ...shape]);
   const bytes = new Uint8Array(rows.data.buffer);
   for (const [rank, part] of parts.entries()) bytes.set(part, rowsOf(parts.slice(0, rank)) * rowBytes);
   return { rows, first: rowsOf(parts.slice(0, collective.rank)) };
 }
 
-/** Tensors one below the other. */
-function joined<D extends "float32" | "int64">(tensors: readonly HostTensor<D>[]): HostTensor<D> {
+/** Tensors concatenated along their first axis. */
+function concatenated<D extends "float32" | "int64">(tensors: readonly HostTensor<D>[]): HostTensor<D> {
   const [first] = tensors;
   const rows = tensors.reduce((total, { shape }) => total + shape[0]!, 0);
   const all = HostTensor.zeros(first!.dtype, [rows, ...first!.shape.slice(1)]);

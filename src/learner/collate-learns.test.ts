@@ -2,13 +2,13 @@
 import { expect, onTestFinished, test } from "vitest";
 import { HostTensor } from "../graph/index.js";
 import { headsOf, parameterList, type ObjectiveName } from "../model/index.js";
-import type { Sample } from "./collate-sample.js";
-import { textBuckets } from "./collate-tokens.js";
 import { collate } from "./collate.js";
+import { textBuckets } from "./collation.js";
 import { initializer } from "../conversion/initialize.js";
 import { Learner } from "./learner.js";
 import { optimizerSettings } from "./optimizer/index.js";
 import { Random } from "../random/index.js";
+import type { Sample } from "./sample.js";
 import { tinyWithoutDropout } from "./tiny-config.test-support.js";
 
 const count = 8;
@@ -46,6 +46,7 @@ test.each<[form: "joint" | "dual", objectives: readonly ObjectiveName[], steps: 
   const initialize = initializer(config, "transformers", random.at("start"));
   const objectives = Object.fromEntries(names.map((name) => [name, 1]));
   const learner = new Learner(new Map(used.map((parameter) => [parameter.name, initialize(parameter)])), {
+    threads: 1,
     config,
     objectives,
     optimizer: optimizerSettings({
@@ -54,7 +55,7 @@ test.each<[form: "joint" | "dual", objectives: readonly ObjectiveName[], steps: 
       lr_mult_cross_modal: 1,
       warmup_steps: 0.1,
       max_steps: steps,
-      form: "decoupled",
+      adamw: "decoupled",
     }),
   });
   onTestFinished(() => learner.dispose());
@@ -66,10 +67,10 @@ test.each<[form: "joint" | "dual", objectives: readonly ObjectiveName[], steps: 
       textBuckets: textBuckets(8),
       masking: { mlm_prob: 0.3, vocab_size: 120, mask_token_id: 119, specialIds: new Set([0, 1, 2, 119]) },
     });
-  const judged = batch("judge");
-  const before = await learner.evaluate(judged);
+  const evaluated = batch("judge");
+  const before = await learner.evaluate(evaluated);
   for (let t = 0; t < steps; t++) await learner.step(t, [batch("step", t)]);
-  const after = await learner.evaluate(judged);
+  const after = await learner.evaluate(evaluated);
   // Guessing by frequency alone, as a model that sees neither text nor image does, stays above 0.6 of the start.
   for (const name of names) {
     expect(after[name]!.loss / before[name]!.loss, `${name}, to ${after[name]!.loss}`).toBeLessThan(0.6);

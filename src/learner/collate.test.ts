@@ -3,10 +3,10 @@ import { expect, test } from "vitest";
 import { HostTensor } from "../graph/index.js";
 import type { ObjectiveName } from "../model/index.js";
 import type { Batch } from "./batch.js";
-import type { Sample, SampleImage } from "./collate-sample.js";
-import { textBuckets } from "./collate-tokens.js";
-import { collate, type CollateOptions } from "./collate.js";
+import { collate } from "./collate.js";
+import { textBuckets, type CollateOptions } from "./collation.js";
 import { Random } from "../random/index.js";
+import type { Sample, SampleImage } from "./sample.js";
 import { tiny } from "./tiny-config.test-support.js";
 
 const config = tiny({ contrastive_form: "dual", token_type_count: 3, vqav2_label_size: 5 });
@@ -48,7 +48,7 @@ const textsOf = (batch: Batch, name: string) =>
   );
 const imagesOf = (batch: Batch, name: string) => values(batch, name).map((row) => batch.pixel_values!.row(row).data[0]);
 
-test("towers run once: texts and images that objectives share stand in the stacks once", () => {
+test("towers run once: texts and images that objectives share are in the stacks once", () => {
   const batch = collate(samples(0, 1, 2, 3), all, options);
   // Masked captions, captions, two false texts each, questions, hypotheses, statements.
   expect(batch.input_ids!.shape).toEqual([4 * 7, 8]);
@@ -106,7 +106,7 @@ test("matching: half of the pairs, rounded down, are true, and the others have t
   expect(positives.size).toBe(10);
 });
 
-test("matching with false texts: every image with its caption and with what is false of it", () => {
+test("matching with false texts: every image with its caption and with a text that is false for it", () => {
   const falseOnes = [sample(0, { falseText: text(7, 0, 6) }), sample(1), sample(2, { image: image(101) }), sample(3)];
   const drawn = new Set<number>();
   for (let seed = 0; seed < 40; seed++) {
@@ -126,7 +126,7 @@ test("matching with false texts: every image with its caption and with what is f
   expect(drawn.size).toBe(2);
   const alone = [sample(1), sample(2, { image: image(101) })];
   expect(() => collate(alone, { itm: 1 }, { ...options, itmFalse: "texts" })).toThrow(
-    "sample 1: expected falseText, or a sample with another image, whose caption is false of this one, found neither.",
+    "sample 1: expected falseText, or a sample with another image, whose caption is false for this one, found neither.",
   );
 });
 
@@ -223,7 +223,7 @@ test("the order of the samples only permutes: each keeps its labels, its masks a
   );
 });
 
-test("what cannot be a batch is said", () => {
+test("what cannot be a batch is refused", () => {
   const attempt = (
     list: readonly Sample[],
     objectives: Partial<Record<ObjectiveName, number>>,
@@ -270,7 +270,7 @@ test("what cannot be a batch is said", () => {
     InputError: textBuckets: expected ascending numbers of tokens from 1 to 18, the longest text of the model, found none.
     InputError: textBuckets: expected ascending numbers of tokens from 1 to 18, the longest text of the model, found 8, 64.
     InputError: sample 0: expected caption, which itc reads, found none. Leave itc out, or train it on data that has it.
-    InputError: caption of sample 4: expected 1 to 18 tokens, found 19. Cut it when it is encoded, with maxLength.
+    InputError: caption of sample 4: expected 1 to 18 tokens, found 19. Truncate it when it is encoded, with maxLength.
     InputError: caption of sample 4: expected 1 to 18 tokens, found 0.
     InputError: caption of sample 4: expected token ids from 0 to 119, found 120. Use the tokenizer that goes with the model.
     InputError: caption of sample 4: expected token ids from 0 to 119, found 1.5. Use the tokenizer that goes with the model.
@@ -285,6 +285,15 @@ test("what cannot be a batch is said", () => {
     InputError: question of sample 4: expected scores from 0 to 1, found 1.5 for answer 2.
     InputError: hypothesis of sample 4: expected a label from 0 to 2, found 3.
     InputError: statement of sample 4: expected a label from 0 to 1, found 0.5.
-    InputError: masking: expected how mlm hides tokens, found nothing."
+    InputError: masking: expected the masking options, which mlm needs, found none."
   `);
+});
+
+test.each([
+  [50, undefined, [8, 16, 24, 32, 40, 48, 50]],
+  [16, undefined, [8, 16]],
+  [5, undefined, [5]],
+  [64, 32, [32, 64]],
+])("widths for texts of up to %i tokens", (longest, multiple, expected) => {
+  expect(textBuckets(longest, multiple)).toEqual(expected);
 });

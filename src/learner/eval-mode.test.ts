@@ -19,6 +19,7 @@ function learnerOf(golden: TrainingCase): Learner {
   const { used } = parameterList(config, [...new Set(names.flatMap((name) => headsOf[name]))]);
   const values: Arrays = new Map(used.map(({ name, shape }) => [name, Float32Array.from(tinyWeight(name, shape))]));
   const learner = new Learner(values, {
+    threads: 1,
     config,
     objectives: Object.fromEntries(golden.objectives.map(({ name, weight }) => [name, weight])),
     optimizer: optimizerSettings({ learning_rate: 1e-3, warmup_steps: 0, max_steps: 10 }),

@@ -4,16 +4,24 @@
  */
 export { parameterList, parseConfig, type Head } from "../model/index.js";
 export { objectiveWeights, type Batch, type ObjectiveWeights } from "./batch.js";
-export type { Sample, SampleImage, TokenIds } from "./collate-sample.js";
-export { textBuckets, tokenizerMasking } from "./collate-tokens.js";
-export { collate, itmLabels, type CollateOptions } from "./collate.js";
+export { collate, itmLabels } from "./collate.js";
+export { textBuckets, type CollateOptions } from "./collation.js";
+export type { ObjectiveReport, Recompute, Reports } from "./compiled-step.js";
 
-export { Learner, type LearnerSettings, type StepReport } from "./learner.js";
-export { maskTokens, type Masking } from "./masking.js";
-export { matching } from "./name-patterns.js";
-export { NonFiniteError, optimizerSettings, type OptimizerSettings } from "./optimizer/index.js";
+export { Learner, type LearnerSettings, type LearnerState, type StepReport } from "./learner.js";
+export { maskTokens, tokenizerMasking, type MaskedRow, type Masking } from "./masking.js";
+export {
+  NonFiniteError,
+  optimizerSettings,
+  type AdamWForm,
+  type GroupSettings,
+  type OptimizerSettings,
+  type ParameterState,
+  type ScheduleSettings,
+} from "./optimizer/index.js";
+export type { Sample, SampleImage, TokenIds } from "./sample.js";
+export { nameMatcher } from "./trained-parameters.js";
 export { Random } from "../random/index.js";
 
 export { processorFiles, saveCheckpoint, tokenizerFiles, type SavedCheckpoint } from "../checkpoint/index.js";
 export * from "../conversion/index.js";
-export type { ObjectiveReport, Recompute, Reports } from "./step-graph.js";

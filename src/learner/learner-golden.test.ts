@@ -5,10 +5,10 @@ import { tinyWeight } from "../../fixtures/tiny-weights.js";
 import { elementCount, type Parameter } from "../graph/index.js";
 import { headsOf, parameterList, parseConfig } from "../model/index.js";
 import { Runtime, type Arrays } from "../runtime/index.js";
-import { batchShape, maskedLabels, type Batch } from "./batch.js";
-import { matching } from "./name-patterns.js";
+import { batchShape, countMaskedTokens, type Batch } from "./batch.js";
 import { Random } from "../random/index.js";
-import { scalar, StepGraph } from "./step-graph.js";
+import { CompiledStep, scalar } from "./compiled-step.js";
+import { nameMatcher } from "./trained-parameters.js";
 import { withoutDropout } from "./tiny-config.test-support.js";
 
 const runtime = new Runtime();
@@ -25,10 +25,10 @@ describe.each(trainingCases())("%s", (name) => {
   const config = parseConfig(withoutDropout(golden.config));
   const weights = golden.objectives.map(({ name, weight }) => [name, weight] as const);
   const parameters = parameterList(config, [...new Set(weights.flatMap(([name]) => headsOf[name]))]).used;
-  const batch: Batch = { ...golden.feeds, mlm_label_count: scalar(maskedLabels(golden.feeds)) };
+  const batch: Batch = { ...golden.feeds, mlm_label_count: scalar(countMaskedTokens(golden.feeds)) };
 
   test.each(["nothing", "cheap", "blocks"] as const)("as PyTorch, computing %s again", async (recompute) => {
-    const isFrozen = matching(
+    const isFrozen = nameMatcher(
       "frozen",
       golden.frozen,
       parameters.map(({ name }) => name),
@@ -38,10 +38,10 @@ describe.each(trainingCases())("%s", (name) => {
       trains: (name: string) => !isFrozen(name),
       recompute,
       runtime,
-      threads: undefined,
+      threads: 1,
       profile: undefined,
     };
-    const graph = await StepGraph.compile(batchShape(batch, config, weights, false), "train", options);
+    const graph = await CompiledStep.compile(batchShape(batch, config, weights, false), "train", options);
     const values: Arrays = new Map(
       parameters.map(({ name, shape }) => [name, Float32Array.from(tinyWeight(name, numbers(shape)))]),
     );

@@ -16,7 +16,7 @@ afterEach(async () => {
   await Promise.all(learners.splice(0).map((learner) => learner.dispose()));
 });
 
-const optimizer = optimizerSettings({ learning_rate: 1e-3, warmup_steps: 0, max_steps: 10, form: "decoupled" });
+const optimizer = optimizerSettings({ learning_rate: 1e-3, warmup_steps: 0, max_steps: 10, adamw: "decoupled" });
 
 function learner(settings: Omit<LearnerSettings, "optimizer">): { trained: Learner; values: Arrays } {
   const { used } = parameterList(settings.config, headsFor(settings.objectives));
@@ -182,7 +182,7 @@ describe("what ranks do not share is said on each", () => {
         "InputError: step of rank 1: expected 0, as on rank 0, found 1. Start all ranks with the same files and settings.",
         "InputError: optimizer.learning_rate of rank 1: expected 0.001, as on rank 0, found 1.001. Start all ranks with the same files and settings.",
         "InputError: objectives.itc of rank 1: expected 1, as on rank 0, found 2. Start all ranks with the same files and settings.",
-        "InputError: itc_image_ids of the batch: expected them in all micro-batches of a step, or in none, found them in 2 of 4.",
+        "InputError: itc_image_ids of the batch: expected ids in all micro-batches of a step, or in none, found ids in 2 of 4.",
       ]
     `);
     const start = await message((trained, rank, values) => {

@@ -1,5 +1,5 @@
 /** Whole training steps: against PyTorch's over ten steps, and against themselves however a batch is cut up. */
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import {
   digestDifference,
   gradientDigest,
@@ -10,7 +10,7 @@ import {
 import { tinyWeight } from "../../fixtures/tiny-weights.js";
 import { HostTensor } from "../graph/index.js";
 import { headsOf, parameterList, parseConfig, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
-import type { Arrays } from "../runtime/index.js";
+import { Runtime, type Arrays } from "../runtime/index.js";
 import { Learner, type LearnerSettings } from "./learner.js";
 import { optimizerSettings } from "./optimizer/index.js";
 import { pairs } from "./pairs.test-support.js";
@@ -27,7 +27,7 @@ function tinyValues(config: BridgeTowerConfig, objectives: readonly ObjectiveNam
 }
 
 function learner(values: Arrays, settings: LearnerSettings): Learner {
-  const made = new Learner(values, settings);
+  const made = new Learner(values, { threads: 1, ...settings });
   learners.push(made);
   return made;
 }
@@ -42,14 +42,14 @@ describe.each(trainingRuns())("%s", (name) => {
     const values = tinyValues(config, Object.keys(objectives) as ObjectiveName[]);
     for (const [name, value] of Object.entries(golden.start)) values.set(name, Float32Array.of(value));
     const before = copyOf(values);
-    const { optimizer: form, accumulation, clip_norm, ema_decay, ...settings } = golden.settings;
+    const { optimizer: adamw, accumulation, clip_norm, ema_decay, ...settings } = golden.settings;
     const trained = learner(values, {
       config,
       objectives,
       accumulation: "averaged",
       optimizer: optimizerSettings({
         ...settings,
-        form,
+        adamw,
         max_grad_norm: clip_norm ?? undefined,
         ema_decay: ema_decay ?? undefined,
       }),
@@ -62,7 +62,8 @@ describe.each(trainingRuns())("%s", (name) => {
       expect(report.learningRate).toBeCloseTo(step.lr_factor * settings.learning_rate, 12);
     }
     expect(missed(golden, golden.changes, before, values)).toEqual([]);
-    const averages = new Map([...trained.optimizerState()].map(([name, { average }]) => [name, average]));
+    const state = await trained.read(({ optimizer }) => optimizer);
+    const averages = new Map([...state].map(([name, { average }]) => [name, average]));
     expect(missed(golden, golden.averagedChanges, before, averages)).toEqual([]);
     for (const name of golden.unchanged) expect(values.get(name) ?? before.get(name)).toEqual(before.get(name));
   });
@@ -89,7 +90,7 @@ function missed(
   });
 }
 
-const plain = optimizerSettings({ learning_rate: 1e-3, warmup_steps: 0, max_steps: 10, form: "decoupled" });
+const plain = optimizerSettings({ learning_rate: 1e-3, warmup_steps: 0, max_steps: 10, adamw: "decoupled" });
 
 describe.each(["joint", "dual"])("contrast in the %s form", (contrastive_form) => {
   const config = tinyWithoutDropout({ contrastive_form });
@@ -100,7 +101,7 @@ describe.each(["joint", "dual"])("contrast in the %s form", (contrastive_form) =
     const trained = learner(values, { config: config_, objectives, accumulation, optimizer: plain, seed: 3 });
     const batches = cuts.slice(1).map((end, i) => pairs(cuts[i]!, end));
     const report = await trained.step(0, batches);
-    return { report, values, state: trained.optimizerState() };
+    return { report, values, state: await trained.read(({ optimizer }) => optimizer) };
   }
 
   test.each([
@@ -138,7 +139,7 @@ describe.each(["joint", "dual"])("contrast in the %s form", (contrastive_form) =
   });
 });
 
-test("a frozen tower stays as it is, and so does what no objective reads", async () => {
+test("a frozen tower does not change, nor does what no objective reads", async () => {
   const config = tinyWithoutDropout({});
   const values = tinyValues(config, ["mlm"]);
   const before = copyOf(values);
@@ -153,7 +154,7 @@ test("a frozen tower stays as it is, and so does what no objective reads", async
   for (const name of trained.unused) expect(names.has(name)).toBe(false);
 });
 
-test("judging a batch changes nothing and has no dropout", async () => {
+test("evaluating a batch changes nothing and has no dropout", async () => {
   const config = tiny({});
   const values = tinyValues(config, ["mlm", "itm"]);
   const before = copyOf(values);
@@ -163,19 +164,50 @@ test("judging a batch changes nothing and has no dropout", async () => {
   expect([...values]).toEqual([...before]);
 });
 
-test("what cannot be trained is said", async () => {
+test("while its state is read a learner takes no step, and the arrays stay whole", async () => {
+  const config = tinyWithoutDropout({});
+  const trained = learner(tinyValues(config, ["itm"]), { config, objectives: { itm: 1 }, optimizer: plain });
+  await trained.read(async ({ values, optimizer }) => {
+    await expect(trained.step(0, [pairs(0, 2)])).rejects.toThrow(
+      "Learner.step: expected one call at a time, found read",
+    );
+    expect([...values.values()].every(({ length }) => length > 0)).toBe(true);
+    expect([...optimizer.values()].every(({ m, v }) => m.length > 0 && v.length > 0)).toBe(true);
+  });
+  const step = trained.step(0, [pairs(0, 2)]);
+  await expect(trained.read(() => "read")).rejects.toThrow("found step under way. Await it first");
+  expect(() => trained.restoreOptimizer(new Map())).toThrow("found step under way");
+  await step;
+  expect(await trained.read(({ optimizer }) => optimizer.get("itm_score.fc.bias")!.m.length)).toBe(2);
+});
+
+test("a graph that failed to compile is compiled again in the next step", async () => {
+  const config = tinyWithoutDropout({});
+  const trained = learner(tinyValues(config, ["itm"]), { config, objectives: { itm: 1 }, optimizer: plain });
+  const compile = vi.spyOn(Runtime.prototype, "compileTraining").mockRejectedValueOnce(new Error("no memory"));
+  onTestFinished(() => compile.mockRestore());
+  await expect(trained.step(0, [pairs(0, 2)])).rejects.toThrow("no memory");
+  expect((await trained.step(0, [pairs(0, 2)])).loss).toBeGreaterThan(0);
+});
+
+test("what cannot be trained is refused, before any thread starts", async () => {
   const config = tinyWithoutDropout({});
   const values = () => tinyValues(config, ["itm"]);
   const base = { config, objectives: { itm: 1 }, optimizer: plain };
   const rows = (...list: number[]) => new HostTensor("int64", [list.length], BigInt64Array.from(list, BigInt));
   const few = values();
   few.delete("itm_score.fc.bias");
+  const twice = values();
+  twice.set("text_model.embeddings.LayerNorm.bias", twice.get("text_model.embeddings.LayerNorm.weight")!);
   const attempts: (() => unknown)[] = [
     () => learner(values(), { ...base, objectives: {} }),
     () => learner(values(), { ...base, objectives: { itn: 1 } as object }),
     () => learner(values(), { ...base, frozen: ["text_modle.*"] }),
     () => learner(values(), { ...base, frozen: ["*"] }),
     () => learner(few, base),
+    () => learner(twice, base),
+    () => learner(values(), { ...base, seed: -1 }),
+    () => learner(values(), { ...base, threads: 0 }),
     () => learner(values(), { ...base, objectives: { itm_itc: 1 } }),
     () => learner(values(), { ...base, objectives: { nlvr2: 1 } }),
     () => learner(values(), base).step(0, []),
@@ -194,7 +226,16 @@ test("what cannot be trained is said", async () => {
       ]),
   ];
   const messages: string[] = [];
-  for (const attempt of attempts) {
+  let threads = 0;
+  const count = () => threads++;
+  process.on("worker", count);
+  onTestFinished(() => void process.off("worker", count));
+  const constructions = attempts.findIndex((attempt) => String(attempt).includes(".step("));
+  for (const [i, attempt] of attempts.entries()) {
+    if (i === constructions) {
+      await new Promise(setImmediate);
+      expect(threads, "threads of learners that were refused").toBe(0);
+    }
     try {
       await attempt();
       messages.push("nothing");
@@ -207,8 +248,11 @@ test("what cannot be trained is said", async () => {
     InputError: objective itn: expected one of mlm, itm, itc, itm_itc, irtr, vqa, snli, nlvr2 with a finite weight, found 1.
     InputError: frozen "text_modle.*": expected the name of a parameter, with * for any run of characters, found a pattern that no parameter matches.
     InputError: frozen: expected patterns that leave something to train, found none left.
-    InputError: values: expected every parameter of the model and of the heads that are trained, found 1 that do not fit: itm_score.fc.bias (2 values, found nothing). Make them with startingValues for this config.
-    InputError: objective itm_itc: expected contrastive_form "dual" in config.json, whose similarities negatives are drawn by, found "joint".
+    InputError: values: expected every parameter of the model and of the heads that are trained, found 1 that do not fit: itm_score.fc.bias (2 values, found none). Make them with startingValues for this config.
+    InputError: values: text_model.embeddings.LayerNorm.bias: expected an array with a buffer of its own, which a step can transfer to another thread, found the buffer of text_model.embeddings.LayerNorm.weight. Copy it with slice().
+    InputError: seed: expected a whole number from 0 to 2^53 - 1, found -1.
+    InputError: threads: expected a whole number, 1 or more, found 0.
+    InputError: objective itm_itc: expected contrastive_form "dual" in config.json, whose similarities negatives are sampled by, found "joint".
     InputError: objective nlvr2: expected token_type_count 3 in config.json, with a row for the second image, found 2.
     InputError: step: expected at least one micro-batch, found none.
     InputError: itm_texts of the batch: expected a tensor of 1 axis, none of them empty, found int64[0].

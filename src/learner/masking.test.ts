@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { maskTokens, type Masking } from "./masking.js";
+import { Tokenizer } from "../processing/index.js";
 import { Random } from "../random/index.js";
+import { maskTokens, tokenizerMasking, type Masking } from "./masking.js";
 
 const specialIds = new Set([0, 1, 2, 99]);
 const masking: Masking = { mlm_prob: 0.15, vocab_size: 100, mask_token_id: 99, specialIds };
@@ -98,4 +99,30 @@ test("a word is chosen as a whole, and each of its tokens has its own fate", () 
 
 test("a chance outside 0 to 1 is refused", () => {
   expect(() => masked([5], { ...masking, mlm_prob: 15 })).toThrow("mlm_prob: expected a probability, 0 to 1, found 15");
+});
+
+test("a tokenizer's special tokens are never masked, and words begin where a space was", async () => {
+  const tokenizer = await Tokenizer.fromFolder("models/emoji");
+  const { ids } = tokenizer.encode("a zygomorphic man");
+  const choose = (wholeWords: boolean, seed: number) => {
+    const masking = tokenizerMasking(tokenizer, { mlm_prob: 0.5, wholeWords });
+    return Array.from(maskTokens(ids, masking, new Random(seed)).labels, Number).map((label) => label !== -100);
+  };
+  const tokens = ids.map((id) => tokenizer.idToToken(id)!);
+  const broken = tokens.findIndex((token, i) => i > 1 && !token.startsWith("Ġ") && !token.startsWith("<"));
+  expect(broken, tokens.join(" ")).toBeGreaterThan(0);
+  let apart = 0;
+  for (let seed = 0; seed < 50; seed++) {
+    const whole = choose(true, seed);
+    expect([whole[0], whole.at(-1)]).toEqual([false, false]);
+    expect(whole[broken]).toBe(whole[broken - 1]);
+    const single = choose(false, seed);
+    if (single[broken] !== single[broken - 1]) apart++;
+  }
+  expect(apart).toBeGreaterThan(10);
+  expect(tokenizerMasking(tokenizer)).toMatchObject({
+    mlm_prob: 0.15,
+    vocab_size: 3000,
+    mask_token_id: tokenizer.maskTokenId,
+  });
 });

@@ -1,35 +1,36 @@
-/** Hides tokens for masked language modelling, as the authors do: the collator of transformers 4.17. */
+/** Masks tokens for masked language modelling, as the authors do: the collator of transformers 4.17. */
 import { InputError } from "../errors.js";
+import type { Tokenizer } from "../processing/index.js";
 import type { Random } from "../random/index.js";
 
 export interface Masking {
-  /** Chance of a token, or of a word, to be chosen; 0.15 in the paper. */
+  /** Probability that a token, or a word, is chosen; 0.15 in the paper. */
   readonly mlm_prob: number;
-  /** Rows of the word embeddings: replacements are drawn from all of them. */
+  /** Rows of the word embeddings: replacements are sampled from all of them. */
   readonly vocab_size: number;
   readonly mask_token_id: number;
-  /** Never chosen: padding, start, end and whatever else is no text. */
+  /** Never chosen: padding, start, end and other tokens that are not text. */
   readonly specialIds: ReadonlySet<number>;
   /**
-   * Given where whole words are chosen: whether a token begins one, for byte-level BPE whether it is written with "Ġ". The first token
-   * after a special one always does.
+   * To mask whole words: whether a token begins a word, in byte-level BPE whether it begins with "Ġ". The first token after a special
+   * one always does.
    */
-  readonly startsWord?: (id: number) => boolean;
+  readonly startsWord?: ((id: number) => boolean) | undefined;
 }
 
 export interface MaskedRow {
   readonly input_ids: BigInt64Array<ArrayBuffer>;
-  /** The original id where one was chosen, -100 elsewhere. */
+  /** The original id of each chosen token, -100 for the others. */
   readonly labels: BigInt64Array<ArrayBuffer>;
 }
 
 /**
- * Chooses tokens that are not special with chance `mlm_prob` each; of the chosen, 80 % become the mask token, 10 % a random id, all ids equally
- * likely, and 10 % stay. transformers 4.17 `DataCollatorForLanguageModeling`.
+ * Chooses each token that is not special with probability `mlm_prob`. Of the chosen, 80 % become the mask token, 10 % a random id, all ids
+ * equally likely, and 10 % stay. transformers 4.17 `DataCollatorForLanguageModeling`.
  *
- * With whole words, a word is chosen with that chance and all its tokens with it; what becomes of each token is drawn for each alone.
+ * With whole words, a word is chosen with that probability, with all its tokens; the replacement of each token is sampled separately.
  * transformers 5.23 `DataCollatorForLanguageModeling(whole_word_mask=True)`; the 4.17 collator for BERT took shuffled
- * words up to round(p · tokens) in place of drawing for each.
+ * words up to round(p · tokens) instead.
  * @param ids    one text, with special tokens and padding  [tokens]
  * @param random the stream of this text in this epoch
  */
@@ -49,9 +50,9 @@ export function maskTokens(ids: ArrayLike<number | bigint>, masking: Masking, ra
     if (random.uniform() >= mlm_prob) continue;
     for (const position of word) {
       labels[position] = input_ids[position]!;
-      const fate = random.uniform();
-      if (fate < 0.8) input_ids[position] = BigInt(mask_token_id);
-      else if (fate < 0.9) input_ids[position] = BigInt(random.below(vocab_size));
+      const u = random.uniform();
+      if (u < 0.8) input_ids[position] = BigInt(mask_token_id);
+      else if (u < 0.9) input_ids[position] = BigInt(random.below(vocab_size));
     }
   }
   return { input_ids, labels };
@@ -60,14 +61,35 @@ export function maskTokens(ids: ArrayLike<number | bigint>, masking: Masking, ra
 /** Positions that are chosen together: of single tokens, or of whole words. */
 function words(ids: BigInt64Array, { specialIds, startsWord = () => true }: Masking): number[][] {
   const words: number[][] = [];
-  let open: number[] | undefined;
+  let current: number[] | undefined;
   ids.forEach((id, position) => {
     if (specialIds.has(Number(id))) {
-      open = undefined;
+      current = undefined;
       return;
     }
-    if (open === undefined || startsWord(Number(id))) words.push((open = []));
-    open.push(position);
+    if (current === undefined || startsWord(Number(id))) words.push((current = []));
+    current.push(position);
   });
   return words;
+}
+
+/**
+ * Masking for texts of this tokenizer: its special tokens are never masked, and any of its tokens may replace another.
+ * @param options.wholeWords mask whole words instead of tokens; default false, as in the paper
+ */
+export function tokenizerMasking(
+  tokenizer: Tokenizer,
+  { mlm_prob = 0.15, wholeWords = false }: { readonly mlm_prob?: number; readonly wholeWords?: boolean } = {},
+): Masking {
+  const { bosTokenId, eosTokenId, padTokenId, maskTokenId } = tokenizer;
+  const unknown = tokenizer.tokenToId("<unk>");
+  const specialIds = new Set([bosTokenId, eosTokenId, padTokenId, maskTokenId]);
+  if (unknown !== undefined) specialIds.add(unknown);
+  return {
+    mlm_prob,
+    vocab_size: tokenizer.vocabSize,
+    mask_token_id: maskTokenId,
+    specialIds,
+    startsWord: wholeWords ? (id) => tokenizer.idToToken(id)?.startsWith("Ġ") ?? true : undefined,
+  };
 }

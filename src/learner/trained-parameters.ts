@@ -1,25 +1,25 @@
-/** What a learner trains, and whether config and values allow it. */
-import { InputError } from "../errors.js";
+/** Which parameters a learner trains, and the checks of objectives, values and patterns of names. */
+import { InputError, nearestHint } from "../errors.js";
 import { elementCount, type Parameter } from "../graph/index.js";
 import { headsOf, parameterList, trainingStep, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
 import type { Arrays } from "../runtime/index.js";
-import { trainedGradients, type StepGraphOptions } from "./step-graph.js";
+import { trainedGradients } from "./compiled-step.js";
 
-/** Trained parameters that the losses depend on, whatever the sizes of a batch are. */
+/** Trained parameters that the losses depend on. They do not depend on the sizes of a batch. */
 export function reachedBy(
   config: BridgeTowerConfig,
   weights: readonly (readonly [ObjectiveName, number])[],
-  options: StepGraphOptions,
+  trains: (name: string) => boolean,
 ): Parameter[] {
   const { image_size } = config.vision_config;
   const sizes = { texts: 2, tokens: 2, images: 2, image: { height: image_size, width: image_size } };
   const uses = Object.fromEntries(weights.map(([name]) => [name, { pairs: 2, falseTexts: 1 }]));
   const { loss, p } = trainingStep(config, sizes, uses);
-  const parts = trainedGradients(loss, p, options);
+  const parts = trainedGradients(loss, p, trains);
   return [...new Set(parts.map(({ parameter }) => parameter))];
 }
 
-/** Parameters that the objectives read and that the config's files hold for them. */
+/** Parameters that a checkpoint of this config has for the objectives. */
 export function parametersFor(
   config: BridgeTowerConfig,
   weights: readonly (readonly [ObjectiveName, number])[],
@@ -28,14 +28,14 @@ export function parametersFor(
   return [...parameterList(config, [...heads]).used];
 }
 
-/** @throws InputError for an objective that the config has no model for */
+/** @throws InputError for an objective that the model of this config does not support */
 export function checkObjectives(
   { contrastive_form, token_type_count }: BridgeTowerConfig,
   weights: readonly (readonly [ObjectiveName, number])[],
 ): void {
-  const wants = (wanted: ObjectiveName) => weights.some(([name]) => name === wanted);
-  if (wants("itm_itc") && contrastive_form !== "dual") {
-    const expected = 'contrastive_form "dual" in config.json, whose similarities negatives are drawn by';
+  const has = (objective: ObjectiveName) => weights.some(([name]) => name === objective);
+  if (has("itm_itc") && contrastive_form !== "dual") {
+    const expected = 'contrastive_form "dual" in config.json, whose similarities negatives are sampled by';
     throw new InputError({
       code: "unsupported-task",
       where: "objective itm_itc",
@@ -43,7 +43,7 @@ export function checkObjectives(
       found: `"${contrastive_form}"`,
     });
   }
-  if (wants("nlvr2") && token_type_count < 3) {
+  if (has("nlvr2") && token_type_count < 3) {
     const expected = "token_type_count 3 in config.json, with a row for the second image";
     throw new InputError({
       code: "unsupported-task",
@@ -54,19 +54,61 @@ export function checkObjectives(
   }
 }
 
-/** @throws InputError naming the parameters without a value of their size */
+/** @throws InputError naming the parameters that are missing, have another size or share a buffer */
 export function checkValues(parameters: readonly Parameter[], values: Arrays): void {
   const wrong = parameters.flatMap(({ name, shape }) => {
     const needed = elementCount(shape);
     const found = values.get(name)?.length;
-    return found === needed ? [] : [`${name} (${needed} values, found ${found ?? "nothing"})`];
+    return found === needed ? [] : [`${name} (${needed} values, found ${found ?? "none"})`];
   });
-  if (wrong.length === 0) return;
-  throw new InputError({
-    code: "parameter-mismatch",
-    where: "values",
-    expected: "every parameter of the model and of the heads that are trained",
-    found: `${wrong.length} that do not fit: ${wrong.slice(0, 8).join(", ")}${wrong.length > 8 ? ", …" : ""}`,
-    hint: "Make them with startingValues for this config",
+  if (wrong.length > 0) {
+    throw new InputError({
+      code: "parameter-mismatch",
+      where: "values",
+      expected: "every parameter of the model and of the heads that are trained",
+      found: `${wrong.length} that do not fit: ${wrong.slice(0, 8).join(", ")}${wrong.length > 8 ? ", …" : ""}`,
+      hint: "Make them with startingValues for this config",
+    });
+  }
+  const owners = new Map<ArrayBufferLike, string>();
+  for (const { name } of parameters) {
+    const { buffer, byteLength } = values.get(name)!;
+    const other = owners.get(buffer);
+    owners.set(buffer, name);
+    if (other === undefined && byteLength === buffer.byteLength) continue;
+    throw new InputError({
+      code: "parameter-mismatch",
+      where: `values: ${name}`,
+      expected: "an array with a buffer of its own, which a step can transfer to another thread",
+      found: other === undefined ? "a view of a larger buffer" : `the buffer of ${other}`,
+      hint: "Copy it with slice()",
+    });
+  }
+}
+
+/**
+ * A test whether a name matches one of the patterns, in which `*` stands for any run of characters.
+ * @param setting name of the list of patterns, for errors
+ * @throws InputError for a pattern that matches none of the names
+ */
+export function nameMatcher(
+  setting: string,
+  patterns: readonly string[],
+  names: readonly string[],
+): (name: string) => boolean {
+  const matchers = patterns.map((pattern) => {
+    const parts = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
+    const matcher = new RegExp(`^${parts.join(".*")}$`);
+    if (!names.some((name) => matcher.test(name))) {
+      throw new InputError({
+        code: "invalid-setting",
+        where: `${setting} "${pattern}"`,
+        expected: "the name of a parameter, with * for any run of characters",
+        found: "a pattern that no parameter matches",
+        hint: nearestHint(pattern, names),
+      });
+    }
+    return matcher;
   });
+  return (name) => matchers.some((matcher) => matcher.test(name));
 }

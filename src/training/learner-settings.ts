@@ -15,7 +15,7 @@ export function learnerSettings(
   const { adamw, learning_rate, warmup_steps, decay_power, end_lr, max_grad_norm } = settings;
   const { muon, weight_decay, lr_mult_head, lr_mult_cross_modal, betas, eps } = settings;
   const optimizer = optimizerSettings({
-    form: adamw,
+    adamw,
     muon,
     learning_rate,
     warmup_steps,

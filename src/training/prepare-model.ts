@@ -23,7 +23,7 @@ import {
 } from "../model/index.js";
 import { Tokenizer } from "../processing/index.js";
 import type { Random } from "../random/index.js";
-import { matching, objectiveWeights } from "../learner/index.js";
+import { nameMatcher, objectiveWeights } from "../learner/index.js";
 import { findAnswers } from "../inference/index.js";
 import { answersIn, answerTable, AnswerTable } from "./answer-labels.js";
 import type { TrainingSettings } from "./run-settings.js";
@@ -135,7 +135,7 @@ export async function savedModel(settings: TrainingSettings, folder: string): Pr
 
 function withoutReset(starts: readonly StartingTensors[], patterns: readonly string[]): StartingTensors[] {
   const names = starts.flatMap(({ tensors }) => [...tensors.keys()]);
-  const isReset = matching("reset", patterns, names);
+  const isReset = nameMatcher("reset", patterns, names);
   return starts.map((start) => ({
     ...start,
     tensors: new Map([...start.tensors].filter(([name]) => !isReset(name))),

@@ -244,8 +244,9 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
         interval: interval.state(),
         microBatches: plan.microBatches,
       };
-      const all = new Map([...values, ...learner.parameters()]);
-      checkpoint = await files.save(progress, model, all, learner.optimizerState());
+      checkpoint = await learner.read((state) =>
+        files.save(progress, model, new Map([...values, ...state.values]), state.optimizer),
+      );
       await files.prune(step);
       if (wantsValidation() && !interrupted) await judge();
     }

@@ -1,9 +1,9 @@
 /**
- * The loops over the arrays of one parameter. Plain JavaScript, as the optimizer's threads run them from the sources and from
- * the built package. All is computed in float64 and rounded once, where it is stored.
+ * The loops over the arrays of one parameter. Plain JavaScript, because workers run them from the sources and from the
+ * built package. All is computed in float64 and rounded once, where it is stored.
  */
 
-/** @import { AdamWArrays, AdamWStep, MomentumArrays, MomentumStep, MuonStep } from "./optimizer-messages.js" */
+/** @import { AdamWArrays, AdamWParams, MomentumArrays, MomentumParams, MuonParams } from "./optimizer-messages.js" */
 
 /** @param {Float32Array} values @param {number} i an index within the array */
 const at = (values, i) => /** @type {number} */ (values[i]);
@@ -15,10 +15,10 @@ const at = (values, i) => /** @type {number} */ (values[i]);
  * Changes `values`, `m` and `v` in place; all arrays have one length.
  *
  * @param {AdamWArrays} arrays
- * @param {AdamWStep} step
+ * @param {AdamWParams} params
  */
-export function adamw({ values, gradients, m, v }, step) {
-  const { form, betas, eps, t, learningRate, weightDecay, gradientScale } = step;
+export function adamw({ values, gradients, m, v }, params) {
+  const { adamw: form, betas, eps, t, learningRate, weightDecay, gradientScale } = params;
   const [beta1, beta2] = betas;
   const correction1 = 1 - beta1 ** t;
   const correction2 = Math.sqrt(1 - beta2 ** t);
@@ -44,7 +44,7 @@ export function adamw({ values, gradients, m, v }, step) {
  * m = β1·m + (1 - β1)·g, and into v the momentum after Nesterov that Muon makes orthogonal: β1·m + (1 - β1)·g. All arrays have one length.
  *
  * @param {MomentumArrays} arrays
- * @param {MomentumStep} step
+ * @param {MomentumParams} params
  */
 export function momentum({ gradients, m, v }, { beta, gradientScale }) {
   const fresh = 1 - beta;
@@ -61,9 +61,9 @@ export function momentum({ gradients, m, v }, { beta, gradientScale }) {
  *
  * @param {Float32Array} values
  * @param {Float32Array} direction
- * @param {MuonStep} step
+ * @param {MuonParams} params
  */
-export function move(values, direction, { learningRate, weightDecay, scale }) {
+export function muon(values, direction, { learningRate, weightDecay, scale }) {
   const kept = 1 - learningRate * weightDecay;
   const rate = learningRate * scale;
   for (let i = 0; i < values.length; i++) values[i] = at(values, i) * kept - rate * at(direction, i);

@@ -15,7 +15,7 @@ function* steps(form: "decoupled" | "original", { scale = 1 } = {}) {
   const { betas, eps, weight_decay: weightDecay } = torch.settings;
   for (const [i, learningRate] of torch.rates.entries()) {
     const gradients = Float32Array.from(torch.gradients[i]!, (g) => g / scale);
-    const step = { form, betas, eps, t: i + 1, learningRate, weightDecay, gradientScale: scale };
+    const step = { adamw: form, betas, eps, t: i + 1, learningRate, weightDecay, gradientScale: scale };
     adamw({ values, gradients, m, v }, step);
     yield { values, m, v, expected: torch[form][i]! };
   }
@@ -46,7 +46,7 @@ test("a first step of rate 0 keeps the values and begins the averages", () => {
 
 test("a gradient that is always 0 leaves decay alone", () => {
   const [values, zeros] = [Float32Array.of(2), () => new Float32Array(1)];
-  const step = { form: "decoupled", betas: [0.9, 0.98], eps: 1e-8, t: 1, gradientScale: 1 } as const;
+  const step = { adamw: "decoupled", betas: [0.9, 0.98], eps: 1e-8, t: 1, gradientScale: 1 } as const;
   adamw({ values, gradients: zeros(), m: zeros(), v: zeros() }, { ...step, learningRate: 0.5, weightDecay: 0.5 });
   expect(values[0]).toBe(1.5);
 });
@@ -68,9 +68,9 @@ test("the sum of squares is that of the values, and finite as all of them are", 
     }),
   );
   fc.assert(
-    fc.property(values, fc.nat(), fc.constantFrom(NaN, Infinity, -Infinity), (array, position, odd) => {
+    fc.property(values, fc.nat(), fc.constantFrom(NaN, Infinity, -Infinity), (array, position, invalid) => {
       fc.pre(array.length > 0);
-      array[position % array.length] = odd;
+      array[position % array.length] = invalid;
       expect(Number.isFinite(sumOfSquares(array))).toBe(false);
     }),
   );

@@ -36,7 +36,7 @@ afterEach(async () => {
 function optimizer(learning_rate: number, threads = 2): Optimizer {
   const { betas, weight_decay } = torch.settings;
   const schedule = { learning_rate, warmup_steps: 0, max_steps: 1000, end_lr: learning_rate, lr_mult_cross_modal: 1 };
-  const settings = optimizerSettings({ ...schedule, muon: true, form: "decoupled", betas, weight_decay });
+  const settings = optimizerSettings({ ...schedule, muon: true, adamw: "decoupled", betas, weight_decay });
   const one = new Optimizer(shapes, settings, threads);
   made.push(one);
   return one;

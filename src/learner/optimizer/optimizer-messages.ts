@@ -1,8 +1,8 @@
-/** What the main thread and the optimizer's threads say to each other. All arrays are lent: moved there, and moved back. */
+/** Messages between the main thread and the optimizer's workers. Arrays are transferred with each call, and back with its reply. */
 import type { AdamWForm } from "./optimizer-settings.js";
 
-/** An array that fills its own buffer, so that it can be moved to another thread. */
-export type Lendable = Float32Array<ArrayBuffer>;
+/** An array that fills its own buffer, so that it can be transferred to another thread without a copy. */
+export type TransferableArray = Float32Array<ArrayBuffer>;
 
 /** What AdamW reads and changes of one parameter; all of one length. */
 export interface AdamWArrays {
@@ -13,8 +13,8 @@ export interface AdamWArrays {
   readonly v: Float32Array;
 }
 
-export interface AdamWStep {
-  readonly form: AdamWForm;
+export interface AdamWParams {
+  readonly adamw: AdamWForm;
   readonly betas: readonly [beta1: number, beta2: number];
   readonly eps: number;
   /** Number of this step, from 1, for the correction of the first averages. */
@@ -27,13 +27,12 @@ export interface AdamWStep {
 
 export type MomentumArrays = Omit<AdamWArrays, "values">;
 
-export interface MomentumStep {
+export interface MomentumParams {
   readonly beta: number;
   readonly gradientScale: number;
 }
 
-export interface MuonStep {
-  readonly form: "muon";
+export interface MuonParams {
   readonly learningRate: number;
   readonly weightDecay: number;
   /** Length of a step at rate 1, by the shape of the matrix. */
@@ -41,43 +40,45 @@ export interface MuonStep {
 }
 
 /** The arrays of one parameter that a call needs. */
-export interface GradientLoan {
-  readonly gradients: Lendable;
+export interface TransferredGradients {
+  readonly gradients: TransferableArray;
 }
 
-export interface MomentumLoan extends GradientLoan {
-  readonly m: Lendable;
-  readonly v: Lendable;
+export interface TransferredMomentum extends TransferredGradients {
+  readonly m: TransferableArray;
+  readonly v: TransferableArray;
 }
 
-export interface UpdateLoan extends MomentumLoan {
-  readonly values: Lendable;
-  /** The moving average of the values, where one is kept. */
-  readonly average?: Lendable;
+export interface TransferredParameter extends TransferredMomentum {
+  readonly values: TransferableArray;
+  /** The moving average of the values, with `ema_decay`. */
+  readonly average?: TransferableArray;
 }
 
 export interface ParameterUpdate {
-  readonly step: AdamWStep | MuonStep;
+  readonly optimizer: { readonly adamw: AdamWParams } | { readonly muon: MuonParams };
   readonly averageDecay: number | undefined;
 }
 
+/** `arrays` has an entry for each parameter. */
 export type Call =
-  | { readonly call: "sumsOfSquares"; readonly loans: readonly GradientLoan[] }
-  | { readonly call: "momentum"; readonly loans: readonly MomentumLoan[]; readonly step: MomentumStep }
-  | { readonly call: "update"; readonly loans: readonly UpdateLoan[]; readonly updates: readonly ParameterUpdate[] };
+  | { readonly call: "sumsOfSquares"; readonly arrays: readonly TransferredGradients[] }
+  | { readonly call: "momentum"; readonly arrays: readonly TransferredMomentum[]; readonly params: MomentumParams }
+  | {
+      readonly call: "update";
+      readonly arrays: readonly TransferredParameter[];
+      readonly updates: readonly ParameterUpdate[];
+    };
 
-/** A loan of either kind. */
-export type Loan = GradientLoan & Partial<UpdateLoan>;
-
-export type LoanOf<C extends Call> = C["loans"][number];
+export type TransferredArrays<C extends Call = Call> = C["arrays"][number];
 
 /** `end`: the thread is to leave by itself. */
 export type Request = (Call & { readonly id: number }) | { readonly call: "end" };
 
-/** `loans` come back whatever happened; `sums` are those asked for, one a loan. */
-export interface Reply<L extends GradientLoan = GradientLoan> {
+/** `arrays` are those of the call, also after an error; `sums` are those that were asked for, one for each parameter. */
+export interface Reply<A extends TransferredGradients = TransferredGradients> {
   readonly id: number;
-  readonly loans: readonly L[];
+  readonly arrays: readonly A[];
   readonly sums: readonly number[];
   readonly error?: string;
 }

@@ -26,12 +26,12 @@ export interface GroupSettings {
 export type AdamWForm = "decoupled" | "original";
 
 export interface OptimizerSettings extends ScheduleSettings, GroupSettings {
-  readonly form: AdamWForm;
-  /** Matrices of the layers are moved by Muon, all else by AdamW. */
+  readonly adamw: AdamWForm;
+  /** Muon updates the matrices of the layers, AdamW all else. */
   readonly muon: boolean;
   readonly betas: readonly [beta1: number, beta2: number];
   readonly eps: number;
-  /** Gradients longer than this, all together, are shortened to it. The authors do not clip. */
+  /** Gradients are clipped to this L2 norm, all together. The authors do not clip. */
   readonly max_grad_norm: number | undefined;
   /** Keeps e = d·e + (1 - d)·p of every parameter p. The authors do not. */
   readonly ema_decay: number | undefined;
@@ -39,7 +39,7 @@ export interface OptimizerSettings extends ScheduleSettings, GroupSettings {
 
 interface Rule {
   readonly expected: string;
-  /** Absent where the setting must be given. */
+  /** Absent if the setting must be given. */
   readonly fallback?: unknown;
   readonly accepts: (value: unknown) => boolean;
 }
@@ -48,13 +48,13 @@ const isNumber = (value: unknown, accepts: (x: number) => boolean): boolean =>
   typeof value === "number" && Number.isFinite(value) && accepts(value);
 const isDecay = (value: unknown): boolean => isNumber(value, (x) => x >= 0 && x < 1);
 
-const orNothing = ({ expected, accepts }: Rule): Rule => ({
+const optional = ({ expected, accepts }: Rule): Rule => ({
   expected,
   fallback: undefined,
   accepts: (value) => value === undefined || accepts(value),
 });
 const positive: Rule = { expected: "a finite number above 0", accepts: (value) => isNumber(value, (x) => x > 0) };
-const notNegative: Rule = {
+const nonNegative: Rule = {
   expected: "a finite number, 0 or more",
   accepts: (value) => isNumber(value, (x) => x >= 0),
 };
@@ -74,11 +74,11 @@ const rules: Readonly<Record<keyof OptimizerSettings, Rule>> = {
     fallback: 1,
     accepts: (value) => value === "cosine" || positive.accepts(value),
   },
-  end_lr: { ...notNegative, fallback: 0 },
-  weight_decay: { ...notNegative, fallback: 0.01 },
-  lr_mult_head: { ...notNegative, fallback: 5 },
-  lr_mult_cross_modal: { ...notNegative, fallback: 5 },
-  form: {
+  end_lr: { ...nonNegative, fallback: 0 },
+  weight_decay: { ...nonNegative, fallback: 0.01 },
+  lr_mult_head: { ...nonNegative, fallback: 5 },
+  lr_mult_cross_modal: { ...nonNegative, fallback: 5 },
+  adamw: {
     expected: '"decoupled" or "original"',
     fallback: "original",
     accepts: (value) => value === "decoupled" || value === "original",
@@ -90,8 +90,8 @@ const rules: Readonly<Record<keyof OptimizerSettings, Rule>> = {
     accepts: (value) => Array.isArray(value) && value.length === 2 && value.every(isDecay),
   },
   eps: { ...positive, fallback: 1e-8 },
-  max_grad_norm: orNothing(positive),
-  ema_decay: orNothing({ expected: "a number, 0 or more and below 1", accepts: isDecay }),
+  max_grad_norm: optional(positive),
+  ema_decay: optional({ expected: "a number, 0 or more and below 1", accepts: isDecay }),
 };
 
 type Needed = "learning_rate" | "warmup_steps" | "max_steps";

@@ -1,26 +1,27 @@
 /**
- * A thread of the optimizer: it keeps nothing, works on the arrays lent with each call and gives all of them back. Plain JavaScript, so
- * that the same file starts from the sources and from the built package.
+ * A worker of the optimizer: it keeps no state, works on the arrays transferred with each call and transfers all of them back. Plain
+ * JavaScript, so that the same file starts from the sources and from the built package.
  */
 import { parentPort } from "node:worker_threads";
-import { adamw, momentum, move, moveAverage, sumOfSquares } from "./kernels.js";
-import { lentBuffers } from "./transferred-arrays.js";
+import { adamw, momentum, moveAverage, muon, sumOfSquares } from "./kernels.js";
 
 /** @import { Call, Reply, Request } from "./optimizer-messages.js" */
 
 /** @param {Call} request @returns {number[]} the sums asked for */
 function answer(request) {
-  if (request.call === "sumsOfSquares") return request.loans.map(({ gradients }) => sumOfSquares(gradients));
+  if (request.call === "sumsOfSquares") return request.arrays.map(({ gradients }) => sumOfSquares(gradients));
   if (request.call === "momentum") {
-    for (const loan of request.loans) momentum(loan, request.step);
+    for (const arrays of request.arrays) momentum(arrays, request.params);
     return [];
   }
-  for (const [i, { step, averageDecay }] of request.updates.entries()) {
-    const loan = request.loans[i];
-    if (loan === undefined) throw new Error("an update without arrays");
-    if (step.form === "muon") move(loan.values, loan.v, step);
-    else adamw(loan, step);
-    if (loan.average !== undefined && averageDecay !== undefined) moveAverage(loan.average, loan.values, averageDecay);
+  for (const [i, { optimizer, averageDecay }] of request.updates.entries()) {
+    const arrays = request.arrays[i];
+    if (arrays === undefined) throw new Error("an update without arrays");
+    if ("muon" in optimizer) muon(arrays.values, arrays.v, optimizer.muon);
+    else adamw(arrays, optimizer.adamw);
+    if (arrays.average !== undefined && averageDecay !== undefined) {
+      moveAverage(arrays.average, arrays.values, averageDecay);
+    }
   }
   return [];
 }
@@ -30,13 +31,14 @@ parentPort?.on("message", (/** @type {Request} */ request) => {
     parentPort?.close();
     return;
   }
-  const { id, loans } = request;
+  const { id, arrays } = request;
   /** @type {Reply} */
   let reply;
   try {
-    reply = { id, loans, sums: answer(request) };
+    reply = { id, arrays, sums: answer(request) };
   } catch (error) {
-    reply = { id, loans, sums: [], error: error instanceof Error ? error.message : String(error) };
+    reply = { id, arrays, sums: [], error: error instanceof Error ? error.message : String(error) };
   }
-  parentPort?.postMessage(reply, lentBuffers(loans));
+  const transferList = arrays.flatMap((one) => Object.values(one).map(({ buffer }) => buffer));
+  parentPort?.postMessage(reply, transferList);
 });

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { afterEach, expect, test } from "vitest";
 import { Random } from "../../random/index.js";
-import { clipFactor } from "./gradient-norm.js";
+import { clipFactor } from "./gradient-sums.js";
 import { Optimizer, learningRateFactor, optimizerSettings, parameterGroup } from "./index.js";
 import { adamw } from "./kernels.js";
 
@@ -49,7 +49,7 @@ async function run(one: Optimizer, values: Map<string, Float32Array>, from: numb
   return reports;
 }
 
-const full = { max_grad_norm: 3, ema_decay: 0.9, form: "decoupled" } as const;
+const full = { max_grad_norm: 3, ema_decay: 0.9, adamw: "decoupled" } as const;
 
 test("takes the steps of the kernel with each group's rate and decay, after clipping all gradients together", async () => {
   const settings = optimizerSettings({ ...needed, ...full });
@@ -68,7 +68,7 @@ test("takes the steps of the kernel with each group's rate and decay, after clip
     expect(report.learningRate).toBe(learningRate);
     for (const { name } of parameters) {
       const { learningRateFactor: factor, weightDecay } = parameterGroup(name, settings);
-      const step = { form: settings.form, betas: settings.betas, eps: settings.eps, t: t + 1, weightDecay };
+      const step = { adamw: settings.adamw, betas: settings.betas, eps: settings.eps, t: t + 1, weightDecay };
       const gradientScale = clipFactor(report.gradientNorm, 3) / 2;
       adamw(
         { values: expected.get(name)!, gradients: arrays("gradient", t).get(name)!, m: m.get(name)!, v: v.get(name)! },

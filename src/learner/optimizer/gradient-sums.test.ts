@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { clipFactor, gradientNorm } from "./gradient-norm.js";
+import { addInto, clipFactor, gradientNorm } from "./gradient-sums.js";
 import { sumOfSquares } from "./kernels.js";
 import { torchSteps } from "./torch-steps.test-support.js";
 
@@ -31,4 +31,20 @@ test("names the first parameter with a gradient that is not finite", () => {
   expect(() => gradientNorm([1, NaN, Infinity], names, 12)).toThrowErrorMatchingInlineSnapshot(
     `[InputError: gradient of b.weight at step 12: expected finite numbers, found NaN or infinity; no parameter was changed. Lower learning_rate, or warm up for longer.]`,
   );
+});
+
+test("adds in place, takes over what the sum lacks, and leaves the rest", () => {
+  const first = Float32Array.of(1, 2);
+  const other = Float32Array.of(5);
+  const sum = new Map([["a", first]]);
+  addInto(sum, new Map([["b", other]]));
+  addInto(sum, new Map([["a", Float32Array.of(0.5, -1)]]));
+  expect(sum.get("a")).toBe(first);
+  expect([...first]).toEqual([1.5, 1]);
+  expect(sum.get("b")).toBe(other);
+});
+
+test("gradients of another size are refused", () => {
+  const sum = new Map([["a", new Float32Array(2)]]);
+  expect(() => addInto(sum, new Map([["a", new Float32Array(3)]]))).toThrow("a has 2 values in the sum and 3");
 });

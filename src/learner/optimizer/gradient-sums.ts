@@ -1,7 +1,27 @@
-/** The length of all gradients together, and how far clipping shortens it. */
+/** Sums of gradients over micro-batches, their L2 norm, and the factor that clips them. */
 import { InputError } from "../../errors.js";
 
-/** A gradient that is not finite: the step has changed nothing. */
+/**
+ * sum += gradients, parameter by parameter and in place: gradients of several micro-batches become those of one step, with
+ * `gradientScale` 1 / (number of micro-batches) for their mean. A parameter that the sum lacks is added to it, as the same array.
+ */
+export function addInto(sum: Map<string, Float32Array>, gradients: ReadonlyMap<string, Float32Array>): void {
+  for (const [name, gradient] of gradients) {
+    const total = sum.get(name);
+    if (total === undefined) {
+      sum.set(name, gradient);
+      continue;
+    }
+    if (total.length !== gradient.length) {
+      throw new RangeError(
+        `addInto: ${name} has ${total.length} values in the sum and ${gradient.length} in the gradients`,
+      );
+    }
+    for (let i = 0; i < total.length; i++) total[i]! += gradient[i]!;
+  }
+}
+
+/** A gradient is NaN or infinite. The step has changed nothing. */
 export class NonFiniteError extends InputError {
   constructor(
     readonly parameter: string,
@@ -24,8 +44,8 @@ export class NonFiniteError extends InputError {
  * @throws NonFiniteError naming the first parameter whose gradient is not finite
  */
 export function gradientNorm(sums: readonly number[], names: readonly string[], step: number): number {
-  const broken = sums.findIndex((sum) => !Number.isFinite(sum));
-  if (broken !== -1) throw new NonFiniteError(names[broken]!, step);
+  const invalid = sums.findIndex((sum) => !Number.isFinite(sum));
+  if (invalid !== -1) throw new NonFiniteError(names[invalid]!, step);
   return Math.sqrt(sums.reduce((total, sum) => total + sum, 0));
 }
 

@@ -1,4 +1,4 @@
-/** What the data says about one image, and the checks that name the sample that does not fit. */
+/** One row of the data as objectives read it, and the checks that name an invalid sample. */
 import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
 import type { ObjectiveName } from "../model/index.js";
@@ -7,41 +7,41 @@ import type { ObjectiveName } from "../model/index.js";
 export type TokenIds = readonly number[];
 
 export interface SampleImage {
-  /** Which image of the data this is: an image that a batch names twice is in its stack once, as it is given first. */
+  /** Number of the image in the data. An image that occurs twice in a batch is in the stack once, as it was given first. */
   readonly id: number;
-  /** [channels, height, width], as the image processor makes them. */
+  /** [channels, height, width], from the image processor. */
   readonly pixel_values: HostTensor<"float32">;
 }
 
-/** One row of the data. Only what the objectives read must be there. */
+/** One row of the data. Only the fields that the objectives read are required. */
 export interface Sample {
-  /** Its place in the data: what is drawn for it follows from the batch's stream and this number. */
+  /** Its number in the data: random choices for it depend on the batch's stream and this number. */
   readonly index: number;
   readonly image: SampleImage;
   /** The true text. MLM, ITM, ITC, IRTR. */
   readonly caption?: TokenIds;
-  /** Drawn for ITM, should the sample become a negative. */
+  /** Another image, for ITM if the sample becomes a negative. */
   readonly falseImage?: SampleImage;
-  /** Drawn for ITM with false texts: one that is false of the image. */
+  /** A text that is false for the image, for ITM with false texts. */
   readonly falseText?: TokenIds;
-  /** Drawn for IRTR; all samples of a batch have as many. */
+  /** Other captions, for IRTR; the same number in all samples of a batch. */
   readonly falseTexts?: readonly TokenIds[];
   /** VQA. */
   readonly question?: {
     readonly text: TokenIds;
-    /** Scores in 0..1 of the right answers, by their numbers; all others score 0. */
+    /** Scores in 0..1 of the correct answers, by their labels; all others score 0. */
     readonly scores: ReadonlyMap<number, number>;
   };
   /** SNLI-VE: 0 contradiction, 1 neutral, 2 entailment. */
   readonly hypothesis?: { readonly text: TokenIds; readonly label: number };
-  /** NLVR2: 1 where it is true of both images. */
+  /** NLVR2: 1 if it is true for both images. */
   readonly statement?: { readonly text: TokenIds; readonly secondImage: SampleImage; readonly label: number };
 }
 
-/** Parts of a sample that may be missing. */
+/** Optional fields of a sample. */
 type Part = Exclude<keyof Sample, "index" | "image">;
 
-/** @throws InputError when the sample has no such part */
+/** @throws InputError if the sample has no such field */
 export function partOf<P extends Part>(sample: Sample, part: P, objective: ObjectiveName): NonNullable<Sample[P]> {
   const found = sample[part];
   if (found !== undefined) return found;
@@ -54,13 +54,13 @@ export function partOf<P extends Part>(sample: Sample, part: P, objective: Objec
   });
 }
 
-/** @throws InputError for a number that cannot tell one thing from another */
+/** @throws InputError for a number that is not a valid id */
 export function checkNumber(value: number, where: string): void {
   if (Number.isSafeInteger(value) && value >= 0) return;
   throw new InputError({ code: "invalid-dataset", where, expected: "a whole number from 0", found: String(value) });
 }
 
-/** @throws InputError for a label that is none of the `classes` */
+/** @throws InputError for a label that is not below `classes` */
 export function checkLabel(label: number, classes: number, where: string): void {
   if (Number.isInteger(label) && label >= 0 && label < classes) return;
   throw new InputError({
@@ -71,7 +71,7 @@ export function checkLabel(label: number, classes: number, where: string): void 
   });
 }
 
-/** @throws InputError for an answer that the classifier does not know, or a score outside 0 to 1 */
+/** @throws InputError for an answer without an output of the classifier, or a score outside 0 to 1 */
 export function checkScores(scores: ReadonlyMap<number, number>, answers: number, where: string): void {
   for (const [answer, score] of scores) {
     if (!(Number.isInteger(answer) && answer >= 0 && answer < answers)) {

@@ -1,4 +1,4 @@
-/** A step of the model compiled for the sizes of its batch: losses and gradients, and the embeddings that contrast needs first. */
+/** A step compiled for the shape of its batch: losses and gradients, and the embeddings that contrast over micro-batches needs first. */
 import {
   HostTensor,
   topologicalOrder,
@@ -14,7 +14,7 @@ import type { Arrays, Runtime, TrainingGraph } from "../runtime/index.js";
 import type { Batch, BatchShape } from "./batch.js";
 import type { Random } from "../random/index.js";
 
-export interface StepGraphOptions {
+export interface CompileOptions {
   readonly config: BridgeTowerConfig;
   /** Whether a parameter is trained. */
   readonly trains: (name: string) => boolean;
@@ -26,13 +26,13 @@ export interface StepGraphOptions {
 }
 
 /**
- * What the backward half computes a second time instead of keeping it. `cheap`: all but matrix products of weights and what
- * attention gives; `blocks`: all that lies between the states of the towers and levels.
+ * Activations that the backward pass recomputes instead of keeping them. `cheap`: all but the outputs of linear layers and of
+ * attention; `blocks`: all but the hidden states between the blocks.
  */
 export type Recompute = "nothing" | "cheap" | "blocks";
 
-/** The values of the forward half that are kept where not all are. */
-const keeps: Readonly<
+/** The activations of the forward pass that are kept. */
+const kept: Readonly<
   Record<Exclude<Recompute, "nothing">, (boundaries: readonly Tensor[], loss: Tensor) => readonly Tensor[]>
 > = {
   cheap: (boundaries, loss) => [
@@ -46,40 +46,39 @@ function recomputed(
   parts: readonly GradientPart[],
   loss: Tensor,
   boundaries: readonly Tensor[],
-  { recompute: mode }: StepGraphOptions,
+  { recompute: mode }: CompileOptions,
 ): readonly GradientPart[] {
   if (mode === "nothing") return parts;
-  const again = recompute(
+  const gradients = recompute(
     parts.map(({ gradient }) => gradient),
     loss,
-    keeps[mode](boundaries, loss),
+    kept[mode](boundaries, loss),
   );
-  return parts.map((part, i) => ({ ...part, gradient: again[i]! }));
+  return parts.map((part, i) => ({ ...part, gradient: gradients[i]! }));
 }
 
 export interface ObjectiveReport {
   readonly loss: number;
-  /** Share of right answers, or the VQA score, in 0..1. */
+  /** Accuracy, or the VQA score, in 0..1. */
   readonly score: number;
 }
 
+/** By objective. */
 export type Reports = Partial<Record<ObjectiveName, ObjectiveReport>>;
 
-export class StepGraph {
+export type Mode = "train" | "eval";
+
+export class CompiledStep {
   private constructor(
     private readonly step: TrainingGraph,
     /** Embeddings alone, for contrast over several micro-batches. */
     private readonly embeds: TrainingGraph | undefined,
-    private readonly noise: readonly Input[],
+    private readonly dropoutBytes: readonly Input[],
     private readonly objectives: readonly ObjectiveName[],
   ) {}
 
-  /** @param mode `judge`: no dropout, no gradients */
-  static async compile(
-    { sizes, uses }: BatchShape,
-    mode: "train" | "judge",
-    options: StepGraphOptions,
-  ): Promise<StepGraph> {
+  /** @param mode `eval`: no dropout, no gradients */
+  static async compile({ sizes, uses }: BatchShape, mode: Mode, options: CompileOptions): Promise<CompiledStep> {
     const { config, runtime, threads, profile } = options;
     const scope = mode === "train" ? Scope.training() : Scope.root();
     const { loss, results, boundaries, p } = trainingStep(config, sizes, uses, scope);
@@ -88,23 +87,24 @@ export class StepGraph {
       outputs[`${name}_loss`] = result.ownLoss ?? result.loss;
       outputs[`${name}_score`] = result.score;
     }
-    const parts = mode === "judge" ? [] : recomputed(trainedGradients(loss, p, options), loss, boundaries, options);
-    const contrast = [uses.itc, uses.itm_itc].some((use) => use?.cached === true);
+    const parts =
+      mode === "eval" ? [] : recomputed(trainedGradients(loss, p, options.trains), loss, boundaries, options);
+    const cached = [uses.itc, uses.itm_itc].some((use) => use?.cached === true);
     const embeds = (results.itc ?? results.itm_itc)?.embeds;
-    return new StepGraph(
+    return new CompiledStep(
       await runtime.compileTraining(outputs, parts, { threads, profile }),
-      contrast && embeds !== undefined ? await runtime.compileTraining({ ...embeds }, [], { threads }) : undefined,
+      cached && embeds !== undefined ? await runtime.compileTraining({ ...embeds }, [], { threads }) : undefined,
       p.randomInputs(),
       Object.keys(results) as ObjectiveName[],
     );
   }
 
-  /** The embeddings `text`, `image` and in the joint form `cross`, with the very dropout of the step. */
+  /** The embeddings `text`, `image` and in the joint form `cross`, with the same dropout as the step. */
   embeddings(batch: Batch, parameters: Arrays, random: Random): Promise<Record<string, HostTensor>> {
     return this.embeds!.run({ ...batch, ...this.randomBytes(random) }, parameters, new Map());
   }
 
-  /** Losses and scores; `gradients` is overwritten where the graph trains. */
+  /** Losses and scores. In training mode `gradients` are overwritten. */
   async run(batch: Batch, parameters: Arrays, gradients: Arrays, random: Random): Promise<Reports> {
     const outputs = await this.step.run({ ...batch, ...this.randomBytes(random) }, parameters, gradients);
     const report = (name: ObjectiveName): ObjectiveReport => ({
@@ -120,7 +120,7 @@ export class StepGraph {
 
   private randomBytes(random: Random): Record<string, HostTensor> {
     return Object.fromEntries(
-      this.noise.map(({ name, shape }) => {
+      this.dropoutBytes.map(({ name, shape }) => {
         const bytes = HostTensor.zeros("uint8", shape as readonly number[]);
         random.fillBytes(bytes.data);
         return [name, bytes];
@@ -129,12 +129,8 @@ export class StepGraph {
   }
 }
 
-/** Gradients of the parameters that the loss asked `p` for and that are trained. */
-export const trainedGradients = (
-  loss: Tensor,
-  p: Scope,
-  { trains }: Pick<StepGraphOptions, "trains">,
-): readonly GradientPart[] =>
+/** Gradients of the parameters that the loss reads through `p` and that are trained. */
+export const trainedGradients = (loss: Tensor, p: Scope, trains: CompileOptions["trains"]): readonly GradientPart[] =>
   parameterGradients(
     loss,
     p.parameters().filter(({ name }) => trains(name)),

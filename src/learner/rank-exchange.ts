@@ -1,0 +1,100 @@
+/** What the ranks of a step exchange beside gradients: sizes of their micro-batches, reports, and what must be equal on all of them. */
+import { createHash } from "node:crypto";
+import type { Collective } from "../distributed/index.js";
+import { InputError } from "../errors.js";
+import type { ObjectiveName, ObjectiveUses } from "../model/index.js";
+import type { Arrays } from "../runtime/index.js";
+import type { MicroBatchWeights } from "./batch.js";
+import type { ObjectiveReport, Reports } from "./compiled-step.js";
+
+/** What all ranks know about a micro-batch. */
+export interface MicroBatchSizes {
+  readonly uses: ObjectiveUses;
+  readonly maskedTokens: number;
+}
+
+/** Settings and numbers that are equal on every rank, by their names in errors. */
+export type Agreed = Readonly<Record<string, string | number>>;
+
+interface Announcement {
+  readonly agreed: Agreed;
+  readonly microBatches: readonly MicroBatchSizes[];
+}
+
+/**
+ * The micro-batches of all ranks, rank 0's first.
+ * @throws InputError on every rank if one differs from rank 0
+ */
+export async function allMicroBatches(
+  collective: Collective,
+  local: readonly MicroBatchSizes[],
+  agreed: () => Agreed,
+): Promise<readonly MicroBatchSizes[]> {
+  if (collective.size === 1) return local;
+  const announcement: Announcement = { agreed: agreed(), microBatches: local };
+  const bytes = await collective.gather(Buffer.from(JSON.stringify(announcement)));
+  // The other ranks run this function, too.
+  const all = bytes.map((part) => JSON.parse(Buffer.from(part).toString()) as Announcement);
+  checkAgreed(all.map(({ agreed }) => agreed));
+  return all.flatMap(({ microBatches }) => microBatches);
+}
+
+function checkAgreed(ranks: readonly Agreed[]): void {
+  for (const [rank, found] of ranks.entries()) {
+    for (const name of new Set(ranks.flatMap((agreed) => Object.keys(agreed)))) {
+      if (found[name] === ranks[0]![name]) continue;
+      throw new InputError({
+        code: "rank-failure",
+        where: `${name} of rank ${rank}`,
+        expected: `${ranks[0]![name] ?? "none"}, as on rank 0`,
+        found: String(found[name] ?? "none"),
+        hint: "Start all ranks with the same files and settings",
+      });
+    }
+  }
+}
+
+/** Nested settings by their paths, such as `optimizer.learning_rate`. */
+export function flattened(settings: object, path = ""): Record<string, string> {
+  const entries = Object.entries(settings).flatMap(([key, value]: [string, unknown]) =>
+    typeof value === "object" && value !== null
+      ? Object.entries(flattened(value, `${path}${key}.`))
+      : [[path + key, String(value)]],
+  );
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** SHA-256 over all values by name. Ranks that start from different values never become equal. */
+export function digest(values: Arrays): string {
+  const hash = createHash("sha256");
+  for (const name of [...values.keys()].sort()) hash.update(name).update(values.get(name)!);
+  return hash.digest("hex");
+}
+
+/** The numbers of every rank, in order of rank. */
+export async function gatherNumbers(collective: Collective, local: readonly number[]): Promise<number[][]> {
+  const bytes = await collective.gather(new Uint8Array(Float64Array.from(local).buffer));
+  // A gathered part may start at any byte.
+  return bytes.map((part) => [...new Float64Array(part.slice().buffer)]);
+}
+
+/** The reports of all ranks' micro-batches, rank 0's first. */
+export async function allReports(collective: Collective, local: readonly Reports[]): Promise<Reports[]> {
+  const names = Object.keys(local[0]!) as ObjectiveName[];
+  const numbers = local.flatMap((report) => names.flatMap((name) => [report[name]!.loss, report[name]!.score]));
+  const ranks = await gatherNumbers(collective, numbers);
+  return ranks.flatMap((theirs) =>
+    local.map((_, i): Reports => {
+      const at = (k: number) => 2 * (i * names.length + k);
+      return Object.fromEntries(names.map((name, k) => [name, { loss: theirs[at(k)]!, score: theirs[at(k) + 1]! }]));
+    }),
+  );
+}
+
+/** The mean over micro-batches. */
+export function averaged(reports: readonly Reports[], weights: readonly MicroBatchWeights[]): Reports {
+  const mean = (name: ObjectiveName, field: keyof ObjectiveReport) =>
+    reports.reduce((sum, report, i) => sum + (weights[i]![name] ?? 1) * report[name]![field], 0) / reports.length;
+  const names = Object.keys(reports[0]!) as ObjectiveName[];
+  return Object.fromEntries(names.map((name) => [name, { loss: mean(name, "loss"), score: mean(name, "score") }]));
+}
