@@ -7,7 +7,7 @@ export { ForeignObject } from "./pickle.js";
 export { resolveModel } from "./resolve-model.js";
 export { roundedTensor, type WeightDType } from "./rounded-tensor.js";
 export { readSafetensors } from "./safetensors.js";
-export { readTensor, toFloat32 } from "./tensor-values.js";
+export { readTensor } from "./tensor-values.js";
 export { type TorchFileOptions, TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";
 export { type WritableTensor, writeSafetensors } from "./write-safetensors.js";
 export { processorFiles, saveCheckpoint, tokenizerFiles, type SavedCheckpoint } from "./save-checkpoint.js";

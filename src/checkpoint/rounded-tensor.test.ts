@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
 
 import { InputError } from "../errors.js";
-import { HostTensor } from "../graph/host-tensor.js";
+import { HostTensor, toFloat32 } from "../graph/host-tensor.js";
 import { roundedTensor, type WeightDType } from "./rounded-tensor.js";
-import { toFloat32 } from "./tensor-values.js";
 
 const float32 = (...values: number[]) => new HostTensor("float32", [values.length], Float32Array.from(values));
 const float64 = (...values: number[]) => new HostTensor("float64", [values.length], Float64Array.from(values));

@@ -1,8 +1,7 @@
 /** Weights in another floating-point type: each value is rounded once, to the nearest, of two as near to the even one (IEEE 754). */
 
 import { InputError } from "../errors.js";
-import { type DType, HostTensor } from "../graph/index.js";
-import { toFloat32 } from "./tensor-values.js";
+import { type DType, HostTensor, toFloat32 } from "../graph/index.js";
 
 /** Types that weights are written in. */
 export type WeightDType = Extract<DType, "float32" | "float16" | "bfloat16">;

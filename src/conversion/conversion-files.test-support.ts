@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { tinyWeight } from "../../fixtures/tiny-weights.js";
-import { readTensor, toFloat32, writeSafetensors } from "../checkpoint/index.js";
-import { HostTensor, type Parameter } from "../graph/index.js";
+import { readTensor, writeSafetensors } from "../checkpoint/index.js";
+import { HostTensor, toFloat32, type Parameter } from "../graph/index.js";
 import type { StartingTensors } from "./index.js";
 import { startingTensors } from "./starting-tensors.js";
 

@@ -1,6 +1,6 @@
 /** Parameters that a starting point lacks in the wanted form but that follow from what it has. */
-import { readTensor, toFloat32 } from "../checkpoint/index.js";
-import type { Parameter } from "../graph/index.js";
+import { readTensor } from "../checkpoint/index.js";
+import { toFloat32, type Parameter } from "../graph/index.js";
 import { bicubicWeights } from "../model/index.js";
 import type { StartingTensor } from "./starting-tensors.js";
 

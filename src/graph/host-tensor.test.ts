@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { HostTensor } from "./index.js";
+import { HostTensor, toFloat32 } from "./index.js";
 
 const matrix = new HostTensor("float32", [2, 3], Float32Array.of(1, 5, 5, 7, 2, 0));
 
@@ -39,4 +39,46 @@ test("argmax takes the first of equals, along the last axis", () => {
 
 test("values as numbers", () => {
   expect(new HostTensor("int64", [2], BigInt64Array.of(1n, -2n)).toArray()).toEqual([1, -2]);
+});
+
+const everyPattern = Uint16Array.from({ length: 65536 }, (_, bits) => bits);
+
+/** IEEE 754's definition, in doubles: (-1)^sign · 2^e · 1.fraction, without a leading one in subnormals. */
+function valueOf(bits: number, exponentBits: number): number {
+  const fractionBits = 15 - exponentBits;
+  const bias = 2 ** (exponentBits - 1) - 1;
+  const sign = bits >> 15 === 1 ? -1 : 1;
+  const exponent = (bits >> fractionBits) & (2 ** exponentBits - 1);
+  const fraction = (bits & (2 ** fractionBits - 1)) / 2 ** fractionBits;
+  if (exponent === 2 ** exponentBits - 1) return fraction === 0 ? sign * Infinity : NaN;
+  return exponent === 0 ? sign * fraction * 2 ** (1 - bias) : sign * (1 + fraction) * 2 ** (exponent - bias);
+}
+
+test.each([
+  ["float16", 5],
+  ["bfloat16", 8],
+] as const)("every %s pattern becomes its exact value", (dtype, exponentBits) => {
+  const tensor = new HostTensor(dtype, [65536], everyPattern);
+  const values = toFloat32(tensor);
+  const wrong = everyPattern.filter((bits) => !Object.is(values[bits], valueOf(bits, exponentBits)));
+  expect(wrong).toEqual(new Uint16Array());
+  expect(tensor.toArray()).toEqual(Array.from(values));
+});
+
+test("float64 goes to the nearest float32, float32 to itself without a copy, whole numbers to their value", () => {
+  const doubles = new HostTensor("float64", [3], Float64Array.of(0.1, 1e39, -0));
+  expect(toFloat32(doubles)).toEqual(Float32Array.of(Math.fround(0.1), Infinity, -0));
+  const floats = Float32Array.of(1, 2);
+  expect(toFloat32(new HostTensor("float32", [2], floats))).toBe(floats);
+  expect(toFloat32(new HostTensor("int64", [1], BigInt64Array.of(-3n)))).toEqual(Float32Array.of(-3));
+});
+
+test.each([
+  ["float16", [0xbc00, 0x3c00]],
+  ["bfloat16", [0xbf80, 0x3f80]],
+] as const)("%s: at, argmax and toArray give numbers, not bit patterns", (dtype, bits) => {
+  const tensor = new HostTensor(dtype, [1, 2], Uint16Array.from(bits));
+  expect([tensor.at(0, 0), tensor.at(0, 1)]).toEqual([-1, 1]);
+  expect(tensor.toArray()).toEqual([-1, 1]);
+  expect(tensor.argmax().toArray()).toEqual([1]);
 });

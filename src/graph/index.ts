@@ -1,7 +1,7 @@
 /** Typed tensor graphs: build them with ops, differentiate them, print them, write them as ONNX. */
 export { dtypes, elementCount, type ArrayOf, type DType } from "./dtype.js";
 export { gradients } from "./gradients.js";
-export { HostTensor } from "./host-tensor.js";
+export { HostTensor, toFloat32 } from "./host-tensor.js";
 export {
   writeOnnx,
   writeTrainingOnnx,

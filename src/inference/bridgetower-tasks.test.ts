@@ -276,7 +276,8 @@ test("threads and packed weights change no answer; a model that was disposed of 
   });
   const [embedding] = await other.embedText(["a fox"]);
   expect(deviation(embedding!, (await model.embedText(["a fox"]))[0]!, close)).toBeLessThan(1);
-  const disposed = "model: expected one in use, found one that was disposed of. Load it again, or dispose of it later.";
+  const disposed =
+    "model: expected a model in use, found a model that was disposed of. Load it again, or dispose of it later.";
   const underWay = expect(other.embedText(["a fox"])).rejects.toThrow(disposed);
   await other.dispose();
   await underWay;

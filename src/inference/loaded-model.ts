@@ -1,8 +1,8 @@
 /** A checkpoint that is open: its config, its weights by reference, and the graphs compiled so far. */
 import { fileURLToPath } from "node:url";
-import { readTensor, resolveModel, toFloat32, type Checkpoint, type HubOptions } from "../checkpoint/index.js";
+import { readTensor, resolveModel, type Checkpoint, type HubOptions } from "../checkpoint/index.js";
 import { InputError } from "../errors.js";
-import { parametersOf, type HostTensor, type Parameter } from "../graph/index.js";
+import { parametersOf, toFloat32, type HostTensor, type Parameter } from "../graph/index.js";
 import { parameterList, type BridgeTowerConfig, type Head, type Outputs } from "../model/index.js";
 import { Runtime, type CompiledGraph, type CompileOptions, type Device, type WeightLookup } from "../runtime/index.js";
 import { openModelFolder } from "./model-folder.js";

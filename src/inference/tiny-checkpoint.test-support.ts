@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { readCase } from "../../fixtures/golden.js";
 import { tinyWeight } from "../../fixtures/tiny-weights.js";
-import { toFloat32, writeSafetensors } from "../checkpoint/index.js";
-import { HostTensor } from "../graph/index.js";
+import { writeSafetensors } from "../checkpoint/index.js";
+import { HostTensor, toFloat32 } from "../graph/index.js";
 import { parameterList, parseConfig, type Head } from "../model/index.js";
 
 type Json = Readonly<Record<string, unknown>>;

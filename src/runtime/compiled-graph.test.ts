@@ -27,6 +27,17 @@ test("a missing input, a wrong shape and one name with two sizes are refused by 
   await graph.dispose();
 });
 
+test("an input whose ArrayBuffer was transferred is refused by name, and the graph still runs", async () => {
+  const graph = await sumGraph();
+  const b = zeros(1, 3);
+  structuredClone(b.data.buffer, { transfer: [b.data.buffer as ArrayBuffer] });
+  await expect(graph.run({ a: zeros(1, 3), b })).rejects.toThrow(
+    "b: expected 3 values for [1, 3], found 0. Use a copy: its ArrayBuffer was transferred to another thread.",
+  );
+  expect((await graph.run({ a: zeros(1, 3), b: zeros(1, 3) })).sum!.toArray()).toEqual([0, 0, 0]);
+  await graph.dispose();
+});
+
 test("a device that cannot start is an error that names it, not a fall-back", async () => {
   const elsewhere = process.platform === "win32" ? "coreml" : "dml";
   const sum = add(input("a", "float32", [1]), 1);
@@ -46,6 +57,6 @@ test("the thread can be ended while it loads, compiles or runs: what is under wa
     );
     await new Promise((resolve) => setTimeout(resolve, delay));
     await ending.dispose();
-    expect(await compiled).toMatch(/in time|expected one in use, found one that was disposed of/);
+    expect(await compiled).toMatch(/in time|expected a model in use, found a model that was disposed of/);
   }
 });

@@ -1,14 +1,16 @@
-/** A graph that the thread of the sessions holds ready. */
+/** A compiled graph: a session of the session worker, and the checks of what goes into it. */
 import type { Tensor as OrtTensor } from "onnxruntime-node";
 import { InputError } from "../errors.js";
-import { HostTensor, type ArrayOf, type DType, type Input } from "../graph/index.js";
-import type { Values } from "./session-messages.js";
-import type { SessionThread } from "./session-thread.js";
+import { elementCount, HostTensor, type ArrayOf, type DType, type Input } from "../graph/index.js";
+import type { WorkerThread } from "../threads/index.js";
+import type { Answer, Call, Reply, Values } from "./session-messages.js";
+
+export type SessionWorker = WorkerThread<Call, Reply>;
 
 export class CompiledGraph {
   /** @internal Made by `Runtime.compile`. */
   constructor(
-    private readonly thread: SessionThread,
+    private readonly worker: SessionWorker,
     private readonly session: number,
     private readonly inputs: readonly Input[],
   ) {}
@@ -17,18 +19,24 @@ export class CompiledGraph {
    * Runs the graph once.
    * @param feeds a value for each input of the graph; others are ignored
    * @returns a value for each output
-   * @throws InputError when an input is missing or its shape does not fit
+   * @throws InputError when an input is missing, or its shape or its values do not fit
    */
   async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
     const values = toRuntimeValues(this.inputs, feeds);
-    const results = await this.thread.call({ call: "run", session: this.session, feeds: values });
-    return toHostTensors(results);
+    const answer = await this.worker.exchange({ call: "run", session: this.session, feeds: values }, []);
+    return toHostTensors(valuesOf(answer));
   }
 
   /** Frees the session. */
   async dispose(): Promise<void> {
-    await this.thread.call({ call: "release", session: this.session });
+    valuesOf(await this.worker.exchange({ call: "release", session: this.session }, []));
   }
+}
+
+/** The outputs of a run; none for other calls. @throws Error with what the worker reports */
+export function valuesOf(answer: Answer): Values {
+  if ("error" in answer) throw new Error(answer.error);
+  return answer.values;
 }
 
 /** The values of all inputs, checked. */
@@ -55,9 +63,19 @@ function toRuntime(input: Input, value: HostTensor | undefined): Values[string] 
       found: value === undefined ? "nothing" : `${value.dtype}[${value.shape.join(", ")}]`,
     });
   }
+  if (value.data.length !== elementCount(value.shape)) {
+    // The constructor of HostTensor compares them, so the buffer was transferred or resized since.
+    throw new InputError({
+      code: "invalid-tensor",
+      where: input.name,
+      expected: `${elementCount(value.shape)} values for [${value.shape.join(", ")}]`,
+      found: `${value.data.length}`,
+      hint: "Use a copy: its ArrayBuffer was transferred to another thread",
+    });
+  }
   // A message copies the whole buffer behind a view.
   const data = value.data.byteLength === value.data.buffer.byteLength ? value.data : value.data.slice();
-  // The dtypes of graph inputs and outputs are those of which both sides hold the same typed array.
+  // ONNX Runtime uses the same typed array for each dtype of a graph's inputs and outputs.
   return { type: input.dtype as OrtTensor.Type, data: data as OrtTensor.DataType, dims: value.shape };
 }
 

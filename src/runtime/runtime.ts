@@ -1,5 +1,6 @@
-/** Graphs compiled and run by ONNX Runtime in Node, with weights used where they lie in the checkpoint's files. */
+/** Compiles and runs graphs with ONNX Runtime in Node, which maps weights into memory from the checkpoint's files. */
 import { relative, sep } from "node:path";
+import { Worker } from "node:worker_threads";
 import type { InferenceSession } from "onnxruntime-node";
 import { InputError } from "../errors.js";
 import {
@@ -12,38 +13,53 @@ import {
   type StoredTensor,
   type Tensor,
 } from "../graph/index.js";
-import { CompiledGraph } from "./compiled-graph.js";
-import type { LentViews } from "./session-messages.js";
-import { SessionThread } from "./session-thread.js";
+import { WorkerThread } from "../threads/index.js";
+import { CompiledGraph, valuesOf, type SessionWorker } from "./compiled-graph.js";
+import type { ArrayViews } from "./session-messages.js";
 import { TrainingGraph } from "./training-graph.js";
 
-/** Execution providers of onnxruntime-node. All but `cpu` need hardware and libraries of their own. */
+/** Execution providers of onnxruntime-node. All but `cpu` need special hardware and libraries. */
 export const devices = ["cpu", "cuda", "webgpu", "dml", "coreml"] as const;
 export type Device = (typeof devices)[number];
 
 export interface CompileOptions {
-  /** Default `cpu`. Another device is an error where it cannot start, never a silent fall-back. */
+  /** Default `cpu`. A device that cannot start is an error; there is no fallback. */
   readonly device?: Device | undefined;
   /** Threads of one operator; the number of cores by default. */
   readonly threads?: number | undefined;
   /**
-   * Keep a packed copy of each weight matrix: costs its size in private memory and the time to pack, saves a third of the
-   * time of products with few rows. For a short graph that is run many times, such as a text tower in a server.
+   * Keep a packed copy of each weight matrix: takes as much private memory as the weights and time to pack, and saves a third
+   * of the time of products with few rows. For a short graph that runs many times, such as a text tower in a server.
    */
   readonly prepack?: boolean | undefined;
 }
 
 export interface TrainingOptions extends Pick<CompileOptions, "device" | "threads"> {
-  /** Start of the name of a file that ONNX Runtime writes when the graph is freed: the time of every node of every run. */
+  /** Prefix of the name of a file that ONNX Runtime writes when the graph is freed: the time of every node of every run. */
   readonly profile?: string | undefined;
 }
 
-/** Where the bytes of a parameter lie, by its name in the model. */
+/** Where the bytes of a parameter are stored, by its name in the model. */
 export type WeightLookup = (parameter: Parameter) => StoredTensor;
 
-/** A thread that compiles and runs graphs, one after another; it starts at once and ends with `dispose` or the process. */
+/**
+ * ONNX Runtime 1.30 reports its use over the network, and matches the process's command line against regular expressions
+ * that overflow the stack on a long text. It reads this variable from the process, so only the process can set it.
+ */
+function startWorker(): Worker {
+  process.env.ORT_DISABLE_TELEMETRY ??= "1";
+  return new Worker(new URL("./session-worker.js", import.meta.url), { execArgv: [] });
+}
+
+/** A session worker, which compiles and runs graphs one after another. It starts at once and ends with `dispose` or the process. */
 export class Runtime {
-  private readonly thread = new SessionThread();
+  private readonly worker: SessionWorker = new WorkerThread(startWorker(), "the session worker");
+  private sessions = 0;
+
+  constructor() {
+    // A process that ends while the worker loads native code would abort: a call under way keeps the process alive.
+    this.worker.exchange({ call: "load" }, []).catch(() => undefined);
+  }
 
   /**
    * Compiles the nodes that `outputs` need.
@@ -63,7 +79,7 @@ export class Runtime {
       { device, threads },
       {
         // Our graphs run as fast without the runtime's rewrites, which take a fifth of the time to compile
-        // (docs/decisions/0008); only the casts of half-precision weights want to be folded.
+        // (docs/decisions/0008). Only the casts of half-precision weights have to be folded.
         graphOptimizationLevel: allFloat32 ? "disabled" : "basic",
         session: {
           model_external_initializers_file_folder_path: folder,
@@ -71,7 +87,7 @@ export class Runtime {
         },
       },
     );
-    return new CompiledGraph(this.thread, session, model.inputs);
+    return new CompiledGraph(this.worker, session, model.inputs);
   }
 
   /**
@@ -95,7 +111,7 @@ export class Runtime {
       ...outputs,
     });
     const nameOf = (key: string) => model.outputNames[key]!;
-    const views: LentViews = {
+    const views: ArrayViews = {
       parameters: model.views.map(({ input, parameter, firstElement, shape }) => ({
         name: input,
         array: parameter,
@@ -125,7 +141,7 @@ export class Runtime {
         // The arena keeps half as much again as a step needs at its peak (docs/decisions/0014).
         enableCpuMemArena: false,
         ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
-        // As written: merging equal nodes would keep what is to be computed again, and the order would change.
+        // Merging equal nodes would keep what is recomputed on purpose, and would change the order of execution.
         graphOptimizationLevel: "disabled",
       },
       views,
@@ -133,28 +149,29 @@ export class Runtime {
     const names = (parts: readonly { readonly array: string }[]) => [...new Set(parts.map(({ array }) => array))];
     const outputNames = new Map(Object.keys(outputs).map((name) => [nameOf(name), name]));
     const written = names([...views.gradients, ...views.rows]);
-    return new TrainingGraph(this.thread, session, model.inputs, outputNames, names(views.parameters), written);
+    return new TrainingGraph(this.worker, session, model.inputs, outputNames, names(views.parameters), written);
   }
 
-  /** A new session; what the runtime refuses is worded. */
+  /** A new session. @throws InputError with the runtime's reason if it refuses the device or the model */
   private async create(
     model: Uint8Array<ArrayBuffer>,
     { device, threads }: { readonly device: Device; readonly threads: number | undefined },
     { session: config, ...settings }: InferenceSession.SessionOptions & { readonly session?: Record<string, string> },
-    views?: LentViews,
+    views?: ArrayViews,
   ): Promise<number> {
-    const session = this.thread.newSession();
+    const session = this.sessions++;
     const options: InferenceSession.SessionOptions = {
       ...settings,
       executionProviders: [device],
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
       logSeverityLevel: 4,
       enableMemPattern: false,
-      // Towers, fusion and steps are separate sessions: a pool that spins after its run would take the next one's core.
+      // Towers, fusion and steps are separate sessions: a pool that spins after its run would take the cores of the next.
       extra: { session: { ...config, force_spinning_stop: "1" } },
     };
     const call = { call: "compile", session, model, options, ...(views === undefined ? {} : { views }) } as const;
-    await this.thread.call(call, [model.buffer]).catch((cause: unknown) => {
+    const created = this.worker.exchange(call, [model.buffer]).then(valuesOf);
+    await created.catch((cause: unknown) => {
       if (cause instanceof InputError) throw cause;
       throw new InputError(
         {
@@ -170,9 +187,17 @@ export class Runtime {
     return session;
   }
 
-  /** Frees everything that was compiled and ends the thread. */
+  /** Frees all graphs and ends the worker; calls under way fail. */
   dispose(): Promise<void> {
-    return this.thread.end();
+    return this.worker.end(
+      new InputError({
+        code: "disposed",
+        where: "model",
+        expected: "a model in use",
+        found: "a model that was disposed of",
+        hint: "Load it again, or dispose of it later",
+      }),
+    );
   }
 }
 

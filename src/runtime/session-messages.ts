@@ -1,4 +1,4 @@
-/** What the main thread and the thread of the sessions say to each other. */
+/** Messages between the main thread and the session worker. */
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 
 /** Tensors by name, in the runtime's own terms. */
@@ -6,16 +6,16 @@ export type Values = Readonly<
   Record<string, { readonly type: Tensor.Type; readonly data: Tensor.DataType; readonly dims: readonly number[] }>
 >;
 
-/** A run of the elements of a lent array, under the name that the ONNX model gives it. */
-export interface LentView {
+/** Consecutive elements of a transferred array, under the name that the ONNX model gives them. */
+export interface ArrayView {
   readonly name: string;
   readonly array: string;
   readonly firstElement: number;
   readonly dims: readonly number[];
 }
 
-/** Rows of a lent table: the names of two outputs, of what is added to it and of where. */
-export interface LentRows {
+/** Rows that are added to a transferred array: the names of the two outputs with their values and their indices. */
+export interface ArrayRows {
   readonly array: string;
   /** float32 […, width] */
   readonly values: string;
@@ -23,22 +23,22 @@ export interface LentRows {
   readonly rows: string;
 }
 
-/** What a training graph reads from and writes to lent arrays. */
-export interface LentViews {
-  readonly parameters: readonly LentView[];
-  readonly gradients: readonly LentView[];
-  readonly rows: readonly LentRows[];
+/** What a training graph reads from transferred arrays and writes to them. */
+export interface ArrayViews {
+  readonly parameters: readonly ArrayView[];
+  readonly gradients: readonly ArrayView[];
+  readonly rows: readonly ArrayRows[];
 }
 
-/** Arrays whose memory is moved to the thread for one run, and back with the reply. */
-export interface Lent {
+/** Arrays whose buffers are transferred to the worker for one run, and transferred back with the reply. */
+export interface TransferredArrays {
   /** Read. */
   readonly parameters: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
   /** Written. */
   readonly gradients: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
 }
 
-/** `load`: the answer tells that the thread has loaded ONNX Runtime. */
+/** `load` is answered when the worker has loaded ONNX Runtime. */
 export type Call =
   | { readonly call: "load" }
   | {
@@ -46,14 +46,18 @@ export type Call =
       readonly session: number;
       readonly model: Uint8Array<ArrayBuffer>;
       readonly options: InferenceSession.SessionOptions;
-      readonly views?: LentViews;
+      readonly views?: ArrayViews;
     }
-  | { readonly call: "run"; readonly session: number; readonly feeds: Values; readonly lent?: Lent }
+  | { readonly call: "run"; readonly session: number; readonly feeds: Values; readonly arrays?: TransferredArrays }
   | { readonly call: "release"; readonly session: number };
 
-/** `end`: the thread is to leave by itself. Ending it from outside while native code loads or runs aborts the process. */
+/**
+ * `end` makes the worker exit by itself. Terminating it from outside while native code loads or runs aborts the process.
+ */
 export type Request = (Call & { readonly id: number }) | { readonly call: "end" };
 
-/** `values` are the outputs of a run; other calls have none. What was lent comes back, also with an error. */
-export type Answer = { readonly lent?: Lent } & ({ readonly values: Values } | { readonly error: string });
+/** `values` are the outputs of a run; other calls have none. `arrays` are transferred back, also with an error. */
+export type Answer = { readonly arrays?: TransferredArrays } & (
+  { readonly values: Values } | { readonly error: string }
+);
 export type Reply = Answer & { readonly id: number };

@@ -1,33 +1,108 @@
 /**
- * The thread that owns ONNX Runtime's sessions: a session blocks its thread while it is compiled and while it runs. Plain
- * JavaScript, so that the same file starts from the sources and from the built package.
+ * The session worker: the thread that owns ONNX Runtime's sessions, because a session blocks its thread while it is compiled
+ * and while it runs. Plain JavaScript, so that the same file starts from the sources and from the built package.
  */
 import { parentPort } from "node:worker_threads";
 import { env, InferenceSession, Tensor } from "onnxruntime-node";
 
-/** @import { Answer, Lent, LentRows, LentView, LentViews, Reply, Request, Values } from "./session-messages.js" */
+/** @import { Answer, ArrayRows, ArrayView, ArrayViews, Reply, Request, TransferredArrays, Values } from "./session-messages.js" */
+/** @typedef {import("onnxruntime-node").InferenceSession.OnnxValueMapType} Results */
 
-// What goes wrong is thrown: the runtime's own lines on standard error would say it twice.
+// Errors are thrown: the runtime's own lines on standard error would repeat them.
 env.logLevel = "fatal";
 
-/** @typedef {{ session: InferenceSession, views: LentViews }} Compiled */
-
-/** @type {Map<number, Compiled>} */
+/** @type {Map<number, { session: InferenceSession, views: ArrayViews }>} */
 const sessions = new Map();
 
-/** @param {LentView} view @param {Lent["parameters"]} arrays */
+/** @type {TransferredArrays} */
+const noArrays = { parameters: {}, gradients: {} };
+
+parentPort?.on("message", (/** @type {Request} */ request) => void answer(request));
+
+/** @param {Request} request */
+async function answer(request) {
+  if (request.call === "end") {
+    parentPort?.close();
+    return;
+  }
+  const arrays = request.call === "run" ? request.arrays : undefined;
+  /** @type {Answer} */
+  let answered = { values: {} };
+  try {
+    if (request.call === "run") {
+      const { session, views } = compiled(request.session);
+      const { feeds, fetches } = tensorsOf(request.feeds, session.outputNames, views, arrays);
+      const results = await session.run(feeds, fetches);
+      addRows(views.rows, results, arrays?.gradients ?? {});
+      answered = { values: outputsOf(results, views) };
+    } else {
+      await manage(request);
+    }
+  } catch (error) {
+    answered = { error: error instanceof Error ? error.message : String(error) };
+  }
+  const values = "values" in answered ? Object.values(answered.values) : [];
+  const buffers = values.map(({ data }) => /** @type {Float32Array<ArrayBuffer>} */ (data).buffer);
+  const { parameters, gradients } = arrays ?? noArrays;
+  for (const { buffer } of Object.values(parameters).concat(Object.values(gradients))) buffers.push(buffer);
+  /** @type {Reply} */
+  const reply = { id: request.id, ...answered, ...(arrays === undefined ? {} : { arrays }) };
+  parentPort?.postMessage(reply, [...new Set(buffers)]);
+}
+
+/**
+ * Creates or frees a session.
+ * @param {Exclude<Request, { call: "end" | "run" }>} request
+ */
+async function manage(request) {
+  if (request.call === "compile") {
+    const session = await InferenceSession.create(request.model, request.options);
+    sessions.set(request.session, { session, views: request.views ?? { parameters: [], gradients: [], rows: [] } });
+  } else if (request.call === "release") {
+    const { session } = compiled(request.session);
+    sessions.delete(request.session);
+    await session.release();
+  }
+}
+
+/** @param {number} number */
+function compiled(number) {
+  const found = sessions.get(number);
+  if (found === undefined) throw new Error("the session was released");
+  return found;
+}
+
+/**
+ * Inputs and outputs of a run. An output with a tensor is written into its memory; `null` lets the runtime allocate it.
+ * @param {Values} values
+ * @param {readonly string[]} outputNames
+ * @param {ArrayViews} views
+ * @param {TransferredArrays | undefined} arrays
+ */
+function tensorsOf(values, outputNames, views, arrays = noArrays) {
+  /** @type {Record<string, import("onnxruntime-node").Tensor>} */
+  const feeds = {};
+  for (const [name, { type, data, dims }] of Object.entries(values)) feeds[name] = new Tensor(type, data, dims);
+  for (const view of views.parameters) feeds[view.name] = viewOf(view, arrays.parameters);
+  /** @type {Record<string, import("onnxruntime-node").Tensor | null>} */
+  const fetches = Object.fromEntries(outputNames.map((name) => [name, null]));
+  for (const view of views.gradients) fetches[view.name] = viewOf(view, arrays.gradients);
+  return { feeds, fetches };
+}
+
+/** @param {ArrayView} view @param {TransferredArrays["parameters"]} arrays */
 function viewOf({ array, firstElement, dims }, arrays) {
   const length = dims.reduce((product, size) => product * size, 1);
   const whole = arrays[array];
-  if (whole === undefined) throw new Error(`${array} was not lent`);
+  if (whole === undefined) throw new Error(`${array} was not transferred`);
   return new Tensor("float32", whole.subarray(firstElement, firstElement + length), dims);
 }
 
 /**
  * Sums up rows in tables that are zero elsewhere.
- * @param {readonly LentRows[]} parts
- * @param {import("onnxruntime-node").InferenceSession.OnnxValueMapType} results
- * @param {Lent["gradients"]} arrays
+ * @param {readonly ArrayRows[]} parts
+ * @param {Results} results
+ * @param {TransferredArrays["gradients"]} arrays
  */
 function addRows(parts, results, arrays) {
   for (const name of new Set(parts.map(({ array }) => array))) arrays[name]?.fill(0);
@@ -35,7 +110,7 @@ function addRows(parts, results, arrays) {
     const table = arrays[part.array];
     const values = /** @type {Float32Array} */ (results[part.values]?.data);
     const rows = /** @type {BigInt64Array} */ (results[part.rows]?.data);
-    if (table === undefined) throw new Error(`${part.array} was not lent`);
+    if (table === undefined) throw new Error(`${part.array} was not transferred`);
     const width = values.length / rows.length;
     rows.forEach((row, i) => {
       const start = Number(row) * width;
@@ -44,59 +119,17 @@ function addRows(parts, results, arrays) {
   }
 }
 
-/** @param {Exclude<Request, { call: "end" }>} request @returns {Promise<Values>} */
-async function answer(request) {
-  if (request.call === "load") return {};
-  if (request.call === "compile") {
-    const session = await InferenceSession.create(request.model, request.options);
-    sessions.set(request.session, { session, views: request.views ?? { parameters: [], gradients: [], rows: [] } });
-    return {};
-  }
-  const compiled = sessions.get(request.session);
-  if (compiled === undefined) throw new Error("the session was released");
-  const { session, views } = compiled;
-  if (request.call === "release") {
-    sessions.delete(request.session);
-    await session.release();
-    return {};
-  }
-  /** @type {Record<string, import("onnxruntime-node").Tensor>} */
-  const feeds = {};
-  for (const [name, { type, data, dims }] of Object.entries(request.feeds)) feeds[name] = new Tensor(type, data, dims);
-  const { parameters, gradients } = request.lent ?? { parameters: {}, gradients: {} };
-  for (const view of views.parameters) feeds[view.name] = viewOf(view, parameters);
-  /** @type {Record<string, import("onnxruntime-node").Tensor | null>} */
-  const fetches = Object.fromEntries(session.outputNames.map((name) => [name, null]));
-  for (const view of views.gradients) fetches[view.name] = viewOf(view, gradients);
-  const results = await session.run(feeds, fetches);
-  addRows(views.rows, results, gradients);
-  const kept = new Set(views.rows.flatMap(({ values, rows }) => [values, rows]));
+/**
+ * The outputs that were not written into transferred arrays.
+ * @param {Results} results
+ * @param {ArrayViews} views
+ * @returns {Values}
+ */
+function outputsOf(results, { gradients, rows }) {
+  const written = new Set([...gradients.map(({ name }) => name), ...rows.flatMap((part) => [part.values, part.rows])]);
   return Object.fromEntries(
     Object.entries(results)
-      .filter(([name]) => fetches[name] === null && !kept.has(name))
+      .filter(([name]) => !written.has(name))
       .map(([name, { type, data, dims }]) => [name, { type, data, dims }]),
   );
 }
-
-parentPort?.on("message", (/** @type {Request} */ request) => {
-  if (request.call === "end") {
-    parentPort?.close();
-    return;
-  }
-  const lent = request.call === "run" ? request.lent : undefined;
-  const arrays = Object.values(lent?.parameters ?? {}).concat(Object.values(lent?.gradients ?? {}));
-  /** @param {Answer} answered @param {readonly { buffer: ArrayBuffer }[]} moved */
-  const reply = (answered, moved) => {
-    /** @type {Reply} */
-    const message = { id: request.id, ...answered, ...(lent === undefined ? {} : { lent }) };
-    parentPort?.postMessage(message, [...new Set(moved.concat(arrays).map(({ buffer }) => buffer))]);
-  };
-  answer(request).then(
-    (values) =>
-      reply(
-        { values },
-        Object.values(values).map(({ data }) => /** @type {Float32Array<ArrayBuffer>} */ (data)),
-      ),
-    (/** @type {unknown} */ error) => reply({ error: error instanceof Error ? error.message : String(error) }, []),
-  );
-});

@@ -44,7 +44,7 @@ const arrays = (value: (i: number) => number): Arrays =>
       Float32Array.from({ length: elementCount(shape as number[]) }, (_, i) => value(i)),
     ]),
   );
-const contents = (lent: Arrays) => Object.fromEntries([...lent].map(([name, array]) => [name, [...array]]));
+const contents = (arrays: Arrays) => Object.fromEntries([...arrays].map(([name, array]) => [name, [...array]]));
 
 /** The loss's gradients in plain JavaScript, for one row of the table after another. */
 function expectedGradients(values: Arrays, rows: readonly number[]) {
@@ -88,14 +88,14 @@ test("gradients are written over what the arrays held, run after run, and parame
   await graph.dispose();
 });
 
-test("arrays are lent without a copy, and come back", async () => {
+test("arrays are transferred without a copy, and back", async () => {
   const graph = await compile();
   const [values, gradients] = [arrays((i) => i), arrays(() => 0)];
   const spare = new Float32Array(1);
   values.set("unread", spare);
-  const lent = [values.get("table")!, gradients.get("fused")!];
+  const transferred = [values.get("table")!, gradients.get("fused")!];
   const run = graph.run(ids(0, 1, 2), values, gradients);
-  expect(lent.map(({ length }) => length)).toEqual([0, 0]);
+  expect(transferred.map(({ length }) => length)).toEqual([0, 0]);
   expect(values.get("table")!.length).toBe(0);
   await run;
   expect([...values, ...gradients].map(([name, { length }]) => `${name} ${length}`)).toEqual([
@@ -109,7 +109,7 @@ test("arrays are lent without a copy, and come back", async () => {
   await graph.dispose();
 });
 
-test("arrays come back from a run that fails, as they were", async () => {
+test("arrays are transferred back unchanged from a run that fails", async () => {
   const graph = await compile();
   const [values, gradients] = [arrays((i) => i), arrays(() => 7)];
   const before = contents(values);
@@ -121,7 +121,7 @@ test("arrays come back from a run that fails, as they were", async () => {
   await graph.dispose();
 });
 
-test("what cannot be lent is refused by name, and nothing is lent then", async () => {
+test("arrays that cannot be transferred are refused by name, and no array is transferred", async () => {
   const graph = await compile();
   const messages: string[] = [];
   const attempt = async (feeds: Record<string, HostTensor>, change: (values: Arrays, gradients: Arrays) => void) => {
@@ -136,13 +136,19 @@ test("what cannot be lent is refused by name, and nothing is lent then", async (
   await attempt(good, (_, gradients) => gradients.delete("table"));
   await attempt(good, (values) => values.set("table", new Float32Array(12).subarray(0, 10)));
   await attempt(good, (_, gradients) => gradients.set("table", new Float32Array(12).subarray(2)));
+  // Two names with one array, as in a call that kept the process alive for ever.
+  const shared = new Float32Array(10);
+  await attempt(good, (values, gradients) => void (values.set("table", shared), gradients.set("table", shared)));
+  await attempt(good, (values) => void (values.set("table", shared), values.set("fused", shared)));
   await attempt({}, () => undefined);
   await attempt({ ids: HostTensor.zeros("int64", [4]) }, () => undefined);
   expect(messages.join("\n")).toMatchInlineSnapshot(`
-    "InputError: fused: expected an array with a buffer of its own, found nothing.
-    InputError: table: expected an array with a buffer of its own, found nothing.
-    InputError: table: expected an array with a buffer of its own, found a view of a larger buffer, or one in use.
-    InputError: table: expected an array with a buffer of its own, found a view of a larger buffer, or one in use.
+    "InputError: fused: expected an array that fills its own ArrayBuffer, found undefined.
+    InputError: table: expected an array that fills its own ArrayBuffer, found undefined.
+    InputError: table: expected an array that fills its own ArrayBuffer, found a view of a larger one.
+    InputError: table: expected an array that fills its own ArrayBuffer, found a view of a larger one.
+    InputError: table: expected an array that fills its own ArrayBuffer, found the ArrayBuffer of the parameter table. Copy one of the two arrays.
+    InputError: fused: expected an array that fills its own ArrayBuffer, found the ArrayBuffer of the parameter table. Copy one of the two arrays.
     InputError: ids: expected int64[3], found nothing.
     InputError: ids: expected int64[3], found int64[4]."
   `);
@@ -160,7 +166,7 @@ test("two runs at a time cannot have the same arrays", { timeout: 1_000 }, async
   await graph.dispose();
 });
 
-test("a graph without gradients judges; one that was disposed of lends nothing for good", async () => {
+test("a graph without gradients runs in eval mode; one that was disposed of loses no arrays", async () => {
   const graph = await runtime.compileTraining({ loss }, []);
   const values = arrays((i) => i);
   expect(graph.writes).toEqual([]);

@@ -1,17 +1,16 @@
-/** A graph that reads parameters from arrays of the caller and writes their gradients into others, without a copy. */
+/** A compiled graph that reads parameters from arrays of the caller and writes their gradients into others, without a copy. */
 import { InputError } from "../errors.js";
 import type { HostTensor, Input } from "../graph/index.js";
-import { toHostTensors, toRuntimeValues } from "./compiled-graph.js";
-import type { Lent } from "./session-messages.js";
-import type { SessionThread } from "./session-thread.js";
+import { toHostTensors, toRuntimeValues, valuesOf, type SessionWorker } from "./compiled-graph.js";
+import type { TransferredArrays } from "./session-messages.js";
 
-/** Arrays by parameter name, each with a buffer of its own. */
+/** Arrays by parameter name. Each fills its own ArrayBuffer. */
 export type Arrays = Map<string, Float32Array<ArrayBuffer>>;
 
 export class TrainingGraph {
   /** @internal Made by `Runtime.compileTraining`. */
   constructor(
-    private readonly thread: SessionThread,
+    private readonly worker: SessionWorker,
     private readonly session: number,
     private readonly inputs: readonly Input[],
     /** The names of the outputs, by the names that ONNX has for them. */
@@ -23,49 +22,65 @@ export class TrainingGraph {
   ) {}
 
   /**
-   * Runs the graph once. Meanwhile the arrays' memory belongs to the thread of the sessions: the maps then hold empty
-   * arrays, and afterwards, also after a failure, new ones over the same memory.
+   * Runs the graph once. The arrays' buffers are transferred to the session worker and back: the maps hold empty arrays
+   * during the run, and new arrays over the same memory after it, also after a failure.
    * @param parameters read
    * @param gradients overwritten with the gradients
    * @returns the outputs
+   * @throws InputError when an input or an array does not fit, or two arrays share a buffer
    */
   async run(
     feeds: Readonly<Record<string, HostTensor>>,
     parameters: Arrays,
     gradients: Arrays,
   ): Promise<Record<string, HostTensor>> {
-    const lent: Lent = { parameters: pick(parameters, this.reads), gradients: pick(gradients, this.writes) };
-    const arrays = [...Object.values(lent.parameters), ...Object.values(lent.gradients)];
-    const call = { call: "run", session: this.session, feeds: toRuntimeValues(this.inputs, feeds), lent } as const;
-    const answer = await this.thread.exchange(
-      call,
-      arrays.map(({ buffer }) => buffer),
-    );
-    for (const [name, array] of Object.entries(answer.lent?.parameters ?? {})) parameters.set(name, array);
-    for (const [name, array] of Object.entries(answer.lent?.gradients ?? {})) gradients.set(name, array);
-    if ("error" in answer) throw new Error(answer.error);
-    const named = Object.entries(answer.values).map(([name, value]) => [this.outputs.get(name)!, value] as const);
+    const buffers = new Map<ArrayBuffer, string>();
+    const arrays: TransferredArrays = {
+      parameters: transferable(parameters, this.reads, "parameter", buffers),
+      gradients: transferable(gradients, this.writes, "gradient", buffers),
+    };
+    const call = { call: "run", session: this.session, feeds: toRuntimeValues(this.inputs, feeds), arrays } as const;
+    const answer = await this.worker.exchange(call, [...buffers.keys()]);
+    for (const [name, array] of Object.entries(answer.arrays?.parameters ?? {})) parameters.set(name, array);
+    for (const [name, array] of Object.entries(answer.arrays?.gradients ?? {})) gradients.set(name, array);
+    const named = Object.entries(valuesOf(answer)).map(([name, value]) => [this.outputs.get(name)!, value] as const);
     return toHostTensors(Object.fromEntries(named));
   }
 
   /** Frees the session. */
   async dispose(): Promise<void> {
-    await this.thread.call({ call: "release", session: this.session });
+    valuesOf(await this.worker.exchange({ call: "release", session: this.session }, []));
   }
 }
 
-function pick(arrays: Arrays, names: readonly string[]): Record<string, Float32Array<ArrayBuffer>> {
+/**
+ * The arrays of these names.
+ * @param buffers of the arrays so far, with the name of each; the new ones are added
+ */
+function transferable(
+  arrays: Arrays,
+  names: readonly string[],
+  role: "parameter" | "gradient",
+  buffers: Map<ArrayBuffer, string>,
+): Record<string, Float32Array<ArrayBuffer>> {
   return Object.fromEntries(
     names.map((name) => {
       const array = arrays.get(name);
-      if (array === undefined || array.length === 0 || array.byteLength !== array.buffer.byteLength) {
-        throw new InputError({
-          code: "invalid-tensor",
-          where: name,
-          expected: "an array with a buffer of its own",
-          found: array === undefined ? "nothing" : "a view of a larger buffer, or one in use",
-        });
+      const problem = {
+        code: "invalid-tensor",
+        where: name,
+        expected: "an array that fills its own ArrayBuffer",
+      } as const;
+      if (array === undefined) throw new InputError({ ...problem, found: "undefined" });
+      if (array.length === 0 || array.byteLength !== array.buffer.byteLength) {
+        const found = array.length === 0 ? "an empty array, or one in use by another run" : "a view of a larger one";
+        throw new InputError({ ...problem, found });
       }
+      const other = buffers.get(array.buffer);
+      if (other !== undefined) {
+        throw new InputError({ ...problem, found: `the ArrayBuffer of ${other}`, hint: "Copy one of the two arrays" });
+      }
+      buffers.set(array.buffer, `the ${role} ${name}`);
       return [name, array];
     }),
   );

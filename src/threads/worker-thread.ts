@@ -1,4 +1,4 @@
-/** The main thread's end of a thread that answers calls, each once and in any order. */
+/** Calls to a worker thread, which answers each of them once and in any order. */
 import type { Worker } from "node:worker_threads";
 
 interface Pending<Reply> {
@@ -6,17 +6,17 @@ interface Pending<Reply> {
   readonly reject: (error: Error) => void;
 }
 
-/** The thread gets each call with a number `id`, which its reply repeats, and at last `{ call: "end" }`, to leave by itself. */
+/** The worker gets each call with a number `id`, which its reply repeats, and `{ call: "end" }` at the end, to exit by itself. */
 export class WorkerThread<Call extends object, Reply extends { readonly id: number }> {
   private readonly pending = new Map<number, Pending<Reply>>();
   private calls = 0;
   private ending = false;
-  /** Why no further call is taken. */
+  /** The error of every further call. */
   private ended: Error | undefined;
   private readonly exited: Promise<void>;
 
   /**
-   * @param worker just started, with `execArgv: []`: flags of the process, such as an input type or a loader, are not for its file
+   * @param worker just started, with `execArgv: []`: flags of the process, such as a loader, are not meant for its file
    * @param name what an error calls the thread
    */
   constructor(
@@ -36,20 +36,24 @@ export class WorkerThread<Call extends object, Reply extends { readonly id: numb
   }
 
   /**
-   * @param transfer buffers whose memory is moved to the thread
-   * @throws Error if the thread ends meanwhile: what was moved is lost
+   * Sends a call and waits for its reply.
+   * @param transfer buffers whose memory is transferred to the thread
+   * @throws Error if the call cannot be sent, such as for a buffer that is detached or listed twice: nothing is transferred
+   * @throws Error if the thread ends before it replies: what was transferred is lost
    */
   exchange(call: Call, transfer: readonly ArrayBuffer[]): Promise<Reply> {
     if (this.ended !== undefined) return Promise.reject(this.ended);
+    if (transfer.some(isDetached)) return Promise.reject(new Error("an ArrayBuffer to transfer is detached"));
     const id = this.calls++;
     return new Promise((resolve, reject) => {
+      // First, because it throws for what cannot be cloned or transferred: no reply will come then.
+      this.worker.postMessage({ ...call, id }, transfer);
       this.pending.set(id, { resolve, reject });
       this.holdProcess();
-      this.worker.postMessage({ ...call, id }, transfer);
     });
   }
 
-  /** Ends the thread; calls under way and later ones fail with `why`. */
+  /** Ends the thread. Calls under way and later ones fail with `why`. */
   async end(why: Error): Promise<void> {
     this.fail(why);
     this.ending = true;
@@ -64,9 +68,19 @@ export class WorkerThread<Call extends object, Reply extends { readonly id: numb
     this.pending.clear();
   }
 
-  /** Only a call under way, or the end of the thread itself, keeps the process from ending. */
+  /** The process stays alive only for a call under way or while the thread ends. */
   private holdProcess(): void {
     if (this.pending.size > 0 || this.ending) this.worker.ref();
     else this.worker.unref();
+  }
+}
+
+/** Node 20 posts nothing, without an error, if a buffer of the transfer list is detached. */
+function isDetached(buffer: ArrayBuffer): boolean {
+  try {
+    // The constructor refuses a detached buffer; `ArrayBuffer.prototype.detached` needs Node 21.
+    return new Uint8Array(buffer).length !== buffer.byteLength;
+  } catch {
+    return true;
   }
 }
