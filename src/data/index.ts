@@ -20,5 +20,13 @@ export {
 } from "./converters/prepare-dataset.js";
 export type { ImageProblem } from "./converters/read-image.js";
 export * from "./scenes/index.js";
-export * from "./readers/index.js";
+export { type ColumnNames, type ColumnRole, columnRoles } from "./readers/column-roles.js";
+export {
+  type DatasetFormat,
+  datasetFormats,
+  type DatasetSettings,
+  type OpenOptions,
+} from "./readers/dataset-settings.js";
+export { joinDatasets } from "./readers/join-datasets.js";
+export { openDataset } from "./readers/open-dataset.js";
 export { type Transform, type TransformKey, transformImage, transformKeys } from "./transforms/transform-image.js";

@@ -10,9 +10,9 @@ import { captionTableExtensions } from "./captions/caption-table.js";
 
 import { scenesEnding } from "../scenes/scenes-file.js";
 import { statRegular } from "./open-files.js";
-import { listed } from "./roles.js";
+import { listed } from "./column-roles.js";
 import type { DatasetFormat, DatasetSettings } from "./dataset-settings.js";
-import { expandBraces, isBracePattern } from "./webdataset/brace-pattern.js";
+import { expandBraces, isBracePattern } from "./brace-pattern.js";
 import { looksLikeTar } from "./webdataset/tar-members.js";
 
 /** Endings by which files of a folder are known. */

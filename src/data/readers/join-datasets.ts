@@ -1,6 +1,7 @@
 /** Several data sets read as one. */
 
 import type { Dataset, TextKind } from "../dataset.js";
+import { lastAtMost } from "./packed-columns.js";
 
 /**
  * All rows of `datasets`, those of later ones after those of earlier ones. Closing it closes them all.
@@ -81,16 +82,4 @@ function allNouns(datasets: readonly Dataset[]): string[] | undefined {
     for (const noun of nouns) all.add(noun);
   }
   return datasets.length === 0 ? undefined : [...all];
-}
-
-/** The position of the last of ascending `values` that is not above `wanted`; of equal ones the last, so empty parts are passed over. */
-export function lastAtMost(values: ArrayLike<number>, wanted: number): number {
-  let low = 0;
-  let high = values.length - 1;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (values[middle]! <= wanted) low = middle;
-    else high = middle - 1;
-  }
-  return low;
 }

@@ -1,6 +1,6 @@
 /** Opens a data set of any format. */
 
-import { InputError } from "../../errors.js";
+import { checkOptionNames, InputError, nearestHint } from "../../errors.js";
 import type { Dataset } from "../dataset.js";
 import { openScenes } from "../scenes/index.js";
 import { openArrow } from "./arrow/arrow-dataset.js";
@@ -9,8 +9,9 @@ import { findFiles } from "./detect.js";
 import { joinDatasets } from "./join-datasets.js";
 import { OpenFiles } from "./open-files.js";
 import { openParquet } from "./parquet/parquet-dataset.js";
-import type { DatasetFormat, DatasetSettings, OpenOptions, ReaderInput } from "./dataset-settings.js";
-import { SplitFilter } from "./split-filter.js";
+import { checkColumnNames } from "./column-roles.js";
+import { type DatasetFormat, datasetFormats, type DatasetSettings, type OpenOptions } from "./dataset-settings.js";
+import { type ReaderInput, SplitFilter } from "./reader.js";
 import { openWebDataset } from "./webdataset/webdataset.js";
 
 const readers: Readonly<Record<DatasetFormat, (input: ReaderInput) => Promise<Dataset>>> = {
@@ -32,6 +33,8 @@ const readers: Readonly<Record<DatasetFormat, (input: ReaderInput) => Promise<Da
  */
 export async function openDataset(given: string | DatasetSettings, options: OpenOptions = {}): Promise<Dataset> {
   const settings = typeof given === "string" ? { path: given } : given;
+  checkSettings(settings);
+  options.signal?.throwIfAborted();
   const { format, paths, rowSplit } = await findFiles(settings);
   const files = new OpenFiles();
   try {
@@ -61,6 +64,19 @@ export async function openDataset(given: string | DatasetSettings, options: Open
     await files.close();
     throw error;
   }
+}
+
+function checkSettings({ format, columns = {}, ...others }: DatasetSettings): void {
+  checkOptionNames("openDataset", others, ["path", "format", "columns", "split"]);
+  checkColumnNames(columns);
+  if (format === undefined || datasetFormats.includes(format)) return;
+  throw new InputError({
+    code: "invalid-argument",
+    where: "format",
+    expected: `one of ${datasetFormats.join(", ")}`,
+    found: JSON.stringify(format),
+    hint: nearestHint(format, datasetFormats),
+  });
 }
 
 /** Scenes: their split is that of the description, and they have no columns. */

@@ -1,8 +1,7 @@
 /** The texts of all rows in columns, small enough for millions of rows. */
 
 import type { Negative, Question, RowTexts, Statement, TextKind } from "../dataset.js";
-import { growableFloat64, growableInt32, growableInt8, Spans } from "./growable.js";
-import { Interned, TextPool } from "./text-pool.js";
+import { growableFloat64, growableInt32, growableInt8, Spans, Interned, TextPool } from "./packed-columns.js";
 
 /** Stands for «absent» in columns of labels; no label is negative. */
 const absent = -1;

@@ -1,9 +1,9 @@
 /** The values of one row, as any format gives them, to its texts. */
 
 import type { Hypothesis, Negative, Question, RowTexts, Statement } from "../dataset.js";
-import { answersOf } from "./row-answers.js";
-import { isObject, type RowValues } from "./row-values.js";
-import type { ColumnRole } from "./dataset-settings.js";
+import { questionsOf } from "./row-questions.js";
+import { isObject, itemOf, type RowValues, textOf } from "./row-values.js";
+import type { ColumnRole } from "./column-roles.js";
 
 /**
  * All texts of a row.
@@ -30,56 +30,6 @@ function captionsOf(row: RowValues): string[] {
   return list
     .map((text) => textOf(row, "caption", text, "a text or a list of texts"))
     .filter((text) => text.trim() !== "");
-}
-
-function questionsOf(row: RowValues): Question[] {
-  const value = row.get("question");
-  if (value === undefined) return [];
-  const [answer, labels, scores] = [row.get("answer"), row.get("answer_labels"), row.get("answer_scores")];
-  const ids = row.get("question_id");
-  if (typeof value === "string") return [question(row, value, ids, { answer, labels, scores })];
-  if (!Array.isArray(value)) throw row.wrong("question", "a text, a list of texts or a list of questions", value);
-  return value.map((item: unknown, i) => {
-    if (isObject(item)) {
-      const text = textOf(row, "question", item["question"], "a question with its text under `question`");
-      const id = item["question_id"] ?? undefined;
-      const [itemLabels, itemScores] = [item["answer_labels"] ?? undefined, item["answer_scores"] ?? undefined];
-      return question(row, text, id, {
-        answer: item["answer"] ?? item["answers"] ?? undefined,
-        labels: itemLabels,
-        scores: itemScores,
-      });
-    }
-    const text = textOf(row, "question", item, "a list of texts");
-    const at = (role: ColumnRole, list: unknown) => itemOf(row, role, list, i, value.length);
-    return question(row, text, at("question_id", ids), {
-      answer: at("answer", answer),
-      labels: at("answer_labels", labels),
-      scores: at("answer_scores", scores),
-    });
-  });
-}
-
-interface GivenAnswers {
-  readonly answer: unknown;
-  readonly labels: unknown;
-  readonly scores: unknown;
-}
-
-function question(row: RowValues, text: string, id: unknown, given: GivenAnswers): Question {
-  const answers = answersOf(row, given.answer, given.labels, given.scores);
-  return id === undefined
-    ? { question: text, answers }
-    : { question: text, questionId: integer(row, "question_id", id), answers };
-}
-
-/** The item of a list that goes along with a list of questions. */
-function itemOf(row: RowValues, role: ColumnRole, list: unknown, index: number, length: number): unknown {
-  if (list === undefined) return undefined;
-  // Test files have one empty list in place of a list for each question.
-  if (Array.isArray(list) && (list.length === length || list.length === 0))
-    return (list[index] as unknown) ?? undefined;
-  throw row.wrong(role, `a list of ${length}, one for each question`, list);
 }
 
 function statementOf(row: RowValues, { question, answers }: Question): Statement {
@@ -165,16 +115,5 @@ function labelNumber(
   const label = typeof number === "bigint" ? Number(number) : number;
   if (label === -1) return undefined;
   if (typeof label === "number" && Object.values(names).includes(label)) return label;
-  throw row.wrong(role, expected, value);
-}
-
-function integer(row: RowValues, role: ColumnRole, value: unknown): number {
-  const number = typeof value === "bigint" || typeof value === "string" ? Number(value) : value;
-  if (typeof number === "number" && Number.isSafeInteger(number) && value !== "") return number;
-  throw row.wrong(role, "an integer below 2^53", value);
-}
-
-function textOf(row: RowValues, role: ColumnRole, value: unknown, expected: string): string {
-  if (typeof value === "string") return value;
   throw row.wrong(role, expected, value);
 }

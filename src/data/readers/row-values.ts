@@ -1,8 +1,7 @@
 /** A row of any format by what its columns mean, and how errors speak of its values. */
 
 import { InputError } from "../../errors.js";
-import type { FoundColumns } from "./roles.js";
-import type { ColumnRole } from "./dataset-settings.js";
+import type { FoundColumns, ColumnRole } from "./column-roles.js";
 
 /** Values of a row by role. JSON null and an absent column are both undefined. */
 export class RowValues {
@@ -50,4 +49,19 @@ export function describe(value: unknown): string {
     return value.length === 0 ? "an empty list" : `a list of ${value.length}, first ${describe(value[0])}`;
   if (ArrayBuffer.isView(value)) return "bytes";
   return isObject(value) ? `an object with ${Object.keys(value).slice(0, 6).join(", ") || "no fields"}` : typeof value;
+}
+
+/** The item of a list that goes along with a list of questions. */
+export function itemOf(row: RowValues, role: ColumnRole, list: unknown, index: number, length: number): unknown {
+  if (list === undefined) return undefined;
+  // Test files have one empty list in place of a list for each question.
+  if (Array.isArray(list) && (list.length === length || list.length === 0))
+    return (list[index] as unknown) ?? undefined;
+  throw row.wrong(role, `a list of ${length}, one for each question`, list);
+}
+
+/** The value as text. @throws InputError naming the column */
+export function textOf(row: RowValues, role: ColumnRole, value: unknown, expected: string): string {
+  if (typeof value === "string") return value;
+  throw row.wrong(role, expected, value);
 }

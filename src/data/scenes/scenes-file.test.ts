@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { openDataset } from "../readers/index.js";
+import { openDataset } from "../index.js";
 import { openScenes, SceneSource } from "./index.js";
 import { loadSprites, writeSprites } from "./sprites/index.js";
 import { syntheticSets } from "./synthetic.test-support.js";

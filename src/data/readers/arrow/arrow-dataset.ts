@@ -3,15 +3,12 @@
 import { InputError } from "../../../errors.js";
 import type { Dataset, ImageSource } from "../../dataset.js";
 import { ByteCache } from "../byte-cache.js";
-import { growableUint32 } from "../growable.js";
-import { lastAtMost } from "../join-datasets.js";
-import { checkNamedColumns, type FoundColumns, findColumns } from "../roles.js";
-import { imageColumns, textColumns } from "../image-columns.js";
+import { growableUint32, lastAtMost } from "../packed-columns.js";
+import { checkNamedColumns, type FoundColumns, findColumns, imageColumns, textColumns } from "../column-roles.js";
 import { rowTexts } from "../row-texts.js";
 import { hasTexts, RowStore } from "../row-store.js";
 import { RowValues } from "../row-values.js";
-import type { ReaderInput } from "../dataset-settings.js";
-import { tableDataset } from "../table-dataset.js";
+import { type ReaderInput, tableDataset } from "../reader.js";
 import { ArrowBody, type BufferCache } from "./arrow-body.js";
 import { type ArrowColumn, batchColumns } from "./arrow-columns.js";
 import { type ArrowLayout, type ArrowMessage, arrowProblem, readArrowLayout } from "./arrow-messages.js";

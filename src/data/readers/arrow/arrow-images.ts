@@ -1,7 +1,7 @@
 /** The images of one batch: where each lies, so that reading one reads nothing else. */
 
 import { InputError } from "../../../errors.js";
-import { maxImage } from "../table-dataset.js";
+import { maxImage } from "../reader.js";
 import type { OpenBuffer } from "./arrow-body.js";
 import { type ArrowColumn, bitAt, offsetsOf, validity } from "./arrow-columns.js";
 import { type ArrowField, typeName } from "./arrow-schema.js";

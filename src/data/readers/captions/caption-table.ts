@@ -4,16 +4,21 @@ import { dirname, extname } from "node:path";
 
 import { InputError } from "../../../errors.js";
 import type { Dataset } from "../../dataset.js";
-import { Spans } from "../growable.js";
+import { Spans, TextPool } from "../packed-columns.js";
 import { statRegular } from "../open-files.js";
-import { imageColumns } from "../image-columns.js";
-import { checkNamedColumns, findColumns, type FoundColumns, knownNames, listed, RecordColumns } from "../roles.js";
+import {
+  imageColumns,
+  checkNamedColumns,
+  findColumns,
+  type FoundColumns,
+  knownNames,
+  listed,
+  RecordColumns,
+} from "../column-roles.js";
 import { rowTexts } from "../row-texts.js";
 import { hasTexts, mergeRows, RowStore } from "../row-store.js";
 import { describe, isObject, RowValues } from "../row-values.js";
-import type { ReaderInput } from "../dataset-settings.js";
-import { tableDataset } from "../table-dataset.js";
-import { TextPool } from "../text-pool.js";
+import { type ReaderInput, tableDataset } from "../reader.js";
 import { readDelimited, type TableRecord } from "./delimited.js";
 import { pathInside, imageFile } from "./image-file.js";
 import { lines, textPieces } from "./table-lines.js";

@@ -8,7 +8,7 @@ import { InputError } from "../../../errors.js";
 import type { ImageSource } from "../../dataset.js";
 
 import { statRegular } from "../open-files.js";
-import { maxImage } from "../table-dataset.js";
+import { maxImage } from "../reader.js";
 
 /**
  * The path without detours. Symbolic links inside the folder are followed when the image is read: they are the user's own, and

@@ -5,7 +5,7 @@ import { createReadStream } from "node:fs";
 
 import { InputError } from "../../../errors.js";
 
-import type { ReaderInput } from "../dataset-settings.js";
+import type { ReaderInput } from "../reader.js";
 
 /** Characters of one row. The largest rows seen, all regions of an image with their texts, are a hundred times shorter. */
 export const maxRow = 2 ** 24;

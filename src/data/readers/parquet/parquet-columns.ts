@@ -15,7 +15,7 @@ import {
   type RowGroup,
 } from "./parquet-file.js";
 import { decodeDictionary, decodePage, type PageInfo, pageInfo } from "./parquet-pages.js";
-import { PageProblem } from "./parquet-runs.js";
+import { PageProblem } from "./parquet-limits.js";
 
 /** Bounds of a column in one row group; the default of writers is a million rows. */
 const maxBytes = 2 ** 30;

@@ -1,15 +1,12 @@
 /** Parquet files, those of Hugging Face among them: texts into memory at once, images by the page when they are asked for. */
 
 import type { Dataset, ImageSource } from "../../dataset.js";
-import { growableUint32 } from "../growable.js";
-import { lastAtMost } from "../join-datasets.js";
-import { imageColumns, textColumns } from "../image-columns.js";
-import { checkNamedColumns, findColumns } from "../roles.js";
+import { growableUint32, lastAtMost } from "../packed-columns.js";
+import { imageColumns, textColumns, checkNamedColumns, findColumns } from "../column-roles.js";
 import { rowTexts } from "../row-texts.js";
 import { RowStore } from "../row-store.js";
 import { RowValues } from "../row-values.js";
-import type { ReaderInput } from "../dataset-settings.js";
-import { tableDataset } from "../table-dataset.js";
+import { type ReaderInput, tableDataset } from "../reader.js";
 import { groupColumn } from "./parquet-columns.js";
 import { readParquetLayout } from "./parquet-file.js";
 import { ParquetImages } from "./parquet-images.js";

@@ -5,7 +5,7 @@ import { getMaxDefinitionLevel, getMaxRepetitionLevel, getTreePath } from "hypar
 
 import { InputError } from "../../../errors.js";
 import type { DataFile } from "../open-files.js";
-import { PageProblem } from "./parquet-runs.js";
+import { PageProblem } from "./parquet-limits.js";
 
 /** Bytes. Footers take some kilobytes for each row group. */
 const maxFooter = 2 ** 28;

@@ -4,9 +4,9 @@ import type { DecodedArray, SchemaTree } from "hyparquet";
 
 import { InputError } from "../../../errors.js";
 import { ByteCache } from "../byte-cache.js";
-import { lastAtMost } from "../join-datasets.js";
+import { lastAtMost } from "../packed-columns.js";
 import type { DataFile } from "../open-files.js";
-import { maxImage } from "../table-dataset.js";
+import { maxImage } from "../reader.js";
 import {
   type Chunk,
   chunkOf,

@@ -7,9 +7,8 @@ import { readDataPage, readDataPageV2 } from "hyparquet/src/datapage.js";
 import { readRleBitPackedHybrid } from "hyparquet/src/encoding.js";
 import { readPlain } from "hyparquet/src/plain.js";
 
-import { decompressPage } from "./decompress-page.js";
+import { decompressPage, checkRuns, PageProblem } from "./parquet-limits.js";
 import type { Chunk, Leaf } from "./parquet-file.js";
-import { checkRuns, PageProblem } from "./parquet-runs.js";
 
 /** Bounds of what one page may decode to. Writers begin a new page after 20,000 values or a megabyte, rarely after a million. */
 const maxValues = 2 ** 24;

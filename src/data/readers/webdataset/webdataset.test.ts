@@ -6,7 +6,7 @@ import { pack } from "tar-stream";
 import { expect, test, vi } from "vitest";
 
 import { complaint, opened, imageBytes, imagesOf, readsOrComplains, temporaryFolder } from "../tables.test-support.js";
-import { expandBraces, isBracePattern } from "./brace-pattern.js";
+import { expandBraces, isBracePattern } from "../brace-pattern.js";
 
 type Member = readonly [name: string, body: string | Uint8Array];
 

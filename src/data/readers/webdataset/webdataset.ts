@@ -2,15 +2,13 @@
 
 import { InputError } from "../../../errors.js";
 import type { Dataset, ImageSource, RowTexts } from "../../dataset.js";
-import { growableFloat64, Spans } from "../growable.js";
+import { growableFloat64, Spans, TextPool } from "../packed-columns.js";
 import type { DataFile } from "../open-files.js";
-import { RecordColumns } from "../roles.js";
+import { RecordColumns } from "../column-roles.js";
 import { rowTexts } from "../row-texts.js";
 import { joinTexts, RowStore } from "../row-store.js";
 import { describe, isObject, RowValues } from "../row-values.js";
-import type { ReaderInput } from "../dataset-settings.js";
-import { maxImage, tableDataset } from "../table-dataset.js";
-import { TextPool } from "../text-pool.js";
+import { type ReaderInput, maxImage, tableDataset } from "../reader.js";
 import { ForwardReader, type TarMember, tarMembers } from "./tar-members.js";
 
 /** Of two images with the same name the first of these. */

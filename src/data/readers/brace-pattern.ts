@@ -1,6 +1,6 @@
 /** Shards by a pattern, as in the shell: `shard-{000..012}.tar`, `{train,val}.tar`. */
 
-import { InputError } from "../../../errors.js";
+import { InputError } from "../../errors.js";
 
 /** More shards than any published set has. */
 const maxPaths = 100_000;

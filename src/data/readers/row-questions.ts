@@ -1,15 +1,63 @@
-/** Answers of a question in the forms that data sets write them. */
+/** The questions of a row and their answers, in the forms that data sets write them. */
 
-import type { AnswerScore } from "../dataset.js";
-import { isObject, type RowValues } from "./row-values.js";
+import type { AnswerScore, Question } from "../dataset.js";
+import type { ColumnRole } from "./column-roles.js";
+import { isObject, itemOf, type RowValues, textOf } from "./row-values.js";
 
 const maxLabel = 2 ** 31 - 1;
+
+export function questionsOf(row: RowValues): Question[] {
+  const value = row.get("question");
+  if (value === undefined) return [];
+  const [answer, labels, scores] = [row.get("answer"), row.get("answer_labels"), row.get("answer_scores")];
+  const ids = row.get("question_id");
+  if (typeof value === "string") return [question(row, value, ids, { answer, labels, scores })];
+  if (!Array.isArray(value)) throw row.wrong("question", "a text, a list of texts or a list of questions", value);
+  return value.map((item: unknown, i) => {
+    if (isObject(item)) {
+      const text = textOf(row, "question", item["question"], "a question with its text under `question`");
+      const id = item["question_id"] ?? undefined;
+      const [itemLabels, itemScores] = [item["answer_labels"] ?? undefined, item["answer_scores"] ?? undefined];
+      return question(row, text, id, {
+        answer: item["answer"] ?? item["answers"] ?? undefined,
+        labels: itemLabels,
+        scores: itemScores,
+      });
+    }
+    const text = textOf(row, "question", item, "a list of texts");
+    const at = (role: ColumnRole, list: unknown) => itemOf(row, role, list, i, value.length);
+    return question(row, text, at("question_id", ids), {
+      answer: at("answer", answer),
+      labels: at("answer_labels", labels),
+      scores: at("answer_scores", scores),
+    });
+  });
+}
+
+interface GivenAnswers {
+  readonly answer: unknown;
+  readonly labels: unknown;
+  readonly scores: unknown;
+}
+
+function question(row: RowValues, text: string, id: unknown, given: GivenAnswers): Question {
+  const answers = answersOf(row, given.answer, given.labels, given.scores);
+  return id === undefined
+    ? { question: text, answers }
+    : { question: text, questionId: integer(row, "question_id", id), answers };
+}
+
+function integer(row: RowValues, role: ColumnRole, value: unknown): number {
+  const number = typeof value === "bigint" || typeof value === "string" ? Number(value) : value;
+  if (typeof number === "number" && Number.isSafeInteger(number) && value !== "") return number;
+  throw row.wrong(role, "an integer below 2^53", value);
+}
 
 /**
  * One text, a list of texts, or a list of objects with `answer`, and `label` and `score` where known; labels and scores may also come
  * as lists beside the answers. An answer without score is right: 1. Counting the ten human answers of VQA is for the writers of files.
  */
-export function answersOf(row: RowValues, answer: unknown, labels: unknown, scores: unknown): AnswerScore[] {
+function answersOf(row: RowValues, answer: unknown, labels: unknown, scores: unknown): AnswerScore[] {
   if (answer === undefined || answer === null) return [];
   const list: readonly unknown[] = Array.isArray(answer) ? answer : [answer];
   const label = beside(row, "answer_labels", labels, list.length);

@@ -1,7 +1,33 @@
-/** Which column means what: by the names that published data sets use, or as the user says. */
+/** The meanings of columns, found by the names that published data sets use or by the user's settings. */
 
-import { InputError, nearestHint } from "../../errors.js";
-import { type ColumnNames, type ColumnRole, columnRoles } from "./dataset-settings.js";
+import { checkOptionNames, InputError, nearestHint } from "../../errors.js";
+import type { SplitFilter } from "./reader.js";
+
+/** The meanings of columns. `knownNames` lists the names by which each is found. */
+export const columnRoles = [
+  "image",
+  "image_0",
+  "image_1",
+  "images",
+  "caption",
+  "question",
+  "answer",
+  "answer_labels",
+  "answer_scores",
+  "question_id",
+  "sentences",
+  "hypothesis",
+  "statement",
+  "label",
+  "negative",
+  "split",
+] as const;
+
+/** The meaning of a column. */
+export type ColumnRole = (typeof columnRoles)[number];
+
+/** Columns by role, for names that are not known. */
+export type ColumnNames = Readonly<Partial<Record<ColumnRole, string>>>;
 
 /** Names under which a column is found by itself, the first that is there. */
 export const knownNames: Readonly<Record<ColumnRole, readonly string[]>> = {
@@ -37,7 +63,22 @@ export function findColumns(has: (name: string) => boolean, named: ColumnNames):
   return found;
 }
 
-/** @throws InputError when the user named a column that the table does not have */
+/** @throws InputError for a role or a name of a column that is not one */
+export function checkColumnNames(columns: ColumnNames): void {
+  checkOptionNames("columns", columns, columnRoles);
+  for (const [role, name] of Object.entries<unknown>(columns)) {
+    if (name === undefined || (typeof name === "string" && name !== "")) continue;
+    const found = JSON.stringify(name);
+    throw new InputError({
+      code: "invalid-argument",
+      where: `columns: ${role}`,
+      expected: "the name of a column",
+      found,
+    });
+  }
+}
+
+/** @throws InputError if the table lacks a column that the user named */
 export function checkNamedColumns(where: string, columns: readonly string[], named: ColumnNames): void {
   for (const role of columnRoles) {
     const name = named[role];
@@ -83,4 +124,28 @@ export function listed(names: readonly string[], most = 12): string {
   if (names.length === 0) return "none";
   const shown = names.slice(0, most).map((name) => (name.length > 60 ? `${name.slice(0, 60)}…` : name));
   return shown.join(", ") + (names.length > most ? ` and ${names.length - most} more` : "");
+}
+
+/**
+ * One column, or those of the left and the right image.
+ * @param names all columns, for the error
+ * @throws InputError when there is none
+ */
+export function imageColumns(where: string, names: readonly string[], columns: FoundColumns): readonly string[] {
+  const { image, image_0, image_1 } = columns;
+  if (image_0 !== undefined && image_1 !== undefined) return [image_0, image_1];
+  if (image !== undefined) return [image];
+  throw new InputError({
+    code: "missing-column",
+    where,
+    expected: `a column of images (${listed(knownNames.image)}, or image_0 and image_1)`,
+    found: listed(names.map((name) => JSON.stringify(name))),
+    hint: "Say in the settings which column has the images",
+  });
+}
+
+/** The columns that are read besides the images. */
+export function textColumns(columns: FoundColumns, split: SplitFilter): readonly string[] {
+  const isText = (role: string) => !role.startsWith("image") && (role !== "split" || split.isActive);
+  return [...new Set(columnRoles.flatMap((role) => (isText(role) ? (columns[role] ?? []) : [])))];
 }

@@ -1,7 +1,7 @@
 import { readRleBitPackedHybrid } from "hyparquet/src/encoding.js";
 import { expect, test } from "vitest";
 
-import { checkRuns, PageProblem } from "./parquet-runs.js";
+import { checkRuns, PageProblem } from "./parquet-limits.js";
 
 const check = (bytes: readonly number[], width: number, count: number) =>
   checkRuns(Uint8Array.from(bytes), 0, bytes.length, width, count);
