@@ -1,4 +1,4 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
@@ -10,6 +10,7 @@ export default defineConfig({
       "scripts/**/*.test.ts",
       "package-tests/**/*.test.ts",
     ],
+    exclude: [...configDefaults.exclude, "**/*.slow.test.ts"],
     // ONNX Runtime sessions take both cores; files run one after another so that no test starves another.
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -13,13 +13,14 @@ let bytes = 0;
 const collective: Collective = {
   rank: joined.rank,
   size: joined.size,
-  sum: async (arrays) => {
+  localSize: joined.localSize,
+  sum: async (arrays, label) => {
     const begun = performance.now();
-    await joined.sum(arrays);
+    await joined.sum(arrays, label);
     sums.push((performance.now() - begun) / 1000);
     bytes = joined.size === 1 ? 0 : arrays.reduce((total, { byteLength }) => total + byteLength, 0);
   },
-  gather: (data) => joined.gather(data),
+  gather: (data, label) => joined.gather(data, label),
   close: () => joined.close(),
   abort: (reason) => joined.abort(reason),
 };

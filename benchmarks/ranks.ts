@@ -1,14 +1,14 @@
 /**
  * What do two ranks cost on one machine? The same step of the base size (288 pixels, 20 tokens, matching, two micro-batches of 2 pairs) by
- * one process and by two, over TCP and, where mpirun is there, over MPI: time of a step, and of summing the gradients in it.
+ * one process and by two that mpirun starts: time of a step, and of summing the gradients in it.
  *
  *   npm run bench:ranks
  *   npm run bench:ranks -- STEPS
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { freePort } from "../src/distributed/tcp/free-port.test-support.js";
+import { mpirunArguments } from "../src/distributed/mpirun.test-support.js";
 import { machine, printTable, randomCheckpoint, seconds, Times } from "./measure.js";
 
 /** What `ranks-side.ts` prints: seconds of each step, seconds of the sum in it, bytes summed, and the last loss. */
@@ -25,19 +25,11 @@ const side = ["--import", "tsx", fileURLToPath(new URL("ranks-side.ts", import.m
 const cores = availableParallelism();
 
 const results = new Map<string, Side>();
-results.set("one process", await started([process.execPath, ...side, String(cores)], {}));
+results.set("one process", await started([process.execPath, ...side, String(cores)]));
 const each = String(Math.max(1, Math.floor(cores / 2)));
-const tcp = { WORLD_SIZE: "2", MASTER_ADDR: "127.0.0.1", MASTER_PORT: String(await freePort()) };
-const [first] = await Promise.all(
-  ["0", "1"].map((RANK) => started([process.execPath, ...side, each], { ...tcp, RANK })),
-);
-results.set("two ranks, TCP", first!);
-if (spawnSync("mpirun", ["--version"]).status === 0) {
-  const options = ["--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-np", "2"];
-  results.set("two ranks, MPI", await started(["mpirun", ...options, process.execPath, ...side, each], {}));
-}
+results.set("two ranks", await started(["mpirun", ...mpirunArguments(2), process.execPath, ...side, each]));
 
-const alone = new Times(results.get("one process")!.steps).median;
+const baseline = new Times(results.get("one process")!.steps).median;
 console.log(`${machine()}; ${steps} steps, one before them left out\n`);
 printTable(
   ["", "a step", "against one process", "sum of gradients", "share of the step", "loss of the last"],
@@ -46,7 +38,7 @@ printTable(
     return [
       name,
       String(step),
-      `${(alone / step.median).toFixed(2)}×`,
+      `${(baseline / step.median).toFixed(2)}×`,
       bytes === 0 ? "none" : `${seconds(sum.median)} for ${(bytes / 1e6).toFixed(0)} MB`,
       `${((100 * sum.median) / step.median).toFixed(1)} %`,
       loss.toFixed(7),
@@ -55,11 +47,8 @@ printTable(
 );
 
 /** The first rank's line. */
-function started(command: readonly string[], env: Readonly<Record<string, string>>): Promise<Side> {
-  const child = spawn(command[0]!, command.slice(1), {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, ...env },
-  });
+function started(command: readonly string[]): Promise<Side> {
+  const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
   child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
   return new Promise((resolve, reject) => {

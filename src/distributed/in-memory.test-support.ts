@@ -1,28 +1,27 @@
-/** Ranks of one process, for tests of what is built on a collective. */
+/** Ranks of one process, for tests of code that uses a collective. */
 import type { Collective } from "./collective.js";
-import { RankCollective } from "./rank-collective.js";
-import type { Transport } from "./transport.js";
+import { RankCollective, type Transport } from "./rank-collective.js";
 
 export function ranksInMemory(size: number): Collective[] {
   const meeting = new Meeting(size);
-  return Array.from({ length: size }, (_, rank) => new RankCollective(new InMemory(rank, size, meeting)));
+  return Array.from({ length: size }, (_, rank) => new RankCollective(new InMemory(rank, size, meeting), size));
 }
 
-/** Where all ranks lay down something, and when all have, get all of it. */
+/** Every rank brings a value; when all have, each gets all of them. */
 class Meeting {
-  private readonly laidDown = new Map<number, unknown>();
+  private readonly values = new Map<number, unknown>();
   private waiting: { resolve: (all: unknown[]) => void; reject: (error: Error) => void }[] = [];
 
   constructor(private readonly size: number) {}
 
-  exchange<T>(rank: number, own: T): Promise<T[]> {
-    this.laidDown.set(rank, own);
+  exchange<T>(rank: number, value: T): Promise<T[]> {
+    this.values.set(rank, value);
     return new Promise((resolve, reject) => {
-      // All lay down the same kind of thing.
+      // All ranks bring the same kind of value.
       this.waiting.push({ resolve: resolve as (all: unknown[]) => void, reject });
-      if (this.laidDown.size < this.size) return;
-      const all = Array.from({ length: this.size }, (_, from) => this.laidDown.get(from));
-      this.laidDown.clear();
+      if (this.values.size < this.size) return;
+      const all = Array.from({ length: this.size }, (_, from) => this.values.get(from));
+      this.values.clear();
       for (const waiter of this.waiting.splice(0)) waiter.resolve(all);
     });
   }
@@ -39,10 +38,14 @@ class InMemory implements Transport {
     private readonly meeting: Meeting,
   ) {}
 
+  meet(header: Uint8Array): Promise<Uint8Array[]> {
+    return this.meeting.exchange(this.rank, header);
+  }
+
   async sum(array: Float32Array): Promise<void> {
     const all = await this.meeting.exchange(this.rank, array.slice());
     const sums = new Float64Array(array.length);
-    for (const theirs of all) for (let i = 0; i < sums.length; i++) sums[i]! += theirs[i]!;
+    for (const other of all) for (let i = 0; i < sums.length; i++) sums[i]! += other[i]!;
     array.set(sums);
   }
 

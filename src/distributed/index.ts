@@ -1,8 +1,7 @@
 /**
- * Several processes that train one model together, over MPI or TCP.
+ * Several processes that train or evaluate one model together, over MPI.
  * @module
  */
-export { alone, type Collective } from "./collective.js";
-export { joinCollective } from "./join.js";
-export { launch, type LaunchVariables } from "./launch.js";
-export type { Patience } from "./transport.js";
+export { checkAgreement, checkSameFacts, gatherJson, type Facts } from "./agreement.js";
+export { singleProcess, type Collective } from "./collective.js";
+export { joinCollective, threadsOfRank } from "./launch.js";

@@ -1,42 +1,58 @@
-/** A program of one rank, started by `processes.test.ts` as several processes: its argument says what happens. */
-import { createHash } from "node:crypto";
+/** The program of one rank, which `mpirun.test-support.ts` starts: its argument names what it does. */
+import { collectiveCases } from "./collective.suite.js";
 import type { Collective } from "./collective.js";
-import { joinCollective } from "./join.js";
-import { valuesOf } from "./rank-values.test-support.js";
+import { joinCollective } from "./launch.js";
 
-const acts: Readonly<Record<string, (collective: Collective) => Promise<unknown>>> = {
-  /** Sums and gathers while timers run. */
-  async exchange(collective) {
-    const arrays = [0, 1, 7, 32_769, 1_000_003].map((length) => valuesOf(collective.rank, length));
-    await collective.sum(arrays);
-    let ticks = 0;
-    const timer = setInterval(() => ticks++, 1);
-    // The others wait for the last in the exchange, and tick like it.
-    if (collective.rank === collective.size - 1) while (ticks < 50) await new Promise(setImmediate);
-    const gathered = await collective.gather(new Uint8Array(3 + collective.rank * 100_000).fill(collective.rank + 1));
-    clearInterval(timer);
-    const hash = createHash("sha256");
-    for (const array of arrays) hash.update(array);
-    const parts = gathered.map((bytes) => [bytes.length, bytes[0], bytes.at(-1)]);
-    return { rank: collective.rank, size: collective.size, sums: hash.digest("hex"), parts, live: ticks > 3 };
+type Act = (collective: Collective, say: (line: object) => void) => Promise<unknown>;
+
+const acts: Readonly<Record<string, Act>> = {
+  /** All cases of the shared suite. */
+  async cases(collective, say) {
+    const { rank } = collective;
+    for (const [name, { act }] of Object.entries(collectiveCases)) say({ name, rank, result: await act(collective) });
+    await collective.close();
   },
+
+  /** Rank 0 waits in an exchange until it has had 50 timer events; the last one brings rank 1, by a signal. */
+  async waits(collective, say) {
+    const pids = await collective.gather(Buffer.from(String(process.pid)), "process ids");
+    if (collective.rank === 1) {
+      const signal = new Promise((resolve) => process.once("SIGUSR2", resolve));
+      await collective.gather(new Uint8Array(), "ready");
+      // A pending promise alone does not keep a process alive.
+      const alive = setInterval(() => undefined, 1000);
+      await signal;
+      clearInterval(alive);
+      await collective.gather(new Uint8Array(), "the one that is waited for");
+    } else {
+      await collective.gather(new Uint8Array(), "ready");
+      let events = 0;
+      const timer = setInterval(() => ++events === 50 && process.kill(Number(Buffer.from(pids[1]!)), "SIGUSR2"), 40);
+      const [before, begun] = [process.cpuUsage(), performance.now()];
+      await collective.gather(new Uint8Array(), "the one that is waited for");
+      const { user, system } = process.cpuUsage(before);
+      clearInterval(timer);
+      say({ share: (user + system) / 1000 / (performance.now() - begun), events });
+    }
+    await collective.close();
+  },
+
   async killed(collective) {
-    await collective.sum([Float32Array.of(1)]);
+    await collective.sum([Float32Array.of(1)], "a value");
     if (collective.rank === 1) process.kill(process.pid, "SIGKILL");
-    await collective.sum([new Float32Array(1_000_000)]);
+    await collective.sum([new Float32Array(1_000_000)], "many values");
   },
+
   async fails(collective) {
-    await collective.sum([Float32Array.of(1)]);
+    await collective.sum([Float32Array.of(1)], "a value");
     if (collective.rank === 1) throw new Error("the disk is full");
-    await collective.sum([new Float32Array(1_000_000)]);
+    await collective.sum([new Float32Array(1_000_000)], "many values");
   },
 };
 
 const collective = await joinCollective();
 try {
-  const said = await acts[process.argv[2]!]!(collective);
-  process.stdout.write(`${JSON.stringify(said)}\n`);
-  await collective.close();
+  await acts[process.argv[2]!]!(collective, (line) => process.stdout.write(`${JSON.stringify(line)}\n`));
 } catch (error) {
   const reason = error instanceof Error ? error.message : String(error);
   process.stderr.write(`rank ${collective.rank} says: ${reason}\n`);

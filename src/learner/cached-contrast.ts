@@ -54,13 +54,15 @@ export class CachedContrast {
     let first = 0;
     for (const name of names) {
       const local = concatenated(parts.map((part) => part[name] as HostTensor<"float32">));
-      const gathered = await gatherRows(collective, local);
+      const gathered = await gatherRows(collective, local, `${name} embeddings`);
       feeds[`itc_${name}`] = gathered.rows;
       first = gathered.first;
     }
     const ids = microBatches.flatMap(({ itc_image_ids }) => (itc_image_ids === undefined ? [] : [itc_image_ids]));
     if (ids.length > 0) {
-      feeds.itc_image_ids = (await gatherRows(collective, concatenated(ids as HostTensor<"int64">[]))).rows;
+      feeds.itc_image_ids = (
+        await gatherRows(collective, concatenated(ids as HostTensor<"int64">[]), "itc_image_ids")
+      ).rows;
     }
     const pairs = feeds.itc_text!.shape[0]!;
     const gradients: Arrays = new Map();
@@ -75,7 +77,7 @@ export class CachedContrast {
     for (const gradient of gradients.values()) scale(gradient, collective.rank === 0 ? this.weight * count : 0);
     for (const name of names) scale(outputs[name]!.data as Float32Array, count);
     // Every rank has computed them. All report the numbers of rank 0, because another processor may round differently.
-    const [report] = await gatherNumbers(collective, [outputs.loss!.at(), outputs.score!.at()]);
+    const [report] = await gatherNumbers(collective, [outputs.loss!.at(), outputs.score!.at()], "contrastive loss");
     const [loss, score] = report!;
     return {
       loss: loss!,
@@ -137,11 +139,12 @@ function gradientFeeds(
 async function gatherRows<D extends "float32" | "int64">(
   collective: Collective,
   local: HostTensor<D>,
+  label: string,
 ): Promise<{ rows: HostTensor<D>; first: number }> {
   const [localRows, ...shape] = local.shape;
   const { buffer, byteOffset, byteLength } = local.data;
   const rowBytes = byteLength / localRows!;
-  const parts = await collective.gather(new Uint8Array(buffer, byteOffset, byteLength));
+  const parts = await collective.gather(new Uint8Array(buffer, byteOffset, byteLength), label);
   const rowsOf = (some: readonly Uint8Array[]) => some.reduce((total, { length }) => total + length, 0) / rowBytes;
   const rows = HostTensor.zeros(local.dtype, [rowsOf(parts), ...shape]);
   const bytes = new Uint8Array(rows.data.buffer);

@@ -2,7 +2,7 @@
  * Training steps: losses and gradients of one or more micro-batches, then the optimizer. A step depends on the values, the optimizer's
  * state, the batch and the seed alone.
  */
-import { alone, type Collective } from "../distributed/index.js";
+import { singleProcess, type Collective, type Facts } from "../distributed/index.js";
 import { InputError } from "../errors.js";
 import { elementCount } from "../graph/index.js";
 import { temperatureRange, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
@@ -23,7 +23,7 @@ import {
 import { CachedContrast, withContrast } from "./cached-contrast.js";
 import { CompiledStep, scalar, type CompileOptions, type Mode, type Recompute, type Reports } from "./compiled-step.js";
 import { addInto, Optimizer, type OptimizerSettings, type ParameterState } from "./optimizer/index.js";
-import { allMicroBatches, allReports, averaged, digest, flattened, type Agreed } from "./rank-exchange.js";
+import { allMicroBatches, allReports, averaged, digest, flattened } from "./rank-exchange.js";
 import { checkObjectives, checkValues, nameMatcher, parametersFor, reachedBy } from "./trained-parameters.js";
 
 export interface LearnerSettings {
@@ -132,7 +132,7 @@ export class Learner {
     this.unused = parameters.map(({ name }) => name).filter((name) => trains(name) && !names.has(name));
     this.gradients = new Map(reached.map(({ name, shape }) => [name, new Float32Array(elementCount(shape))]));
     this.random = new Random(settings.seed ?? 0).at("dropout");
-    this.collective = settings.collective ?? alone;
+    this.collective = settings.collective ?? singleProcess;
     // Threads start here, after every check.
     this.optimizer = new Optimizer(reached, settings.optimizer, threads);
     this.runtime = new Runtime();
@@ -208,7 +208,12 @@ export class Learner {
       ...batchShape(batch, this.options.config, this.weights, cached),
       maskedTokens: countMaskedTokens(batch),
     }));
-    const all = await allMicroBatches(collective, sizes, () => this.agreed(t, microBatches.length));
+    const all = await allMicroBatches(
+      collective,
+      sizes,
+      () => this.facts(t, microBatches.length),
+      "micro-batches of a step",
+    );
     this.startAgreed = true;
     if (cached) checkImageIds(all);
     const allMaskedTokens = all.reduce((total, { maskedTokens }) => total + maskedTokens, 0);
@@ -241,7 +246,7 @@ export class Learner {
     }
     // No micro-batch writes these.
     for (const [name, gradient] of contrast?.scaleGradients ?? []) this.gradients.get(name)!.set(gradient);
-    await collective.sum([...this.gradients.values()]);
+    await collective.sum([...this.gradients.values()], "gradients");
     const objectives = withContrast(averaged(await allReports(collective, reports), allWeights), contrast);
     const { gradientNorm, learningRate } = await this.optimizer.step(t, this.values, this.gradients, {
       gradientScale: 1 / count,
@@ -254,7 +259,7 @@ export class Learner {
   }
 
   /** What must be equal on all ranks; the settings and values only in the first step, because they cannot differ later. */
-  private agreed(t: number, microBatches: number): Agreed {
+  private facts(t: number, microBatches: number): Facts {
     const { config, objectives, optimizer, frozen = [], accumulation = "exact", seed = 0 } = this.settings;
     return {
       step: t,

@@ -1,7 +1,6 @@
 /** What the ranks of a step exchange beside gradients: sizes of their micro-batches, reports, and what must be equal on all of them. */
 import { createHash } from "node:crypto";
-import type { Collective } from "../distributed/index.js";
-import { InputError } from "../errors.js";
+import { checkSameFacts, gatherJson, type Collective, type Facts } from "../distributed/index.js";
 import type { ObjectiveName, ObjectiveUses } from "../model/index.js";
 import type { Arrays } from "../runtime/index.js";
 import type { MicroBatchWeights } from "./batch.js";
@@ -13,45 +12,21 @@ export interface MicroBatchSizes {
   readonly maskedTokens: number;
 }
 
-/** Settings and numbers that are equal on every rank, by their names in errors. */
-export type Agreed = Readonly<Record<string, string | number>>;
-
-interface Announcement {
-  readonly agreed: Agreed;
-  readonly microBatches: readonly MicroBatchSizes[];
-}
-
 /**
  * The micro-batches of all ranks, rank 0's first.
+ * @param facts what must be equal on all ranks
  * @throws InputError on every rank if one differs from rank 0
  */
 export async function allMicroBatches(
   collective: Collective,
   local: readonly MicroBatchSizes[],
-  agreed: () => Agreed,
+  facts: () => Facts,
+  label: string,
 ): Promise<readonly MicroBatchSizes[]> {
   if (collective.size === 1) return local;
-  const announcement: Announcement = { agreed: agreed(), microBatches: local };
-  const bytes = await collective.gather(Buffer.from(JSON.stringify(announcement)));
-  // The other ranks run this function, too.
-  const all = bytes.map((part) => JSON.parse(Buffer.from(part).toString()) as Announcement);
-  checkAgreed(all.map(({ agreed }) => agreed));
+  const all = await gatherJson(collective, { facts: facts(), microBatches: local }, label);
+  checkSameFacts(all.map((rank) => rank.facts));
   return all.flatMap(({ microBatches }) => microBatches);
-}
-
-function checkAgreed(ranks: readonly Agreed[]): void {
-  for (const [rank, found] of ranks.entries()) {
-    for (const name of new Set(ranks.flatMap((agreed) => Object.keys(agreed)))) {
-      if (found[name] === ranks[0]![name]) continue;
-      throw new InputError({
-        code: "rank-failure",
-        where: `${name} of rank ${rank}`,
-        expected: `${ranks[0]![name] ?? "none"}, as on rank 0`,
-        found: String(found[name] ?? "none"),
-        hint: "Start all ranks with the same files and settings",
-      });
-    }
-  }
 }
 
 /** Nested settings by their paths, such as `optimizer.learning_rate`. */
@@ -72,8 +47,12 @@ export function digest(values: Arrays): string {
 }
 
 /** The numbers of every rank, in order of rank. */
-export async function gatherNumbers(collective: Collective, local: readonly number[]): Promise<number[][]> {
-  const bytes = await collective.gather(new Uint8Array(Float64Array.from(local).buffer));
+export async function gatherNumbers(
+  collective: Collective,
+  local: readonly number[],
+  label: string,
+): Promise<number[][]> {
+  const bytes = await collective.gather(new Uint8Array(Float64Array.from(local).buffer), label);
   // A gathered part may start at any byte.
   return bytes.map((part) => [...new Float64Array(part.slice().buffer)]);
 }
@@ -82,7 +61,7 @@ export async function gatherNumbers(collective: Collective, local: readonly numb
 export async function allReports(collective: Collective, local: readonly Reports[]): Promise<Reports[]> {
   const names = Object.keys(local[0]!) as ObjectiveName[];
   const numbers = local.flatMap((report) => names.flatMap((name) => [report[name]!.loss, report[name]!.score]));
-  const ranks = await gatherNumbers(collective, numbers);
+  const ranks = await gatherNumbers(collective, numbers, "losses");
   return ranks.flatMap((theirs) =>
     local.map((_, i): Reports => {
       const at = (k: number) => 2 * (i * names.length + k);

@@ -2,7 +2,7 @@
 import { Random } from "../random/index.js";
 import type { HubOptions } from "../checkpoint/index.js";
 import { ImageThreads } from "../data/index.js";
-import { alone, type Collective } from "../distributed/index.js";
+import { singleProcess, threadsOfRank, type Collective } from "../distributed/index.js";
 import { InputError } from "../errors.js";
 import { Learner, NonFiniteError, textBuckets, tokenizerMasking } from "../learner/index.js";
 import { beginning } from "./resume.js";
@@ -12,7 +12,7 @@ import { learnerSettings } from "./learner-settings.js";
 import { Loader, type LoadedStep } from "./loader.js";
 import type { StepProgress } from "./logs/index.js";
 import { runPlan } from "./plan.js";
-import { allNews, anyOf } from "./step-status.js";
+import { allGatherStatus, anyRank } from "./step-status.js";
 import { RunFiles } from "./run-files.js";
 import { SampleSource } from "./sample-source.js";
 import { configWarnings, trainingSettings, type TrainingInput, type TrainingSettings } from "./run-settings.js";
@@ -23,7 +23,7 @@ import { checkValidation, theMetric, validate, type Results } from "./validation
 export type LogLine = Readonly<Record<string, number>>;
 
 export interface TrainOptions extends HubOptions {
-  /** The processes that train together; one alone by default. */
+  /** The processes that train together. Default: this one. */
   readonly collective?: Collective;
   /** Ends the run after the step under way, with a checkpoint. */
   readonly signal?: AbortSignal;
@@ -78,37 +78,40 @@ async function closeAll(closing: readonly Close[]): Promise<unknown[]> {
 }
 
 async function runWith(settings: TrainingSettings, options: TrainOptions, closing: Close[]): Promise<TrainResult> {
-  const { collective = alone, signal, onWarning } = options;
-  const leads = collective.rank === 0;
-  if (leads) configWarnings(settings).forEach((warning) => onWarning?.(warning));
+  const { collective = singleProcess, signal, onWarning } = options;
+  const isRankZero = collective.rank === 0;
+  if (isRankZero) configWarnings(settings).forEach((warning) => onWarning?.(warning));
 
   // --- Data, model, and what a run before this one left
 
-  const files = leads ? await RunFiles.open(settings) : undefined;
+  const files = isRankZero ? await RunFiles.open(settings) : undefined;
   if (files !== undefined) closing.push(() => files.close());
   // Only now is every checkpoint in its place.
-  await collective.gather(new Uint8Array());
+  await collective.gather(new Uint8Array(), "start of the run");
   const datasets = await openDatasets(settings.data.train, settings.data_root, signal);
   closing.push(...datasets.map((dataset) => () => dataset.close()));
-  const validationSets = leads ? await openDatasets(settings.data.validation ?? [], settings.data_root, signal) : [];
+  const validationSets = isRankZero
+    ? await openDatasets(settings.data.validation ?? [], settings.data_root, signal)
+    : [];
   closing.push(...validationSets.map((dataset) => () => dataset.close()));
 
   const random = new Random(settings.seed).at("run");
-  const begin = await beginning(settings, datasets, random, options, leads ? onWarning : undefined);
+  const begin = await beginning(settings, datasets, random, options, isRankZero ? onWarning : undefined);
   const { model, values } = begin;
   const objectives = objectivesOf(settings);
   checkValidation({ settings, objectives, datasets: validationSets });
   const units = Units.of(datasets, objectives, model.answers);
-  if (leads && units.left > 0) onWarning?.(`${units.left} rows lack ${units.kinds.join(" or ")} and are left out`);
+  if (isRankZero && units.left > 0) onWarning?.(`${units.left} rows lack ${units.kinds.join(" or ")} and are left out`);
   const plan = runPlan(settings, units.length, collective.size, collective.rank);
-  if (leads && begin.microBatches !== undefined && begin.microBatches !== plan.microBatches) {
+  if (isRankZero && begin.microBatches !== undefined && begin.microBatches !== plan.microBatches) {
     const counts = `${begin.microBatches} micro-batches before, ${plan.microBatches} now`;
     onWarning?.(`the run goes on with another number of processes (${counts} in a step): what is drawn differs`);
   }
 
   // --- Threads
 
-  const threads = new ImageThreads({ threads: settings.num_workers });
+  const cores = threadsOfRank(collective);
+  const threads = new ImageThreads({ threads: settings.num_workers, cores });
   closing.push(() => threads.dispose());
   let interval = new Interval(begin.interval);
   const transform = { key: settings.train_transform, image_size: model.config.vision_config.image_size };
@@ -141,7 +144,10 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
     random,
   );
   const trained = new Map([...values].filter(([name]) => model.read.has(name)));
-  const learner = new Learner(trained, learnerSettings(settings, model.config, plan.maxSteps, collective));
+  const learner = new Learner(
+    trained,
+    learnerSettings({ ...settings, threads: settings.threads ?? cores }, model.config, plan.maxSteps, collective),
+  );
   closing.push(() => learner.dispose());
   if (begin.optimizer !== undefined) learner.restoreOptimizer(begin.optimizer);
 
@@ -179,7 +185,7 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
   await files?.startLog(step);
   // The run before this one may have ended between checkpoint and validation.
   if (step > 0 && wantsValidation()) await judge();
-  interrupted = await anyOf(collective, interrupted);
+  interrupted = await anyRank(collective, interrupted, "status before the first step");
 
   while (step < plan.maxSteps && !interrupted) {
     const asked = performance.now();
@@ -208,14 +214,15 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
     interval.time(performance.now() - asked, given - asked);
     step++;
 
-    const news = await allNews(collective, {
+    const localStatus = {
       aborted: signal?.aborted === true,
       brokenImages: loaded.broken.length,
       broken: loaded.broken.slice(0, namedImages),
-    });
-    interrupted = news.aborted;
-    interval.broken(news.brokenImages);
-    for (const { name, problem } of leads ? news.broken : []) {
+    };
+    const status = await allGatherStatus(collective, localStatus, `status after step ${step}`);
+    interrupted = status.aborted;
+    interval.broken(status.brokenImages);
+    for (const { name, problem } of isRankZero ? status.broken : []) {
       if (broken.size === namedImages || broken.has(name)) continue;
       broken.add(name);
       onWarning?.(`left out an image: ${problem}`);
@@ -250,8 +257,8 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
       await files.prune(step);
       if (wantsValidation() && !interrupted) await judge();
     }
-    // A validation takes its time.
-    interrupted = await anyOf(collective, interrupted || signal?.aborted === true);
+    // The signal may have come while rank 0 saved or validated.
+    interrupted = await anyRank(collective, interrupted || signal?.aborted === true, `checkpoint of step ${step}`);
   }
 
   // --- Results

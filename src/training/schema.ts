@@ -120,9 +120,9 @@ export const schema = z.strictObject({
   /** A loss or gradient that is not finite ends the run, or its step is left out. */
   non_finite: names(["stop", "skip"]).default("stop"),
 
-  /** Threads that decode images; by default half of the cores. */
+  /** Threads that decode images. Default: half of the cores, divided by the processes that share them. */
   num_workers: whole(1).max(64).optional(),
-  /** Of ONNX Runtime and the optimizer; by default all cores. */
+  /** Threads of ONNX Runtime and of the optimizer. Default: all cores, divided by the processes that share them. */
   threads: whole(1).max(1024).optional(),
 
   log_every_n_steps: whole(1).default(50),

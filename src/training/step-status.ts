@@ -1,31 +1,29 @@
-/** What the processes of a run tell one another between steps. */
-import type { Collective } from "../distributed/index.js";
+/** What the ranks of a run report to each other between steps. */
+import { gatherJson, type Collective } from "../distributed/index.js";
 import type { BrokenImage } from "./sample-source.js";
 
-/** What a step was like. */
-export interface StepNews {
-  /** Whether the run is to end after it. */
+/** How a step went. */
+export interface StepStatus {
+  /** Whether the run is to stop after it. */
   readonly aborted: boolean;
-  /** How many images others stood in for, */
+  /** Number of images that were replaced by others, */
   readonly brokenImages: number;
   /** and the first of them. */
   readonly broken: readonly BrokenImage[];
 }
 
-/** The news of all processes as one. */
-export async function allNews(collective: Collective, own: StepNews): Promise<StepNews> {
-  const all = await collective.gather(new TextEncoder().encode(JSON.stringify(own)));
-  // Written above, by the same program.
-  const news = all.map((bytes) => JSON.parse(new TextDecoder().decode(bytes)) as StepNews);
+/** The status of all ranks as one. */
+export async function allGatherStatus(collective: Collective, local: StepStatus, label: string): Promise<StepStatus> {
+  const all = await gatherJson(collective, local, label);
   return {
-    aborted: news.some(({ aborted }) => aborted),
-    brokenImages: news.reduce((sum, { brokenImages }) => sum + brokenImages, 0),
-    broken: news.flatMap(({ broken }) => broken),
+    aborted: all.some(({ aborted }) => aborted),
+    brokenImages: all.reduce((sum, { brokenImages }) => sum + brokenImages, 0),
+    broken: all.flatMap(({ broken }) => broken),
   };
 }
 
-/** Whether any of the processes says so. */
-export async function anyOf(collective: Collective, flag: boolean): Promise<boolean> {
-  const flags = await collective.gather(Uint8Array.of(flag ? 1 : 0));
+/** Whether the flag is set on any rank. */
+export async function anyRank(collective: Collective, flag: boolean, label: string): Promise<boolean> {
+  const flags = await collective.gather(Uint8Array.of(flag ? 1 : 0), label);
   return flags.some(([one]) => one === 1);
 }

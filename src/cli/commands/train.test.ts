@@ -2,7 +2,6 @@
 import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { freePort } from "../../distributed/tcp/free-port.test-support.js";
 import { Random } from "../../random/index.js";
 import { logOf, makePairs, temporaryFolder, tinySettings } from "../../training/tiny-run.test-support.js";
 import type { TrainingInput } from "../../training/index.js";
@@ -31,9 +30,8 @@ interface Watched {
 function watched(
   args: readonly string[],
   onStep: (step: number, end: (signal: NodeJS.Signals) => void) => void,
-  env: Readonly<Record<string, string>> = {},
 ): Promise<Watched> {
-  const child = spawnCli(args, env);
+  const child = spawnCli(args);
   onTestFinished(() => void child.kill("SIGKILL"));
   child.stdin.end();
   let [stdout, stderr, rest] = ["", "", ""];
@@ -111,49 +109,6 @@ test("a data set that disappears stops the run, which resumes when it is back", 
   expect((await readdir(output)).some((name) => name.startsWith("checkpoint-"))).toBe(true);
   await rename(join(root, "elsewhere"), pairs);
   expect((await runCli(["train", config])).stdout).toContain("30 steps done");
-});
-
-test("two processes log the losses of one, and end together", { timeout: 120_000 }, async () => {
-  const one = await runFolder({ max_steps: 12, objectives: { itm_itc: 1, mlm: 1 }, per_gpu_batchsize: 3 });
-  expect((await runCli(["train", one.config])).code).toBe(0);
-  const two = join(one.root, "two");
-  const port = String(await freePort());
-  const rank = (RANK: string) =>
-    watched(["train", one.config, "--output", two], () => undefined, {
-      RANK,
-      WORLD_SIZE: "2",
-      MASTER_ADDR: "127.0.0.1",
-      MASTER_PORT: port,
-    });
-  const ends = await Promise.all([rank("0"), rank("1")]);
-  expect(ends.map(({ code }) => code)).toEqual([0, 0]);
-  const [expected, found] = [await logOf(one.output), await logOf(two)];
-  expect(found).toHaveLength(expected.length);
-  for (const [i, line] of found.entries()) {
-    for (const [name, value] of Object.entries(line)) {
-      expect(value, `${name} of line ${i + 1}`).toBeCloseTo(
-        (expected[i] as Record<string, number>)[name]!,
-        name === "grad_norm" ? 3 : 5,
-      );
-    }
-  }
-});
-
-test("a process that is killed ends the others with a line that names it", { timeout: 60_000 }, async () => {
-  const { config } = await runFolder({ max_steps: 100_000, save_steps: 100_000 });
-  const env = { WORLD_SIZE: "2", MASTER_ADDR: "127.0.0.1", MASTER_PORT: String(await freePort()) };
-  let end: () => void = () => undefined;
-  const first = watched(["train", config], (step) => step === 3 && end(), { ...env, RANK: "0" });
-  const second = new Promise<void>((resolve) => {
-    const child = spawnCli(["train", config], { ...env, RANK: "1" });
-    onTestFinished(() => void child.kill("SIGKILL"));
-    end = () => void child.kill("SIGKILL");
-    child.on("close", () => resolve());
-  });
-  await second;
-  const { code, stderr } = await first;
-  expect(code).toBe(1);
-  expect(stderr.trimEnd().split("\n").at(-1)).toMatch(/^bridgetower: .*rank 1/);
 });
 
 test(

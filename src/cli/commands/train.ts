@@ -15,6 +15,9 @@ interface TrainOptions {
   readonly json?: boolean;
 }
 
+/** What a shell reports for a process that Ctrl-C has ended. */
+const interruptedCode = 130;
+
 export function train(command: Command, terminal: Terminal): void {
   addJsonOption(
     command
@@ -27,8 +30,7 @@ export function train(command: Command, terminal: Terminal): void {
       `
 The same command resumes a run that was stopped, from its last checkpoint; runs that are done are skipped. Ctrl-C stops
 the run after the current step.
-Several processes train together: mpirun -np 4 bridgetower train run.json, or any launcher that sets RANK, WORLD_SIZE,
-MASTER_ADDR and MASTER_PORT.
+Several processes train together below mpirun or srun: mpirun -np 4 --bind-to none bridgetower train run.json
 
 ${exampleText([
   "train examples/train.json",
@@ -41,7 +43,6 @@ ${exampleText([
       const { joinCollective } = await import("../../distributed/index.js");
       const collective = await joinCollective();
       terminal.onFailure((message) => collective.abort(message));
-      const isRankZero = collective.rank === 0;
       await terminal.interrupts.whileWriting(async () => {
         const results: TrainResult[] = [];
         for (const input of runs) {
@@ -50,8 +51,10 @@ ${exampleText([
           if (result.interrupted) break;
         }
         await collective.close();
+        // The signal may have come to another rank; a signal to this one ends the process when all is written.
+        if (results.some(({ interrupted }) => interrupted)) process.exitCode = interruptedCode;
         const [only, ...others] = results;
-        if (isRankZero) {
+        if (collective.rank === 0) {
           terminal.show(options.json, others.length === 0 ? only! : results, () =>
             results.map((result) => summary(result, terminal)).join("\n"),
           );

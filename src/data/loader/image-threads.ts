@@ -19,8 +19,10 @@ export interface ImageJob {
 }
 
 export interface ImageThreadsOptions {
-  /** Default: half of the cores, at least 1 and at most 8; the others are the model's. */
+  /** Default: half of `cores`, at least 1 and at most 8; the others are the model's. */
   readonly threads?: number;
+  /** Cores that this process may use. Default: those that the system gives it. */
+  readonly cores?: number | undefined;
   /** The file that the threads run. Tests give another. */
   readonly worker?: URL;
 }
@@ -49,7 +51,8 @@ export class ImageThreads {
   private disposed = false;
 
   constructor(options: ImageThreadsOptions = {}) {
-    const { threads = Math.min(maxThreads, Math.max(1, Math.floor(availableParallelism() / 2))) } = options;
+    const { cores = availableParallelism() } = options;
+    const { threads = Math.min(maxThreads, Math.max(1, Math.floor(cores / 2))) } = options;
     if (!Number.isInteger(threads) || threads < 1) {
       throw new InputError({
         code: "invalid-argument",
