@@ -6,64 +6,10 @@ import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { InputError, nearestHint } from "../errors.js";
+import { commands } from "./command-list.js";
 import { UsageError } from "./options.js";
 import { Terminal } from "./terminal/terminal.js";
 import { escapeControlChars } from "./terminal/text.js";
-
-type Configure = (command: Command, terminal: Terminal) => void;
-
-interface CommandEntry {
-  readonly name: string;
-  readonly summary: string;
-  readonly load: () => Promise<Configure>;
-}
-
-const tasks = () => import("./commands/tasks.js");
-const tensors = () => import("./commands/tensors.js");
-
-const commands: readonly CommandEntry[] = [
-  { name: "match", summary: "score images against texts", load: async () => (await tasks()).match },
-  { name: "fill-mask", summary: "predict masked words", load: async () => (await tasks()).fillMask },
-  {
-    name: "embed",
-    summary: "embed images, texts and pairs",
-    load: async () => (await import("./commands/embed.js")).embed,
-  },
-  { name: "answer", summary: "answer a question about an image", load: async () => (await tasks()).answer },
-  {
-    name: "entail",
-    summary: "classify a text as entailed, neutral or contradicted by an image",
-    load: async () => (await tasks()).entail,
-  },
-  { name: "compare", summary: "check a statement about two images", load: async () => (await tasks()).compare },
-  { name: "encode", summary: "write the model's features to a file", load: async () => (await tensors()).encode },
-  { name: "preprocess", summary: "write the model's inputs to a file", load: async () => (await tensors()).preprocess },
-  {
-    name: "export",
-    summary: "write the model as ONNX files",
-    load: async () => (await import("./commands/export.js")).exportModel,
-  },
-  {
-    name: "convert",
-    summary: "convert a training checkpoint to the Hugging Face layout",
-    load: async () => (await import("./commands/convert.js")).convert,
-  },
-  {
-    name: "prepare",
-    summary: "convert a published data set to Arrow tables",
-    load: async () => (await import("./commands/prepare.js")).prepare,
-  },
-  {
-    name: "train",
-    summary: "train a model, or resume a run",
-    load: async () => (await import("./commands/train.js")).train,
-  },
-  {
-    name: "evaluate",
-    summary: "evaluate a model on a data set",
-    load: async () => (await import("./commands/evaluate.js")).evaluate,
-  },
-];
 
 const commandNames = () => commands.map(({ name }) => name).join(", ");
 

@@ -45,7 +45,7 @@ const derivations: readonly ((parameter: Parameter, find: Find) => DerivedValues
   scaleFromTemperature,
 ];
 
-/** The vision position table for another number of patches. spec: model.md 3.2, as the authors' loader does. */
+/** The vision position table for another number of patches. As the authors' loader does. */
 function resizedPositions({ name, shape }: Parameter, find: Find): DerivedValues | undefined {
   if (name !== "vision_model.visual.embeddings.position_embedding.weight") return undefined;
   const start = find(name);
@@ -98,7 +98,7 @@ export function resizePositions(
   return resized;
 }
 
-/** NLVR2 shows two images: the second starts with the token type of the first. spec: training.md 2.7. */
+/** NLVR2 shows two images: the second starts with the token type of the first. As in the authors' code. */
 function thirdTokenType({ name, shape }: Parameter, find: Find): DerivedValues | undefined {
   if (name !== "token_type_embeddings.weight" || shape[0] !== 3) return undefined;
   const start = find(name);
@@ -114,7 +114,7 @@ function thirdTokenType({ name, shape }: Parameter, find: Find): DerivedValues |
   return { how: "row 2 copied from row 1", origin: name, read };
 }
 
-/** A ranking score starts as the logit of a match. spec: training.md 2.5. */
+/** A ranking score starts as the logit of a match. As in the authors' code. */
 function rankFromMatching({ name, shape }: Parameter, find: Find): DerivedValues | undefined {
   const kind = /^rank_output\.(weight|bias)$/.exec(name)?.[1];
   if (kind === undefined || find(name) !== undefined) return undefined;
