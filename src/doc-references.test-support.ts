@@ -10,6 +10,8 @@ export interface KnownNames {
   readonly commands: ReadonlyMap<string, ReadonlySet<string>>;
   /** Flags of other programs that documentation names: scripts, npm, vitest. */
   readonly otherFlags: ReadonlySet<string>;
+  /** Files of other projects. */
+  readonly otherFiles: ReadonlySet<string>;
 }
 
 export interface Document {
@@ -30,13 +32,13 @@ export function problemsOfMarkdown({ file, text }: Document, known: KnownNames):
   const prose = text.replace(/```\w*\n[^]*?```/g, "");
   const spans = [...prose.matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!);
   const tableSpans = [...prose.matchAll(/^\| *`([^`|]+)`[^|]*\|/gm)].map(([, code]) => code!);
-  const known_ = new Names(file, known);
+  const names = new Names(file, known);
   return report(file, [
-    ...links.filter((link) => !/^(\w+:|#)/.test(link)).flatMap((link) => known_.link(link)),
-    ...tableSpans.flatMap((cell) => known_.tableEntry(cell)),
-    ...spans.flatMap((span) => [...known_.sourceFile(span), ...known_.flag(span)]),
-    ...[...blocks, ...spans].flatMap((code) => known_.commands(code)),
-    ...known_.anywhere(text),
+    ...links.filter((link) => !/^(\w+:|#)/.test(link)).flatMap((link) => names.link(link)),
+    ...tableSpans.flatMap((cell) => names.tableEntry(cell)),
+    ...spans.flatMap((span) => [...names.sourceFile(span), ...names.flag(span)]),
+    ...[...blocks, ...spans].flatMap((code) => names.commands(code)),
+    ...names.anywhere(text),
   ]);
 }
 
@@ -46,18 +48,19 @@ export function problemsOfProgram({ file, text }: Document, known: KnownNames): 
     ([comment]) => comment,
   );
   const spans = comments.flatMap((comment) => [...comment.matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!));
-  const known_ = new Names(file, known);
+  const names = new Names(file, known);
   return report(file, [
-    ...spans.flatMap((span) => [...known_.sourceFile(span), ...known_.commands(span)]),
-    ...comments.flatMap((comment) => known_.specification(comment)),
-    ...known_.anywhere(text),
+    ...spans.flatMap((span) => [...names.sourceFile(span), ...names.commands(span)]),
+    ...comments.flatMap((comment) => names.specification(comment)),
+    // Strings of tests name files that do not exist on purpose.
+    ...names.anywhere(/\.(test|suite|test-support)\.ts$/.test(file) ? comments.join("\n") : text),
   ]);
 }
 
 /** References of a command's `--help`. */
 export function problemsOfHelp({ file, text }: Document, known: KnownNames): string[] {
-  const known_ = new Names(file, known);
-  return report(file, [...known_.commands(text), ...known_.anywhere(text)]);
+  const names = new Names(file, known);
+  return report(file, [...names.commands(text), ...names.anywhere(text)]);
 }
 
 const report = (file: string, problems: readonly string[]): string[] =>
@@ -75,7 +78,11 @@ class Names {
 
   /** Paths from the root, npm scripts and decisions, wherever they stand. */
   anywhere(text: string): string[] {
-    const paths = [...text.matchAll(pathFromRoot)].map(([, path]) => path!).filter((path) => !this.exists(path));
+    const paths = [...text.matchAll(pathFromRoot)]
+      // A name that ends in `${…}` or in a placeholder is not complete.
+      .filter((match) => !/^[-./]*(\$\{|[<…]|[A-Z]{2})/.test(text.slice(match.index + match[0].length)))
+      .map(([, path]) => path!)
+      .filter((path) => ![path, posix.join(this.folder, path)].some((one) => this.exists(one)));
     const scripts = [...text.matchAll(/\bnpm run ([a-z][\w:-]*)/g)].map(([, name]) => name!);
     const decisions = [...text.matchAll(/\b(?:decisions? |\()(\d{4})\b(?=[\s),.:;])/g)].map(([, number]) => number!);
     return [
@@ -132,7 +139,9 @@ class Names {
   }
 
   private exists(path: string): boolean {
-    if (this.known.files.has(path) || path === ".") return true;
+    if (this.known.files.has(path) || this.known.otherFiles.has(path) || path === ".") return true;
+    const [, decision] = /^docs\/decisions\/(\d{4})$/.exec(path) ?? [];
+    if (decision !== undefined) return this.isDecision(decision);
     const folder = `${path.replace(/\/$/, "")}/`;
     if (!/[*{]/.test(path)) {
       return path.startsWith("**/")
@@ -148,12 +157,11 @@ class Names {
   }
 }
 
-/** `*` within a folder, a leading `**` over folders, `{a,b}`. */
+/** `*` within a folder, `**` over folders, `{a,b}`. */
 function globPattern(path: string): RegExp {
   const source = path
     .replace(/[.+?^$()|[\]\\]/g, "\\$&")
-    .replace(/^\*\*\//, "(?:.*/)?")
-    .replace(/(?<!\.)\*/g, "[^/]*")
+    .replace(/\*\*\/|\*/g, (star) => (star === "*" ? "[^/]*" : "(?:.*/)?"))
     .replace(/\{([^}]*)\}/g, (_, choices: string) => `(?:${choices.replaceAll(",", "|")})`);
   return new RegExp(`^${source}(?:/.*)?$`);
 }

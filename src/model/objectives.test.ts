@@ -1,4 +1,4 @@
-/** What a training graph holds and what it leaves out; its numbers: `training/golden.test.ts`. */
+/** What a training graph holds and what it leaves out; its numbers: `src/learner/learner-golden.test.ts`. */
 import { expect, test } from "vitest";
 import { readCase } from "../../fixtures/golden.js";
 import { parameterGradients, topologicalOrder, type Tensor } from "../graph/index.js";
