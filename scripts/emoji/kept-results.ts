@@ -1,5 +1,5 @@
 /** Results in a JSON file, each with what it was made of: made again only when that has changed. */
-import { fileProblem, readJsonIfPresent } from "../../src/files/index.js";
+import { fileError, readJsonObjectIfPresent } from "../../src/files/index.js";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
@@ -34,7 +34,7 @@ export class KeptResults {
   /** @throws InputError when the file is there and is no JSON document */
   static async open(path: string): Promise<KeptResults> {
     // Written by this class.
-    const { about = {}, results = {} } = ((await readJsonIfPresent(path, largest)) ?? {}) as Contents;
+    const { about = {}, results = {} } = ((await readJsonObjectIfPresent(path, { maxBytes: largest })) ?? {}) as Contents;
     return new KeptResults(path, about, new Map(Object.entries(results)));
   }
 
@@ -73,7 +73,7 @@ function sameThings(one: MadeOf, other: MadeOf): boolean {
 export async function hashOf(path: string): Promise<string> {
   const hash = createHash("sha256");
   await pipeline(createReadStream(path), hash).catch((error: unknown) => {
-    throw fileProblem(path, error, "a file that can be read");
+    throw fileError(path, error);
   });
   return hash.digest("hex");
 }

@@ -1,6 +1,6 @@
 /** A model folder's weights as named tensors, whichever of the published layouts they have. */
 
-import { errorCode, fileProblem } from "../files/index.js";
+import { fileError, systemCode } from "../files/index.js";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -10,7 +10,7 @@ import type { StoredTensor } from "../graph/index.js";
 import { readSafetensors } from "./safetensors.js";
 import { readShardIndex } from "./shard-index.js";
 import { TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";
-import { type WeightFormat, weightFormats } from "./weight-files.js";
+import { type WeightFormat, weightFormats } from "./model-files.js";
 
 export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
@@ -100,7 +100,7 @@ async function readShards(format: WeightFormat, folder: string, index: string): 
 
 async function checkFolder(folder: string): Promise<void> {
   const stats = await stat(folder).catch((error: unknown) => {
-    if (errorCode(error) !== "ENOENT") throw fileProblem(folder, error);
+    if (systemCode(error) !== "ENOENT") throw fileError(folder, error);
     throw new InputError(
       { code: "file-not-found", where: folder, expected: "a model folder", found: "no such folder" },
       { cause: error },
@@ -122,8 +122,8 @@ async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
     (error: unknown) => {
-      if (errorCode(error) === "ENOENT") return false;
-      throw fileProblem(path, error);
+      if (systemCode(error) === "ENOENT") return false;
+      throw fileError(path, error);
     },
   );
 }

@@ -3,14 +3,13 @@
  * `models--{org}--{name}/{blobs/<etag>, refs/<revision>, snapshots/<commit>/<file> -> ../../blobs/<etag>}`.
  */
 
-import { writeTextAtomically, errorCode, fileProblem } from "../files/index.js";
-import { randomBytes } from "node:crypto";
-import { link, mkdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
+import { fileError, isFile, systemCode, temporaryName, writeText } from "../files/index.js";
+import { link, mkdir, readFile, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 
 import { InputError } from "../errors.js";
 import { readShardIndex } from "./shard-index.js";
-import { weightFormats } from "./weight-files.js";
+import { weightFormats } from "./model-files.js";
 
 const commitPattern = /^[0-9a-f]{40}$/;
 
@@ -38,24 +37,24 @@ export class ModelCache {
 
   /** Records that `revision` is `commit` now. */
   async record(revision: string, commit: string): Promise<void> {
-    if (revision !== commit) await writeTextAtomically(join(this.root, "refs", revision), commit);
+    if (revision !== commit) await writeText(join(this.root, "refs", revision), commit);
   }
 
   /** Makes `file` of a snapshot point to a blob; replaces what stood there. */
   async link(commit: string, file: string, etag: string): Promise<void> {
     const folder = this.snapshot(commit);
-    const unfinished = join(folder, `.${file}.${randomBytes(6).toString("hex")}.tmp`);
+    const unfinished = join(folder, temporaryName(file));
     try {
       await mkdir(folder, { recursive: true });
       await symlink(join("..", "..", "blobs", etag), unfinished).catch((error: unknown) => {
         // Windows lets only developers and administrators make symbolic links.
-        if (errorCode(error) !== "EPERM") throw error;
+        if (systemCode(error) !== "EPERM") throw error;
         return link(join(this.blobs, etag), unfinished);
       });
       await rename(unfinished, join(folder, file));
     } catch (error) {
       await rm(unfinished, { force: true });
-      throw fileProblem(folder, error, undefined, "file-not-writable");
+      throw fileError(folder, error, { action: "write" });
     }
   }
 
@@ -63,14 +62,6 @@ export class ModelCache {
     const text = await readFile(join(this.root, "refs", revision), "utf8").catch(() => undefined);
     return text?.trim();
   }
-}
-
-/** Whether a file is there in full; a link to a missing blob is not. */
-export async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (stats) => stats.isFile(),
-    () => false,
-  );
 }
 
 /** A snapshot that a model can be loaded from: its configuration and one whole set of weights. */

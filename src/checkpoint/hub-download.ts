@@ -3,10 +3,9 @@
  * and only then given its name.
  */
 
-import { errorCode, fileProblem, withFile } from "../files/index.js";
+import { fileError, hashFile, isAbandoned, systemCode, uniqueTag, uniqueTagPattern } from "../files/index.js";
 import { createHash, randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { hostname } from "node:os";
+import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { InputError } from "../errors.js";
@@ -25,8 +24,6 @@ export interface RemoteFile {
 
 /** A dropped connection is taken up again this many times in one call, as long as each attempt brings new bytes. */
 const maxAttempts = 10;
-/** Partial files of other machines (a shared home) are taken over when nobody has written to them for so long. */
-const abandonedMs = 10 * 60_000;
 
 /** Asks for etag and size. @throws InputError when the hub states neither in a form that can be used. */
 export async function describeFile(target: HubTarget, commit: string, file: string): Promise<RemoteFile> {
@@ -76,28 +73,30 @@ export async function downloadBlob(
       throw error;
     }
   } catch (error) {
-    throw fileProblem(blob, error, undefined, "file-not-writable");
+    throw fileError(blob, error, { action: "write" });
   }
 }
 
-/** Leaves the partial file, if it is still there, to whoever asks for the blob next. */
+/** Gives up the partial file, if it is still there, so that the next call for this blob continues it. */
 async function release(partial: string, blob: string): Promise<void> {
   await rename(partial, `${blob}.free-${randomBytes(4).toString("hex")}.incomplete`).catch((error: unknown) => {
-    if (errorCode(error) !== "ENOENT") throw error;
+    if (systemCode(error) !== "ENOENT") throw error;
   });
 }
 
-/** The name of this call's partial file; an abandoned one is renamed to it, which only one claimant can do. */
+const partialName = new RegExp(`^([\\w-]+)\\.(?:free-[0-9a-f]{8}|${uniqueTagPattern})\\.incomplete$`);
+
+/**
+ * The name of this call's partial file. One that was given up or abandoned is renamed to it: of several callers one succeeds, and
+ * the file of a running process stays in its place.
+ */
 async function claimPartial(blobs: string, etag: string): Promise<string> {
-  const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
-  const own = join(blobs, `${etag}.${host}-${process.pid}-${randomBytes(4).toString("hex")}.incomplete`);
+  const own = join(blobs, `${etag}.${uniqueTag()}.incomplete`);
   for (const name of await readdir(blobs)) {
-    const match = /^([\w-]+)\.(?:free|([0-9a-f]{8})-(\d+))-[0-9a-f]{8}\.incomplete$/.exec(name);
-    if (match?.[1] !== etag) continue;
-    const [, , writerHost, writerProcess] = match;
+    const [, blob, writer] = partialName.exec(name) ?? [];
+    if (blob !== etag) continue;
     const path = join(blobs, name);
-    const free = writerHost === undefined;
-    if (!free && !(await isAbandoned(path, writerHost === host ? Number(writerProcess) : undefined))) continue;
+    if (writer !== undefined && !(await isAbandoned(path, writer))) continue;
     const claimed = await rename(path, own).then(
       () => true,
       () => false,
@@ -105,21 +104,6 @@ async function claimPartial(blobs: string, etag: string): Promise<string> {
     if (claimed) return own;
   }
   return own;
-}
-
-/** @param processId  of the writer, if it ran on this machine */
-async function isAbandoned(path: string, processId: number | undefined): Promise<boolean> {
-  if (processId !== undefined && processId !== process.pid && !isRunning(processId)) return true;
-  const stats = await stat(path).catch(() => undefined);
-  return stats !== undefined && Date.now() - stats.mtimeMs > abandonedMs;
-}
-
-function isRunning(processId: number): boolean {
-  try {
-    return process.kill(processId, 0);
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
 }
 
 async function fetchInto(
@@ -169,7 +153,7 @@ async function attemptFrom(
       onBytes(loaded);
     }
   } catch (error) {
-    if (error instanceof InputError || errorCode(error) !== undefined) throw error;
+    if (error instanceof InputError || systemCode(error) !== undefined) throw error;
     return new HubUnreachable(`${url.origin} broke off ${file} (${causeOf(error)})`, { cause: error });
   }
   return loaded < size ? new HubUnreachable(`${url.origin} ended ${file} after ${loaded} of ${size} bytes`) : undefined;
@@ -196,12 +180,7 @@ async function verify({ id }: HubTarget, { file, etag, size }: RemoteFile, parti
   if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag)) return;
   // Git names a blob by the sha1 of a small header and its content.
   const hash = etag.length === 64 ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`);
-  await withFile(partial, async (opened) => {
-    for (let at = 0; at < opened.size; at += 2 ** 20) {
-      hash.update(await opened.read(at, Math.min(2 ** 20, opened.size - at)));
-    }
-  });
-  const found = hash.digest("hex");
+  const found = await hashFile(partial, hash);
   if (found === etag) return;
   await rm(partial, { force: true });
   throw new InputError({

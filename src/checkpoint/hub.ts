@@ -5,25 +5,13 @@ import { join } from "node:path";
 import { z } from "zod";
 
 import { InputError } from "../errors.js";
-import { ModelCache, isFile } from "./hub-cache.js";
+import { isFile } from "../files/index.js";
+import { ModelCache } from "./hub-cache.js";
 import { describeFile, downloadBlob } from "./hub-download.js";
 import { HubUnreachable, type HubTarget, causeOf, hubUrl, requestHub } from "./hub-http.js";
 import { type HubOptions, type HubProgress, hubSettings } from "./hub-settings.js";
 import { readShardIndex } from "./shard-index.js";
-import { weightFormats } from "./weight-files.js";
-
-/** What a model needs beside its weights; fetched first, so that weights in a cache mean that the rest is there. */
-const smallFiles = [
-  "config.json",
-  "preprocessor_config.json",
-  "processor_config.json",
-  "tokenizer.json",
-  "vocab.json",
-  "merges.txt",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "answers.json",
-];
+import { smallFiles, weightFormats } from "./model-files.js";
 
 const maxAnswer = 32 * 2 ** 20;
 const modelInfo = z.object({
@@ -78,6 +66,7 @@ async function download(target: HubTarget, cache: ModelCache, report: (event: Hu
   const { commit, files } = await listFiles(target);
   const fetchFile = (file: string) => fetchToSnapshot(target, cache, commit, file, report);
   if (!files.has("config.json")) throw lacking(target, "config.json");
+  // Before the weights, so that weights in the cache mean that the rest is there.
   for (const file of smallFiles) if (files.has(file)) await fetchFile(file);
   for (const file of await weightFiles(target, files, cache.snapshot(commit), fetchFile)) await fetchFile(file);
   await cache.record(target.settings.revision, commit);

@@ -4,6 +4,7 @@ export { type Checkpoint, openCheckpoint } from "./checkpoint.js";
 export type { HubOptions, HubProgress } from "./hub-settings.js";
 
 export { ForeignObject } from "./pickle.js";
+export { smallFiles } from "./model-files.js";
 export { resolveModel } from "./resolve-model.js";
 export { roundedTensor, type WeightDType } from "./rounded-tensor.js";
 export { readSafetensors } from "./safetensors.js";

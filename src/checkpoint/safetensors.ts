@@ -3,7 +3,7 @@
  * https://huggingface.co/docs/safetensors (format). Only the header is read, and nothing in it is believed unchecked.
  */
 
-import { type OpenFile, withFile, JsonProblem, objectEntries, parseStrictJson } from "../files/index.js";
+import { type OpenFile, isObject, JsonProblem, parseJson, withFile } from "../files/index.js";
 import { InputError } from "../errors.js";
 import type { DType, StoredTensor } from "../graph/index.js";
 
@@ -99,7 +99,7 @@ async function readHeaderLength(file: OpenFile): Promise<number> {
 }
 
 function parseHeader(file: OpenFile, bytes: Uint8Array): Entry[] {
-  const entries = objectEntries(parseJsonHeader(file, bytes));
+  const entries = entriesOf(parseJsonHeader(file, bytes));
   if (entries === undefined) {
     throw new InputError({
       code: "corrupt-file",
@@ -115,9 +115,12 @@ function parseHeader(file: OpenFile, bytes: Uint8Array): Entry[] {
   });
 }
 
+const entriesOf = (value: unknown): [string, unknown][] | undefined =>
+  isObject(value) ? Object.entries(value) : undefined;
+
 function parseJsonHeader(file: OpenFile, bytes: Uint8Array): unknown {
   try {
-    return parseStrictJson(bytes, headerLimits);
+    return parseJson(bytes, headerLimits);
   } catch (error) {
     if (!(error instanceof JsonProblem)) throw error;
     throw new InputError({
@@ -131,7 +134,7 @@ function parseJsonHeader(file: OpenFile, bytes: Uint8Array): unknown {
 }
 
 function checkMetadata(file: OpenFile, value: unknown): void {
-  const entries = objectEntries(value);
+  const entries = entriesOf(value);
   if (entries?.every(([, text]) => typeof text === "string") !== true) {
     throw new InputError({
       code: "corrupt-file",
@@ -144,7 +147,7 @@ function checkMetadata(file: OpenFile, value: unknown): void {
 
 function parseEntry(file: OpenFile, name: string, value: unknown): Entry {
   const where = tensorIn(file, name);
-  const fields = new Map(objectEntries(value) ?? []);
+  const fields = new Map(entriesOf(value) ?? []);
   const known = ["dtype", "shape", "data_offsets"];
   if (fields.size !== known.length || !known.every((field) => fields.has(field))) {
     const found = fields.size === 0 ? "another value" : `the fields ${[...fields.keys()].slice(0, 8).join(", ")}`;

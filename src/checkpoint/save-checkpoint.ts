@@ -1,11 +1,11 @@
 /** Writes a model folder in Hugging Face layout, which this package and transformers load. */
-import { makeFolder, writeAtomically, writeJson } from "../files/index.js";
-import { randomBytes } from "node:crypto";
-import { readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { copyAtomically, isFile, makeFolder, removeAbandoned, temporaryName, writeJson } from "../files/index.js";
+import { rename, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { writeSafetensors, type WritableTensor } from "./index.js";
 import { InputError } from "../errors.js";
 import { isHeadParameter } from "../model/index.js";
+import { processorNames, smallFiles, tokenizerNames } from "./model-files.js";
 
 export interface SavedCheckpoint {
   /** Content of `config.json`: a parsed config, or an object from JSON. */
@@ -18,20 +18,6 @@ export interface SavedCheckpoint {
   readonly files?: ReadonlyMap<string, string>;
 }
 
-const tokenizerNames = [
-  "tokenizer.json",
-  "vocab.json",
-  "merges.txt",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-] as const;
-const processorNames = [
-  "preprocessor_config.json",
-  "processor_config.json",
-  ...tokenizerNames,
-  "answers.json",
-] as const;
-
 /** The tokenizer's files in a model folder: file name -> path. */
 export const tokenizerFiles = (folder: string): Promise<ReadonlyMap<string, string>> => present(folder, tokenizerNames);
 
@@ -42,45 +28,69 @@ async function present(folder: string, names: readonly string[]): Promise<Readon
   const found = new Map<string, string>();
   for (const name of names) {
     const path = join(folder, name);
-    if ((await stat(path).catch(() => undefined))?.isFile() === true) found.set(name, path);
+    if (await isFile(path)) found.set(name, path);
   }
   return found;
 }
 
 /**
- * Writes `model.safetensors`, `config.json` and what else is given into `folder`, which is made where missing; files of
- * these names are replaced. All are written under other names first, so that a failure leaves the folder as it was.
+ * Writes `model.safetensors`, `config.json` and the other given files into `folder`, which is made if missing; files of these names are
+ * replaced, and files of another model (tokenizer, image settings, answers) are removed. All are written under other names first, so
+ * that a failure leaves the folder unchanged. A process that is killed while it moves them leaves no `config.json`: no folder holds a
+ * model of mixed files.
  * @returns the paths written
- * @throws InputError when the folder cannot be written
+ * @throws InputError if the folder cannot be written
  */
 export async function saveCheckpoint(
   folder: string,
   { config, parameters, documents = {}, files = new Map<string, string>() }: SavedCheckpoint,
 ): Promise<string[]> {
-  // The config comes last: a folder without it is no model.
   const names = ["model.safetensors", ...files.keys(), ...Object.keys(documents), "config.json"];
   const isNew = (await stat(folder).catch(() => undefined)) === undefined;
   await makeFolder(folder);
   await checkReplaceable(folder, names);
-  const unfinished = join(folder, `.saving-${randomBytes(6).toString("hex")}`);
+  await removeAbandoned(folder, temporaryPart);
+  const unfinished = join(folder, temporaryName(temporaryPart));
   try {
     await makeFolder(unfinished);
     await writeSafetensors(join(unfinished, "model.safetensors"), named(parameters));
-    for (const [name, path] of files) {
-      await writeAtomically(join(unfinished, name), async (file) => file.writeFile(await readFile(path)));
-    }
+    for (const [name, path] of files) await copyAtomically(path, join(unfinished, name));
     for (const [name, content] of Object.entries({ ...documents, "config.json": config })) {
       await writeJson(join(unfinished, name), content);
     }
-    for (const name of names) await rename(join(unfinished, name), join(folder, name));
-    await rm(unfinished, { recursive: true });
+    await replaceFiles(folder, unfinished, names);
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
-    // Only where nothing is in it.
+    // Only if nothing is in it.
     if (isNew) await rmdir(folder).catch(() => undefined);
     throw error;
   }
+  await rm(unfinished, { recursive: true, force: true });
   return names.map((name) => join(folder, name));
+}
+
+const temporaryPart = "saving";
+
+/** Moves complete files into their places. The config goes first and comes last: a folder without it is no model. */
+async function replaceFiles(folder: string, unfinished: string, names: readonly string[]): Promise<void> {
+  const old = join(unfinished, "replaced");
+  await makeFolder(old);
+  const [removed, placed]: [string[], string[]] = [[], []];
+  try {
+    for (const name of new Set([...smallFiles, ...names])) {
+      if (!(await isFile(join(folder, name)))) continue;
+      await rename(join(folder, name), join(old, name));
+      removed.push(name);
+    }
+    for (const name of names) {
+      await rename(join(unfinished, name), join(folder, name));
+      placed.push(name);
+    }
+  } catch (error) {
+    for (const name of placed.reverse()) await rm(join(folder, name), { force: true });
+    for (const name of removed.reverse()) await rename(join(old, name), join(folder, name));
+    throw error;
+  }
 }
 
 function named(parameters: ReadonlyMap<string, WritableTensor>): Map<string, WritableTensor> {

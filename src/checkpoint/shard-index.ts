@@ -1,6 +1,6 @@
 /** `*.index.json` of a checkpoint split over several files: which file ("shard") holds which tensor. */
 
-import { withFile, JsonProblem, objectEntries, parseStrictJson } from "../files/index.js";
+import { describe, isObject, readJsonObject } from "../files/index.js";
 import { InputError } from "../errors.js";
 
 const maxIndex = 32 * 2 ** 20;
@@ -11,34 +11,16 @@ const maxShards = 10_000;
  * lead out of its folder.
  * @throws InputError naming the index.
  */
-export function readShardIndex(path: string): Promise<ReadonlyMap<string, readonly string[]>> {
-  return withFile(path, async (file) => {
-    if (file.size > maxIndex) {
-      throw new InputError({
-        code: "file-too-large",
-        where: path,
-        expected: `an index of at most ${maxIndex} bytes`,
-        found: String(file.size),
-      });
-    }
-    return shardsOf(path, parseIndex(path, await file.read(0, file.size)));
-  });
-}
-
-function parseIndex(path: string, bytes: Uint8Array): [string, unknown][] {
-  try {
-    const document = objectEntries(parseStrictJson(bytes, { depth: 8, keys: 1_000_000 })) ?? [];
-    const weightMap = objectEntries(document.find(([key]) => key === "weight_map")?.[1]);
-    if (weightMap !== undefined) return weightMap;
-  } catch (error) {
-    if (!(error instanceof JsonProblem)) throw error;
-    throw new InputError({ code: "invalid-json", where: path, expected: "a JSON index", found: error.message });
-  }
+export async function readShardIndex(path: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  const limits = { depth: 8, keys: 1_000_000 };
+  const { weight_map } = await readJsonObject(path, { maxBytes: maxIndex, expected: "a JSON index", limits });
+  if (isObject(weight_map)) return shardsOf(path, Object.entries(weight_map));
   throw new InputError({
     code: "invalid-checkpoint",
     where: path,
     expected: "an object with weight_map",
-    found: "another JSON value",
+    found: `weight_map: ${describe(weight_map)}`,
+    hint: "Fetch the file again",
   });
 }
 

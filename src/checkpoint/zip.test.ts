@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 import { complaint, temporaryFolder } from "./checkpoint-files.test-support.js";
-import { withFile } from "../files/open-file.js";
+import { withFile } from "../files/index.js";
 import { readZipEntries } from "./zip.js";
 import { zipBytes } from "./zip.test-support.js";
 

@@ -1,5 +1,5 @@
 /** A checkpoint of the authors' training code, or any other BridgeTower weights, as a folder in Hugging Face layout. */
-import { readJsonIfPresent } from "../files/index.js";
+import { readJsonObjectIfPresent } from "../files/index.js";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -106,7 +106,7 @@ async function givenConfig(path: string | undefined): Promise<ConfigJson> {
   if (path === undefined) return {};
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
   const file = isFolder ? join(path, "config.json") : path;
-  const json = await readJsonIfPresent(file, maxConfigFile);
+  const json = await readJsonObjectIfPresent(file, { maxBytes: maxConfigFile });
   if (json !== undefined) return json;
   throw new InputError({
     code: "file-not-found",

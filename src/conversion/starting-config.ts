@@ -1,5 +1,5 @@
 /** The config.json that a training run begins with, from its starting points. */
-import { readJsonIfPresent } from "../files/index.js";
+import { readJsonObjectIfPresent } from "../files/index.js";
 import { join } from "node:path";
 
 import { inferConfig, inferTowers, overlaid, type ConfigJson } from "./inferred-config.js";
@@ -9,7 +9,9 @@ export const maxConfigFile = 2 ** 20;
 
 /** `config.json` of the model folder; nothing where there is none. */
 export const ownConfig = async (folder: string | undefined): Promise<ConfigJson> =>
-  folder === undefined ? {} : ((await readJsonIfPresent(join(folder, "config.json"), maxConfigFile)) ?? {});
+  folder === undefined
+    ? {}
+    : ((await readJsonObjectIfPresent(join(folder, "config.json"), { maxBytes: maxConfigFile })) ?? {});
 
 /**
  * Fields of config.json: what the weights of each starting point tell, over it the config.json of a BridgeTower's folder, later

@@ -1,8 +1,20 @@
-/** Files: bounded reads, strict JSON, atomic writes and system errors. Imports nothing but errors. */
-export { makeFolder, writeAtomically, writeJson, writeTextAtomically } from "./atomic-file.js";
-export { readBoundedFile, readBoundedFileIfPresent } from "./bounded-file.js";
-export { describe, isObject, type JsonObject, readJsonIfPresent, readTextIfPresent } from "./json-file.js";
-export { errorCode, fileProblem, type OpenFile, readExactly, withFile } from "./open-file.js";
-export { readJson, readJsonObject } from "./run-json.js";
-export { JsonProblem, objectEntries, parseStrictJson } from "./strict-json.js";
-export { systemCode } from "./system-code.js";
+/** Files: bounded reads, JSON, lines of text, atomic writes, temporary names, locks, hashes and system errors. Imports only errors. */
+export {
+  describe,
+  isObject,
+  type JsonLimits,
+  type JsonObject,
+  JsonProblem,
+  parseJson,
+  readJson,
+  readJsonIfPresent,
+  readJsonObject,
+  readJsonObjectIfPresent,
+} from "./json.js";
+export { type Line, type LineOptions, readLineBatches, readLines, readTextPieces, type TextOptions } from "./lines.js";
+export { acquireLock, type FileLock, LockHeld, type LockOptions, removeGuards } from "./lock.js";
+export { type ProcessIdentity, thisProcess } from "./process-identity.js";
+export { hashFile, isFile, type OpenFile, readBytes, readExactly, readTextIfPresent, withFile } from "./read-file.js";
+export { fileError, systemCode } from "./system-errors.js";
+export { isAbandoned, removeAbandoned, temporaryName, uniqueTag, uniqueTagPattern } from "./temporary-files.js";
+export { copyAtomically, makeFolder, syncFolder, writeAtomically, writeJson, writeText } from "./write-file.js";

@@ -1,5 +1,5 @@
 /** What the outputs of a VQA classifier stand for. */
-import { readJsonIfPresent, readTextIfPresent } from "../files/index.js";
+import { readJsonObjectIfPresent, readTextIfPresent } from "../files/index.js";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 
@@ -13,7 +13,7 @@ const maxBytes = 2 ** 20;
  */
 export async function findAnswers(folder: string, count: number): Promise<readonly string[] | undefined> {
   const configFile = join(folder, "config.json");
-  const id2label = (await readJsonIfPresent(configFile, maxBytes))?.id2label ?? undefined;
+  const id2label = (await readJsonObjectIfPresent(configFile, { maxBytes }))?.id2label ?? undefined;
   if (id2label !== undefined) return answersIn(id2label, `id2label in ${configFile}`, count);
   return answersInFile(join(folder, "answers.json"), count);
 }

@@ -1,4 +1,4 @@
-import { readJsonIfPresent } from "../files/index.js";
+import { readJsonObjectIfPresent } from "../files/index.js";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 import { parseConfig, type BridgeTowerConfig } from "../model/index.js";
@@ -11,7 +11,7 @@ const maxBytes = 2 ** 20;
  */
 export async function readConfig(folder: string): Promise<BridgeTowerConfig> {
   const where = join(folder, "config.json");
-  const json = await readJsonIfPresent(where, maxBytes);
+  const json = await readJsonObjectIfPresent(where, { maxBytes });
   if (json !== undefined) return parseConfig(json, where);
   const hint = "Name the folder of a checkpoint in Hugging Face layout";
   throw new InputError({

@@ -1,5 +1,5 @@
 /** Image bytes to RGB. Files come from strangers: kind, size and time are bounded before and while the decoder runs. */
-import { readBoundedFile } from "../files/index.js";
+import { readBytes } from "../files/index.js";
 import type { Metadata, Sharp } from "sharp";
 import { InputError } from "../errors.js";
 
@@ -37,7 +37,10 @@ export async function decodeImage(source: string | Uint8Array, options: DecodeOp
       found: "an empty name",
     });
   }
-  const bytes = typeof source === "string" ? await readBoundedFile(source, "an image file", maxFileBytes) : source;
+  const bytes =
+    typeof source === "string"
+      ? await readBytes(source, { maxBytes: maxFileBytes, expected: "an image file" })
+      : source;
   if (bytes.length === 0) {
     throw new InputError({
       code: "invalid-image",

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { pattern, readGolden } from "./golden.suite.js";
 import { ImageProcessor } from "./image-processor.js";
 import { imageSettings } from "./image-settings.js";
-import type { JsonObject } from "../files/json-file.js";
+import type { JsonObject } from "../files/index.js";
 
 interface PixelValues {
   name: string;

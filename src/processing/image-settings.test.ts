@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { imageSettings, readImageSettings } from "./image-settings.js";
-import type { JsonObject } from "../files/json-file.js";
+import type { JsonObject } from "../files/index.js";
 
 let folder: string;
 beforeEach(async () => {

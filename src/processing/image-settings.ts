@@ -1,5 +1,5 @@
 /** The settings of BridgeTowerImageProcessor, under the names and with the defaults of the published files. */
-import { describe, isObject, type JsonObject, readJsonIfPresent } from "../files/index.js";
+import { describe, isObject, type JsonObject, readJsonObjectIfPresent } from "../files/index.js";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 
@@ -36,10 +36,10 @@ const maxEdge = 4096;
 export async function readImageSettings(folder: string): Promise<ImageSettings> {
   const maxBytes = 2 ** 20;
   const joint = join(folder, "processor_config.json");
-  const nested = (await readJsonIfPresent(joint, maxBytes))?.image_processor;
+  const nested = (await readJsonObjectIfPresent(joint, { maxBytes }))?.image_processor;
   if (isObject(nested)) return imageSettings(nested, joint);
   const path = join(folder, "preprocessor_config.json");
-  const settings = await readJsonIfPresent(path, maxBytes);
+  const settings = await readJsonObjectIfPresent(path, { maxBytes });
   if (settings !== undefined) return imageSettings(settings, path);
   const expected = "preprocessor_config.json or processor_config.json with image settings";
   const hint = "Fetch the file that was published with the model";

@@ -2,7 +2,7 @@
  * A folder's tokenizer files, checked: `tokenizer.json`, or `vocab.json` with `merges.txt`; beside them
  * `tokenizer_config.json` and `special_tokens_map.json`. Only RoBERTa's kind of tokenizer is accepted.
  */
-import { isObject, type JsonObject, readJsonIfPresent, readTextIfPresent } from "../files/index.js";
+import { isObject, type JsonObject, readJsonObjectIfPresent, readTextIfPresent } from "../files/index.js";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 import type { AddedToken } from "./added-tokens.js";
@@ -37,12 +37,13 @@ const maxVocabBytes = 2 ** 26;
 /** Reads and checks a folder's tokenizer files. @throws InputError missing, damaged or unsupported files */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerDefinition> {
   const configPath = join(folder, "tokenizer_config.json");
-  const config = (await readJsonIfPresent(configPath, maxConfigBytes)) ?? {};
-  const map = (await readJsonIfPresent(join(folder, "special_tokens_map.json"), maxConfigBytes)) ?? {};
+  const config = (await readJsonObjectIfPresent(configPath, { maxBytes: maxConfigBytes })) ?? {};
+  const map =
+    (await readJsonObjectIfPresent(join(folder, "special_tokens_map.json"), { maxBytes: maxConfigBytes })) ?? {};
   const names = specialNames(config, map);
   const modelMaxLength = maxLengthOf(config, configPath);
   const path = join(folder, "tokenizer.json");
-  const file = await readJsonIfPresent(path, maxVocabBytes);
+  const file = await readJsonObjectIfPresent(path, { maxBytes: maxVocabBytes });
   if (file !== undefined) {
     const { bpe, addedTokens, normalize, addPrefixSpace, frame } = readTokenizerJson(file, path);
     const complete = withSpecials(addedTokens, names, bpe.vocab);
@@ -79,7 +80,7 @@ function readTokenizerJson(file: JsonObject, path: string) {
 
 async function readVocabAndMerges(folder: string, vocabPath: string): Promise<BpeModel> {
   const mergesPath = join(folder, "merges.txt");
-  const vocab = await readJsonIfPresent(vocabPath, maxVocabBytes);
+  const vocab = await readJsonObjectIfPresent(vocabPath, { maxBytes: maxVocabBytes });
   const merges = await readTextIfPresent(mergesPath, maxVocabBytes);
   if (vocab === undefined || merges === undefined) {
     throw new InputError({

@@ -9,7 +9,7 @@ import {
   findCheckpoints,
   readRunCheckpoint,
   readTrainerState,
-  type MovingAverages,
+  type Moments,
   type RunCheckpoint,
 } from "./checkpoints/index.js";
 import { newModel, savedModel, type RunModel } from "./prepare-model.js";
@@ -20,7 +20,7 @@ export interface Beginning {
   readonly model: RunModel;
   readonly values: Arrays;
   /** Nothing at the first step. */
-  readonly optimizer: ReadonlyMap<string, MovingAverages> | undefined;
+  readonly optimizer: ReadonlyMap<string, Moments> | undefined;
   /** Steps done. */
   readonly step: number;
   /** The checkpoint that the run goes on from. */

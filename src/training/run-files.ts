@@ -1,8 +1,9 @@
 /** The files of a run: lock, log, checkpoints, results. Only the first of several processes has them. */
-import { writeAtomically, writeJson } from "../files/index.js";
-import { readFile, stat } from "node:fs/promises";
+import { copyAtomically, hashFile, isFile, writeJson } from "../files/index.js";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
+import { tokenizerFiles } from "../checkpoint/index.js";
 import { HostTensor } from "../graph/index.js";
 import {
   checkpointName,
@@ -11,7 +12,7 @@ import {
   pruneCheckpoints,
   publishModel,
   saveRunCheckpoint,
-  type MovingAverages,
+  type Moments,
 } from "./checkpoints/index.js";
 import type { OwnState } from "./resume.js";
 import type { RunModel } from "./prepare-model.js";
@@ -62,11 +63,20 @@ export class RunFiles {
     return new RunFiles(settings.output, await lockRun(settings.output), settings, undefined);
   }
 
-  /** Copies the tokenizer to the top of the folder: a starting point may move away, and old checkpoints are deleted. */
+  /**
+   * Copies the tokenizer to the top of the folder: a starting point may move away, and old checkpoints are deleted. A published model
+   * with another tokenizer loses its config, so that nobody loads it with this one.
+   */
   async keepTokenizer(files: ReadonlyMap<string, string>): Promise<void> {
-    for (const [name, path] of files) {
+    const old = await tokenizerFiles(this.output);
+    const isSame = async (name: string, path: string) =>
+      old.has(name) && (await hashFile(path)) === (await hashFile(old.get(name)!));
+    const same = await Promise.all([...files].map(([name, path]) => isSame(name, path)));
+    if (old.size !== files.size || same.includes(false)) await rm(join(this.output, "config.json"), { force: true });
+    for (const [name, path] of old) if (!files.has(name)) await rm(path);
+    for (const [i, [name, path]] of [...files].entries()) {
       const own = join(this.output, name);
-      await writeAtomically(own, async (file) => file.writeFile(await readFile(path)));
+      if (!same[i]) await copyAtomically(path, own);
       this.tokenizer.set(name, own);
     }
   }
@@ -128,12 +138,11 @@ export class RunFiles {
     progress: Progress,
     model: RunModel,
     values: ReadonlyMap<string, Float32Array>,
-    optimizer: ReadonlyMap<string, MovingAverages>,
+    optimizer: ReadonlyMap<string, Moments>,
   ): Promise<string> {
     const { step, epoch, maxSteps, interval, microBatches } = progress;
     const own: OwnState = { interval, microBatches };
     const { settings, best } = this;
-    const { learning_rate, warmup_steps, decay_power, end_lr } = settings;
     const { answers } = model;
     await this.logs!.lines.sync();
     await this.logs!.board.flush();
@@ -151,9 +160,6 @@ export class RunFiles {
         ...(answers === undefined ? {} : { "answers.json": answers.answers }),
       },
       optimizer,
-      scheduler: { last_epoch: step, max_steps: maxSteps, learning_rate, warmup_steps, decay_power, end_lr },
-      // Every draw follows from the seed and what it is for (decision 0013): there is no further state.
-      randomState: { generator: "xoshiro128++ by label", seed: settings.seed },
       state: {
         global_step: step,
         epoch,
@@ -189,9 +195,8 @@ export class RunFiles {
     pace?: Results,
   ) {
     await publishModel(this.output, checkpoint);
-    const told = join(this.output, "train_results.json");
-    const isTold = (await stat(told).catch(() => undefined)) !== undefined;
-    if (pace !== undefined || !isTold) await writeJson(told, { epoch, global_step: step, ...pace });
+    const file = join(this.output, "train_results.json");
+    if (pace !== undefined || !(await isFile(file))) await writeJson(file, { epoch, global_step: step, ...pace });
     await writeJson(join(this.output, "eval_results.json"), results);
     await writeCurves(this.output);
   }

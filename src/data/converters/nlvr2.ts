@@ -4,7 +4,7 @@ import { z } from "zod";
 import { checkedRecord, plainId, plainName, recordProblem, findFile } from "./source-files.js";
 import type { Columns } from "./arrow-writer.js";
 import type { PlannedRow, PlannedRows, Converter, PrepareContext } from "./converter.js";
-import { jsonLines } from "./text-lines.js";
+import { jsonLines } from "./source-lines.js";
 
 const columns = {
   image_0: "binary",
@@ -56,7 +56,7 @@ async function load(context: PrepareContext, file: string): Promise<PlannedRows>
     string,
     { readonly folder: string; readonly questions: string[]; readonly answers: string[] }
   >();
-  for await (const { line, value } of jsonLines(file, context)) {
+  for await (const { number: line, value } of jsonLines(file, context)) {
     const place = `line ${line}`;
     const { identifier, sentence, label, directory } = checkedRecord(statementSchema, value, file, place);
     // The last part numbers the statements about a pair.

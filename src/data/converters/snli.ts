@@ -3,7 +3,7 @@ import { z } from "zod";
 import { checkedRecord, plainId, findFile, findFolders } from "./source-files.js";
 import type { Value } from "./arrow-writer.js";
 import type { PlannedRow, PlannedRows, Converter, PrepareContext } from "./converter.js";
-import { jsonLines } from "./text-lines.js";
+import { jsonLines } from "./source-lines.js";
 
 const labels = { contradiction: 0, neutral: 1, entailment: 2 } as const;
 
@@ -36,7 +36,7 @@ export const snli: Converter = {
 
 async function load(context: PrepareContext, file: string, folders: readonly string[]): Promise<PlannedRows> {
   const images = new Map<string, { readonly sentences: Value[]; readonly labels: number[] }>();
-  for await (const { line, value } of jsonLines(file, context)) {
+  for await (const { number: line, value } of jsonLines(file, context)) {
     const pair = checkedRecord(pairSchema, value, file, `line ${line}`);
     const image = images.get(pair.Flickr30K_ID) ?? { sentences: [], labels: [] };
     image.sentences.push([pair.sentence1, pair.sentence2]);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { folderWith } from "./sources.test-support.js";
-import { jsonLines, textLines } from "./text-lines.js";
+import { jsonLines } from "./source-lines.js";
 import { tsvRecords } from "./tsv-records.js";
 
 async function recordsOf(text: string): Promise<readonly (readonly string[])[]> {
@@ -65,24 +65,12 @@ test("a quote that is never closed does not swallow the rest", async () => {
   await expect(recordsOf(`"b\t${"y\n".repeat(600_000)}"`)).rejects.toThrow("a quote may never be closed");
 });
 
-test("lines are numbered as editors do, empty ones are passed over, and a long or a wrong one is an error", async () => {
-  const folder = await folderWith({
-    "a.txt": "one\r\n\n  \ntwo",
-    "b.jsonl": '{"a":1}\n{"a":\n',
-    "c.txt": Buffer.from([0xff, 0x0a]),
-  });
-  const lines: unknown[] = [];
-  for await (const line of textLines(join(folder, "a.txt"))) lines.push(line);
-  expect(lines).toEqual([
-    { line: 1, text: "one" },
-    { line: 4, text: "two" },
-  ]);
-  const drain = async (items: AsyncIterable<unknown>) => {
-    for await (const _ of items);
+test("a line that is no JSON is an error that names it", async () => {
+  const folder = await folderWith({ "b.jsonl": '{"a":1}\n{"a":\n' });
+  const values: unknown[] = [];
+  const read = async () => {
+    for await (const { value } of jsonLines(join(folder, "b.jsonl"))) values.push(value);
   };
-  await expect(drain(textLines(join(folder, "a.txt"), { maxBytes: 2 }))).rejects.toThrow("line 4: expected a line");
-  await expect(drain(jsonLines(join(folder, "b.jsonl")))).rejects.toThrow(
-    "b.jsonl, line 2: expected a JSON object, found no JSON",
-  );
-  await expect(drain(textLines(join(folder, "c.txt")))).rejects.toThrow("text in UTF-8");
+  await expect(read()).rejects.toThrow("b.jsonl, line 2: expected a JSON object, found no JSON");
+  expect(values).toEqual([{ a: 1 }]);
 });

@@ -5,7 +5,8 @@
  * without it refuses the row.
  */
 import { InputError } from "../../errors.js";
-import { textPieces, type LineOptions } from "./text-lines.js";
+import { readTextPieces } from "../../files/index.js";
+import { readOptions, type SourceOptions } from "./source-lines.js";
 
 export interface TsvRecord {
   /** From 0. */
@@ -16,7 +17,7 @@ export interface TsvRecord {
 const maxCharacters = 2 ** 20;
 
 /** @throws InputError when a record does not end within a mebibyte, as after a quote that is never closed */
-export async function* tsvRecords(file: string, options: LineOptions = {}): AsyncGenerator<TsvRecord, void> {
+export async function* tsvRecords(file: string, options: SourceOptions = {}): AsyncGenerator<TsvRecord, void> {
   let row = 0;
   let fields: string[] = [];
   let field = "";
@@ -35,7 +36,7 @@ export async function* tsvRecords(file: string, options: LineOptions = {}): Asyn
     length = 0;
     return record;
   };
-  for await (const piece of textPieces(file, options)) {
+  for await (const piece of readTextPieces(file, readOptions(file, options))) {
     for (const character of piece) {
       if (++length > maxCharacters) {
         const found = "one that does not end within a mebibyte: a quote may never be closed";

@@ -8,7 +8,7 @@ import { Random } from "../../random/index.js";
 import { checkedRecord, recordProblem } from "./source-files.js";
 import { jsonElements } from "./json-elements.js";
 import type { PrepareContext } from "./converter.js";
-import { textLines } from "./text-lines.js";
+import { sourceLines } from "./source-lines.js";
 
 export interface GenomeImage {
   readonly image_id: number;
@@ -81,7 +81,7 @@ export async function readGenomeImages(context: PrepareContext, file: string): P
 /** The ids in a list with lines such as `val2014/COCO_val2014_000000522418.jpg 522418`. */
 export async function readCocoIds(context: PrepareContext, file: string): Promise<Set<number>> {
   const ids = new Set<number>();
-  for await (const { line, text } of textLines(file, context)) {
+  for await (const { number: line, text } of sourceLines(file, context)) {
     const id = /(\d{1,12})$/.exec(text.split(".")[0]!)?.[1];
     if (id === undefined) throw recordProblem(file, `line ${line}`, "the name of an image of COCO", text.slice(0, 80));
     ids.add(Number(id));

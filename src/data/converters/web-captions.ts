@@ -15,7 +15,7 @@ import {
   type PrepareContext,
   type Table,
 } from "./converter.js";
-import { textLines } from "./text-lines.js";
+import { sourceLines } from "./source-lines.js";
 import { tsvRecords } from "./tsv-records.js";
 import { counted } from "./visual-genome.js";
 
@@ -107,7 +107,7 @@ async function conceptualCaptions(context: PrepareContext, split: string): Promi
 /** The downloaded images by the row of their caption. */
 async function existingImages(context: PrepareContext, list: string): Promise<ReadonlyMap<number, string>> {
   const names = new Map<number, string>();
-  for await (const { line, text } of textLines(list, context)) {
+  for await (const { number: line, text } of sourceLines(list, context)) {
     const path = text.trim();
     const name = checkedRecord(plainName, path.slice(path.lastIndexOf("/") + 1), list, `line ${line}`);
     const row = /^\d{1,9}(?=\.|$)/.exec(name)?.[0];

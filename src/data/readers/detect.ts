@@ -1,6 +1,6 @@
 /** Which files a data set is made of, and of which format: by names, first bytes, and what else is in the folder. */
 
-import { fileProblem } from "../../files/index.js";
+import { fileError } from "../../files/index.js";
 import { open, readdir, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 
@@ -54,7 +54,7 @@ export async function findFiles({ path, format, split }: DatasetSettings): Promi
   const rowSplit = split === undefined ? {} : { rowSplit: split };
   const stats = await stat(path).catch((error: unknown) => {
     if (isBracePattern(path)) return undefined;
-    throw fileProblem(path, error, "a file that can be read");
+    throw fileError(path, error);
   });
   if (stats === undefined) {
     const paths = expandBraces(path);
@@ -67,7 +67,7 @@ export async function findFiles({ path, format, split }: DatasetSettings): Promi
 
 async function findInFolder(folder: string, format: DatasetFormat | undefined, split?: string): Promise<FoundFiles> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    throw fileProblem(folder, error, "a file that can be read");
+    throw fileError(folder, error);
   });
   const names = entries.map(({ name }) => name).filter((name) => !name.startsWith("."));
   if (split !== undefined && entries.some((entry) => entry.name === split && entry.isDirectory())) {
@@ -174,6 +174,6 @@ async function firstBytes(path: string): Promise<Uint8Array> {
       await handle.close();
     }
   } catch (error) {
-    throw fileProblem(path, error, "a file that can be read");
+    throw fileError(path, error);
   }
 }

@@ -1,6 +1,6 @@
 /** Files that stay open while a data set is: few handles for any number of shards, and every read inside the file. */
 
-import { fileProblem, readExactly } from "../../files/index.js";
+import { fileError, readExactly } from "../../files/index.js";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { InputError } from "../../errors.js";
 
@@ -61,7 +61,7 @@ export class OpenFiles {
     try {
       return await readExactly(await slot.handle, path, offset, length);
     } catch (error) {
-      throw fileProblem(path, error, "a file that can be read");
+      throw fileError(path, error);
     } finally {
       slot.users--;
     }
@@ -100,7 +100,7 @@ interface FileState {
 /** Size and time of a regular file. Asked before opening, because opening a pipe waits for somebody to write to it. */
 export async function statRegular(path: string): Promise<FileState> {
   const stats = await stat(path).catch((error: unknown) => {
-    throw fileProblem(path, error, "a file that can be read");
+    throw fileError(path, error);
   });
   if (!stats.isFile()) {
     const found = stats.isDirectory() ? "a folder" : "something that is not a regular file";

@@ -3,7 +3,7 @@
  *
  *   { "sprites": "../.sprites", "split": "val", "kind": "scenes", "seed": 7, "rows": 1024, "size": 96, "first": 0 }
  */
-import { fileProblem } from "../../files/index.js";
+import { fileError } from "../../files/index.js";
 import { open, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
@@ -136,7 +136,7 @@ async function firstBytes(path: string, most: number): Promise<Uint8Array> {
       await handle.close();
     }
   } catch (error) {
-    throw fileProblem(path, error, "a file that can be read");
+    throw fileError(path, error);
   }
 }
 

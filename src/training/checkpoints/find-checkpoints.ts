@@ -1,10 +1,10 @@
 /** Which checkpoints a run has, and which it keeps. */
-import { systemCode } from "../../files/index.js";
+import { fileError, syncFolder, systemCode } from "../../files/index.js";
 import { readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { InputError } from "../../errors.js";
 import { readManifest } from "./manifest.js";
-import { hiddenName, stepOf, syncFolder } from "./run-folder.js";
+import { hiddenName, stepOf } from "./run-folder.js";
 
 export interface FoundCheckpoint {
   readonly step: number;
@@ -25,11 +25,7 @@ export interface FoundCheckpoints {
 export async function findCheckpoints(output: string): Promise<FoundCheckpoints> {
   const names = await readdir(output).catch((error: unknown) => {
     if (systemCode(error) === "ENOENT") return [];
-    const found = systemCode(error) === "ENOTDIR" ? "a file" : `system error ${systemCode(error) ?? String(error)}`;
-    throw new InputError(
-      { code: InputError.fileCode(systemCode(error)), where: output, expected: "the folder of a run", found },
-      { cause: error },
-    );
+    throw fileError(output, error, { expected: "the folder of a run" });
   });
   const checkpoints: FoundCheckpoint[] = [];
   const warnings: string[] = [];

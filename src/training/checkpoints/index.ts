@@ -6,9 +6,9 @@ export {
   type FoundCheckpoints,
   type Keeping,
 } from "./find-checkpoints.js";
-export { lockRun, type RunLock } from "./lock.js";
+export { lockRun } from "./run-lock.js";
 export { publishModel } from "./publish.js";
 export { checkpointName } from "./run-folder.js";
 export { readRunCheckpoint, type ExpectedParameter, type RunCheckpoint } from "./read-checkpoint.js";
-export { saveRunCheckpoint, type MovingAverages, type SavedRun } from "./write-checkpoint.js";
+export { saveRunCheckpoint, type Moments, type SavedRun } from "./write-checkpoint.js";
 export { readTrainerState, type TrainerState } from "./trainer-state.js";

@@ -2,9 +2,7 @@
  * `checkpoint.json`: the files of a checkpoint with size and hash. It is written last, so a folder that lacks it, or has
  * other files than it says, is torn or somebody else's.
  */
-import { writeJson, readJson, systemCode } from "../../files/index.js";
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { hashFile, readJson, writeJson } from "../../files/index.js";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -22,6 +20,8 @@ export interface Manifest {
 
 const count = z.number().int().nonnegative();
 const maxFiles = 1000;
+/** Of a manifest. */
+const maxBytes = 2 ** 20;
 /** A file beside the manifest: no separator, no way up, nothing hidden. */
 const plainName = z.string().regex(/^[\w-][\w.-]{0,199}$/);
 const schema = z.object({
@@ -35,7 +35,7 @@ export async function writeManifest(folder: string, step: number): Promise<void>
   const files: Record<string, Manifest["files"][string]> = {};
   for (const name of (await readdir(folder)).sort()) {
     const path = join(folder, name);
-    files[name] = { bytes: (await stat(path)).size, sha256: await sha256(path) };
+    files[name] = { bytes: (await stat(path)).size, sha256: await hashFile(path) };
   }
   await writeJson(join(folder, manifestName), { format: 1, step, files });
 }
@@ -46,7 +46,7 @@ export async function writeManifest(folder: string, step: number): Promise<void>
  */
 export async function readManifest(folder: string): Promise<Manifest> {
   const path = join(folder, manifestName);
-  const result = schema.safeParse(await readJson(path));
+  const result = schema.safeParse(await readJson(path, { maxBytes, hint }));
   if (!result.success) {
     const { path: field, message } = result.error.issues[0]!;
     throw new InputError({
@@ -87,7 +87,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
 export async function checkContents(folder: string, { files }: Manifest): Promise<void> {
   for (const [name, { sha256: saved }] of Object.entries(files)) {
     const path = join(folder, name);
-    if ((await sha256(path)) === saved) continue;
+    if ((await hashFile(path)) === saved) continue;
     throw new InputError({
       code: "corrupt-file",
       where: path,
@@ -99,18 +99,3 @@ export async function checkContents(folder: string, { files }: Manifest): Promis
 }
 
 const hint = "Resume from another checkpoint";
-
-async function sha256(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  try {
-    const chunks = createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>;
-    for await (const chunk of chunks) hash.update(chunk);
-  } catch (error) {
-    const found = `system error ${systemCode(error) ?? String(error)}`;
-    throw new InputError(
-      { code: InputError.fileCode(systemCode(error)), where: path, expected: "a readable file", found, hint },
-      { cause: error },
-    );
-  }
-  return hash.digest("hex");
-}

@@ -47,12 +47,10 @@ test("a file of the right size with another bit", async () => {
 });
 
 test("a file that is gone, and a manifest that is", async () => {
-  await rm(join(folder, "scheduler.json"));
-  expect(await complaint()).toMatch(
-    /^checkpoint-3\/scheduler\.json: expected a file of \d+ bytes, found no such file\./,
-  );
+  await rm(join(folder, "answers.json"));
+  expect(await complaint()).toMatch(/^checkpoint-3\/answers\.json: expected a file of \d+ bytes, found no such file\./);
   await rm(join(folder, "checkpoint.json"));
-  expect(await complaint()).toContain("checkpoint-3/checkpoint.json: expected a readable file, found no such file.");
+  expect(await complaint()).toContain("checkpoint-3/checkpoint.json: expected a JSON file, found no such file.");
 });
 
 test.each([
@@ -86,7 +84,6 @@ test("the optimizer has a state for just what is trained", async () => {
   expect(await complaint(parameters, names)).toContain(
     "optimizer.safetensors: expected the state of the parameters that are trained, found " +
       "no bridgetower.cross_modal_text_transform.bias.exp_avg; no bridgetower.cross_modal_text_transform.bias.exp_avg_sq; " +
-      "no bridgetower.cross_modal_text_transform.bias.average; " +
       "bridgetower.text_model.embeddings.word_embeddings.weight.exp_avg is none of them; ",
   );
 });
@@ -112,8 +109,7 @@ test.each([
   ["trainer_state.json", "[1, 2]", "the state of a training run"],
   ["trainer_state.json", JSON.stringify({ ...runAt(3).state, global_step: "3" }), "trainer_state.json: global_step:"],
   ["trainer_state.json", JSON.stringify(runAt(4).state), "trainer_state.json: expected global_step 3, found 4."],
-  ["random_state.json", "null", "random_state.json: expected a JSON object, found another JSON value."],
-  ["scheduler.json", "\u0000", "scheduler.json: expected a JSON file"],
+  ["trainer_state.json", "\u0000", "trainer_state.json: expected a JSON file"],
   ["model.safetensors", "x", "model.safetensors: expected a safetensors file, found only 1 bytes"],
 ])("%s that holds %j", async (name, content, expected) => {
   await rewrite(name, content);

@@ -1,5 +1,4 @@
 /** A checkpoint read back; nothing in it is believed before its size, hash, names and shapes are checked. */
-import { readJsonObject } from "../../files/index.js";
 import { basename, join } from "node:path";
 import { readSafetensors, readTensor } from "../../checkpoint/index.js";
 import { InputError } from "../../errors.js";
@@ -7,8 +6,7 @@ import { sameShape, type StoredTensor } from "../../graph/index.js";
 import type { Arrays } from "../../runtime/index.js";
 
 import { checkContents, readManifest } from "./manifest.js";
-import { optimizerName, randomStateName, schedulerName, stateName, type MovingAverages } from "./write-checkpoint.js";
-import { publishedName } from "./tensor-names.js";
+import { optimizerName, publishedName, stateName, type Moments } from "./write-checkpoint.js";
 import { readTrainerState, type TrainerState } from "./trainer-state.js";
 
 export interface RunCheckpoint {
@@ -18,9 +16,7 @@ export interface RunCheckpoint {
   /** Of every parameter, by name without the prefix `bridgetower.`; each array fills an ArrayBuffer of its own. */
   readonly values: Arrays;
   /** Of the parameters that were trained; each array fills an ArrayBuffer of its own. */
-  readonly optimizer: Map<string, MovingAverages>;
-  readonly scheduler: object;
-  readonly randomState: object;
+  readonly optimizer: Map<string, Moments>;
   readonly state: TrainerState;
 }
 
@@ -53,8 +49,6 @@ export async function readRunCheckpoint(
     step: manifest.step,
     values: await readValues(join(folder, "model.safetensors"), parameters),
     optimizer: await readOptimizer(join(folder, optimizerName), parameters, trained),
-    scheduler: await readJsonObject(join(folder, schedulerName)),
-    randomState: await readJsonObject(join(folder, randomStateName)),
     state,
   };
 }
@@ -74,28 +68,25 @@ async function readOptimizer(
   path: string,
   parameters: readonly ExpectedParameter[],
   trained?: Iterable<string>,
-): Promise<Map<string, MovingAverages>> {
+): Promise<Map<string, Moments>> {
   const tensors = await readSafetensors(path);
   const names = new Set(trained ?? namesIn(tensors, parameters));
   const members = parameters.filter(({ name }) => names.has(name));
-  const hasAverages = [...tensors.keys()].some((name) => name.endsWith(".average"));
-  const kinds = ["exp_avg", "exp_avg_sq", ...(hasAverages ? ["average"] : [])];
   const wanted = members.flatMap(({ name, shape }) =>
-    kinds.map((kind) => [`${publishedName(name)}.${kind}`, { shape }] as const),
+    ["exp_avg", "exp_avg_sq"].map((kind) => [`${publishedName(name)}.${kind}`, { shape }] as const),
   );
   refuse(path, problems(tensors, new Map(wanted)));
-  const states = new Map<string, MovingAverages>();
+  const states = new Map<string, Moments>();
   for (const { name } of members) {
     const read = (kind: string) => readFloats(tensors.get(`${publishedName(name)}.${kind}`)!);
-    const state = { m: await read("exp_avg"), v: await read("exp_avg_sq") };
-    states.set(name, hasAverages ? { ...state, average: await read("average") } : state);
+    states.set(name, { m: await read("exp_avg"), v: await read("exp_avg_sq") });
   }
   return states;
 }
 
 /** Parameters of which the file has anything. */
 function namesIn(tensors: ReadonlyMap<string, StoredTensor>, parameters: readonly ExpectedParameter[]): string[] {
-  const stems = new Set([...tensors.keys()].map((name) => name.replace(/\.(exp_avg|exp_avg_sq|average)$/, "")));
+  const stems = new Set([...tensors.keys()].map((name) => name.replace(/\.(exp_avg|exp_avg_sq)$/, "")));
   return parameters.map(({ name }) => name).filter((name) => stems.has(publishedName(name)));
 }
 

@@ -13,10 +13,7 @@ export const frozen = "cross_modal_text_transform.bias";
 export const trained = parameters.map(({ name }) => name).filter((name) => name !== frozen);
 
 /** The run after `step` steps. */
-export function runAt(
-  step: number,
-  { average = true } = {},
-): SavedRun & { parameters: Map<string, HostTensor<"float32">> } {
+export function runAt(step: number): SavedRun & { parameters: Map<string, HostTensor<"float32">> } {
   const array = (name: string, shape: readonly number[], kind: number) =>
     Float32Array.from({ length: elementCount(shape) }, (_, i) => Math.sin(step + 7 * kind + i + name.length));
   return {
@@ -29,13 +26,8 @@ export function runAt(
     optimizer: new Map(
       parameters
         .filter(({ name }) => name !== frozen)
-        .map(({ name, shape }) => {
-          const averages = { m: array(name, shape, 1), v: array(name, shape, 2) };
-          return [name, average ? { ...averages, average: array(name, shape, 3) } : averages];
-        }),
+        .map(({ name, shape }) => [name, { m: array(name, shape, 1), v: array(name, shape, 2) }]),
     ),
-    scheduler: { last_epoch: step, last_lr: [1e-5 / 3] },
-    randomState: { seed: 5, step },
     state: {
       global_step: step,
       epoch: step / 7,

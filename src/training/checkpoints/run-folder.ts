@@ -1,7 +1,10 @@
-/** Names in the folder of a run, and moves in it that last. */
+/** The folder of a run: names in it, what a killed run left behind, and room on its disk. */
 import { randomBytes } from "node:crypto";
-import { open, readdir, rename, rm, stat } from "node:fs/promises";
+import { readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
+
+import { InputError } from "../../errors.js";
+import { removeAbandoned, syncFolder, systemCode } from "../../files/index.js";
 
 export const checkpointName = (step: number): string => `checkpoint-${step}`;
 
@@ -11,33 +14,13 @@ export function stepOf(name: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/**
- * Why a hidden folder of a checkpoint is there: being written; set aside until a newer one of the same step has its place; or about
- * to be deleted.
- */
+/** Why a checkpoint's folder is hidden: it is being written, is being replaced by one of the same step, or is being deleted. */
 type Purpose = "tmp" | "old" | "pruned";
 
 export const hiddenName = (step: number, purpose: Purpose): string =>
   `.${checkpointName(step)}.${randomBytes(6).toString("hex")}.${purpose}`;
 
 const hiddenFolder = /^\.checkpoint-(\d{1,15})\.[0-9a-f]{12}\.(tmp|old|pruned)$/;
-/** As `writeAtomically` calls files that are not whole yet. */
-const unfinishedFile = /^\..{1,40}\.[0-9a-f]{12}\.tmp$/;
-
-/** A file's name while it is written. */
-export const unfinishedName = (name: string): string => `.${name.slice(0, 40)}.${randomBytes(6).toString("hex")}.tmp`;
-
-/** Makes names that were made, moved or removed in a folder outlast a power cut. */
-export async function syncFolder(folder: string): Promise<void> {
-  // Windows opens no folders, and keeps the names in its journal by itself.
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
 
 export const isThere = (path: string): Promise<boolean> =>
   stat(path).then(
@@ -45,18 +28,48 @@ export const isThere = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Removes what a writer that is gone has left unfinished, and puts back what it had set aside without a replacement. */
+/**
+ * Removes what a killed run left unfinished, and puts back a checkpoint that it had moved aside but not replaced.
+ * @param output a folder that the caller has locked: only the holder of the lock makes hidden folders of checkpoints
+ */
 export async function clearLeftovers(output: string): Promise<void> {
   for (const entry of await readdir(output, { withFileTypes: true })) {
     const path = join(output, entry.name);
     const [, step, purpose] = hiddenFolder.exec(entry.name) ?? [];
-    if (entry.isDirectory() && step !== undefined) {
-      const place = join(output, checkpointName(Number(step)));
-      if (purpose === "old" && !(await isThere(place))) await rename(path, place);
-      else await rm(path, { recursive: true, force: true });
-    } else if (entry.isFile() && unfinishedFile.test(entry.name)) {
-      await rm(path, { force: true });
-    }
+    if (!entry.isDirectory() || step === undefined) continue;
+    const place = join(output, checkpointName(Number(step)));
+    if (purpose === "old" && !(await isThere(place))) await rename(path, place);
+    else await rm(path, { recursive: true, force: true });
   }
+  await removeAbandoned(output);
   await syncFolder(output);
+}
+
+/** @throws InputError if `needed` bytes cannot fit, before any is written */
+export async function requireRoom(output: string, what: string, needed: number): Promise<void> {
+  const disk = await statfs(output);
+  // Some network drives do not report their size. Blocks reserved for the superuser count: the user may be that.
+  if (disk.blocks === 0 || disk.bfree * disk.bsize >= needed) return;
+  throw await noRoom(output, what, needed);
+}
+
+/** The error itself; for that of a full disk, one that says how much is needed and how much is free. */
+export function withRoom(error: unknown, output: string, what: string, needed: number): Promise<unknown> {
+  const cause = error instanceof InputError ? error.cause : error;
+  const isFull = ["ENOSPC", "EDQUOT"].includes(systemCode(cause) ?? "");
+  return isFull ? noRoom(output, what, needed, error) : Promise.resolve(error);
+}
+
+async function noRoom(output: string, what: string, needed: number, cause?: unknown): Promise<InputError> {
+  const disk = await statfs(output);
+  return new InputError(
+    {
+      code: "disk-full",
+      where: output,
+      expected: `room for ${what}: ${needed} bytes`,
+      found: `${disk.bavail * disk.bsize} bytes free or a full quota; earlier checkpoints are untouched`,
+      hint: "Free space or keep fewer checkpoints (save_total_limit), then resume",
+    },
+    { cause },
+  );
 }

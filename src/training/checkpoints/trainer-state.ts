@@ -26,6 +26,10 @@ export interface TrainerState {
   };
 }
 
+/** More than the log of a long run takes. */
+const maxBytes = 256 * 2 ** 20;
+const hint = "Resume from another checkpoint";
+
 const count = z.number().int().nonnegative();
 const object = z.record(z.string(), z.unknown());
 
@@ -43,7 +47,7 @@ const schema: z.ZodType<TrainerState> = z.looseObject({
 
 /** @throws InputError naming the first field that is not as it should be */
 export async function readTrainerState(path: string): Promise<TrainerState> {
-  const result = schema.safeParse(await readJson(path));
+  const result = schema.safeParse(await readJson(path, { maxBytes, hint }));
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   throw new InputError({
@@ -51,6 +55,6 @@ export async function readTrainerState(path: string): Promise<TrainerState> {
     where: `${path}: ${issue.path.join(".")}`,
     expected: "the state of a training run",
     found: issue.message,
-    hint: "Resume from another checkpoint",
+    hint,
   });
 }

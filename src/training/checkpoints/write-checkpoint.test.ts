@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/pr
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readSafetensors } from "../../checkpoint/index.js";
+import { temporaryName, thisProcess } from "../../files/index.js";
 import { findCheckpoints, lockRun, readRunCheckpoint, saveRunCheckpoint } from "./index.js";
 import { parameters, runAt, trained } from "./run-at.test-support.js";
 import { expectedAt, plain, temporaryFolder } from "./sample-run.test-support.js";
@@ -12,25 +13,20 @@ test("what is saved is read back, bit for bit, each array with a buffer of its o
   expect(folder).toBe(join(output, "checkpoint-3"));
   const read = await readRunCheckpoint(folder, parameters, trained);
   expect(plain(read)).toEqual(expectedAt(3));
-  const arrays = [
-    ...read.values.values(),
-    ...[...read.optimizer.values()].flatMap(({ m, v, average }) => [m, v, average!]),
-  ];
+  const arrays = [...read.values.values(), ...[...read.optimizer.values()].flatMap(({ m, v }) => [m, v])];
   for (const array of arrays) expect(array.byteLength).toBe(array.buffer.byteLength);
   expect(new Set(arrays.map(({ buffer }) => buffer)).size).toBe(arrays.length);
 });
 
 test("the layout that Hugging Face's trainer has, under its names", async () => {
   const output = await temporaryFolder();
-  const folder = await saveRunCheckpoint(output, runAt(3, { average: false }));
+  const folder = await saveRunCheckpoint(output, runAt(3));
   expect((await readdir(folder)).sort()).toEqual([
     "answers.json",
     "checkpoint.json",
     "config.json",
     "model.safetensors",
     "optimizer.safetensors",
-    "random_state.json",
-    "scheduler.json",
     "trainer_state.json",
   ]);
   expect([...(await readSafetensors(join(folder, "model.safetensors"))).keys()][0]).toBe(
@@ -46,16 +42,15 @@ test("the layout that Hugging Face's trainer has, under its names", async () => 
   ]);
   const state = JSON.parse(await readFile(join(folder, "trainer_state.json"), "utf8")) as object;
   expect(state).toEqual(runAt(3).state);
-  expect((await readRunCheckpoint(folder, parameters)).optimizer.get("temperature")?.average).toBeUndefined();
 });
 
 test("a checkpoint of the same step is replaced, and nothing hidden stays", async () => {
   const output = await temporaryFolder();
   const first = runAt(3);
-  await saveRunCheckpoint(output, { ...first, randomState: { other: true } });
+  await saveRunCheckpoint(output, { ...first, state: { ...first.state, epoch: 9 } });
   const folder = await saveRunCheckpoint(output, first);
   expect(await readdir(output)).toEqual(["checkpoint-3"]);
-  expect((await readRunCheckpoint(folder, parameters)).randomState).toEqual(first.randomState);
+  expect((await readRunCheckpoint(folder, parameters)).state).toEqual(first.state);
 });
 
 test("a run killed between the two moves of a replacement gets the old one back", async () => {
@@ -64,10 +59,12 @@ test("a run killed between the two moves of a replacement gets the old one back"
   await rename(folder, join(output, ".checkpoint-3.0123456789ab.old"));
   await mkdir(join(output, ".checkpoint-3.ba9876543210.tmp"));
   await mkdir(join(output, ".checkpoint-1.ba9876543210.pruned"));
-  await writeFile(join(output, ".log.jsonl.ba9876543210.tmp"), "");
-  await writeFile(join(output, ".keep"), "");
+  const [gone, alive] = [{ ...thisProcess(), pid: 2 ** 30 }, thisProcess()].map((owner) =>
+    temporaryName("log.jsonl", owner),
+  );
+  for (const name of [gone!, alive!, ".keep"]) await writeFile(join(output, name), "");
   await (await lockRun(output)).release();
-  expect((await readdir(output)).sort()).toEqual([".keep", "checkpoint-3"]);
+  expect((await readdir(output)).sort()).toEqual([".keep", alive, "checkpoint-3"]);
   expect((await readRunCheckpoint(folder, parameters)).step).toBe(3);
 });
 
@@ -93,9 +90,12 @@ test("a failure leaves the checkpoint of the same step and nothing else", async 
   const output = await temporaryFolder();
   const folder = await saveRunCheckpoint(output, runAt(3));
   const broken = runAt(3);
-  // As while a step is under way: the arrays are lent to a thread.
-  const lent = new Map([...broken.optimizer, ["temperature", { m: new Float32Array(0), v: new Float32Array(0) }]]);
-  await expect(saveRunCheckpoint(output, { ...broken, optimizer: lent })).rejects.toThrow(RangeError);
+  // As during a step: the arrays are transferred to a thread.
+  const transferred = new Map([
+    ...broken.optimizer,
+    ["temperature", { m: new Float32Array(0), v: new Float32Array(0) }],
+  ]);
+  await expect(saveRunCheckpoint(output, { ...broken, optimizer: transferred })).rejects.toThrow(RangeError);
   const unreadable = join(output, "missing.json");
   await expect(
     saveRunCheckpoint(output, { ...broken, files: new Map([["vocab.json", unreadable]]) }),

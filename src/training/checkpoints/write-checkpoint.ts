@@ -2,26 +2,23 @@
  * `checkpoint-<step>/`: a model folder, and what a run needs to go on as if it had never stopped. It is written under
  * another name, brought to the disk, and renamed: whenever the process is killed there is the whole of it or nothing.
  */
-import { makeFolder, writeJson } from "../../files/index.js";
+import { makeFolder, syncFolder, writeJson } from "../../files/index.js";
 import { rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { writeSafetensors, type WritableTensor, saveCheckpoint } from "../../checkpoint/index.js";
 import { InputError } from "../../errors.js";
 import { dtypes, elementCount, HostTensor } from "../../graph/index.js";
+import { isHeadParameter } from "../../model/index.js";
 
-import { requireRoom, withRoom } from "./disk-space.js";
 import { manifestName, writeManifest } from "./manifest.js";
-import { checkpointName, hiddenName, isThere, syncFolder } from "./run-folder.js";
-import { publishedName } from "./tensor-names.js";
+import { checkpointName, hiddenName, isThere, requireRoom, withRoom } from "./run-folder.js";
 import type { TrainerState } from "./trainer-state.js";
 
-/** What the optimizer remembers of a parameter, as `Learner.optimizerState` gives it. */
-export interface MovingAverages {
+/** The optimizer's state of a parameter, as `Learner.optimizerState` gives it. */
+export interface Moments {
   /** Moving averages of the gradient and of its square. */
   readonly m: Float32Array;
   readonly v: Float32Array;
-  /** Moving average of the values. */
-  readonly average?: Float32Array;
 }
 
 export interface SavedRun {
@@ -36,25 +33,18 @@ export interface SavedRun {
   /** Further JSON files: file name -> content. */
   readonly documents?: Readonly<Record<string, object>>;
   /** Of the parameters that are trained, by their names. */
-  readonly optimizer: ReadonlyMap<string, MovingAverages>;
-  readonly scheduler: object;
-  readonly randomState: object;
+  readonly optimizer: ReadonlyMap<string, Moments>;
   readonly state: TrainerState;
 }
 
 export const optimizerName = "optimizer.safetensors";
-export const schedulerName = "scheduler.json";
-export const randomStateName = "random_state.json";
 export const stateName = "trainer_state.json";
 
 /** Files of a checkpoint that a model folder does not have. */
-export const ownNames: ReadonlySet<string> = new Set([
-  optimizerName,
-  schedulerName,
-  randomStateName,
-  stateName,
-  manifestName,
-]);
+export const ownNames: ReadonlySet<string> = new Set([optimizerName, stateName, manifestName]);
+
+/** The name of a parameter in `model.safetensors`, as `saveCheckpoint` writes it. */
+export const publishedName = (name: string): string => (isHeadParameter(name) ? name : `bridgetower.${name}`);
 
 /**
  * Writes `<output>/checkpoint-<step>/`; one of the same step is replaced when the new one is complete.
@@ -88,8 +78,6 @@ async function write(folder: string, run: SavedRun): Promise<void> {
   if (taken !== undefined) throw new RangeError(`saveRunCheckpoint: ${taken} is a checkpoint's own file`);
   await saveCheckpoint(folder, { config, parameters, files, documents });
   await writeSafetensors(join(folder, optimizerName), optimizerTensors(run));
-  await writeJson(join(folder, schedulerName), run.scheduler);
-  await writeJson(join(folder, randomStateName), run.randomState);
   await writeJson(join(folder, stateName), run.state);
   await writeManifest(folder, run.step);
   await syncFolder(folder);
@@ -126,13 +114,12 @@ async function checkReplaceable(folder: string): Promise<void> {
 
 function optimizerTensors({ optimizer, parameters }: SavedRun): Map<string, WritableTensor> {
   const tensors = new Map<string, WritableTensor>();
-  for (const [name, { m, v, average }] of optimizer) {
+  for (const [name, { m, v }] of optimizer) {
     const shape = parameters.get(name)?.shape;
     if (shape === undefined) throw new RangeError(`saveRunCheckpoint: ${name} has optimizer state, but no value`);
     const published = publishedName(name);
     tensors.set(`${published}.exp_avg`, new HostTensor("float32", shape, m));
     tensors.set(`${published}.exp_avg_sq`, new HostTensor("float32", shape, v));
-    if (average !== undefined) tensors.set(`${published}.average`, new HostTensor("float32", shape, average));
   }
   return tensors;
 }
@@ -141,7 +128,7 @@ function optimizerTensors({ optimizer, parameters }: SavedRun): Map<string, Writ
 async function bytesOf({ parameters, optimizer, files }: SavedRun): Promise<number> {
   let bytes = 0;
   for (const { dtype, shape } of parameters.values()) bytes += elementCount(shape) * dtypes[dtype].bytes;
-  for (const { m, v, average } of optimizer.values()) bytes += m.byteLength + v.byteLength + (average?.byteLength ?? 0);
+  for (const { m, v } of optimizer.values()) bytes += m.byteLength + v.byteLength;
   for (const path of files?.values() ?? []) bytes += (await stat(path).catch(() => undefined))?.size ?? 0;
   return bytes;
 }

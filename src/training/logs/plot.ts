@@ -1,4 +1,4 @@
-/** Frame, axes and captions of plots, as SVG. */
+/** Frame, axes and captions of plots, as SVG, and axes that fit values: round numbers at the ticks. */
 
 export interface Axis {
   readonly label: string;
@@ -13,7 +13,7 @@ export interface Plot {
   readonly title: string;
   readonly x: Axis;
   readonly y: Axis;
-  /** The marks, as SVG elements, given the places of values in pixels. */
+  /** The marks, as SVG elements. `x` and `y` convert values to pixels. */
   readonly marks: (x: (value: number) => number, y: (value: number) => number) => readonly string[];
 }
 
@@ -46,7 +46,7 @@ ${[...ticks, ...marks(x, y)].join("\n")}
 <text x="16" y="${height / 2}" text-anchor="middle" transform="rotate(-90 16 ${height / 2})">${escaped(yAxis.label)}</text>`;
 }
 
-/** Where a value lies between the ends of its axis; what is beyond them lies on them. */
+/** The position of a value on its axis, 0..1; values beyond the ends are clamped. */
 function part(value: number, { from, to, scale }: Axis): number {
   const inside = Math.min(Math.max(value, from), to);
   return scale === "log" ? Math.log(inside / from) / Math.log(to / from) : (inside - from) / (to - from);
@@ -55,9 +55,52 @@ function part(value: number, { from, to, scale }: Axis): number {
 export const text = (x: number, y: number, content: string, anchor: "start" | "middle" | "end" = "start"): string =>
   `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}">${escaped(content)}</text>`;
 
-/** As text of a document; what XML has no place for at all is left out. */
+/** As text of a document, without the characters that XML does not allow. */
 const escaped = (content: string): string =>
   content
     .replace(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, "")
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;");
+
+export type Range = Pick<Axis, "from" | "to" | "ticks" | "scale">;
+
+/** From `from` to `to` in about five steps of 1, 2 or 5 times a power of ten; the last tick is at or beyond `to`. */
+export function linearRange(from: number, to: number): Range {
+  const span = to > from ? to - from : 1;
+  const rough = span / 5;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999)!;
+  const first = Math.floor(from / step + 1e-9);
+  const last = Math.max(Math.ceil((from + span) / step - 1e-9), first + 1);
+  const ticks = Array.from({ length: last - first + 1 }, (_, i) => tick(Number(((first + i) * step).toPrecision(12))));
+  return { from: ticks[0]!.at, to: ticks.at(-1)!.at, ticks };
+}
+
+/** Powers of ten around positive values, with at most about ten ticks. */
+export function logRange(from: number, to: number): Range {
+  const low = Math.floor(Math.log10(from));
+  const high = Math.max(Math.ceil(Math.log10(to)), low + 1);
+  const every = Math.ceil((high - low) / 10);
+  const ticks = [];
+  for (let power = low; power <= high; power += every) ticks.push(tick(Number(`1e${power}`)));
+  return { scale: "log", from: Number(`1e${low}`), to: Number(`1e${high}`), ticks };
+}
+
+/** Powers of ten if the largest value is over 20 times the smallest; otherwise linear, with 0. */
+export function fittingRange(values: readonly number[]): Range {
+  const [min, max] = extremes(values);
+  if (min > 0 && max / min > 20) return logRange(min, max);
+  return linearRange(Math.min(min, 0), Math.max(max, 0));
+}
+
+/** Not by spreading: a run may log more values than a call takes arguments. */
+function extremes(values: readonly number[]): [min: number, max: number] {
+  let [min, max] = [Infinity, -Infinity];
+  for (const value of values) {
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+  }
+  return values.length === 0 ? [0, 1] : [min, max];
+}
+
+const tick = (at: number) => ({ at, label: String(at) });

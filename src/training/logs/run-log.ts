@@ -1,14 +1,12 @@
 /** `log.jsonl`: a JSON object a line for everything that a run logs, in order. */
-import { makeFolder, writeAtomically } from "../../files/index.js";
-import { open, type FileHandle } from "node:fs/promises";
+import { open, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 
-import { linesOf } from "./lines.js";
-import { writing } from "./writing.js";
+import { fileError, makeFolder, readLines, writeAtomically } from "../../files/index.js";
 
 /**
  * A logged step under the names of Hugging Face's trainer (`loss`, `learning_rate`, `grad_norm`, `epoch`), the objectives' losses as
- * `loss_<objective>`, what validation found as `eval_<name>`. A number that is not finite is written as null.
+ * `loss_<objective>`, results of a validation as `eval_<name>`. A number that is not finite is written as null.
  */
 export interface LogRecord {
   /** Optimizer steps done. */
@@ -19,59 +17,72 @@ export interface LogRecord {
 const logName = "log.jsonl";
 /** Characters that are written at once. */
 const pieceSize = 2 ** 16;
+/** Characters; a longer line is not a record. */
+const maxLineLength = 2 ** 20;
 
 export class RunLog {
   private constructor(
     private readonly path: string,
     private readonly file: FileHandle,
-    /** Lines that were dropped because they are no records. */
-    readonly garbage: number,
   ) {}
 
   /**
-   * @param fromStep steps done in the checkpoint that a run goes on from: records of later steps are dropped, and written again by
-   *                 the run; without it the log begins anew
-   * @throws InputError when the log cannot be written
+   * @param fromStep steps done in the checkpoint that a run resumes from: records of later steps are dropped, since the run logs them
+   *                 again; without it the log is emptied
+   * @throws InputError if the log cannot be written
    */
   static async open(output: string, { fromStep = -1 }: { readonly fromStep?: number } = {}): Promise<RunLog> {
     const path = join(output, logName);
     await makeFolder(output);
-    let garbage = 0;
     await writeAtomically(path, async (file) => {
       let kept = "";
-      for await (const line of linesOf(path)) {
-        const record = parsed(line);
-        if (record === undefined) garbage++;
-        else if (record.step <= fromStep) kept += `${line}\n`;
+      for await (const { record, line } of recordsIn(path)) {
+        if (record.step <= fromStep) kept += `${line}\n`;
         if (kept.length < pieceSize) continue;
         await file.appendFile(kept);
         kept = "";
       }
       await file.appendFile(kept);
     });
-    return new RunLog(path, await writing(path, () => open(path, "a")), garbage);
+    return new RunLog(path, await forWriting(path, () => open(path, "a")));
   }
 
   /** Adds a line, by one write: other programs never read half of it, and a process that is killed has written it or not. */
   async append(record: LogRecord): Promise<void> {
-    await writing(this.path, () => this.file.appendFile(`${JSON.stringify(record)}\n`));
+    await forWriting(this.path, () => this.file.appendFile(`${JSON.stringify(record)}\n`));
   }
 
-  /** Brings all lines to the disk, as before a checkpoint is saved. */
+  /** Flushes all lines to the disk, as before a checkpoint is saved. */
   async sync(): Promise<void> {
-    await writing(this.path, () => this.file.sync());
+    await forWriting(this.path, () => this.file.sync());
   }
 
   async close(): Promise<void> {
-    await writing(this.path, () => this.file.close());
+    await forWriting(this.path, () => this.file.close());
   }
 }
 
-/** The records of a run's log; what is no record is left out. */
+/** Runs an operation on a file of the log. @throws InputError that names the file, for an error of the system */
+export async function forWriting<T>(path: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    const hint = "Make room or check the permissions, then resume";
+    throw fileError(path, error, { action: "write", hint });
+  }
+}
+
+/** The records of a run's log; lines that are not records are skipped. */
 export async function* readLog(output: string): AsyncGenerator<LogRecord> {
-  for await (const line of linesOf(join(output, logName))) {
+  for await (const { record } of recordsIn(join(output, logName))) yield record;
+}
+
+/** A log may be torn, of any size, or not text at all. One that does not exist has no records. */
+async function* recordsIn(path: string): AsyncGenerator<{ readonly record: LogRecord; readonly line: string }> {
+  if ((await stat(path).catch(() => undefined)) === undefined) return;
+  for await (const { text: line } of readLines(path, { maxLineLength, damaged: "skip" })) {
     const record = parsed(line);
-    if (record !== undefined) yield record;
+    if (record !== undefined) yield { record, line };
   }
 }
 

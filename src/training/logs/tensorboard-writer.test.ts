@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { InputError } from "../../errors.js";
 import { TensorBoardWriter } from "./index.js";
 import { temporaryFolder } from "./temporary-folder.test-support.js";
-import { maskedCrc } from "./tf-record.js";
+import { maskedCrc } from "./tensorboard-event.js";
 
 /** The bytes of the records of a file, checksums held against what they cover. */
 function recordsOf(file: Buffer): Uint8Array[] {

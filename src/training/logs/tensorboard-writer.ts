@@ -4,9 +4,8 @@ import { open, readdir, type FileHandle } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
-import { eventMessage, type EventContent } from "./tensorboard-event.js";
-import { tfRecord } from "./tf-record.js";
-import { writing } from "./writing.js";
+import { eventMessage, type EventContent, tfRecord } from "./tensorboard-event.js";
+import { forWriting } from "./run-log.js";
 
 export class TensorBoardWriter {
   private constructor(
@@ -28,7 +27,7 @@ export class TensorBoardWriter {
     const host = hostname().replace(/[^\w.-]/g, "_");
     const name = `events.out.tfevents.${await secondsAfter(folder)}.${host}.${process.pid}.0`;
     const path = join(folder, name);
-    const writer = new TensorBoardWriter(path, await writing(path, () => open(path, "wx")));
+    const writer = new TensorBoardWriter(path, await forWriting(path, () => open(path, "wx")));
     await writer.write(0, { kind: "version" });
     await writer.write(fromStep + 1, { kind: "start" });
     return writer;
@@ -46,23 +45,23 @@ export class TensorBoardWriter {
 
   /** Brings all events to the disk. */
   async flush(): Promise<void> {
-    await writing(this.path, () => this.file.sync());
+    await forWriting(this.path, () => this.file.sync());
   }
 
   async close(): Promise<void> {
     await this.flush();
-    await this.file.close();
+    await forWriting(this.path, () => this.file.close());
   }
 
   private async write(step: number, content: EventContent): Promise<void> {
     const record = tfRecord(eventMessage(Date.now() / 1000, step, content));
-    await writing(this.path, () => this.file.appendFile(record));
+    await forWriting(this.path, () => this.file.appendFile(record));
   }
 }
 
 /** The time in seconds, but later than that of any file there: they are read in the order of their names. */
 async function secondsAfter(folder: string): Promise<number> {
-  const names = await writing(folder, () => readdir(folder));
+  const names = await forWriting(folder, () => readdir(folder));
   const times = names.map((name) => Number(/^events\.out\.tfevents\.(\d{1,12})\./.exec(name)?.[1] ?? 0));
   return Math.max(Math.floor(Date.now() / 1000), ...times.map((time) => time + 1));
 }

@@ -3,9 +3,9 @@
 import { dirname, extname } from "node:path";
 
 import { InputError } from "../../../errors.js";
+import { readLineBatches, readTextPieces } from "../../../files/index.js";
 import type { Dataset } from "../../dataset.js";
 import { Spans, TextPool } from "../packed-columns.js";
-import { statRegular } from "../open-files.js";
 import {
   imageColumns,
   checkNamedColumns,
@@ -19,9 +19,8 @@ import { rowTexts } from "../row-texts.js";
 import { hasTexts, mergeRows, RowStore } from "../row-store.js";
 import { describe, isObject, RowValues } from "../row-values.js";
 import { type ReaderInput, tableDataset } from "../reader.js";
-import { readDelimited, type TableRecord } from "./delimited.js";
+import { maxRow, readDelimited, type TableRecord } from "./delimited.js";
 import { pathInside, imageFile } from "./image-file.js";
-import { lines, textPieces } from "./table-lines.js";
 
 const kinds: Readonly<Record<string, "jsonl" | "csv" | "tsv">> = {
   ".jsonl": "jsonl",
@@ -51,18 +50,16 @@ export async function openCaptionTable(input: ReaderInput): Promise<Dataset> {
       hint: "Rename it, or write it as JSON Lines or CSV",
     });
   }
-  const { size } = await statRegular(path);
   const table = new TableBuilder(input, path);
-  const pieces = textPieces(path, size, input);
   if (kind === "jsonl") {
-    for await (const some of lines(path, pieces)) {
-      for (const { number, text } of some) table.addJson(number, text);
+    for await (const lines of readLineBatches(path, { ...input, maxLineLength: maxRow })) {
+      for (const { number, text } of lines) table.addJson(number, text);
     }
   } else {
     await readDelimited(
       path,
       kind,
-      pieces,
+      readTextPieces(path, input),
       (names) => table.setHeader(names),
       (record) => table.add(record),
     );

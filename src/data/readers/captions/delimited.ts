@@ -5,7 +5,6 @@ import { Readable } from "node:stream";
 import { CsvError, type Options, parse } from "csv-parse";
 
 import { InputError } from "../../../errors.js";
-import { maxRow } from "./table-lines.js";
 
 /** One row as its table writes it. */
 export interface TableRecord {
@@ -13,6 +12,9 @@ export interface TableRecord {
   readonly line: number;
   readonly values: Readonly<Record<string, unknown>>;
 }
+
+/** Characters of one row. The largest rows seen, all regions of an image with their texts, are a hundred times shorter. */
+export const maxRow = 2 ** 24;
 
 const delimiters = { csv: ",", tsv: "\t" } as const;
 

@@ -1,6 +1,6 @@
 /** Images beside a table, named by it: only what lies in its folder is read. */
 
-import { fileProblem } from "../../../files/index.js";
+import { fileError } from "../../../files/index.js";
 import { open } from "node:fs/promises";
 import { join, posix } from "node:path";
 
@@ -60,6 +60,6 @@ async function readImage(name: string): Promise<Uint8Array> {
       await handle.close();
     }
   } catch (error) {
-    throw fileProblem(name, error, "a file that can be read");
+    throw fileError(name, error);
   }
 }

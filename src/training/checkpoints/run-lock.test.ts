@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { InputError } from "../../errors.js";
 import { lockRun } from "./index.js";
-import { startOf } from "./process-start.js";
+import { startOf } from "../../files/process-identity.js";
 import { temporaryFolder } from "./sample-run.test-support.js";
 
 const lockOf = (fields: object) =>
@@ -42,7 +42,7 @@ test("one run at a time; released, the folder is free", async () => {
 test("the lock of a process that was killed does not hold, and what it was writing goes", async () => {
   const output = await temporaryFolder();
   const child = await livingProcess();
-  const start = await startOf(child.pid!);
+  const start = startOf(child.pid!);
   await writeFile(join(output, "run.lock"), lockOf({ pid: child.pid, start }));
   await mkdir(join(output, ".checkpoint-5.0123456789ab.tmp"));
   await expect(lockRun(output)).rejects.toThrow(`process ${child.pid}, which is running`);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { crc32c, maskedCrc, tfRecord } from "./tf-record.js";
+import { crc32c, maskedCrc, tfRecord } from "./tensorboard-event.js";
 
 const ascii = (text: string) => new TextEncoder().encode(text);
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fittingRange } from "./axis.js";
+import { fittingRange } from "./plot.js";
 import { curves, linearRange, logRange, type Point } from "./index.js";
 
 const ticksOf = ({ ticks }: ReturnType<typeof linearRange>) => ticks.map(({ label }) => label);

@@ -1,0 +1,34 @@
+/** Names of the files in a model folder. */
+
+export interface WeightFormat {
+  readonly kind: "safetensors" | "torch";
+  /** All weights in one file. */
+  readonly file: string;
+  /** The index of weights in several files. */
+  readonly index: string;
+}
+
+/** Names under which weights are published, in the order of preference. */
+export const weightFormats: readonly WeightFormat[] = [
+  { kind: "safetensors", file: "model.safetensors", index: "model.safetensors.index.json" },
+  { kind: "torch", file: "pytorch_model.bin", index: "pytorch_model.bin.index.json" },
+];
+
+export const tokenizerNames: readonly string[] = [
+  "tokenizer.json",
+  "vocab.json",
+  "merges.txt",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+];
+
+/** For images, texts and answers. */
+export const processorNames: readonly string[] = [
+  "preprocessor_config.json",
+  "processor_config.json",
+  ...tokenizerNames,
+  "answers.json",
+];
+
+/** All files that belong to a model, besides its weights. */
+export const smallFiles: readonly string[] = ["config.json", ...processorNames];

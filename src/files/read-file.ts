@@ -1,0 +1,152 @@
+/** Reading regular files with a limit on their size. Each failure is an InputError that names the file. */
+
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, open, realpath, stat } from "node:fs/promises";
+
+import { InputError } from "../errors.js";
+import { fileError, type FileErrorOptions, systemCode } from "./system-errors.js";
+
+/** Node reads at most 2^31 - 1 bytes a call. */
+const maxBytesPerRead = 2 ** 30;
+const hashPiece = 2 ** 20;
+
+export interface OpenFile {
+  /** The path as the user gave it, for messages. */
+  readonly name: string;
+  /** Absolute path with symbolic links resolved. */
+  readonly path: string;
+  /** Bytes in the file when it was opened. */
+  readonly size: number;
+  /** Exactly `length` bytes from `offset`, in a buffer of their own. */
+  readonly read: (offset: number, length: number) => Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/**
+ * Opens `name`, calls `use` with it and closes it again.
+ * @throws InputError if it is missing, not a regular file or not readable
+ */
+export async function withFile<T>(
+  name: string,
+  use: (file: OpenFile) => Promise<T>,
+  options: FileErrorOptions = {},
+): Promise<T> {
+  const { handle, path } = await openRegular(name, options);
+  try {
+    const { size } = await handle.stat();
+    const read = (offset: number, length: number) => readExactly(handle, name, offset, length);
+    return await use({ name, path, size, read });
+  } catch (error) {
+    throw fileError(name, error, options);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A regular file, open for reading, and its real path. @throws InputError as `withFile` */
+export async function openRegular(
+  name: string,
+  options: FileErrorOptions = {},
+): Promise<{ readonly handle: FileHandle; readonly path: string }> {
+  try {
+    const path = await realpath(name);
+    // Before it is opened, because opening a pipe waits for a writer.
+    const stats = await stat(path);
+    if (!stats.isFile()) {
+      const found = stats.isDirectory() ? "a folder" : "something that is not a regular file";
+      const { expected = "a file", hint = "Name a file" } = options;
+      throw new InputError({ code: "file-unreadable", where: name, expected, found, hint });
+    }
+    return { handle: await open(path, "r"), path };
+  } catch (error) {
+    throw fileError(name, error, options);
+  }
+}
+
+export interface BoundedReadOptions extends FileErrorOptions {
+  readonly maxBytes: number;
+}
+
+/**
+ * The content of a regular file of at most `maxBytes`.
+ * @throws InputError if it is missing, too large, not a regular file or not readable
+ */
+export function readBytes(
+  path: string,
+  { maxBytes, ...options }: BoundedReadOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const read = (file: OpenFile) => {
+    if (file.size <= maxBytes) return file.read(0, file.size);
+    throw new InputError({
+      code: "file-too-large",
+      where: path,
+      expected: `${options.expected ?? "a file"} of at most ${maxBytes} bytes`,
+      found: `${file.size} bytes`,
+      ...(options.hint === undefined ? {} : { hint: options.hint }),
+    });
+  };
+  return withFile(path, read, options);
+}
+
+/** As `readBytes`; undefined if there is no such file. */
+export async function readBytesIfPresent(
+  path: string,
+  options: BoundedReadOptions,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return await readBytes(path, options);
+  } catch (error) {
+    if (error instanceof InputError && systemCode(error.cause) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** The text of a file of at most `maxBytes`, or undefined if there is none. Bytes that are not UTF-8 become U+FFFD. */
+export async function readTextIfPresent(path: string, maxBytes: number): Promise<string | undefined> {
+  const bytes = await readBytesIfPresent(path, { maxBytes, expected: "a text file" });
+  return bytes && new TextDecoder().decode(bytes);
+}
+
+/**
+ * The hash of a file's content in hexadecimal digits.
+ * @param hash Default SHA-256.
+ * @throws InputError as `withFile`
+ */
+export function hashFile(path: string, hash: Hash = createHash("sha256")): Promise<string> {
+  return withFile(path, async ({ size, read }) => {
+    for (let at = 0; at < size; at += hashPiece) hash.update(await read(at, Math.min(hashPiece, size - at)));
+    return hash.digest("hex");
+  });
+}
+
+/** Whether a regular file is there. A link to a missing file is not one. */
+export const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
+
+/** `length` bytes at `offset`. @throws InputError about `name` if the file ends before */
+export async function readExactly(
+  handle: FileHandle,
+  name: string,
+  offset: number,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const wanted = Math.min(length - filled, maxBytesPerRead);
+    const { bytesRead } = await handle.read(bytes, filled, wanted, offset + filled);
+    if (bytesRead === 0) {
+      throw new InputError({
+        code: "corrupt-file",
+        where: name,
+        expected: `${length} bytes at offset ${offset}`,
+        found: `${filled} bytes before the end of the file`,
+        hint: "Fetch or copy the file again: it was cut short",
+      });
+    }
+    filled += bytesRead;
+  }
+  return bytes;
+}

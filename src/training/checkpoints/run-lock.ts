@@ -1,0 +1,43 @@
+/** `run.lock`: one run at a time in a folder. */
+import { hostname } from "node:os";
+import { dirname, join, resolve } from "node:path";
+
+import { InputError } from "../../errors.js";
+import { acquireLock, type FileLock, LockHeld, makeFolder, removeGuards, syncFolder } from "../../files/index.js";
+import { clearLeftovers } from "./run-folder.js";
+
+/**
+ * Makes the folder of a run and locks it for this process. What a killed run left unfinished is removed, and a checkpoint that it was
+ * replacing is put back: look for checkpoints after this.
+ * @throws InputError if another run uses the folder
+ */
+export async function lockRun(output: string): Promise<FileLock> {
+  await makeFolder(output);
+  await syncFolder(dirname(resolve(output)));
+  const path = join(output, "run.lock");
+  const lock = await acquireLock(path).catch((error: unknown) => {
+    throw error instanceof LockHeld ? refusal(path, error) : error;
+  });
+  try {
+    await removeGuards(path);
+    await clearLeftovers(output);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+  return lock;
+}
+
+function refusal(path: string, { holder }: LockHeld): InputError {
+  const isHere = holder === undefined || holder.host === hostname();
+  const process = holder === undefined ? "another process" : `process ${holder.pid}`;
+  return new InputError({
+    code: "run-locked",
+    where: path,
+    expected: "no other run in this folder",
+    found: isHere ? `${process}, which is running` : `${process} of the machine ${holder.host}`,
+    hint: isHere
+      ? "Wait for it or end it, or name another output folder"
+      : "Name another output folder, or delete the file if that run is over",
+  });
+}

@@ -1,0 +1,143 @@
+/** Curves over the steps of a run, as SVG: `curves.svg` from its log. */
+import { join } from "node:path";
+
+import { writeAtomically } from "../../files/index.js";
+import { fittingRange, linearRange, plotRight, plots, type Plot, type Range, text } from "./plot.js";
+import { readLog } from "./run-log.js";
+
+/** What was measured after `step` steps. */
+export interface Point {
+  readonly step: number;
+  /** By name; a value that is missing or not finite leaves no mark. */
+  readonly values: Readonly<Record<string, number>>;
+}
+
+export interface Panel {
+  readonly title: string;
+  /** Of the y axis. */
+  readonly label: string;
+  /** Curves: the name of their values, and what the legend calls them. */
+  readonly series: readonly { readonly name: string; readonly label: string }[];
+  /** Ends and ticks of the y axis; by default they fit the values. */
+  readonly range?: Range;
+}
+
+const colors = ["#2563eb", "#16a34a", "#dc2626", "#9333ea", "#ea580c", "#0891b2", "#be185d", "#65a30d"];
+/** A curve is hardly wider in pixels: of more points, the means of neighbours are drawn. */
+const maxPositions = 500;
+
+type Position = readonly [step: number, value: number];
+
+/**
+ * Panels one below the other, over the same steps. The same points give the same document.
+ * @param points by ascending step
+ */
+export function curves(points: readonly Point[], panels: readonly Panel[]): string {
+  const last = points.at(-1)?.step ?? 1;
+  return plots(...panels.map((panel) => plotOf(points, panel, Math.max(last, 1))));
+}
+
+function plotOf(points: readonly Point[], { title, label, series, range }: Panel, last: number): Plot {
+  const lines = series.map(({ name }) => thinned(positionsOf(points, name)));
+  const y = range ?? fittingRange(lines.flatMap((positions) => positions.map(([, value]) => value)));
+  return {
+    title,
+    x: { label: "steps", from: 0, to: last, ticks: stepTicks(last) },
+    y: { label, ...y },
+    marks: (x, y) => [
+      ...lines.flatMap((positions, i) => {
+        const stroke = colorOf(i);
+        const [first, ...others] = positions.map(([step, value]) => [x(step).toFixed(1), y(value).toFixed(1)] as const);
+        if (first === undefined) return [];
+        // A line of one point would be invisible.
+        if (others.length === 0) return [`<circle cx="${first[0]}" cy="${first[1]}" r="2" fill="${stroke}"/>`];
+        const path = [first, ...others].map((position) => position.join(" ")).join("L");
+        return [`<path d="M${path}" fill="none" stroke="${stroke}"/>`];
+      }),
+      ...legend(series.map((one) => one.label)),
+    ],
+  };
+}
+
+function positionsOf(points: readonly Point[], name: string): Position[] {
+  return points.flatMap(({ step, values }) => {
+    const value = values[name];
+    return value !== undefined && Number.isFinite(value) ? [[step, value] as const] : [];
+  });
+}
+
+function thinned(positions: readonly Position[]): readonly Position[] {
+  if (positions.length <= maxPositions) return positions;
+  const size = positions.length / maxPositions;
+  return Array.from({ length: maxPositions }, (_, i) => {
+    const group = positions.slice(Math.floor(i * size), Math.floor((i + 1) * size));
+    const mean = (of: (position: Position) => number) =>
+      group.reduce((sum, position) => sum + of(position), 0) / group.length;
+    return [mean(([step]) => step), mean(([, value]) => value)] as const;
+  });
+}
+
+const stepTicks = (last: number): Range["ticks"] =>
+  linearRange(0, last).ticks.filter(({ at }) => Number.isInteger(at) && at <= last);
+
+const colorOf = (i: number): string => colors[i % colors.length]!;
+
+/** Labels in rows that end at the right, the first above the curves. */
+function legend(labels: readonly string[]): string[] {
+  const rows: { label: string; i: number; width: number }[][] = [[]];
+  for (const [i, label] of labels.entries()) {
+    const width = 7 * label.length + 16;
+    const used = rows.at(-1)!.reduce((sum, one) => sum + one.width, 0);
+    if (used > 0 && used + width > 460) rows.push([]);
+    rows.at(-1)!.push({ label, i, width });
+  }
+  return rows.flatMap((row, line) => {
+    let x = plotRight;
+    return row.toReversed().map(({ label, i, width }) => {
+      const mark = `<g fill="${colorOf(i)}">${text(x, 36 + 14 * line, label, "end")}</g>`;
+      x -= width;
+      return mark;
+    });
+  });
+}
+
+/**
+ * Draws the losses of training and validation and the metrics of validation over the steps. The same log gives the same file.
+ * @returns the path; undefined if the log has nothing to draw
+ */
+export async function writeCurves(output: string): Promise<string | undefined> {
+  const points: Point[] = [];
+  for await (const { step, ...record } of readLog(output)) points.push({ step, values: numbersIn(record) });
+  const panels = panelsOf(points);
+  if (panels.length === 0) return undefined;
+  const path = join(output, "curves.svg");
+  await writeAtomically(path, (file) => file.writeFile(curves(points, panels)));
+  return path;
+}
+
+const isLoss = (name: string) => /^loss(_|$)/.test(name);
+const isValidationLoss = (name: string) => /^eval_(\w+_)?loss(_|$)/.test(name);
+/** Shares 0..1 that sum a metric up; their parts, counts and times are in the log alone. */
+const isMetric = (name: string) => /^eval_\w+_(accuracy|score|mean)$/.test(name);
+const isDrawn = (name: string) => isLoss(name) || isValidationLoss(name) || isMetric(name);
+
+function numbersIn(record: Readonly<Record<string, unknown>>): Record<string, number> {
+  const drawn = Object.entries(record).filter((entry): entry is [string, number] => {
+    return isDrawn(entry[0]) && typeof entry[1] === "number";
+  });
+  return Object.fromEntries(drawn);
+}
+
+function panelsOf(points: readonly Point[]): Panel[] {
+  const names = [...new Set(points.flatMap(({ values }) => Object.keys(values)))];
+  const panel = (title: string, label: string, wanted: (name: string) => boolean): Panel => ({
+    title,
+    label,
+    series: names.filter(wanted).map((name) => ({ name, label: name.replace(/^eval_/, "") })),
+  });
+  return [
+    panel("training", "loss", isLoss),
+    panel("validation", "loss", isValidationLoss),
+    { ...panel("validation", "accuracy, score, mean recall", isMetric), range: linearRange(0, 1) },
+  ].filter(({ series }) => series.length > 0);
+}
