@@ -1,6 +1,7 @@
 import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { temporaryName, thisProcess } from "../../files/index.js";
 import { imageBytes, folderWith, put, readTable, temporaryFolder } from "./sources.test-support.js";
 import type { PlannedRow, Table } from "./converter.js";
 import { writeTable } from "./write-table.js";
@@ -150,24 +151,14 @@ test("a stopped run leaves whole shards only, and the next goes on with the firs
   await expect(writeTable({ ...table, shardSize: 4 }, { out, force: false })).rejects.toThrow("with other options");
 });
 
-test("what a killed run left behind is taken away, unless somebody may still be writing it", async () => {
+test("what a killed run left behind is removed; the file of a running process is not", async () => {
   const out = await temporaryFolder();
   const table = await tableOf(2);
-  let temporary = "";
-  const onRow = () => {
-    temporary ||= "asked";
-  };
-  const spied = { ...table, load: async () => ({ ...(await table.load()), each: () => spyOn(table) }) };
-  async function* spyOn(rows: Table): AsyncGenerator<PlannedRow> {
-    temporary = (await readdir(out)).find((name) => name.endsWith(".tmp")) ?? "";
-    yield* (await rows.load()).each();
-  }
-  await writeTable(spied, { out, force: false, onRow });
-  expect(temporary).not.toBe("");
-  const old = temporary.replace(/[0-9a-f]{12}/, "0123456789ab");
-  await writeFile(join(out, old), "left");
-  await writeFile(join(out, temporary), "at work");
-  await utimes(join(out, old), 0, 0);
+  const [running, other] = [temporaryName("a.arrow"), temporaryName("b.arrow", gone)];
+  for (const name of [running, other, temporaryName("a.arrow", gone)]) await writeFile(join(out, name), "unfinished");
+  await utimes(join(out, running), 0, 0);
   await writeTable(table, { out, force: true });
-  expect((await readdir(out)).sort()).toEqual([temporary, "a.arrow"].sort());
+  expect((await readdir(out)).sort()).toEqual([running, other, "a.arrow"].sort());
 });
+
+const gone = { ...thisProcess(), pid: 2 ** 30 };

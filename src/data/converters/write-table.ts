@@ -1,6 +1,6 @@
 /** Writes the files of a table atomically, and skips those that an earlier run has finished. */
-import { makeFolder, writeAtomically } from "../../files/index.js";
-import { open, readdir, rm, stat } from "node:fs/promises";
+import { makeFolder, removeAbandoned, writeAtomically } from "../../files/index.js";
+import { open, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 
@@ -27,9 +27,6 @@ export interface WrittenTable {
 
 const defaultBatchBytes = 64 * 2 ** 20;
 const metadataKey = "bridgetower.prepare";
-/** Milliseconds without a write after which a temporary file is abandoned. */
-const abandonedAfter = 10 * 60_000;
-
 const finishedSchema = z.object({
   made: z.string(),
   rows: z.int(),
@@ -71,7 +68,8 @@ export async function writeTable(table: Table, options: WriteOptions): Promise<W
       const count = Math.min(shardSize, total - start);
       const finished =
         shard === 0 && typeof file === "string" ? undefined : await finishedFile(path, made, options.force);
-      if (finished === undefined) await removeAbandoned(path);
+      // Unfinished versions from killed runs are large, and their names are hidden.
+      if (finished === undefined) await removeAbandoned(options.out, name);
       else for (let i = 0; i < count; i++) await rows.next();
       const result = finished ?? (await writeFile(table, path, made, rows, count, options));
       reports.push({ file: name, ...reported(result), kept: finished !== undefined });
@@ -169,18 +167,6 @@ function parsedNote(note: string | undefined): Finished | undefined {
     return finishedSchema.safeParse(JSON.parse(note ?? "null")).data;
   } catch {
     return undefined;
-  }
-}
-
-/** Removes unfinished versions of this file from killed runs: they are large, and their names are hidden. */
-async function removeAbandoned(path: string): Promise<void> {
-  const folder = join(path, "..");
-  const start = `.${basename(path).slice(0, 40)}.`;
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith(start) || !/^[0-9a-f]{12}\.tmp$/.test(name.slice(start.length))) continue;
-    const unfinished = join(folder, name);
-    const stats = await stat(unfinished).catch(() => undefined);
-    if (stats !== undefined && Date.now() - stats.mtimeMs > abandonedAfter) await rm(unfinished, { force: true });
   }
 }
 
