@@ -58,7 +58,7 @@ test.skipIf(process.platform === "win32")("a pipe in the place of weights is ref
   const folder = await temporaryFolder();
   execFileSync("mkfifo", [join(folder, "model.safetensors")]);
   expect(await complaint(folder, openCheckpoint(folder))).toBe(
-    "model.safetensors: expected a file, found something that is not a regular file. Put the published file there.",
+    "model.safetensors: expected a file, found something that is not a regular file. Check the path.",
   );
 });
 
@@ -114,7 +114,7 @@ test("no weights, no folder, a file for a folder, weights that are a folder", as
   expect(await opened("missing")).toBe("missing: expected a model folder, found no such folder.");
   expect(await opened("file")).toBe("file: expected a model folder, found a file. Give the folder that holds it.");
   expect(await opened("odd")).toBe(
-    "odd/model.safetensors: expected a file, found a folder. Put the published file there.",
+    "odd/model.safetensors: expected a file, found a folder. Check the path.",
   );
 });
 

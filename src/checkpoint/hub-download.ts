@@ -10,7 +10,7 @@ import { join } from "node:path";
 
 import { InputError } from "../errors.js";
 
-import { HubUnreachable, type HubTarget, causeOf, hubUrl, requestHub } from "./hub-http.js";
+import { bodyOf, HubUnreachable, type HubTarget, hubUrl, requestHub } from "./hub-http.js";
 
 /** What the hub says about a file before it is fetched. */
 export interface RemoteFile {
@@ -145,16 +145,15 @@ async function attemptFrom(
     return new HubUnreachable(`${url.origin} answers ${response.status} to the request for ${file}`);
   }
   try {
-    // The stream types of the DOM and of Node differ; at run time a body is a Node web stream.
-    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    for await (const chunk of bodyOf(target, response, file)) {
       loaded += chunk.length;
       if (loaded > size) throw tooLong(target, file, size);
       await handle.appendFile(chunk);
       onBytes(loaded);
     }
   } catch (error) {
-    if (error instanceof InputError || systemCode(error) !== undefined) throw error;
-    return new HubUnreachable(`${url.origin} broke off ${file} (${causeOf(error)})`, { cause: error });
+    if (error instanceof HubUnreachable) return error;
+    throw error;
   }
   return loaded < size ? new HubUnreachable(`${url.origin} ended ${file} after ${loaded} of ${size} bytes`) : undefined;
 }
@@ -176,11 +175,11 @@ function tooLong({ id }: HubTarget, file: string, size: number): InputError {
 }
 
 /** Compares the file's hash with its etag; on a mismatch the file is removed, since it cannot be resumed. */
-async function verify({ id }: HubTarget, { file, etag, size }: RemoteFile, partial: string): Promise<void> {
+async function verify({ id, settings }: HubTarget, { file, etag, size }: RemoteFile, partial: string): Promise<void> {
   if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag)) return;
   // Git names a blob by the sha1 of a small header and its content.
   const hash = etag.length === 64 ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`);
-  const found = await hashFile(partial, hash);
+  const found = await hashFile(partial, { hash, signal: settings.signal });
   if (found === etag) return;
   await rm(partial, { force: true });
   throw new InputError({

@@ -42,7 +42,7 @@ export async function requestHub(
     const atHub = url.origin === endpoint.origin;
     const authorization: Record<string, string> =
       token !== undefined && atHub ? { authorization: `Bearer ${token}` } : {};
-    const response = await send(url, {
+    const response = await send(target, url, {
       method,
       // Hashes and sizes are those of the plain bytes.
       headers: { ...headers, ...authorization, "accept-encoding": "identity", "user-agent": "bridgetower" },
@@ -57,11 +57,53 @@ export async function requestHub(
   throw new HubUnreachable(`${start.href} redirects more than ${maxRedirects} times`);
 }
 
-async function send(url: URL, init: RequestInit): Promise<Response> {
+/** @throws the signal's reason when it is aborted, also while the body is read */
+async function send({ settings }: HubTarget, url: URL, init: RequestInit): Promise<Response> {
+  const { signal, timeoutMs } = settings;
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(), timeoutMs);
+  const signals = signal === undefined ? [silence.signal] : [silence.signal, signal];
   try {
-    return await fetch(url, { ...init, redirect: "manual" });
+    return await fetch(url, { ...init, redirect: "manual", signal: AbortSignal.any(signals) });
   } catch (error) {
-    throw new HubUnreachable(`${url.origin} does not answer (${causeOf(error)})`, { cause: error });
+    signal?.throwIfAborted();
+    const reason = silence.signal.aborted ? `nothing for ${timeoutMs / 1000} s` : causeOf(error);
+    throw new HubUnreachable(`${url.origin} does not answer (${reason})`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * The body of an answer as it arrives.
+ * @param what of the hub's, for errors: a file, or "its answer"
+ * @throws HubUnreachable if the connection breaks, or is silent for too long; the signal's reason when it is aborted
+ */
+export async function* bodyOf(
+  { settings: { signal, timeoutMs, endpoint } }: HubTarget,
+  response: Response,
+  what: string,
+): AsyncGenerator<Uint8Array, void> {
+  if (response.body === null) return;
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    for (;;) {
+      const silence = new Promise<never>((_, reject) => {
+        const reason = new Error(`nothing for ${timeoutMs / 1000} s`);
+        timer = setTimeout(() => reject(reason), timeoutMs);
+      });
+      const { done, value } = await Promise.race([reader.read(), silence]).catch((error: unknown) => {
+        signal?.throwIfAborted();
+        throw new HubUnreachable(`${endpoint.origin} broke off ${what} (${causeOf(error)})`, { cause: error });
+      });
+      clearTimeout(timer);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    clearTimeout(timer);
+    await reader.cancel().catch(() => undefined);
   }
 }
 

@@ -32,6 +32,8 @@ export interface HubOptions {
   readonly progressCallback?: ((event: HubProgress) => void) | undefined;
   /** The hub's address; `HF_ENDPOINT` or https://huggingface.co unless given. */
   readonly endpoint?: string | undefined;
+  /** Stops a download and rejects the call with the signal's reason. What has been downloaded stays, and the next call continues it. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface HubSettings {
@@ -40,13 +42,18 @@ export interface HubSettings {
   readonly token: string | undefined;
   readonly offline: boolean;
   readonly endpoint: URL;
+  /** Time without a byte from the hub, in ms, after which a connection counts as broken. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
 }
+
+const defaultTimeoutSeconds = 30;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Options completed from the environment: HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_TOKEN_PATH, HF_ENDPOINT, HF_HUB_OFFLINE,
- * XDG_CACHE_HOME. An empty variable counts as none.
+ * HF_HUB_DOWNLOAD_TIMEOUT (seconds), XDG_CACHE_HOME. An empty variable counts as none.
  * @throws InputError for an endpoint that is no http address, or a revision or token of the wrong form
  */
 export async function hubSettings(options: HubOptions, environment: Environment): Promise<HubSettings> {
@@ -61,6 +68,8 @@ export async function hubSettings(options: HubOptions, environment: Environment)
     token: checkedToken(options.token ?? variable("HF_TOKEN") ?? (await readToken(tokenFile))),
     offline: options.localFilesOnly ?? /^(1|true|yes|on)$/i.test(variable("HF_HUB_OFFLINE") ?? ""),
     endpoint: checkedEndpoint(options.endpoint ?? variable("HF_ENDPOINT") ?? "https://huggingface.co"),
+    timeoutMs: 1000 * checkedTimeout(variable("HF_HUB_DOWNLOAD_TIMEOUT")),
+    signal: options.signal,
   };
 }
 
@@ -93,6 +102,19 @@ function checkedRevision(revision: string): string {
     where: "revision",
     expected: "a branch, tag or commit",
     found: JSON.stringify(revision),
+  });
+}
+
+function checkedTimeout(text: string | undefined): number {
+  if (text === undefined) return defaultTimeoutSeconds;
+  const seconds = Number(text);
+  // The longest time that a timer takes.
+  if (seconds > 0 && seconds <= 2_000_000) return seconds;
+  throw new InputError({
+    code: "invalid-setting",
+    where: "HF_HUB_DOWNLOAD_TIMEOUT",
+    expected: "a number of seconds above 0",
+    found: JSON.stringify(text),
   });
 }
 

@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { lstat, mkdir, readFile, readdir, readlink, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
 import { afterEach, expect, test, vi } from "vitest";
 
+import { uniqueTag } from "../files/index.js";
 import { complaint, temporaryFolder } from "./checkpoint-files.test-support.js";
 import type { HubProgress } from "./hub-settings.js";
 import { resolveModel } from "./resolve-model.js";
@@ -119,16 +119,74 @@ test("a part left by a process that was killed is taken over, one of a living pr
   const cacheDir = await temporaryFolder();
   const blobs = join(cacheDir, "models--org--name", "blobs");
   const etag = etagOf("model.safetensors", weights);
-  const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
+  const tagOf = (pid: number) => uniqueTag({ pid, host: hostname(), start: null });
   await mkdir(blobs, { recursive: true });
-  const living = join(blobs, `${etag}.${host}-${process.ppid}-00000000.incomplete`);
-  const killed = join(blobs, `${etag}.${host}-${2 ** 30}-00000000.incomplete`);
+  const living = join(blobs, `${etag}.${tagOf(process.ppid)}.incomplete`);
+  const killed = join(blobs, `${etag}.${tagOf(2 ** 30)}.incomplete`);
   await writeFile(living, "something else");
   await writeFile(killed, weights.subarray(0, 1000));
   await resolve(hub, cacheDir);
   expect(hub.requests.some((line) => line.endsWith("bytes=1000-"))).toBe(true);
   expect(await readFile(living, "utf8")).toBe("something else");
   await expect(lstat(killed)).rejects.toThrow("ENOENT");
+});
+
+/** Sends a part of the weights and nothing more; `closed` resolves when the connection ends. */
+function stallWeights(hub: MockHub, bytes: number): { readonly closed: Promise<void> } {
+  let close: () => void;
+  const closed = new Promise<void>((resolve) => (close = resolve));
+  hub.intercept = (request, response) => {
+    if (request.method !== "GET" || !request.url?.endsWith(".safetensors")) return false;
+    response.on("close", close);
+    response.writeHead(200, { "content-length": weights.length }).write(weights.subarray(0, bytes));
+    return true;
+  };
+  return { closed };
+}
+
+test("an aborted signal stops a download with its reason, and the next call continues it", async () => {
+  const hub = await mockHub(published);
+  const cacheDir = await temporaryFolder();
+  const { closed } = stallWeights(hub, 100_000);
+  const stop = new AbortController();
+  const reason = new Error("enough");
+  const progressCallback = ({ file, loaded }: HubProgress) => {
+    if (file === "model.safetensors" && loaded === 100_000) stop.abort(reason);
+  };
+  await expect(resolve(hub, cacheDir, { signal: stop.signal, progressCallback })).rejects.toBe(reason);
+  await closed;
+  hub.intercept = () => false;
+  hub.requests.length = 0;
+  const folder = await resolve(hub, cacheDir);
+  expect(weights.equals(await readFile(join(folder, "model.safetensors")))).toBe(true);
+  expect(hub.requests.some((line) => line.endsWith("bytes=100000-"))).toBe(true);
+});
+
+test("an aborted signal stops a call that waits for an answer, and one that has not begun", async () => {
+  const hub = await mockHub(published);
+  const cacheDir = await temporaryFolder();
+  const stop = new AbortController();
+  const reason = new Error("enough");
+  hub.intercept = () => {
+    stop.abort(reason);
+    return true;
+  };
+  await expect(resolve(hub, cacheDir, { signal: stop.signal })).rejects.toBe(reason);
+  hub.requests.length = 0;
+  await expect(resolve(hub, cacheDir, { signal: stop.signal })).rejects.toBe(reason);
+  expect(hub.requests).toEqual([]);
+});
+
+test("a hub that is silent for too long is an error that says so", async () => {
+  const hub = await mockHub(published);
+  const cacheDir = await temporaryFolder();
+  vi.stubEnv("HF_HUB_DOWNLOAD_TIMEOUT", "0.05");
+  stallWeights(hub, 0);
+  expect(await complaint(cacheDir, resolve(hub, cacheDir))).toContain(
+    "broke off model.safetensors (nothing for 0.05 s)",
+  );
+  hub.intercept = () => true;
+  expect(await complaint(cacheDir, resolve(hub, cacheDir))).toContain("(nothing for 0.05 s)");
 });
 
 test("a server without ranges sends the file from its start", async () => {

@@ -8,7 +8,7 @@ import { InputError } from "../errors.js";
 import { isFile } from "../files/index.js";
 import { ModelCache } from "./hub-cache.js";
 import { describeFile, downloadBlob } from "./hub-download.js";
-import { HubUnreachable, type HubTarget, causeOf, hubUrl, requestHub } from "./hub-http.js";
+import { bodyOf, HubUnreachable, type HubTarget, hubUrl, requestHub } from "./hub-http.js";
 import { type HubOptions, type HubProgress, hubSettings } from "./hub-settings.js";
 import { readShardIndex } from "./shard-index.js";
 import { smallFiles, weightFormats } from "./model-files.js";
@@ -22,7 +22,7 @@ const modelInfo = z.object({
 /**
  * The folder of a hub id (`org/name`) in the Hugging Face cache, which is filled from the hub as needed. Without a network
  * the newest complete snapshot of the revision serves.
- * @throws InputError naming the model, what is missing and how to get it
+ * @throws InputError naming the model, what is missing and how to get it; the reason of `options.signal` when it is aborted
  */
 export async function fetchModel(id: string, options: HubOptions): Promise<string> {
   const target: HubTarget = { id, settings: await hubSettings(options, process.env) };
@@ -106,7 +106,7 @@ function lacking({ id, settings }: HubTarget, file: string): InputError {
 async function listFiles(target: HubTarget): Promise<{ commit: string; files: ReadonlySet<string> }> {
   const url = hubUrl(target, "api", "models", ...target.id.split("/"), "revision", target.settings.revision);
   const response = await requestHub(target, url, { method: "GET", headers: {}, redirects: "all" });
-  const info = modelInfo.safeParse(await readJson(response));
+  const info = modelInfo.safeParse(await readAnswer(target, response));
   if (info.success) {
     return { commit: info.data.sha, files: new Set(info.data.siblings.map(({ rfilename }) => rfilename)) };
   }
@@ -120,17 +120,13 @@ async function listFiles(target: HubTarget): Promise<{ commit: string; files: Re
 }
 
 /** The JSON of a body of bounded length; undefined for anything else. */
-async function readJson(response: Response): Promise<unknown> {
+async function readAnswer(target: HubTarget, response: Response): Promise<unknown> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  try {
-    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-      length += chunk.length;
-      if (length > maxAnswer) return undefined;
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    throw new HubUnreachable(`the hub broke off its answer (${causeOf(error)})`, { cause: error });
+  for await (const chunk of bodyOf(target, response, "its answer")) {
+    length += chunk.length;
+    if (length > maxAnswer) return undefined;
+    chunks.push(chunk);
   }
   try {
     return JSON.parse(Buffer.concat(chunks).toString("utf8"));
@@ -146,6 +142,7 @@ async function fetchToSnapshot(
   file: string,
   report: (event: HubProgress) => void,
 ): Promise<void> {
+  target.settings.signal?.throwIfAborted();
   if (await isFile(join(cache.snapshot(commit), file))) return;
   const event = (status: HubProgress["status"], loaded: number, total: number) => {
     report({ status, name: target.id, file, progress: total === 0 ? 0 : (100 * loaded) / total, loaded, total });

@@ -9,9 +9,13 @@ import type { HubOptions } from "./hub-settings.js";
  * The folder of a model: an existing folder as it is, a hub id (`org/name`) from the Hugging Face cache, which is
  * filled from the hub as needed. Without a network the newest complete snapshot of the revision serves.
  * @returns the folder's path
- * @throws InputError naming the model, what is missing and how to get it
+ * @throws InputError naming the model, what is missing and how to get it; the reason of `options.signal` when it is aborted
+ *
+ * @example
+ * const folder = await resolveModel("BridgeTower/bridgetower-base", { signal: AbortSignal.timeout(600_000) });
  */
 export async function resolveModel(idOrFolder: string, options: HubOptions = {}): Promise<string> {
+  options.signal?.throwIfAborted();
   const kind = await kindOf(idOrFolder);
   if (kind === "folder") return idOrFolder;
   if (!/^[A-Za-z0-9][\w.-]{0,95}\/[\w][\w.-]{0,95}$/.test(idOrFolder)) {

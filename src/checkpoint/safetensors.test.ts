@@ -88,7 +88,7 @@ test("a folder in place of the file, and no file at all", async () => {
   const folder = await temporaryFolder();
   await mkdir(join(folder, "x.safetensors"));
   expect(await complaint(folder, readSafetensors(join(folder, "x.safetensors")))).toBe(
-    "x.safetensors: expected a file, found a folder. Put the published file there.",
+    "x.safetensors: expected a file, found a folder. Check the path.",
   );
   expect(await complaint(folder, readSafetensors(join(folder, "y.safetensors")))).toBe(
     "y.safetensors: expected a file that can be opened, found no such file. Check the path and its permissions.",

@@ -103,7 +103,7 @@ export function parseJson(bytes: Uint8Array, limits?: JsonLimits): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    throw new JsonProblem("text that is not JSON (damaged or cut off)", { cause });
+    throw new JsonProblem("text that is not JSON", { cause });
   }
 }
 
@@ -147,7 +147,7 @@ function stringEnd(text: string, start: number): number {
     if (text[i] === "\\") i++;
     else if (text[i] === '"') return i + 1;
   }
-  throw new JsonProblem("text that is not JSON (damaged or cut off)");
+  throw new JsonProblem("text that is not JSON");
 }
 
 function isFollowedByColon(text: string, position: number): boolean {
@@ -161,6 +161,6 @@ function unescapeKey(quoted: string): string {
   try {
     return String(JSON.parse(quoted));
   } catch {
-    throw new JsonProblem("text that is not JSON (damaged or cut off)");
+    throw new JsonProblem("text that is not JSON");
   }
 }

@@ -8,7 +8,7 @@ import { fileError, type FileErrorOptions, systemCode } from "./system-errors.js
 
 /** Node reads at most 2^31 - 1 bytes a call. */
 const maxBytesPerRead = 2 ** 30;
-const hashPiece = 2 ** 20;
+const pieceBytes = 2 ** 20;
 
 export interface OpenFile {
   /** The path as the user gave it, for messages. */
@@ -53,7 +53,7 @@ export async function openRegular(
     const stats = await stat(path);
     if (!stats.isFile()) {
       const found = stats.isDirectory() ? "a folder" : "something that is not a regular file";
-      const { expected = "a file", hint = "Name a file" } = options;
+      const { expected = "a file", hint = "Check the path" } = options;
       throw new InputError({ code: "file-unreadable", where: name, expected, found, hint });
     }
     return { handle: await open(path, "r"), path };
@@ -106,16 +106,41 @@ export async function readTextIfPresent(path: string, maxBytes: number): Promise
   return bytes && new TextDecoder().decode(bytes);
 }
 
+/** The content of a file of any size, a piece at a time. @throws InputError as `withFile` */
+export async function* readPieces(path: string): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  const { handle } = await openRegular(path);
+  try {
+    for (;;) {
+      const { bytesRead, buffer } = await handle.read(new Uint8Array(pieceBytes), 0, pieceBytes);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } catch (error) {
+    throw fileError(path, error);
+  } finally {
+    await handle.close();
+  }
+}
+
+export interface HashOptions {
+  /** Default SHA-256. */
+  readonly hash?: Hash;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * The hash of a file's content in hexadecimal digits.
- * @param hash Default SHA-256.
- * @throws InputError as `withFile`
+ * @throws InputError as `withFile`; the signal's reason when it is aborted
  */
-export function hashFile(path: string, hash: Hash = createHash("sha256")): Promise<string> {
-  return withFile(path, async ({ size, read }) => {
-    for (let at = 0; at < size; at += hashPiece) hash.update(await read(at, Math.min(hashPiece, size - at)));
-    return hash.digest("hex");
-  });
+export async function hashFile(
+  path: string,
+  { hash = createHash("sha256"), signal }: HashOptions = {},
+): Promise<string> {
+  for await (const piece of readPieces(path)) {
+    signal?.throwIfAborted();
+    hash.update(piece);
+  }
+  return hash.digest("hex");
 }
 
 /** Whether a regular file is there. A link to a missing file is not one. */

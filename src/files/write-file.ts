@@ -1,10 +1,9 @@
 /** Writing files that are either complete or absent: under a temporary name in the same folder, then renamed. */
 
-import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 
+import { readPieces } from "./read-file.js";
 import { fileError, systemCode } from "./system-errors.js";
 import { temporaryName } from "./temporary-files.js";
 
@@ -44,9 +43,13 @@ export async function writeText(path: string, text: string): Promise<void> {
   await writeAtomically(path, (handle) => handle.writeFile(text));
 }
 
-/** Copies a file, atomically. */
-export const copyAtomically = (from: string, to: string): Promise<void> =>
-  writeAtomically(to, (handle) => pipeline(createReadStream(from), handle.createWriteStream({ autoClose: false })));
+/** Copies a file, atomically. @throws InputError if it cannot be read or written */
+export async function copyAtomically(from: string, to: string): Promise<void> {
+  const bytes = readPieces(from);
+  await writeAtomically(to, async (handle) => {
+    for await (const piece of bytes) await handle.appendFile(piece);
+  });
+}
 
 /**
  * Makes a folder and those above it, if they are missing. One by one, because Node's own recursive mkdir never returns when a file

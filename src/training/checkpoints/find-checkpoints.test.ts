@@ -28,9 +28,9 @@ test("complete checkpoints by step, as numbers; torn and foreign folders are nam
   expect(warnings.map((line) => line.replaceAll(output, "run").replace(/of \d+ bytes/, "of N bytes"))).toEqual([
     "run/checkpoint-300 is left out: expected a folder of step 3, found another name.",
     "run/checkpoint-7 is left out: optimizer.safetensors: expected a file of N bytes, found 10: it was cut short or changed.",
-    "run/checkpoint-8 is left out: checkpoint.json: expected a readable file, found no such file.",
-    "run/checkpoint-9 is left out: checkpoint.json: expected a readable file, found system error ENOTDIR.",
-    "run/checkpoint-last is left out: checkpoint.json: expected a readable file, found no such file.",
+    "run/checkpoint-8 is left out: checkpoint.json: expected a JSON file, found no such file.",
+    "run/checkpoint-9 is left out: checkpoint.json: expected a JSON file, found a path that leads through a file.",
+    "run/checkpoint-last is left out: checkpoint.json: expected a JSON file, found no such file.",
   ]);
 });
 
@@ -38,7 +38,7 @@ test("a run without a folder has no checkpoints; a file is none", async () => {
   const output = await temporaryFolder();
   expect(await findCheckpoints(join(output, "none"))).toEqual({ checkpoints: [], warnings: [] });
   await writeFile(join(output, "file"), "");
-  await expect(findCheckpoints(join(output, "file"))).rejects.toThrow("expected the folder of a run, found a file");
+  await expect(findCheckpoints(join(output, "file"))).rejects.toThrow("expected the folder of a run, found a path that leads through a file");
 });
 
 test.each([
