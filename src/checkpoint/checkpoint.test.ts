@@ -113,9 +113,7 @@ test("no weights, no folder, a file for a folder, weights that are a folder", as
   );
   expect(await opened("missing")).toBe("missing: expected a model folder, found no such folder.");
   expect(await opened("file")).toBe("file: expected a model folder, found a file. Give the folder that holds it.");
-  expect(await opened("odd")).toBe(
-    "odd/model.safetensors: expected a file, found a folder. Check the path.",
-  );
+  expect(await opened("odd")).toBe("odd/model.safetensors: expected a file, found a folder. Check the path.");
 });
 
 test("a trainer's file instead of a state dict says what to save", async () => {

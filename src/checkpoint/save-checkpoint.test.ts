@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -65,7 +65,44 @@ test("a checkpoint can be saved over itself, from its own weights", async () => 
   expect((await readTensor(again.get("temperature")!)).toArray()).toEqual([1, 2]);
 });
 
-test("a failure leaves an old checkpoint as it was, and no new folder", async () => {
+test("files of another model are removed, other files stay", async () => {
+  const folder = await temporaryFolder();
+  for (const name of ["tokenizer.json", "answers.json", "config.json", "README.md", "pytorch_model.bin"])
+    await writeFile(join(folder, name), "old");
+  const source = await temporaryFolder();
+  for (const name of ["vocab.json", "merges.txt"]) await writeFile(join(source, name), "new");
+  const parameters = new Map([["temperature", vector(1)]]);
+  await saveCheckpoint(folder, { config: {}, parameters, files: await processorFiles(source) });
+  expect((await readdir(folder)).sort()).toEqual(
+    ["README.md", "config.json", "merges.txt", "model.safetensors", "pytorch_model.bin", "vocab.json"].sort(),
+  );
+});
+
+test("a failure while the files are moved into place restores the old ones", async () => {
+  const folder = await temporaryFolder();
+  const old = { config: { old: true }, parameters: new Map([["temperature", vector(1)]]) };
+  await saveCheckpoint(folder, { ...old, documents: { "answers.json": ["yes"] } });
+  const contents = async () =>
+    Object.fromEntries(
+      await Promise.all((await readdir(folder)).map(async (name) => [name, await readFile(join(folder, name), "hex")])),
+    ) as Record<string, string>;
+  const before = await contents();
+  // A folder appears in the place of a file after the first check.
+  const late = {
+    dtype: "float32" as const,
+    shape: [1],
+    data: async function* () {
+      await mkdir(join(folder, "notes.json", "x"), { recursive: true });
+      yield new Uint8Array(4);
+    },
+  };
+  const next = { config: {}, parameters: new Map([["temperature", late]]), documents: { "notes.json": {} } };
+  await expect(saveCheckpoint(folder, next)).rejects.toThrow();
+  await rm(join(folder, "notes.json"), { recursive: true });
+  expect(await contents()).toEqual(before);
+});
+
+test("a failure leaves an old checkpoint unchanged, and no new folder", async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, "config.json"), "old");
   const failing = {

@@ -153,7 +153,7 @@ test("config.json that is missing, no JSON or wrong is named", async () => {
   );
   await rm(join(folder, "config.json"));
   await symlink("/dev/zero", join(folder, "config.json"));
-  expect(await complaint(folder, BridgeTowerModel.fromPretrained(folder))).toContain("no regular file");
+  expect(await complaint(folder, BridgeTowerModel.fromPretrained(folder))).toContain("not a regular file");
   await rm(join(folder, "config.json"));
   expect(await complaint(folder, BridgeTowerModel.fromPretrained(folder))).toBe(
     "FOLDER/config.json: expected the model's configuration, found no such file. " +

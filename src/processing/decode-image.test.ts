@@ -73,7 +73,7 @@ test("errors name the file and what is wrong with it", async () => {
     ...["bomb.png", "drawing.svg", "float.tif"].map((name) => join(images, name)),
   ].map((path) => problem(path));
   expect((await Promise.all(found)).join("\n")).toMatchInlineSnapshot(`
-    "…/missing.png: expected an image file, found nothing there. Check the path and its permissions.
+    "…/missing.png: expected an image file, found no such file. Check the path and its permissions.
     …/empty.png: expected an image, found an empty file (0 bytes). Give another file.
     …/text.png: expected a PNG, JPEG, WebP, GIF, TIFF or AVIF image, found a file that is no image of these kinds. Convert it to PNG or JPEG first.
     …/cut.png: expected a complete PNG image, found damaged or truncated data. Fetch or save the file again.
@@ -81,8 +81,8 @@ test("errors name the file and what is wrong with it", async () => {
     …/cut.webp: expected a complete WebP image, found damaged or truncated data. Fetch or save the file again.
     …/cut.gif: expected a complete GIF image, found damaged or truncated data. Fetch or save the file again.
     …/head.png: expected a complete PNG image, found damaged or truncated data. Fetch or save the file again.
-    …: expected an image file, found a folder. Name a file.
-    …/empty.png/below: expected an image file, found nothing there. Check the path and its permissions.
+    …: expected an image file, found a folder. Check the path.
+    …/empty.png/below: expected an image file, found a path that leads through a file. Check the path and its permissions.
     zero\\u0000byte.png: expected an image file, found a path with a zero byte. Check the path and its permissions.
     images/bomb.png: expected at most 100000000 pixels, found 50000 x 50000. Shrink the image.
     images/drawing.svg: expected a PNG, JPEG, WebP, GIF, TIFF or AVIF image, found an SVG or XML text. Convert it to PNG or JPEG first.
@@ -113,7 +113,7 @@ test.skipIf(process.getuid?.() === 0)("a file without permission to read is name
   const path = join(folder, "secret.png");
   await writeFile(path, "x");
   await chmod(path, 0);
-  expect(await problem(path)).toContain("permission");
+  expect(await problem(path)).toContain("a file that this user may not open");
 });
 
 test("any damage to an image ends in an image or an InputError", async () => {

@@ -38,7 +38,9 @@ test("a run without a folder has no checkpoints; a file is none", async () => {
   const output = await temporaryFolder();
   expect(await findCheckpoints(join(output, "none"))).toEqual({ checkpoints: [], warnings: [] });
   await writeFile(join(output, "file"), "");
-  await expect(findCheckpoints(join(output, "file"))).rejects.toThrow("expected the folder of a run, found a path that leads through a file");
+  await expect(findCheckpoints(join(output, "file"))).rejects.toThrow(
+    "expected the folder of a run, found a path that leads through a file",
+  );
 });
 
 test.each([

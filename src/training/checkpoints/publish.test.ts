@@ -23,7 +23,7 @@ test("the run's folder becomes the model of the checkpoint", async () => {
   expect((await openCheckpoint(output)).tensors.size).toBe(parameters.length);
 });
 
-test("what is edited at the top leaves the checkpoint as it was; a checkpoint removed leaves the model", async () => {
+test("an edit at the top does not change the checkpoint; removing the checkpoint does not remove the model", async () => {
   const output = await temporaryFolder();
   const folder = await saveRunCheckpoint(output, runAt(1));
   await publishModel(output, folder);
@@ -32,6 +32,13 @@ test("what is edited at the top leaves the checkpoint as it was; a checkpoint re
   const { size } = await stat(join(output, "model.safetensors"));
   await rm(folder, { recursive: true });
   expect((await readFile(join(output, "model.safetensors"))).length).toBe(size);
+});
+
+test("files of an earlier model in the folder are removed", async () => {
+  const output = await temporaryFolder();
+  for (const name of ["tokenizer.json", "config.json", "log.jsonl"]) await writeFile(join(output, name), "earlier");
+  await publishModel(output, await saveRunCheckpoint(output, runAt(1)));
+  expect((await readdir(output)).sort()).toEqual([...modelFiles, "checkpoint-1", "log.jsonl"].sort());
 });
 
 test("a torn checkpoint is not published", async () => {
