@@ -34,7 +34,8 @@ export class KeptResults {
   /** @throws InputError when the file is there and is no JSON document */
   static async open(path: string): Promise<KeptResults> {
     // Written by this class.
-    const { about = {}, results = {} } = ((await readJsonObjectIfPresent(path, { maxBytes: largest })) ?? {}) as Contents;
+    const { about = {}, results = {} } = ((await readJsonObjectIfPresent(path, { maxBytes: largest })) ??
+      {}) as Contents;
     return new KeptResults(path, about, new Map(Object.entries(results)));
   }
 
