@@ -120,6 +120,6 @@ async function judged(
 async function parametersOf(folder: string, { heads }: AblationPlan): Promise<number> {
   const config = parseConfig(JSON.parse(await readFile(join(folder, "config.json"), "utf8")));
   const objectives = Object.keys(heads.objectives ?? {}) as ObjectiveName[];
-  const { used } = parameterList(config, [...new Set(objectives.flatMap((name) => headsOf[name]))]);
+  const { used } = parameterList(config, [...new Set(objectives.flatMap((name) => headsOf(name)))]);
   return used.reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }

@@ -1,6 +1,6 @@
 /** The four accuracies on the pairs themselves, without dropout, always with the same false images and the same masks. */
 import { HostTensor } from "../../src/graph/index.js";
-import { trainingStep, type BridgeTowerConfig, type ObjectiveName } from "../../src/model/index.js";
+import { trainingGraph, type BridgeTowerConfig, type ObjectiveName } from "../../src/model/index.js";
 import { Scope } from "../../src/nn/index.js";
 import { Runtime, type Arrays, type TrainingGraph } from "../../src/runtime/index.js";
 import { collate, type Batch, type CollateOptions, type Sample } from "../../src/learner/index.js";
@@ -78,7 +78,7 @@ async function compile(config: BridgeTowerConfig, batch: Batch, runtime: Runtime
     return rows === undefined ? [] : [[name, { pairs: rows.shape[0]! }] as const];
   });
   const sizes = { texts, tokens, images, image: { height, width } };
-  const { results } = trainingStep(config, sizes, Object.fromEntries(uses), Scope.root());
+  const { results } = trainingGraph(config, sizes, Object.fromEntries(uses), Scope.root());
   const { itc, ...others } = results;
   const scores = Object.entries(others).map(([name, { score }]) => [name, score] as const);
   return runtime.compileTraining({ ...Object.fromEntries(scores), ...itc?.embeds }, []);

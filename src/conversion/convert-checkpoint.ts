@@ -15,12 +15,11 @@ import {
 } from "../checkpoint/index.js";
 import { InputError } from "../errors.js";
 import { HostTensor, type Parameter, type StoredTensor } from "../graph/index.js";
-import { parameterList, parseConfig, type BridgeTowerConfig } from "../model/index.js";
+import { parameterList, parseConfig, presentHeads, type BridgeTowerConfig } from "../model/index.js";
 import { inferConfig, overlaid, type ConfigJson } from "./inferred-config.js";
 import { openStart } from "./open-start.js";
 import { maxConfigFile, ownConfig } from "./starting-config.js";
 import type { StartingTensors } from "./starting-tensors.js";
-import { presentHeads } from "./present-heads.js";
 import { preprocessorConfig } from "./preprocessor-config.js";
 import { planStart, type PlannedValues } from "./starting-values.js";
 
@@ -121,7 +120,7 @@ async function givenConfig(path: string | undefined): Promise<ConfigJson> {
 function wantedParameters(config: BridgeTowerConfig, start: StartingTensors): Parameter[] {
   const { tensors } = start;
   const { unused } = parameterList(config, []);
-  const present = presentHeads(config, start);
+  const present = presentHeads(config, (name) => tensors.has(name), { partial: true });
   const wanted = [...parameterList(config, present).used, ...unused.filter(({ name }) => tensors.has(name))];
   const scale: Parameter = { kind: "parameter", name: "logit_scale", dtype: "float32", shape: [] };
   // transformers knows the temperature by its logarithm only.

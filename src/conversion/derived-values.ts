@@ -1,7 +1,7 @@
-/** Parameters that a starting point lacks in the wanted form but that follow from what it has. */
+/** Parameters that a starting point lacks in the wanted form, computed from those that it has. */
 import { readTensor } from "../checkpoint/index.js";
 import { toFloat32, type Parameter } from "../graph/index.js";
-import { bicubicWeights } from "../model/index.js";
+import { bicubicWeights, headModules } from "../model/index.js";
 import type { StartingTensor } from "./starting-tensors.js";
 
 type Find = (name: string) => StartingTensor | undefined;
@@ -40,7 +40,7 @@ export function derivedValues(parameter: Parameter, find: Find): DerivedValues |
 const derivations: readonly ((parameter: Parameter, find: Find) => DerivedValues | undefined)[] = [
   resizedPositions,
   thirdTokenType,
-  rankFromMatching,
+  rowOfOtherHead,
   temperatureFromScale,
   scaleFromTemperature,
 ];
@@ -114,18 +114,21 @@ function thirdTokenType({ name, shape }: Parameter, find: Find): DerivedValues |
   return { how: "row 2 copied from row 1", origin: name, read };
 }
 
-/** A ranking score starts as the logit of a match. As in the authors' code. */
-function rankFromMatching({ name, shape }: Parameter, find: Find): DerivedValues | undefined {
-  const kind = /^rank_output\.(weight|bias)$/.exec(name)?.[1];
-  if (kind === undefined || find(name) !== undefined) return undefined;
-  const origin = `itm_score.fc.${kind}`;
+/** A head that starts as a row of another one, as the table of heads says: the ranking score as the logit of a match. */
+function rowOfOtherHead({ name, shape }: Parameter, find: Find): DerivedValues | undefined {
+  const [module, kind] = name.split(".");
+  const startsAs = headModules.get(module!)?.startsAs;
+  if (startsAs === undefined || find(name) !== undefined) return undefined;
+  const { row, rows } = startsAs;
+  const origin = `${startsAs.module}.${kind}`;
   const start = find(origin);
-  if (start?.shape[0] !== 2 || start.shape[1] !== shape[1]) return undefined;
+  if (start?.shape[0] !== rows || start.shape[1] !== shape[1]) return undefined;
   const read = async () => {
     const values = await readValues(start);
-    return values.slice(values.length / 2);
+    const width = values.length / rows;
+    return values.slice(row * width, (row + 1) * width);
   };
-  return { how: `row 1 of ${origin}`, origin, read };
+  return { how: `row ${row} of ${origin}`, origin, read };
 }
 
 function temperatureFromScale({ name }: Parameter, find: Find): DerivedValues | undefined {

@@ -3,7 +3,7 @@ export { convertCheckpoint, type Conversion, type ConvertOptions } from "./conve
 export { initializer, type InitializationScheme } from "./initialize.js";
 export type { LayoutName } from "./layouts.js";
 export { openStart } from "./open-start.js";
-export { presentHeads } from "./present-heads.js";
+export { classifierFields } from "./head-fields.js";
 export { preprocessorConfig } from "./preprocessor-config.js";
 export { startingConfig } from "./starting-config.js";
 export type { StartingTensor, StartingTensors } from "./starting-tensors.js";

@@ -1,6 +1,6 @@
 /** A checkpoint's config.json from the shapes and names of its tensors, for files that come without one. */
 import { InputError } from "../errors.js";
-import { headHiddenScale } from "../model/index.js";
+import { inferHeadFields } from "./head-fields.js";
 
 export type ConfigJson = Readonly<Record<string, unknown>>;
 
@@ -19,9 +19,9 @@ export function overlaid(inferred: ConfigJson, given: ConfigJson): ConfigJson {
 }
 
 /**
- * The config under which the model has exactly these tensors. What shapes do not tell: heads have 64 columns, as in all
- * published sizes, and everything else is as in transformers' defaults.
- * @param tensors by our names, as `StartingTensors` holds them
+ * The config under which the model has exactly these tensors. What shapes do not show is assumed: attention heads have 64
+ * columns, as in all published sizes, and everything else has transformers' defaults.
+ * @param tensors by our names, as in `StartingTensors`
  * @throws InputError naming the tensor that is missing or has no size in it
  */
 export function inferConfig(source: string, tensors: Shapes): ConfigJson {
@@ -32,22 +32,20 @@ export function inferConfig(source: string, tensors: Shapes): ConfigJson {
     model_type: meter ? "meter" : "bridgetower",
     hidden_size: hidden,
     num_hidden_layers: count("cross_modal_text_layers"),
-    num_attention_heads: headsOf(hidden),
+    num_attention_heads: attentionHeads(hidden),
     intermediate_size: size("cross_modal_text_layers.0.intermediate.dense.weight", 0),
     share_cross_modal_transformer_layers: has("cross_modal_text_transform.weight"),
     share_link_tower_layers: has("cross_modal_text_link_tower.LayerNorm.weight"),
     link_tower_type: linkType(names),
-    tie_word_embeddings: has("mlm_score.bias") && !has("mlm_score.decoder.weight"),
     token_type_count: size("token_type_embeddings.weight", 0),
     ...(meter ? { meter_fusion: has("text_gate.weight") } : {}),
-    ...contrastive(has, size),
-    ...classifiers(has, size, hidden),
+    ...inferHeadFields((name) => tensors.get(name)?.shape, { hidden_size: hidden, head_hidden_scale: 1 }),
     text_config: textConfig(source, tensors),
     vision_config: visionConfig(source, tensors),
   };
 }
 
-/** The fields of the towers that are there; nothing where neither is. */
+/** The fields of the towers that are there. */
 export function inferTowers(source: string, tensors: Shapes): ConfigJson {
   const { has } = reader(source, tensors);
   return {
@@ -64,7 +62,7 @@ function textConfig(source: string, tensors: Shapes): ConfigJson {
     vocab_size: size(`${embeddings}.word_embeddings.weight`, 0),
     hidden_size: hidden,
     num_hidden_layers: count("text_model.encoder.layer"),
-    num_attention_heads: headsOf(hidden),
+    num_attention_heads: attentionHeads(hidden),
     intermediate_size: size("text_model.encoder.layer.0.intermediate.dense.weight", 0),
     max_position_embeddings: size(`${embeddings}.position_embeddings.weight`, 0),
     type_vocab_size: size(`${embeddings}.token_type_embeddings.weight`, 0),
@@ -123,36 +121,11 @@ function reader(source: string, tensors: Shapes) {
   };
 }
 
-const headsOf = (hidden: number): number => Math.max(1, Math.floor(hidden / 64));
+const attentionHeads = (hidden: number): number => Math.max(1, Math.floor(hidden / 64));
 
 function linkType(names: readonly string[]): string {
   if (names.some((name) => name.endsWith(".scaled_factor"))) return "scaled_add";
   return names.some((name) => name.endsWith("_link_tower.beta") || /_link_tower\.\d+\.beta$/.test(name))
     ? "interpolate"
     : "add";
-}
-
-type Has = (name: string) => boolean;
-type Size = (name: string, axis: number) => number;
-
-function contrastive(has: Has, size: Size): ConfigJson {
-  if (!has("itc_text_head.fc.weight")) return {};
-  return {
-    contrastive_hidden_size: size("itc_text_head.fc.weight", 0),
-    contrastive_form: has("itc_cross_modal_head.fc.weight") ? "joint" : "dual",
-    // transformers has no default: that of the published checkpoint, ln(1 / 0.07).
-    logit_scale_init_value: 2.6592,
-  };
-}
-
-function classifiers(has: Has, size: Size, hidden: number): ConfigJson {
-  const head = ["vqa_classifier", "snli_classifier", "nlvr2_classifier"].find((name) => has(`${name}.0.weight`));
-  if (head === undefined) return {};
-  const layers = has(`${head}.3.weight`) ? 2 : 1;
-  const last = `vqa_classifier.${layers === 2 ? 3 : 0}.weight`;
-  return {
-    task_head_layers: layers,
-    ...(layers === 2 ? { head_hidden_scale: headHiddenScale(size(`${head}.0.weight`, 0), hidden) } : {}),
-    ...(has(last) ? { vqav2_label_size: size(last, 0) } : {}),
-  };
 }

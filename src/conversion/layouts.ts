@@ -2,15 +2,16 @@
  * The layouts that starting points come in, each a table from its names to those of a BridgeTower checkpoint. Sources: the
  * authors' code (`vit_model`, `text_transformer`), OpenAI's CLIP, and CLIP and RoBERTa of transformers 5.23.
  */
+import { headEntry, heads } from "../model/index.js";
 
 export type LayoutName = "bridgetower" | "original" | "openai-clip" | "clip" | "roberta";
 
 /** One line of a table. `{i}` stands for a number, `*` for any text; what they matched goes into the same places of `to`. */
 export interface Rule {
   readonly from: string;
-  /** Our name; none where the tensor has no place in BridgeTower. */
+  /** Our name; absent if the tensor has no place in BridgeTower. */
   readonly to?: string;
-  /** Which part of the rows of `to` this is, where we hold several tensors stacked. */
+  /** Which part of the rows of `to` this is, if we have several tensors stacked. */
   readonly part?: number;
 }
 
@@ -49,17 +50,10 @@ const openaiRest = (prefix: string): Rule[] =>
 const shared: readonly Rule[] = [
   "cross_modal_*",
   "token_type_embeddings.weight",
-  "itm_score.*",
-  "mlm_score.*",
-  "itc_text_head.*",
-  "itc_image_head.*",
-  "itc_cross_modal_head.*",
-  "logit_scale",
-  "temperature",
-  "rank_output.*",
-  "vqa_classifier.*",
-  "nlvr2_classifier.*",
-  "snli_classifier.*",
+  ...heads.flatMap((head) => {
+    const { modules, scalars = {} } = headEntry(head);
+    return [...Object.keys(modules).map((name) => `${name}.*`), ...Object.keys(scalars)];
+  }),
   "text_gate.*",
   "image_gate.*",
 ].map((name) => ({ from: name, to: name }));
@@ -67,7 +61,7 @@ const shared: readonly Rule[] = [
 const clipBlock = "encoder.layers.{i}";
 const ourBlock = `${visual}.transformer.resblocks.{i}`;
 
-/** In the order in which a file is held against them. */
+/** In the order in which a file is compared with them. */
 export const layouts: readonly Layout[] = [
   {
     name: "original",

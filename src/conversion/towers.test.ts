@@ -4,7 +4,7 @@ import { int64Matrix } from "../../fixtures/golden.js";
 import { deviation } from "../../fixtures/tolerance.js";
 import { tinyInput } from "../../fixtures/tiny-weights.js";
 import { HostTensor, parametersOf, type StoredTensor, type Tensor } from "../graph/index.js";
-import { parseConfig, wholeModel } from "../model/index.js";
+import { parseConfig, pairGraph } from "../model/index.js";
 import { evaluateAll } from "../runtime/evaluate.test-support.js";
 import { fileOf, fixtureJson } from "./conversion-files.test-support.js";
 import { openStart, startingValues } from "./index.js";
@@ -38,7 +38,7 @@ const config = parseConfig({
   },
   vision_config: { hidden_size: 64, num_hidden_layers: 2, patch_size: 8, image_size: 16 },
 });
-const model = wholeModel(config, { height: 16, width: 16 }, "all");
+const model = pairGraph(config, { image: { height: 16, width: 16 } });
 
 /** The worst deviation of `states` computed with values from the file at `start`. */
 async function worst(
@@ -66,7 +66,7 @@ const image = { pixel_values: new HostTensor("float32", [1, 3, 16, 16], tinyInpu
 
 test("the vision tower of a whole CLIP", async () => {
   const path = await fileOf(towers.clip.names);
-  expect(await worst(path, model.imageStates, image, towers.clip.hidden_states)).toBeLessThan(1);
+  expect(await worst(path, model.image.states, image, towers.clip.hidden_states)).toBeLessThan(1);
 });
 
 test("the vision half alone has names without vision_model, as transformers 5 writes it, or with it", async () => {
@@ -84,7 +84,7 @@ test("the text tower of RoBERTa, with padding", async () => {
   const { names, hidden_states, input_ids, attention_mask } = towers.roberta;
   const feeds = { input_ids: int64Matrix(input_ids), attention_mask: int64Matrix(attention_mask) };
   const path = await fileOf(names);
-  expect(await worst(path, model.textStates, feeds, hidden_states)).toBeLessThan(1);
+  expect(await worst(path, model.text.states, feeds, hidden_states)).toBeLessThan(1);
   const { layout, surplus } = await openStart(path);
   expect([layout, surplus]).toEqual(["roberta", []]);
 });

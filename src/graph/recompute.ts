@@ -17,13 +17,13 @@ export function recompute(gradients: readonly Tensor[], loss: Tensor, kept: read
 
   const copies = new Map<Tensor, Tensor>();
   for (const node of below) {
-    if (isComputedAgain(node)) copies.set(node, node.again(node.inputs.map((x) => copies.get(x) ?? x)));
+    if (isComputedAgain(node)) copies.set(node, node.withInputs(node.inputs.map((x) => copies.get(x) ?? x)));
   }
   const rewritten = new Map<Tensor, Tensor>(copies);
   for (const node of topologicalOrder(gradients)) {
     if (forward.has(node) || node.kind !== "operation") continue;
     const inputs = node.inputs.map((x) => rewritten.get(x) ?? x);
-    if (inputs.some((x, i) => x !== node.inputs[i])) rewritten.set(node, node.again(inputs));
+    if (inputs.some((x, i) => x !== node.inputs[i])) rewritten.set(node, node.withInputs(inputs));
   }
   return gradients.map((node) => rewritten.get(node) ?? node);
 }

@@ -1,7 +1,7 @@
 /**
  * A symbolic tensor: a node of a graph that is built by calling functions and read backwards from its outputs, so what no
- * output needs does not exist. Nodes are plain immutable data; an operation carries its own gradient and ONNX form,
- * bound to its inputs and attributes by `defineOp`.
+ * output needs does not exist. Nodes are immutable. An operation carries functions for its gradient and its ONNX form, which
+ * `defineOp` binds to its inputs and attributes.
  */
 import { InputError } from "../errors.js";
 import type { DType } from "./dtype.js";
@@ -46,7 +46,9 @@ export interface Operation extends TensorType {
   /** Gradients of the inputs given that of the output, `undefined` where none flows; absent for an op without gradient. */
   readonly pullback: ((dOutput: Tensor) => readonly (Tensor | undefined)[]) | undefined;
   /** The same op with the same attributes on other inputs of the same types. */
-  readonly again: (inputs: readonly Tensor[]) => Operation;
+  readonly withInputs: (inputs: readonly Tensor[]) => Operation;
+  /** Costs more to compute again than to keep: products with weights, and attention. */
+  readonly isExpensive: boolean;
   /** Writes the ONNX nodes and returns the name of the value that holds the output. */
   readonly emit: (emitter: Emitter) => string;
 }
@@ -69,6 +71,8 @@ export interface OpRules<Inputs extends readonly Tensor[], A extends Attributes>
   gradient: "none" | ((g: GradientArguments<Inputs, A>) => readonly (Tensor | undefined)[]);
   /** The ONNX nodes of the op; returns the name of the output value. */
   onnx(o: OnnxArguments<Inputs, A>): string;
+  /** Whether a backward half that keeps little keeps this. Default false. */
+  readonly isExpensive?: boolean;
 }
 
 export interface GradientArguments<Inputs extends readonly Tensor[], A extends Attributes> {
@@ -103,7 +107,8 @@ export function defineOp<Inputs extends readonly Tensor[], A extends Attributes>
       dtype: type.dtype,
       shape: type.shape,
       // Inputs of the same types and number are what the op was given.
-      again: (others) => apply(others as Inputs, attributes),
+      withInputs: (others) => apply(others as Inputs, attributes),
+      isExpensive: rules.isExpensive ?? false,
       pullback: gradient === "none" ? undefined : (dOutput) => gradient({ inputs, attributes, output: node, dOutput }),
       emit: (emitter) =>
         rules.onnx({
@@ -121,17 +126,27 @@ export function defineOp<Inputs extends readonly Tensor[], A extends Attributes>
   return Object.assign(apply, { op: name, differentiable: rules.gradient !== "none" });
 }
 
+export interface CustomGradient {
+  /** The composition. */
+  readonly output: Tensor;
+  /** All that the gradient reads besides `output`; `output` is computed from them. */
+  readonly inputs: readonly Tensor[];
+  /** Gradients of the inputs, in ops; `undefined` or missing for an input that is read only. */
+  readonly gradient: (g: {
+    readonly inputs: readonly Tensor[];
+    readonly output: Tensor;
+    readonly dOutput: Tensor;
+  }) => readonly (Tensor | undefined)[];
+  readonly isExpensive?: boolean;
+}
+
 /**
- * `output` under another gradient rule: for a composition whose gradient has a shorter form than its ops' rules give together.
- * @param name what prints
- * @param inputs what `output` is computed from
- * @param gradient gradients of the inputs given that of the output, in ops
+ * A composition of ops with its own gradient rule, for one that is shorter than the rules of its ops together.
+ * @param name printed in place of an op's name
  */
 export function withGradient(
   name: string,
-  output: Tensor,
-  inputs: readonly Tensor[],
-  gradient: (dOutput: Tensor) => readonly (Tensor | undefined)[],
+  { output, inputs, gradient, isExpensive = false }: CustomGradient,
 ): Operation {
   const { dtype, shape } = output;
   return {
@@ -141,8 +156,9 @@ export function withGradient(
     attributes: {},
     dtype,
     shape,
-    again: ([again, ...others]) => withGradient(name, again!, others, gradient),
-    pullback: (dOutput) => [undefined, ...gradient(dOutput)],
+    isExpensive,
+    withInputs: ([other, ...others]) => withGradient(name, { output: other!, inputs: others, gradient, isExpensive }),
+    pullback: (dOutput) => [undefined, ...gradient({ inputs, output, dOutput })],
     emit: (emitter) => emitter.nameOf(output),
   };
 }
@@ -160,7 +176,7 @@ export function shapeError(op: string, inputs: readonly Tensor[], expected: stri
     where: `${op}(${inputs.map(describe).join(", ")})`,
     expected,
     found: inputs.map(formatType).join(" and "),
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 }
 

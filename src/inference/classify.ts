@@ -31,7 +31,8 @@ export function logitsAbout(
 ): Promise<number[][]> {
   return logitsOf(model, texts, async () => {
     const imageStates = await model.imageStates([image]);
-    return async (textStates) => (await model.run(part, { ...imageStates, ...textStates })).logits!;
+    // The sub-graph has the logits of this head alone.
+    return async (textStates) => Object.values(await model.run(part, { ...imageStates, ...textStates }))[0]!;
   });
 }
 
@@ -48,7 +49,7 @@ export function logitsAboutTwo(
     return async (textStates) => {
       const first_pooler_output = await pooled({ ...firstStates, ...textStates });
       const second_pooler_output = await pooled({ ...secondStates, ...textStates });
-      return (await model.run("comparison", { first_pooler_output, second_pooler_output })).logits!;
+      return (await model.run("comparison", { first_pooler_output, second_pooler_output })).nlvr2_logits!;
     };
   });
 }

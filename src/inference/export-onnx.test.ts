@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { readCase, readExpected } from "../../fixtures/golden.js";
 import { deviation } from "../../fixtures/tolerance.js";
 import { readTrainingCase } from "../../fixtures/training-golden.js";
+import { headEntry, heads } from "../model/index.js";
 import { exportOnnx } from "./index.js";
 import { tinyCheckpoint, tinyConfig } from "./tiny-checkpoint.test-support.js";
 
@@ -122,6 +123,20 @@ test("answers and entailment come out of the fusion", async () => {
   const fusion = files.find(({ file }) => file.endsWith("fusion.onnx"))!;
   expect(fusion.outputs).toEqual(["pooler_output", "vqa_logits", "snli_logits"]);
   expect(files).toHaveLength(5);
+});
+
+test("every output of every head is in the exported graphs, under names that no two share", async () => {
+  const config = tinyConfig({ vqav2_label_size: 7, token_type_count: 3 });
+  const files = await exportOnnx(await tinyCheckpoint({ config, heads }), await emptyFolder());
+  const outputsOf = (name: string) => files.find(({ file }) => file.endsWith(`/${name}.onnx`))!.outputs;
+  const wanted = heads.flatMap((head) => Object.entries(headEntry(head).outputs));
+  const names = (...reads: string[]) => wanted.flatMap(([name, head]) => (reads.includes(head.reads) ? [name] : []));
+  expect(outputsOf("model").slice(3)).toEqual(names("pooled", "textFeatures", "textToken", "imageToken"));
+  expect(outputsOf("fusion").slice(1)).toEqual(names("pooled", "textFeatures"));
+  expect([outputsOf("text").at(-1), outputsOf("vision").at(-1)]).toEqual(["text_embeds", "image_embeds"]);
+  expect(outputsOf("comparison")).toEqual(["nlvr2_logits"]);
+  expect(new Set(wanted.map(([name]) => name)).size).toBe(wanted.length);
+  expect(outputsOf("model")).toEqual(expect.arrayContaining(["vqa_logits", "snli_logits", "rank_scores"]));
 });
 
 test("the dual form of the contrastive heads has no embedding of pairs", async () => {

@@ -1,4 +1,4 @@
-/** Writes the model as ONNX files: the whole of it, and its three parts, over one shared file of weights. */
+/** Writes the model as ONNX files: the whole of it, and its sub-graphs, over one shared file of weights. */
 import { makeFolder, writeAtomically } from "../files/index.js";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,12 +6,12 @@ import { readSafetensors, resolveModel, writeSafetensors } from "../checkpoint/i
 import type { HubOptions } from "../checkpoint/index.js";
 import { parametersOf, writeOnnx, type LocatedTensor, type Parameter, type StoredTensor } from "../graph/index.js";
 import {
-  comparisonPart,
-  fusionPart,
-  imagePart,
+  comparisonGraph,
+  fusionGraph,
+  imageGraph,
   nativeImage,
-  textPart,
-  wholeModel,
+  pairGraph,
+  textGraph,
   type BridgeTowerConfig,
   type Head,
   type Outputs,
@@ -34,8 +34,8 @@ const weightsFile = "weights.safetensors";
 /**
  * Writes `model.onnx` (whole), `vision.onnx`, `text.onnx`, `fusion.onnx` and `weights.safetensors` into a folder. The
  * outputs of `vision.onnx` and `text.onnx` are the inputs of `fusion.onnx` under the same names; `batch` and `text` are
- * dynamic, the image size is the checkpoint's. Heads that the checkpoint lacks are left out. With the head of NLVR2 there
- * are `second-vision.onnx`, for the second of two images, and `comparison.onnx`, over the fusion's pooled outputs for both.
+ * dynamic, the image size is the checkpoint's. Each head that the checkpoint has gives its outputs. A head over two images
+ * (NLVR2) adds `second-vision.onnx`, for the second image, and `comparison.onnx`, over the fusion's pooled outputs for both.
  * @throws InputError when the checkpoint is broken or the folder cannot be written
  */
 export async function exportOnnx(
@@ -69,44 +69,18 @@ export async function exportOnnx(
 }
 
 function exportedGraphs(config: BridgeTowerConfig, heads: readonly Head[]): Readonly<Record<string, Outputs>> {
-  const imageSize = nativeImage(config);
-  const whole = wholeModel(config, imageSize, "all");
-  const image = imagePart(config, imageSize);
-  const text = textPart(config);
-  const fusion = fusionPart(config, imageSize, "batch", "all");
-  const has = (head: Head, outputs: () => Outputs) => (heads.includes(head) ? outputs() : {});
+  const whole = pairGraph(config, { image: nativeImage(config) });
   const { text: text_features, image: image_features } = whole.levels.at(-1)!;
-  // The dual form embeds texts and images, not pairs.
-  const pairs = config.contrastive_form === "joint";
+  const [vision, text, fusion] = [imageGraph(config), textGraph(config), fusionGraph(config)];
+  const comparison = comparisonGraph(config, heads);
   return {
-    model: {
-      text_features,
-      image_features,
-      pooler_output: whole.pooler_output,
-      ...has("itm", () => ({ logits: whole.itmLogits() })),
-      ...has("mlm", () => ({ mlm_logits: whole.mlmLogits() })),
-      ...has("itc", () => ({
-        text_embeds: whole.text_embeds(),
-        image_embeds: whole.image_embeds(),
-        ...(pairs ? { cross_embeds: whole.cross_embeds() } : {}),
-      })),
-    },
-    vision: { ...image.bridge, ...has("itc", image.embeds) },
-    text: { ...text.bridge, ...has("itc", text.embeds) },
-    fusion: {
-      ...fusion.pooled(),
-      ...has("itm", fusion.itm),
-      ...has("mlm", fusion.mlm),
-      ...(pairs ? has("itc", fusion.itc) : {}),
-      ...has("vqa", () => ({ vqa_logits: fusion.vqa().logits! })),
-      ...has("snli", () => ({ snli_logits: fusion.snli().logits! })),
-    },
-    ...(heads.includes("nlvr2") && config.token_type_count > 2
-      ? {
-          "second-vision": imagePart(config, imageSize, 2).bridge,
-          comparison: { nlvr2_logits: comparisonPart(config).logits! },
-        }
-      : {}),
+    model: { text_features, image_features, pooler_output: whole.pooler_output, ...whole.heads(...heads) },
+    vision: { ...vision.state(), ...vision.heads(heads) },
+    text: { ...text.state(), ...text.heads(heads) },
+    fusion: { ...fusion.state(), ...fusion.heads(heads) },
+    ...(Object.keys(comparison).length === 0
+      ? {}
+      : { "second-vision": imageGraph(config, { type: 2 }).state(), comparison }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** A model folder: its config and its weights, opened together, because the weights know best how large the heads are. */
 import { openCheckpoint, type Checkpoint } from "../checkpoint/index.js";
-import { classifierWidth, headHiddenScale, type BridgeTowerConfig } from "../model/index.js";
+import { classifierFields } from "../conversion/index.js";
+import type { BridgeTowerConfig } from "../model/index.js";
 import { readConfig } from "./config-file.js";
 import { tensorsByName } from "./weights.js";
 
@@ -22,41 +23,5 @@ export async function openModelFolder(folder: string): Promise<ModelFolder> {
  */
 export function configFor(checkpoint: Checkpoint, config: BridgeTowerConfig): BridgeTowerConfig {
   const tensors = tensorsByName(checkpoint);
-  const classifierOf = (task: string): Classifier | undefined =>
-    classifier((layer) => tensors.get(`${task}_classifier.${layer}.weight`)?.shape);
-  const vqa = classifierOf("vqa");
-  const all = [vqa, classifierOf("snli"), classifierOf("nlvr2")].filter((one) => one !== undefined);
-  const layers = onlyOne(all.map((one) => one.layers));
-  const width = onlyOne(all.flatMap((one) => one.width ?? []));
-  return {
-    ...config,
-    vqav2_label_size: vqa?.classes ?? config.vqav2_label_size,
-    task_head_layers: layers ?? config.task_head_layers,
-    head_hidden_scale:
-      width === undefined || classifierWidth(config) === width
-        ? config.head_hidden_scale
-        : headHiddenScale(width, config.hidden_size),
-  };
-}
-
-interface Classifier {
-  readonly layers: 1 | 2;
-  /** Between the two layers. */
-  readonly width: number | undefined;
-  readonly classes: number;
-}
-
-/** What the shapes [outputs, inputs] of the linear layers .0 and .3 say; nothing where they are no such shapes. */
-function classifier(shapeOf: (layer: number) => readonly number[] | undefined): Classifier | undefined {
-  const [first, last] = [shapeOf(0), shapeOf(3)];
-  const isMatrix = (shape: readonly number[]) => shape.length === 2 && shape.every((size) => size > 0);
-  if (first === undefined || !isMatrix(first)) return undefined;
-  if (last === undefined) return { layers: 1, width: undefined, classes: first[0]! };
-  return isMatrix(last) ? { layers: 2, width: first[0]!, classes: last[0]! } : undefined;
-}
-
-/** The value that all entries have. */
-function onlyOne(values: readonly number[]): number | undefined {
-  const [first, ...others] = new Set(values);
-  return others.length === 0 ? first : undefined;
+  return { ...config, ...classifierFields((name) => tensors.get(name)?.shape, config) };
 }

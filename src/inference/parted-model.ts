@@ -3,7 +3,7 @@ import type { HostTensor } from "../graph/index.js";
 import { checkImageSize, temperatureRange, type BridgeTowerConfig, type Head } from "../model/index.js";
 import { loadImage, looksLikePhotograph, type ImageInput, type Tokenizer } from "../processing/index.js";
 import { loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
-import { needsOf, parts, type Part, type Task } from "./parts.js";
+import { checkConfig, needsOf, parts, type Part, type Task } from "./parts.js";
 import { BridgeTowerProcessor } from "./bridgetower-processor.js";
 import { batchOf, chunksOfEqualLength, type Tokens } from "./text-chunks.js";
 
@@ -40,7 +40,7 @@ export class PartedModel {
     const heads = new Set(needs.map(({ head }) => head));
     const loaded = await loadModel(idOrFolder, [...heads], options);
     try {
-      for (const { task, check } of needs) check?.(loaded.config, task);
+      for (const { task, config } of needs) checkConfig(config, loaded.config, task);
       for (const part of new Set(needs.flatMap((need) => need.parts))) {
         loaded.prepare(part, () => parts[part](loaded.config), compileOptions(part, partOptions.prepackText));
       }
@@ -79,9 +79,9 @@ export class PartedModel {
 
   /** @throws InputError when the checkpoint lacks what the task needs */
   require(task: Task): void {
-    const { head, check } = needsOf(task);
+    const { head, config } = needsOf(task);
     this.requireHead(head);
-    check?.(this.config, task);
+    checkConfig(config, this.config, task);
   }
 
   /** @throws InputError when the checkpoint lacks the head */

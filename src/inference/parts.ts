@@ -1,86 +1,89 @@
-/** The graphs that the tasks run, and what each task needs of a checkpoint. */
+/** The sub-graphs that the tasks run, and what each task needs of a checkpoint: derived from the table of heads. */
 import { InputError } from "../errors.js";
 import {
-  comparisonPart,
-  fusionPart,
-  imagePart,
-  nativeImage,
-  textPart,
+  comparisonGraph,
+  fusionGraph,
+  headEntry,
+  heads,
+  imageGraph,
+  textGraph,
   type BridgeTowerConfig,
+  type ConfigNeed,
   type Head,
+  type HeadInputs,
+  type headTable,
   type Outputs,
 } from "../model/index.js";
 
+type Build = (config: BridgeTowerConfig) => Outputs;
+
+/** The fusion of a text with an image that it shares with the others, with one head. */
+const fusionWith =
+  (head: Head): Build =>
+  (config) => {
+    const needsTokens = Object.values(headEntry(head).outputs).some(({ reads }) => reads === "textFeatures");
+    return fusionGraph(config, { sharedImage: true, lastQueries: needsTokens ? "all" : "first" }).heads([head]);
+  };
+
+const fusions = Object.fromEntries(heads.map((head) => [`fusion ${head}`, fusionWith(head)])) as Record<
+  `fusion ${Head}`,
+  Build
+>;
+
 export const parts = {
-  text: (config) => textPart(config).bridge,
-  image: (config) => imagePart(config, nativeImage(config)).bridge,
-  "second image": (config) => imagePart(config, nativeImage(config), 2).bridge,
-  "fusion itm": (config) => fusionPart(config, nativeImage(config), 1, "first").itm(),
-  "fusion mlm": (config) => fusionPart(config, nativeImage(config), 1, "all").mlm(),
-  "fusion itc": (config) => fusionPart(config, nativeImage(config), "batch", "first").itc(),
-  "fusion itc, one image": (config) => fusionPart(config, nativeImage(config), 1, "first").itc(),
-  "fusion vqa": (config) => fusionPart(config, nativeImage(config), 1, "first").vqa(),
-  "fusion snli": (config) => fusionPart(config, nativeImage(config), 1, "first").snli(),
-  "fusion rank": (config) => fusionPart(config, nativeImage(config), 1, "first").rank(),
-  "fusion pooled": (config) => fusionPart(config, nativeImage(config), 1, "first").pooled(),
-  comparison: comparisonPart,
-  "embed text": (config) => textPart(config).embeds(),
-  "embed image": (config) => imagePart(config, nativeImage(config)).embeds(),
+  text: (config) => textGraph(config).state(),
+  image: (config) => imageGraph(config).state(),
+  "second image": (config) => imageGraph(config, { type: 2 }).state(),
+  ...fusions,
+  "fusion itc": (config) => fusionGraph(config, { lastQueries: "first" }).heads(["itc"]),
+  "fusion itc, one image": fusions["fusion itc"],
+  "fusion pooled": (config) => fusionGraph(config, { sharedImage: true, lastQueries: "first" }).state(),
+  comparison: (config) => comparisonGraph(config, ["nlvr2"]),
+  "embed text": (config) => textGraph(config).heads(["itc"]),
+  "embed image": (config) => imageGraph(config).heads(["itc"]),
   "image and embedding": (config) => {
-    const { bridge, embeds } = imagePart(config, nativeImage(config));
-    return { ...bridge, ...embeds() };
+    const graph = imageGraph(config);
+    return { ...graph.state(), ...graph.heads(["itc"]) };
   },
-} satisfies Record<string, (config: BridgeTowerConfig) => Outputs>;
+} satisfies Record<string, Build>;
 
 export type Part = keyof typeof parts;
+
+type TasksOf<Outputs> = {
+  [Name in keyof Outputs]: Outputs[Name] extends { readonly task: infer T extends string } ? T : never;
+}[keyof Outputs];
+
+/** Every `task` of the table of heads. */
+export type Task = { [H in Head]: TasksOf<(typeof headTable)[H]["outputs"]> }[Head];
 
 interface TaskNeeds {
   readonly head: Head;
   /** In the order in which they run. */
   readonly parts: readonly Part[];
-  /** @throws InputError when the model that the config describes cannot do the task */
-  readonly check?: (config: BridgeTowerConfig, task: string) => void;
+  readonly config: ConfigNeed | undefined;
 }
 
-export const tasks = {
-  match: { head: "itm", parts: ["text", "image", "fusion itm"] },
-  fillMask: { head: "mlm", parts: ["text", "image", "fusion mlm"] },
-  embedText: { head: "itc", parts: ["embed text"] },
-  embedImage: { head: "itc", parts: ["embed image"] },
-  embedPair: { head: "itc", parts: ["text", "image", "fusion itc"], check: checkJointForm },
-  answer: { head: "vqa", parts: ["text", "image", "fusion vqa"] },
-  entail: { head: "snli", parts: ["text", "image", "fusion snli"] },
-  compare: {
-    head: "nlvr2",
-    parts: ["text", "image", "second image", "fusion pooled", "comparison"],
-    check: checkSecondImage,
-  },
-} satisfies Record<string, TaskNeeds>;
+/** The sub-graphs that lead to an output, by what its head reads. */
+const partsFor: Readonly<Record<keyof HeadInputs, (head: Head) => readonly Part[]>> = {
+  textToken: () => ["embed text"],
+  imageToken: () => ["embed image"],
+  textFeatures: (head) => ["text", "image", `fusion ${head}`],
+  pooled: (head) => ["text", "image", `fusion ${head}`],
+  bothPooled: () => ["text", "image", "second image", "fusion pooled", "comparison"],
+};
 
-export type Task = keyof typeof tasks;
+export const tasks = Object.fromEntries(
+  heads.flatMap((head) =>
+    Object.values(headEntry(head).outputs).flatMap(({ task, reads, needs }) =>
+      task === undefined ? [] : [[task, { head, parts: partsFor[reads](head), config: needs }]],
+    ),
+  ),
+) as Readonly<Record<Task, TaskNeeds>>;
 
 /** What the task needs. */
 export const needsOf = (task: Task): TaskNeeds => tasks[task];
 
-/** @throws InputError when the contrastive heads are the two of the towers, without one for pairs */
-export function checkJointForm({ contrastive_form }: BridgeTowerConfig, where: string): void {
-  if (contrastive_form === "joint") return;
-  throw new InputError({
-    code: "unsupported-task",
-    where,
-    expected: "a checkpoint with an embedding of pairs",
-    found: `contrastive_form "${contrastive_form}" in config.json, which has embeddings of texts and of images only`,
-    hint: "Use embedText and embedImage, or name another checkpoint",
-  });
-}
-
-function checkSecondImage({ token_type_count }: BridgeTowerConfig, where: string): void {
-  if (token_type_count >= 3) return;
-  throw new InputError({
-    code: "unsupported-task",
-    where,
-    expected: "a checkpoint with a token type for the second image (token_type_count 3 in config.json)",
-    found: String(token_type_count),
-    hint: "Name a checkpoint that was trained to compare images",
-  });
+/** @throws InputError when the model that the config describes cannot do what needs this */
+export function checkConfig(need: ConfigNeed | undefined, config: BridgeTowerConfig, where: string): void {
+  if (need !== undefined && !need.holds(config)) throw new InputError({ ...need.problem(config), where });
 }

@@ -1,9 +1,16 @@
 /** The model classes under the names, inputs and outputs that they have in transformers. */
-import { HostTensor, input, type Tensor } from "../graph/index.js";
-import { wholeModel, type BridgeTowerConfig, type Outputs, type WholeModel } from "../model/index.js";
+import { concat, HostTensor, input, reshape, type Tensor } from "../graph/index.js";
+import {
+  jointContrastiveLoss,
+  jointForm,
+  pairGraph,
+  type BridgeTowerConfig,
+  type Outputs,
+  type PairGraph,
+} from "../model/index.js";
 import { crossEntropy } from "../nn/index.js";
 import { loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
-import { checkJointForm } from "./parts.js";
+import { checkConfig } from "./parts.js";
 import { checkInputs, checkLabels, type ModelInputs } from "./model-inputs.js";
 
 export interface ForwardOptions {
@@ -47,7 +54,7 @@ abstract class PretrainedModel {
   /** Runs the whole model for `wanted` and the intermediates that the options ask for. */
   protected async infer(
     key: string,
-    wanted: (model: WholeModel) => Outputs,
+    wanted: (model: PairGraph) => Outputs,
     inputs: ModelInputs,
     options: ForwardOptions,
     lastQueries: "all" | "first",
@@ -57,7 +64,7 @@ abstract class PretrainedModel {
     const queries = states || attentions ? "all" : lastQueries;
     const size = image === "embeds" ? image : `${image.height}x${image.width}`;
     const build = () => {
-      const model = wholeModel(this.config, image, queries);
+      const model = pairGraph(this.config, { image, lastQueries: queries });
       return {
         ...wanted(model),
         ...(states ? stateOutputs(model) : {}),
@@ -87,9 +94,9 @@ function definedFeeds(inputs: ModelInputs): Record<string, HostTensor> {
 const numbered = (prefix: string, tensors: readonly (Tensor | undefined)[]): Outputs =>
   Object.fromEntries(tensors.flatMap((tensor, i) => (tensor === undefined ? [] : [[`${prefix}.${i}`, tensor]])));
 
-const stateOutputs = ({ textStates, imageStates, levels }: WholeModel): Outputs => ({
-  ...numbered("hidden_states.text", textStates),
-  ...numbered("hidden_states.image", imageStates),
+const stateOutputs = ({ text, image, levels }: PairGraph): Outputs => ({
+  ...numbered("hidden_states.text", text.states),
+  ...numbered("hidden_states.image", image.states),
   ...numbered(
     "hidden_states.cross_text",
     levels.map(({ text }) => text),
@@ -100,7 +107,7 @@ const stateOutputs = ({ textStates, imageStates, levels }: WholeModel): Outputs 
   ),
 });
 
-const attentionOutputs = ({ levels }: WholeModel): Outputs => ({
+const attentionOutputs = ({ levels }: PairGraph): Outputs => ({
   ...numbered(
     "attentions.text",
     levels.map(({ textProbabilities }) => textProbabilities),
@@ -146,7 +153,7 @@ export class BridgeTowerModel extends PretrainedModel {
   }
 
   async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<BridgeTowerModelOutput> {
-    const wanted = ({ levels, pooler_output }: WholeModel) => ({
+    const wanted = ({ levels, pooler_output }: PairGraph) => ({
       text_features: levels.at(-1)!.text,
       image_features: levels.at(-1)!.image,
       pooler_output,
@@ -183,8 +190,8 @@ export class BridgeTowerForImageAndTextRetrieval extends PretrainedModel {
   async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<HeadOutput> {
     const { labels } = inputs;
     if (labels !== undefined) checkLabels(labels, inputs.input_ids.shape.slice(0, 1), 2, []);
-    const wanted = (model: WholeModel): Outputs => {
-      const logits = model.itmLogits();
+    const wanted = (model: PairGraph): Outputs => {
+      const logits = model.heads("itm").logits!;
       return labels === undefined
         ? { logits }
         : { logits, loss: crossEntropy(logits, input("labels", "int64", ["batch"])) };
@@ -203,8 +210,8 @@ export class BridgeTowerForMaskedLM extends PretrainedModel {
   async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<HeadOutput> {
     const { labels } = inputs;
     if (labels !== undefined) checkLabels(labels, inputs.input_ids.shape, this.config.text_config.vocab_size, [-100]);
-    const wanted = (model: WholeModel): Outputs => {
-      const logits = model.mlmLogits();
+    const wanted = (model: PairGraph): Outputs => {
+      const logits = model.heads("mlm").mlm_logits!;
       return labels === undefined
         ? { logits }
         : { logits, loss: crossEntropy(logits, input("labels", "int64", ["batch", "text"])) };
@@ -225,6 +232,9 @@ export interface ContrastiveOutput extends Intermediates {
   readonly loss?: number;
 }
 
+/** What the contrastive heads give in the joint form. */
+type Embeddings = Readonly<Record<"text_embeds" | "image_embeds" | "cross_embeds", Tensor>>;
+
 /** Contrastive embeddings of pairs. transformers 5.23 `BridgeTowerForContrastiveLearning`. */
 export class BridgeTowerForContrastiveLearning extends PretrainedModel {
   static async fromPretrained(
@@ -233,7 +243,7 @@ export class BridgeTowerForContrastiveLearning extends PretrainedModel {
   ): Promise<BridgeTowerForContrastiveLearning> {
     const loaded = await loadModel(idOrFolder, ["itc"], options);
     try {
-      checkJointForm(loaded.config, "BridgeTowerForContrastiveLearning");
+      checkConfig(jointForm, loaded.config, "BridgeTowerForContrastiveLearning");
     } catch (error) {
       await loaded.dispose();
       throw error;
@@ -247,13 +257,17 @@ export class BridgeTowerForContrastiveLearning extends PretrainedModel {
   ): Promise<ContrastiveOutput> {
     const { return_loss = false } = options;
     // Named after the head: `image_embeds` alone is an input of the model.
-    const wanted = (model: WholeModel): Outputs => ({
-      logits: model.stackedEmbeds(),
-      "itc.text_embeds": model.text_embeds(),
-      "itc.image_embeds": model.image_embeds(),
-      "itc.cross_embeds": model.cross_embeds(),
-      ...(return_loss ? { loss: model.contrastiveLoss() } : {}),
-    });
+    const wanted = (model: PairGraph): Outputs => {
+      const { text_embeds: text, image_embeds: image, cross_embeds: cross } = model.heads("itc") as Embeddings;
+      const row = (x: Tensor) => reshape(x, [x.shape[0]!, 1, x.shape[1]!]);
+      return {
+        logits: concat([text, image, cross].map(row), 1),
+        "itc.text_embeds": text,
+        "itc.image_embeds": image,
+        "itc.cross_embeds": cross,
+        ...(return_loss ? { loss: jointContrastiveLoss(model.p, { text, image, cross }) } : {}),
+      };
+    };
     const results = await this.infer(`itc ${return_loss}`, wanted, inputs, options, "first");
     return {
       logits: results.logits!,

@@ -1,8 +1,8 @@
-/** Holds a checkpoint's tensors against what the model needs: everything that does not fit is reported at once. */
+/** Validates a checkpoint's tensors against what the model needs: everything that does not fit is reported at once. */
 import { type Checkpoint } from "../checkpoint/index.js";
 import { InputError, nearestNames } from "../errors.js";
 import { sameShape, type Parameter, type StoredTensor } from "../graph/index.js";
-import { heads, isHeadParameter, parameterList, type BridgeTowerConfig, type Head } from "../model/index.js";
+import { isHeadParameter, parameterList, presentHeads, type BridgeTowerConfig, type Head } from "../model/index.js";
 
 /** What a checkpoint may hold besides what a class reads: other heads, and buffers of old versions. */
 const isIgnored = (name: string): boolean => isHeadParameter(name) || /\.(position_ids|token_type_ids)$/.test(name);
@@ -15,7 +15,7 @@ export interface BoundWeights {
 
 /**
  * Finds each parameter under its name, with or without the prefix `bridgetower.` that head classes write.
- * @throws InputError naming all missing and all misshapen parameters, and the surplus names when there are such
+ * @throws InputError naming all missing and all misshapen parameters, and the surplus names, if there are any
  */
 export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, wanted: readonly Head[]): BoundWeights {
   const byName = tensorsByName(checkpoint);
@@ -29,7 +29,7 @@ export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, w
   const known = new Set([...used, ...unused].map(({ name }) => name));
   const surplus = [...byName.keys()]
     .filter((name) => !known.has(name) && !isIgnored(name))
-    // A name from a stranger may be megabytes long.
+    // A name in an untrusted file may be megabytes long.
     .map((name) => name.slice(0, 200));
   if (missing.length > 0 || misshapen.length > 0) {
     const lists = [listed("missing", missing), listed("misshapen", misshapen), listed("surplus", surplus)];
@@ -49,14 +49,10 @@ export function tensorsByName({ tensors }: Checkpoint): Map<string, StoredTensor
   return new Map([...tensors].map(([name, tensor]) => [name.replace(/^bridgetower\./, ""), tensor]));
 }
 
-/** The heads of which the checkpoint holds every parameter. */
+/** The heads of which the checkpoint has every parameter. */
 export function headsIn(checkpoint: Checkpoint, config: BridgeTowerConfig): Head[] {
   const byName = tensorsByName(checkpoint);
-  const body = new Set(parameterList(config, []).used.map(({ name }) => name));
-  const possible = heads.filter((head) => head !== "itc" || config.contrastive_hidden_size !== undefined);
-  return possible.filter((head) =>
-    parameterList(config, [head]).used.every(({ name }) => body.has(name) || byName.has(name)),
-  );
+  return presentHeads(config, (name) => byName.has(name));
 }
 
 function listed(kind: string, names: readonly string[]): string {

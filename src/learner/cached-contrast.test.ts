@@ -61,7 +61,7 @@ async function oneStep(
   cuts: readonly number[],
 ): Promise<Outcome> {
   const weights = typeof objectives === "string" ? { [objectives]: 1.5 } : objectives;
-  const heads = (Object.keys(weights) as Contrast[]).flatMap((name) => headsOf[name]);
+  const heads = (Object.keys(weights) as Contrast[]).flatMap((name) => headsOf(name));
   const { used } = parameterList(config, [...new Set(heads)]);
   const values: Arrays = new Map(used.map(({ name, shape }) => [name, Float32Array.from(tinyWeight(name, shape))]));
   // Without this weight matching has the loss ln 2 whatever is sampled, and gives a gradient to its own head alone.

@@ -42,7 +42,7 @@ test.each<[form: "joint" | "dual", objectives: readonly ObjectiveName[], steps: 
   ["dual", ["itm_itc", "irtr", "vqa", "snli", "nlvr2"], 40],
 ])("the losses of the %s form fall: %j", async (contrastive_form, names, steps) => {
   const config = tinyWithoutDropout({ contrastive_form, token_type_count: 3, vqav2_label_size: 6 });
-  const { used } = parameterList(config, [...new Set(names.flatMap((name) => headsOf[name]))]);
+  const { used } = parameterList(config, [...new Set(names.flatMap((name) => headsOf(name)))]);
   const initialize = initializer(config, "transformers", random.at("start"));
   const objectives = Object.fromEntries(names.map((name) => [name, 1]));
   const learner = new Learner(new Map(used.map((parameter) => [parameter.name, initialize(parameter)])), {

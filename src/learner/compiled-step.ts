@@ -8,7 +8,7 @@ import {
   type GradientPart,
   type Tensor,
 } from "../graph/index.js";
-import { trainingStep, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
+import { trainingGraph, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
 import { Scope } from "../nn/index.js";
 import type { Arrays, Runtime, TrainingGraph } from "../runtime/index.js";
 import type { Batch, BatchShape } from "./batch.js";
@@ -37,7 +37,7 @@ const kept: Readonly<
 > = {
   cheap: (boundaries, loss) => [
     ...boundaries,
-    ...topologicalOrder([loss]).filter((node) => node.kind === "operation" && /^(linear|attention)$/.test(node.op)),
+    ...topologicalOrder([loss]).filter((node) => node.kind === "operation" && node.isExpensive),
   ],
   blocks: (boundaries) => boundaries,
 };
@@ -81,10 +81,10 @@ export class CompiledStep {
   static async compile({ sizes, uses }: BatchShape, mode: Mode, options: CompileOptions): Promise<CompiledStep> {
     const { config, runtime, threads, profile } = options;
     const scope = mode === "train" ? Scope.training() : Scope.root();
-    const { loss, results, boundaries, p } = trainingStep(config, sizes, uses, scope);
+    const { loss, results, boundaries, p } = trainingGraph(config, sizes, uses, scope);
     const outputs: Record<string, Tensor> = {};
     for (const [name, result] of Object.entries(results)) {
-      outputs[`${name}_loss`] = result.ownLoss ?? result.loss;
+      outputs[`${name}_loss`] = result.localLoss ?? result.loss;
       outputs[`${name}_score`] = result.score;
     }
     const parts =

@@ -16,7 +16,7 @@ afterEach(async () => {
 function learnerOf(golden: TrainingCase): Learner {
   const config = parseConfig(golden.config);
   const names = golden.objectives.map(({ name }) => name);
-  const { used } = parameterList(config, [...new Set(names.flatMap((name) => headsOf[name]))]);
+  const { used } = parameterList(config, [...new Set(names.flatMap((name) => headsOf(name)))]);
   const values: Arrays = new Map(used.map(({ name, shape }) => [name, Float32Array.from(tinyWeight(name, shape))]));
   const learner = new Learner(values, {
     threads: 1,

@@ -24,7 +24,7 @@ describe.each(trainingCases())("%s", (name) => {
   const golden = readTrainingCase(name);
   const config = parseConfig(withoutDropout(golden.config));
   const weights = golden.objectives.map(({ name, weight }) => [name, weight] as const);
-  const parameters = parameterList(config, [...new Set(weights.flatMap(([name]) => headsOf[name]))]).used;
+  const parameters = parameterList(config, [...new Set(weights.flatMap(([name]) => headsOf(name)))]).used;
   const batch: Batch = { ...golden.feeds, mlm_label_count: scalar(countMaskedTokens(golden.feeds)) };
 
   test.each(["nothing", "cheap", "blocks"] as const)("as PyTorch, computing %s again", async (recompute) => {

@@ -27,7 +27,7 @@ function learner(settings: Omit<LearnerSettings, "optimizer">): { trained: Learn
 }
 
 const headsFor = (objectives: object) => [
-  ...new Set((Object.keys(objectives) as ObjectiveName[]).flatMap((name) => headsOf[name])),
+  ...new Set((Object.keys(objectives) as ObjectiveName[]).flatMap((name) => headsOf(name))),
 ];
 
 interface Run {

@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 function tinyValues(config: BridgeTowerConfig, objectives: readonly ObjectiveName[]): Arrays {
-  const { used } = parameterList(config, [...new Set(objectives.flatMap((name) => headsOf[name]))]);
+  const { used } = parameterList(config, [...new Set(objectives.flatMap((name) => headsOf(name)))]);
   return new Map(used.map(({ name, shape }) => [name, Float32Array.from(tinyWeight(name, shape))]));
 }
 

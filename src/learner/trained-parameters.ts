@@ -1,7 +1,7 @@
 /** Which parameters a learner trains, and the checks of objectives, values and patterns of names. */
 import { InputError, nearestHint } from "../errors.js";
 import { elementCount, type Parameter } from "../graph/index.js";
-import { headsOf, parameterList, trainingStep, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
+import { headsOf, parameterList, trainingGraph, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
 import type { Arrays } from "../runtime/index.js";
 import { trainedGradients } from "./compiled-step.js";
 
@@ -14,7 +14,7 @@ export function reachedBy(
   const { image_size } = config.vision_config;
   const sizes = { texts: 2, tokens: 2, images: 2, image: { height: image_size, width: image_size } };
   const uses = Object.fromEntries(weights.map(([name]) => [name, { pairs: 2, falseTexts: 1 }]));
-  const { loss, p } = trainingStep(config, sizes, uses);
+  const { loss, p } = trainingGraph(config, sizes, uses);
   const parts = trainedGradients(loss, p, trains);
   return [...new Set(parts.map(({ parameter }) => parameter))];
 }
@@ -24,7 +24,7 @@ export function parametersFor(
   config: BridgeTowerConfig,
   weights: readonly (readonly [ObjectiveName, number])[],
 ): Parameter[] {
-  const heads = new Set(weights.flatMap(([name]) => headsOf[name]));
+  const heads = new Set(weights.flatMap(([name]) => headsOf(name)));
   return [...parameterList(config, [...heads]).used];
 }
 

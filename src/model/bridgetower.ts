@@ -1,202 +1,143 @@
 /**
- * BridgeTower (Xu et al., AAAI 2023): two uni-modal towers, bridges from each of their top layers, and a cross-modal
- * encoder. What depends on one modality alone (towers, bridges, the first level's self-attention and keys) is apart from
- * what needs both, so that n images and m texts cost n + m towers. Reference: transformers 5.23 `BridgeTowerModel`.
+ * BridgeTower (Xu et al., AAAI 2023), from bottom to top of the paper's figure 2: two uni-modal towers, bridges from each of
+ * their top layers into a cross-modal level, and the pooled outputs that heads read. Reference: transformers 5.23
+ * `BridgeTowerModel`. METER (Dou et al., CVPR 2022), the baseline without bridges, reads the towers at the end only.
+ *
+ * What depends on one modality alone (`textSide`, `imageSide`) is computed apart from what needs both (`crossModalEncoder`),
+ * so that n images and m texts cost n + m towers.
  */
 import { add, concat, mul, reshape, slice, softmax, sum, tanh, type Tensor } from "../graph/index.js";
 import { layerNorm, linear, widthOf, type Context, type Scope } from "../nn/index.js";
+import { attentionBias } from "./bert-layer.js";
 import { splitIndex, visionBlocks, type BridgeTowerConfig } from "./config.js";
 import { crossAttention, crossLayer, linkTower, otherContext, selfAttention } from "./cross-modal.js";
-import { attentionBias, textEmbeddings, textLayer } from "./text-tower.js";
-import { visionBlock, visionEmbeddings } from "./vision-tower.js";
+import { textLayer, textTower } from "./text-tower.js";
+import { visionBlock, visionEmbeddings, visionTower } from "./vision-tower.js";
 
-/** Row of the token-type table. */
-const textType = 0;
-/** Row of the token-type table: the image, or the first and the second of two. */
-export type ImageType = 1 | 2;
+type Modality = "text" | "image";
 
-/** The first token of each sequence: [batch, tokens, hidden] -> [batch, 1, hidden] */
-export const firstToken = (x: Tensor): Tensor => slice(x, { axis: 1, start: 0, end: 1 });
+/** One modality: its tower, and what is read of it. */
+export interface Side {
+  /** The tower's embeddings, then each layer [batch, tokens, towerHidden]. */
+  readonly states: readonly Tensor[];
+  /** The last layer for the first token alone, which is all that an embedding reads [batch, 1, towerHidden]. */
+  readonly firstToken: () => Tensor;
+  /** What the cross-modal encoder reads. */
+  readonly state: () => UniModalState;
+}
 
-/** The first token of each sequence as a row: [batch, tokens, hidden] -> [batch, hidden] */
-export const firstRow = (x: Tensor): Tensor => reshape(firstToken(x), [x.shape[0]!, x.shape[2]!]);
-
-/** States of the text tower: the embeddings, then each layer. int64 [batch, text] both -> [batch, text, hidden] each */
-export function textTower(p: Scope, config: BridgeTowerConfig, input_ids: Tensor, attention_mask: Tensor): Tensor[] {
+/** The text's side. @param input_ids @param attention_mask int64 [batch, text] */
+export function textSide(p: Scope, config: BridgeTowerConfig, input_ids: Tensor, attention_mask: Tensor): Side {
+  const { text_config } = config;
   const tower = p.at("text_model");
-  const mask = attentionBias(attention_mask);
-  const states = [textEmbeddings(tower.at("embeddings"), config.text_config, input_ids)];
-  for (let i = 0; i < config.text_config.num_hidden_layers; i++) {
-    states.push(textLayer(tower.at("encoder.layer").at(i), config.text_config, states[i]!, mask));
-  }
-  return states;
+  const states = textTower(tower, text_config, input_ids, attention_mask);
+  const bias = attentionBias(attention_mask);
+  return {
+    states,
+    firstToken: lazy(() => {
+      const [below, last] = [states.at(-2)!, text_config.num_hidden_layers - 1];
+      return textLayer(tower, text_config, last, below, { bias, queries: firstToken(below) });
+    }),
+    state: lazy(() => uniModalState(p, config, "text", states, { bias, tokenType: 0 })),
+  };
 }
 
-/**
- * States of the vision tower: the embeddings, then each block that is read (see `visionBlocks`).
- * @param embeddings output of `imageEmbeddings`, or given by the caller [batch, image, hidden]
- */
-export function visionTower(p: Scope, config: BridgeTowerConfig, embeddings: Tensor): Tensor[] {
-  const blocks = p.at("vision_model.visual.transformer.resblocks");
-  const states = [embeddings];
-  for (let i = 0; i < visionBlocks(config); i++) {
-    states.push(visionBlock(blocks.at(i), config.vision_config, states[i]!));
-  }
-  return states;
-}
-
-/** Patches, class token and positions, normalised. float32 [batch, 3, height, width] -> [batch, image, hidden] */
+/** Patches, class token and positions, normalised. float32 [batch, 3, height, width] -> [batch, image, visionHidden] */
 export const imageEmbeddings = (p: Scope, config: BridgeTowerConfig, pixel_values: Tensor): Tensor =>
   visionEmbeddings(p.at("vision_model.visual"), config.vision_config, pixel_values);
 
-/** Tx(x): a text tower state in the space of cross-modal level `level`. [batch, text, hidden] -> the same */
-export function transformText(p: Scope, config: BridgeTowerConfig, x: Tensor, level: number): Tensor {
-  const transformed = linear(transformAt(p, config, "cross_modal_text_transform", level), x, config.hidden_size);
-  return add(transformed, tokenType(p, config, textType));
+/** Row of the token-type table: 1 for the image, or for the first of two; 2 for the second. Row 0 is the text's. */
+export type ImageType = 1 | 2;
+
+/** The image's side. @param image_embeds as `imageEmbeddings` gives them [batch, image, visionHidden] */
+export function imageSide(p: Scope, config: BridgeTowerConfig, image_embeds: Tensor, tokenType: ImageType = 1): Side {
+  const { vision_config } = config;
+  const tower = p.at("vision_model.visual");
+  const blocks = visionBlocks(config);
+  const states = visionTower(tower, vision_config, image_embeds, blocks);
+  return {
+    states,
+    firstToken: lazy(() => {
+      const below = states.at(-2)!;
+      return visionBlock(tower, vision_config, blocks - 1, below, firstToken(below));
+    }),
+    state: lazy(() => uniModalState(p, config, "image", states, { tokenType })),
+  };
 }
 
-/** Ty(y): a vision tower state, normalised by `ln_post`, in the space of level `level`. [batch, image, visionHidden] -> [batch, image, hidden] */
-export function transformImage(
-  p: Scope,
-  config: BridgeTowerConfig,
-  y: Tensor,
-  level: number,
-  type: ImageType = 1,
-): Tensor {
-  return transformNormalizedImage(p, config, postNorm(p, config, y), level, type);
-}
-
-/** `ln_post` of a vision tower state; the tower itself goes on without it. */
-export const postNorm = (p: Scope, config: BridgeTowerConfig, y: Tensor): Tensor =>
-  layerNorm(p.at("vision_model.visual.ln_post"), y, config.vision_config.layer_norm_eps);
-
-function transformNormalizedImage(
-  p: Scope,
-  config: BridgeTowerConfig,
-  normalized: Tensor,
-  level: number,
-  type: ImageType,
-): Tensor {
-  const transform = transformAt(p, config, "cross_modal_image_transform", level);
-  return add(linear(transform, normalized, config.hidden_size), tokenType(p, config, type));
-}
-
-const transformAt = (p: Scope, config: BridgeTowerConfig, name: string, level: number): Scope =>
-  config.share_cross_modal_transformer_layers ? p.at(name) : p.at(name).at(level);
-
-function tokenType(p: Scope, config: BridgeTowerConfig, row: number): Tensor {
-  const table = p.at("token_type_embeddings").parameter("weight", [config.token_type_count, config.hidden_size]);
-  return reshape(slice(table, { axis: 0, start: row, end: row + 1 }), [config.hidden_size]);
-}
-
-/** What one tower gives to the cross-modal encoder; none of it depends on the other modality. */
-export interface Bridge {
+/** All that one modality computes before fusion; none of it depends on the other modality. */
+export interface UniModalState {
   /** First level: the state after its own self-attention [batch, tokens, hidden]. */
   readonly attended: Tensor;
-  /** First level: probabilities of that self-attention [batch, heads, tokens, tokens]; a bridge fed as inputs has none. */
+  /** First level: probabilities of that self-attention [batch, heads, tokens, tokens]; absent in a state that is fed. */
   readonly probabilities: Tensor | undefined;
   /** First level: keys and values that the other modality reads. */
   readonly context: Context;
-  /** Tower states for the link towers of the levels 1 … N − 1, transformed [batch, tokens, hidden]; none in METER. */
+  /** Tower states for the bridges into the levels 1 … N − 1, transformed [batch, tokens, hidden]; none in METER. */
   readonly levels: readonly Tensor[];
 }
 
-/** The bridge out of the text tower's states. */
-export function textBridge(
+/** @param states of the tower; @param bias `attentionBias` of the text's tokens */
+export function uniModalState(
   p: Scope,
   config: BridgeTowerConfig,
+  modality: Modality,
   states: readonly Tensor[],
-  attention_mask: Tensor,
-): Bridge {
-  const { first, levels } = entries[config.model_type].text(p, config, states);
-  const { output, probabilities } = selfAttention(
-    p.at("cross_modal_text_layers.0"),
-    config,
-    first,
-    attentionBias(attention_mask),
-  );
-  return {
-    attended: output,
-    probabilities,
-    context: otherContext(p.at("cross_modal_image_layers.0"), config, first),
-    levels,
-  };
+  { tokenType, bias }: { readonly tokenType: 0 | ImageType; readonly bias?: Tensor },
+): UniModalState {
+  const { first, levels } = encoderInputs(p, config, modality, states, tokenType);
+  const { output, probabilities } = selfAttention(p.at(`cross_modal_${modality}_layers.0`), config, first, { bias });
+  const other = p.at(`cross_modal_${modality === "text" ? "image" : "text"}_layers.0`);
+  return { attended: output, probabilities, context: otherContext(other, config, first), levels };
 }
 
-/** The bridge out of the vision tower's states. */
-export function imageBridge(
+/** What the first level reads of a tower, and what the bridges into the further levels read. */
+function encoderInputs(
   p: Scope,
   config: BridgeTowerConfig,
+  modality: Modality,
   states: readonly Tensor[],
-  type: ImageType = 1,
-): Bridge {
-  const { first, levels } = entries[config.model_type].image(p, config, states, type);
-  const { output, probabilities } = selfAttention(p.at("cross_modal_image_layers.0"), config, first);
-  return {
-    attended: output,
-    probabilities,
-    context: otherContext(p.at("cross_modal_text_layers.0"), config, first),
-    levels,
-  };
-}
-
-/** What the first level reads of a tower, and what the link towers of the further levels read. */
-interface Entry {
-  readonly first: Tensor;
-  readonly levels: readonly Tensor[];
-}
-
-/** How the towers' states enter the cross-modal encoder. */
-const entries: Record<
-  BridgeTowerConfig["model_type"],
-  {
-    text(p: Scope, config: BridgeTowerConfig, states: readonly Tensor[]): Entry;
-    image(p: Scope, config: BridgeTowerConfig, states: readonly Tensor[], type: ImageType): Entry;
+  tokenType: 0 | ImageType,
+): { first: Tensor; levels: Tensor[] } {
+  const tower = modality === "text" ? states : states.map((y) => postNorm(p, config, y));
+  const transform = (x: Tensor, level: number) => transformed(p, config, modality, x, { level, tokenType });
+  if (config.model_type === "meter") {
+    const fused = config.meter_fusion ? gatedSum(p.at(`${modality}_gate`), tower.slice(1)) : tower.at(-1)!;
+    return { first: transform(fused, 0), levels: [] };
   }
-> = {
-  bridgetower: {
-    text(p, config, states) {
-      const [first, ...levels] = states
-        .slice(splitIndex(config))
-        .map((state, level) => transformText(p, config, state, level));
-      return { first: layerNorm(p.at("cross_modal_text_layernorm"), first!, config.layer_norm_eps), levels };
-    },
-    image(p, config, states, type) {
-      const [first, ...levels] = states
-        .slice(splitIndex(config))
-        .map((state, level) => transformImage(p, config, state, level, type));
-      return { first: layerNorm(p.at("cross_modal_image_layernorm"), first!, config.layer_norm_eps), levels };
-    },
-  },
-  meter: {
-    text(p, config, states) {
-      const fused = config.meter_fusion ? gatedSum(p.at("text_gate"), states.slice(1)) : states.at(-1)!;
-      return { first: transformText(p, config, fused, 0), levels: [] };
-    },
-    image(p, config, states, type) {
-      const layers = states.slice(1).map((state) => () => postNorm(p, config, state));
-      const fused = config.meter_fusion
-        ? gatedSum(
-            p.at("image_gate"),
-            layers.map((normalized) => normalized()),
-          )
-        : layers.at(-1)!();
-      return { first: transformNormalizedImage(p, config, fused, 0, type), levels: [] };
-    },
-  },
-};
+  const [first, ...levels] = tower.slice(splitIndex(config)).map(transform);
+  return { first: layerNorm(p.at(`cross_modal_${modality}_layernorm`), first!, config.layer_norm_eps), levels };
+}
 
 /** METER's fusion of a tower's layers F: F_L + Σ g_l F_l over l < L, g = softmax over l of W F_l + b, for each channel. */
 function gatedSum(p: Scope, layers: readonly Tensor[]): Tensor {
   const last = layers.at(-1)!;
   if (layers.length === 1) return last;
-  const [batch, tokens, width] = last.shape;
   const stack = concat(
-    layers.slice(0, -1).map((layer) => reshape(layer, [1, batch!, tokens!, width!])),
+    layers.slice(0, -1).map((layer) => reshape(layer, [1, ...layer.shape])),
     0,
   );
   const gates = softmax(linear(p, stack, widthOf(last)), 0);
   return add(last, sum(mul(gates, stack), { axes: [0] }));
+}
+
+/** `ln_post` of a vision tower state; the tower's next block reads the state without it. */
+export const postNorm = (p: Scope, config: BridgeTowerConfig, y: Tensor): Tensor =>
+  layerNorm(p.at("vision_model.visual.ln_post"), y, config.vision_config.layer_norm_eps);
+
+/** T(x): a tower state in the space of a cross-modal level. [batch, tokens, towerHidden] -> [batch, tokens, hidden] */
+export function transformed(
+  p: Scope,
+  config: BridgeTowerConfig,
+  modality: Modality,
+  x: Tensor,
+  { level, tokenType }: { readonly level: number; readonly tokenType: 0 | ImageType },
+): Tensor {
+  const { hidden_size: hidden, token_type_count, share_cross_modal_transformer_layers: shared } = config;
+  const transforms = p.at(`cross_modal_${modality}_transform`);
+  const y = linear(shared ? transforms : transforms.at(level), x, hidden);
+  const types = p.at("token_type_embeddings").parameter("weight", [token_type_count, hidden]);
+  return add(y, reshape(slice(types, { axis: 0, start: tokenType, end: tokenType + 1 }), [hidden]));
 }
 
 /** One level of the cross-modal encoder. */
@@ -208,58 +149,114 @@ export interface Level {
   readonly imageProbabilities: Tensor | undefined;
 }
 
-/**
- * The cross-modal encoder. Both layers of a level read that level's inputs, not each other's outputs.
- * @param text of `batch` texts; @param image of as many images, or of one image that all texts share
- * @param lastQueries tokens of the last level to compute: all, or the first alone where only the pooled vector is read
- */
+export interface EncoderInputs {
+  /** Of `batch` texts. */
+  readonly text: UniModalState;
+  /** Of as many images, or of one image that all texts share. */
+  readonly image: UniModalState;
+  /** Of the texts, int64 [batch, text]. */
+  readonly attention_mask: Tensor;
+}
+
+export interface EncoderOptions {
+  /** Tokens of the last level that are computed: the first is enough for the pooled output. Default `all`. */
+  readonly lastQueries?: "all" | "first";
+}
+
+/** The cross-modal encoder. Both layers of a level read that level's inputs, not each other's outputs. */
 export function crossModalEncoder(
   p: Scope,
   config: BridgeTowerConfig,
-  text: Bridge,
-  image: Bridge,
-  attention_mask: Tensor,
-  lastQueries: "all" | "first",
+  { text, image, attention_mask }: EncoderInputs,
+  { lastQueries = "all" }: EncoderOptions = {},
 ): Level[] {
-  const mask = attentionBias(attention_mask);
-  const textLayers = p.at("cross_modal_text_layers");
-  const imageLayers = p.at("cross_modal_image_layers");
+  const bias = attentionBias(attention_mask);
+  const layer = (modality: Modality, level: number) => p.at(`cross_modal_${modality}_layers`).at(level);
   const lastLevel = config.num_hidden_layers - 1;
   const queriesAt = (level: number, x: Tensor) => (level === lastLevel && lastQueries === "first" ? firstToken(x) : x);
-  const link = (modality: "text" | "image", level: number, towerStates: readonly Tensor[], below: Tensor) => {
+  const bridge = (modality: Modality, level: number, { levels: towerStates }: UniModalState, below: Tensor) => {
     const tower = towerStates[level - 1];
     if (tower === undefined) return below;
-    const scope = p.at(`cross_modal_${modality}_link_tower`);
-    return linkTower(config.share_link_tower_layers ? scope : scope.at(level - 1), config, tower, below);
+    const links = p.at(`cross_modal_${modality}_link_tower`);
+    return linkTower(config.share_link_tower_layers ? links : links.at(level - 1), config, tower, below);
   };
 
   const levels: Level[] = [
     {
-      text: crossAttention(textLayers.at(0), config, queriesAt(0, text.attended), image.context),
-      image: crossAttention(imageLayers.at(0), config, queriesAt(0, image.attended), text.context, mask),
+      text: crossAttention(layer("text", 0), config, queriesAt(0, text.attended), image.context),
+      image: crossAttention(layer("image", 0), config, queriesAt(0, image.attended), text.context, bias),
       textProbabilities: text.probabilities,
       imageProbabilities: image.probabilities,
     },
   ];
   for (let level = 1; level <= lastLevel; level++) {
     const below = levels[level - 1]!;
-    const a = link("text", level, text.levels, below.text);
-    const b = link("image", level, image.levels, below.image);
-    const textOut = crossLayer(textLayers.at(level), config, a, b, { self: mask }, queriesAt(level, a));
-    const imageOut = crossLayer(imageLayers.at(level), config, b, a, { other: mask }, queriesAt(level, b));
+    const x = bridge("text", level, text, below.text);
+    const y = bridge("image", level, image, below.image);
+    const ofText = crossLayer(layer("text", level), config, x, y, { bias, queries: queriesAt(level, x) });
+    const ofImage = crossLayer(layer("image", level), config, y, x, { otherBias: bias, queries: queriesAt(level, y) });
     levels.push({
-      text: textOut.output,
-      image: imageOut.output,
-      textProbabilities: textOut.probabilities,
-      imageProbabilities: imageOut.probabilities,
+      text: ofText.output,
+      image: ofImage.output,
+      textProbabilities: ofText.probabilities,
+      imageProbabilities: ofImage.probabilities,
     });
   }
   return levels;
 }
 
 /** [tanh(text pooler); tanh(image pooler)] of the first tokens. -> [batch, 2 hidden] */
-export function pooled(p: Scope, config: BridgeTowerConfig, { text, image }: Pick<Level, "text" | "image">): Tensor {
-  const pool = (modality: "text" | "image", x: Tensor) =>
+export function pooled(p: Scope, config: BridgeTowerConfig, { text, image }: Pick<Level, Modality>): Tensor {
+  const pool = (modality: Modality, x: Tensor) =>
     tanh(linear(p.at(`cross_modal_${modality}_pooler.dense`), firstRow(x), config.hidden_size));
   return concat([pool("text", text), pool("image", image)], 1);
+}
+
+/** The first token of each sequence: [batch, tokens, hidden] -> [batch, 1, hidden] */
+export const firstToken = (x: Tensor): Tensor => slice(x, { axis: 1, start: 0, end: 1 });
+
+/** The first token of each sequence as a row: [batch, tokens, hidden] -> [batch, hidden] */
+export const firstRow = (x: Tensor): Tensor => reshape(firstToken(x), [x.shape[0]!, x.shape[2]!]);
+
+/** The value, computed when first asked for: a checkpoint may lack the parameters of what is not asked for. */
+export function lazy<T>(compute: () => T): () => T {
+  let value: T | undefined;
+  return () => (value ??= compute());
+}
+
+export interface BridgeTowerInputs {
+  /** int64 [batch, text] */
+  readonly input_ids: Tensor;
+  readonly attention_mask: Tensor;
+  /** float32 [batch, 3, height, width], or instead: */
+  readonly pixel_values?: Tensor;
+  /** `imageEmbeddings` of the pixels [batch, image, visionHidden]. */
+  readonly image_embeds?: Tensor;
+}
+
+export interface BridgeTowerOutputs {
+  readonly text: Side;
+  readonly image: Side;
+  /** The cross-modal levels from first to last; heads read the last one's tokens. */
+  readonly levels: readonly Level[];
+  /** [batch, 2 hidden] */
+  readonly pooler_output: Tensor;
+}
+
+/**
+ * The forward pass over pairs of a text and an image; heads read its outputs.
+ * @param p where parameters come from: `Scope.root()`, or `Scope.training()` with dropout
+ */
+export function bridgeTower(
+  p: Scope,
+  config: BridgeTowerConfig,
+  { input_ids, attention_mask, pixel_values, image_embeds }: BridgeTowerInputs,
+  options: EncoderOptions = {},
+): BridgeTowerOutputs {
+  const embeddings = image_embeds ?? imageEmbeddings(p, config, pixel_values!);
+  const text = textSide(p, config, input_ids, attention_mask);
+  const image = imageSide(p, config, embeddings);
+  const states = { text: text.state(), image: image.state(), attention_mask };
+  const levels = crossModalEncoder(p, config, states, options);
+  return { text, image, levels, pooler_output: pooled(p, config, levels.at(-1)!) };
 }

@@ -2,7 +2,7 @@
  * `config.json` as the published files write it: every field, its default and its limits in one table, because old files
  * omit each field that equals its default. Reference: transformers 5.23 `BridgeTowerConfig`.
  */
-import { InputError, nearestHint } from "../errors.js";
+import { InputError, nearestHint, type InputProblem } from "../errors.js";
 import { activations, type ActivationName } from "../nn/index.js";
 
 export interface TextConfig {
@@ -122,6 +122,9 @@ const optional = (rule: Rule<number>): Rule<number | undefined> => ({
   accepts: (value): value is number | undefined => value === undefined || rule.accepts(value),
 });
 
+/** `logit_scale_init_value` of the published checkpoint, ln(1 / 0.07); transformers has no default. */
+export const defaultLogitScale = 2.6592;
+
 type Rules<T> = { readonly [K in keyof T]: Rule<T[K]> };
 
 const activation = oneOf(Object.keys(activations) as ActivationName[], "gelu");
@@ -171,7 +174,7 @@ const rules: Rules<Omit<BridgeTowerConfig, "model_type" | "text_config" | "visio
   tie_word_embeddings: flag(false),
   init_layernorm_from_vision_encoder: flag(false),
   contrastive_hidden_size: optional(width(512)),
-  logit_scale_init_value: optional(positive(2.6592)),
+  logit_scale_init_value: optional(positive(defaultLogitScale)),
   contrastive_form: oneOf(["joint", "dual"], "joint"),
   token_type_count: size(2, { min: 2, max: 3 }),
   meter_fusion: flag(false),
@@ -352,3 +355,47 @@ export const visionPositions = (vision: VisionConfig): number => patchesAlong(vi
 /** Uni-modal layers that run before the first cross-modal layer: the split index of the reference. */
 export const splitIndex = (config: BridgeTowerConfig): number =>
   config.text_config.num_hidden_layers - config.num_hidden_layers + 1;
+
+/** @throws InputError when an image of this size needs interpolated positions that were not asked for */
+export function checkImageSize(config: VisionConfig, height: number, width: number, interpolate: boolean): void {
+  const fits = height === config.image_size && width === config.image_size;
+  if (fits || (interpolate && patchesAlong(config, height) > 0 && patchesAlong(config, width) > 0)) return;
+  throw new InputError({
+    code: "shape-mismatch",
+    where: "pixel_values",
+    expected: interpolate
+      ? `at least one patch of ${config.patch_size} pixels each way`
+      : `images of ${config.image_size} × ${config.image_size} pixels (vision_config.image_size)`,
+    found: `${height} × ${width}`,
+    hint: interpolate
+      ? "Give a larger image"
+      : "Preprocess with the checkpoint's own settings, or set interpolate_pos_encoding to resize the position table",
+  });
+}
+
+/** What a config must say for an output to exist. */
+export interface ConfigNeed {
+  readonly holds: (config: BridgeTowerConfig) => boolean;
+  readonly problem: (config: BridgeTowerConfig) => Omit<InputProblem, "where">;
+}
+
+/** Embeddings of pairs exist in the joint form alone. */
+export const jointForm: ConfigNeed = {
+  holds: ({ contrastive_form }) => contrastive_form === "joint",
+  problem: ({ contrastive_form }) => ({
+    code: "unsupported-task",
+    expected: "a checkpoint with an embedding of pairs",
+    found: `contrastive_form "${contrastive_form}" in config.json, which has embeddings of texts and of images only`,
+    hint: "Use embedText and embedImage, or name another checkpoint",
+  }),
+};
+
+export const secondImage: ConfigNeed = {
+  holds: ({ token_type_count }) => token_type_count >= 3,
+  problem: ({ token_type_count }) => ({
+    code: "unsupported-task",
+    expected: "a checkpoint with a token type for the second image (token_type_count 3 in config.json)",
+    found: String(token_type_count),
+    hint: "Name a checkpoint that was trained to compare images",
+  }),
+};

@@ -1,35 +1,66 @@
-/** Task heads over the encoder's outputs. Reference: the head classes of transformers 5.23 `modeling_bridgetower`. */
+/**
+ * Heads over the model's outputs. `headTable` has one entry a head; parameters, sub-graphs, exported graphs, layouts, learning
+ * rates, initialisation, and the heads of objectives and tasks follow from it. Reference: the head classes of transformers 5.23
+ * `modeling_bridgetower`, and the authors' code for the classifiers and the ranking head.
+ */
 import { InputError } from "../errors.js";
-import { concat, gelu, linear as linearOp, type Tensor } from "../graph/index.js";
+import { gelu, linear as linearOp, type Tensor } from "../graph/index.js";
 import { activations, dropout, layerNorm, linear, normalize, type Scope } from "../nn/index.js";
-import { firstRow, firstToken, postNorm, transformImage } from "./bridgetower.js";
-import { visionBlocks, type BridgeTowerConfig } from "./config.js";
-import { attentionBias, textLayer } from "./text-tower.js";
-import { visionBlock } from "./vision-tower.js";
+import { firstRow, firstToken, postNorm, transformed } from "./bridgetower.js";
+import { defaultLogitScale, jointForm, secondImage, type BridgeTowerConfig, type ConfigNeed } from "./config.js";
+import type { ObjectiveName } from "./objectives/objectives.js";
+
+/** What an output of a head reads. */
+export interface HeadInputs {
+  /** The text tower's last state, of the first token at least [batch, 1 or more, hidden]. */
+  readonly textToken: Tensor;
+  /** The vision tower's last state, of the class token at least [batch, 1 or more, visionHidden]. */
+  readonly imageToken: Tensor;
+  /** The last cross-modal level's text tokens [batch, text, hidden]. */
+  readonly textFeatures: Tensor;
+  /** [batch, 2 hidden] */
+  readonly pooled: Tensor;
+  /** Pooled outputs of one text with a first and with a second image, side by side [batch, 4 hidden]. */
+  readonly bothPooled: Tensor;
+}
+
+type Build = (p: Scope, config: BridgeTowerConfig, x: Tensor) => Tensor;
 
 /** Image-text matching logits: no match, match. [batch, 2 hidden] -> [batch, 2] */
-export const itmHead = (p: Scope, pooler_output: Tensor): Tensor => linear(p.at("itm_score.fc"), pooler_output, 2);
+export const itmHead: Build = (p, _config, pooled) => linear(p.at("itm_score.fc"), pooled, 2);
 
 /** Masked-language-model logits: decoder(LN(act(dense(x)))) + bias. [batch, text, hidden] -> [batch, text, vocabulary] */
-export function mlmHead(p: Scope, config: BridgeTowerConfig, text_features: Tensor): Tensor {
+export const mlmHead: Build = (p, config, textFeatures) => {
   const head = p.at("mlm_score");
   const { hidden_size: hidden, text_config: text } = config;
   const act = activations[config.hidden_act];
-  const dense = act(linear(head.at("transform.dense"), text_features, hidden));
+  const dense = act(linear(head.at("transform.dense"), textFeatures, hidden));
   const transformed = layerNorm(head.at("transform.LayerNorm"), dense, config.layer_norm_eps);
   const decoder = config.tie_word_embeddings
     ? p.at("text_model.embeddings.word_embeddings").parameter("weight", [text.vocab_size, hidden])
     : head.at("decoder").parameter("weight", [text.vocab_size, hidden]);
   return linearOp(transformed, decoder, head.parameter("bias", [text.vocab_size]));
-}
+};
+
+/** The text embedding. [batch, 1 or more, hidden] -> [batch, contrastive_hidden_size] */
+export const textEmbedding: Build = (p, config, token) => itcHead(p.at("itc_text_head"), config, firstRow(token));
+
+/** The image embedding. [batch, 1 or more, visionHidden] -> [batch, contrastive_hidden_size] */
+export const imageEmbedding: Build = (p, config, tokens) => {
+  const normed = postNorm(p, config, firstToken(tokens));
+  const read = {
+    joint: () => transformed(p, config, "image", normed, { level: config.num_hidden_layers - 1, tokenType: 1 }),
+    dual: () => normed,
+  }[config.contrastive_form]();
+  return itcHead(p.at("itc_image_head"), config, firstRow(read));
+};
+
+/** The joint embedding of a pair. [batch, 2 hidden] -> [batch, contrastive_hidden_size] */
+export const pairEmbedding: Build = (p, config, pooled) => itcHead(p.at("itc_cross_modal_head"), config, pooled);
 
 /** norm(fc(x)): an embedding of unit length. [batch, inputs] -> [batch, contrastive_hidden_size] */
-function itcHead(p: Scope, config: BridgeTowerConfig, x: Tensor): Tensor {
-  return normalize(linear(p.at("fc"), x, contrastiveSize(config)));
-}
-
-function contrastiveSize({ contrastive_hidden_size }: BridgeTowerConfig): number {
-  if (contrastive_hidden_size !== undefined) return contrastive_hidden_size;
+function itcHead(p: Scope, { contrastive_hidden_size: size }: BridgeTowerConfig, x: Tensor): Tensor {
+  if (size !== undefined) return normalize(linear(p.at("fc"), x, size));
   throw new InputError({
     code: "unsupported-task",
     where: "contrastive_hidden_size in config.json",
@@ -39,50 +70,19 @@ function contrastiveSize({ contrastive_hidden_size }: BridgeTowerConfig): number
   });
 }
 
-/**
- * The text tower's last state for the first token alone, which is all that an embedding reads.
- * @param below the tower's last state but one [batch, text, hidden] -> [batch, 1, hidden]
- */
-export function lastTextToken(p: Scope, config: BridgeTowerConfig, below: Tensor, attention_mask: Tensor): Tensor {
-  const layer = p.at("text_model.encoder.layer").at(config.text_config.num_hidden_layers - 1);
-  return textLayer(layer, config.text_config, below, attentionBias(attention_mask), firstToken(below));
-}
+/** One logit for each answer. [batch, 2 hidden] -> [batch, vqav2_label_size] */
+export const vqaHead: Build = (p, config, pooled) =>
+  classifier(p.at("vqa_classifier"), config, pooled, config.vqav2_label_size);
 
-/**
- * The vision tower's last state for the class token alone.
- * @param below the tower's last state but one [batch, image, visionHidden] -> [batch, 1, visionHidden]
- */
-export function lastImageToken(p: Scope, config: BridgeTowerConfig, below: Tensor): Tensor {
-  const block = p.at("vision_model.visual.transformer.resblocks").at(visionBlocks(config) - 1);
-  return visionBlock(block, config.vision_config, below, firstToken(below));
-}
+/** Contradiction, neutral, entailment. [batch, 2 hidden] -> [batch, 3] */
+export const snliHead: Build = (p, config, pooled) => classifier(p.at("snli_classifier"), config, pooled, 3);
 
-/** The text embedding. @param last the tower's last state [batch, 1 or more, hidden] -> [batch, contrastive_hidden_size] */
-export const textEmbedding = (p: Scope, config: BridgeTowerConfig, last: Tensor): Tensor =>
-  itcHead(p.at("itc_text_head"), config, firstRow(last));
+/** False, true. [batch, 4 hidden] -> [batch, 2] */
+export const nlvr2Head: Build = (p, config, bothPooled) =>
+  classifier(p.at("nlvr2_classifier"), config, dropout(p, bothPooled, config.nlvr2_drop_rate), 2);
 
-/** The image embedding. @param last the tower's last state [batch, 1 or more, visionHidden] -> [batch, contrastive_hidden_size] */
-export function imageEmbedding(p: Scope, config: BridgeTowerConfig, last: Tensor): Tensor {
-  const token = firstToken(last);
-  const read = {
-    joint: () => transformImage(p, config, token, config.num_hidden_layers - 1),
-    dual: () => postNorm(p, config, token),
-  }[config.contrastive_form]();
-  return itcHead(p.at("itc_image_head"), config, firstRow(read));
-}
-
-/** The joint embedding of a pair. [batch, 2 hidden] -> [batch, contrastive_hidden_size] */
-export const pairEmbedding = (p: Scope, config: BridgeTowerConfig, pooler_output: Tensor): Tensor =>
-  itcHead(p.at("itc_cross_modal_head"), config, pooler_output);
-
-/**
- * A task's classifier: Linear, LN, GELU, Linear, or one Linear alone; names as in the authors' code. [batch, inputs] -> [batch, classes]
- * @param width inside the classifier
- */
-function classifier(p: Scope, config: BridgeTowerConfig, x: Tensor, width: number, classes: number): Tensor {
-  if (config.task_head_layers === 1) return linear(p.at(0), x, classes);
-  return linear(p.at(3), gelu(layerNorm(p.at(1), linear(p.at(0), x, width), 1e-5)), classes);
-}
+/** How well text and image fit, to rank texts against each other. [batch, 2 hidden] -> [batch, 1] */
+export const rankHead: Build = (p, _config, pooled) => linear(p.at("rank_output"), pooled, 1);
 
 /** Width inside a classifier. */
 export const classifierWidth = ({
@@ -91,31 +91,157 @@ export const classifierWidth = ({
 }: Pick<BridgeTowerConfig, "hidden_size" | "head_hidden_scale">): number =>
   Math.floor(2 * hidden_size * head_hidden_scale);
 
-/** The `head_hidden_scale` under which classifiers are `width` wide inside. */
-export function headHiddenScale(width: number, hidden_size: number): number {
-  const head_hidden_scale = width / (2 * hidden_size);
-  // The quotient itself may be rounded to below the width: half a column more.
-  return classifierWidth({ hidden_size, head_hidden_scale }) === width
-    ? head_hidden_scale
-    : (width + 0.5) / (2 * hidden_size);
+/** Linear, LN, GELU, Linear, or one Linear alone; names as in the authors' code. [batch, inputs] -> [batch, classes] */
+function classifier(p: Scope, config: BridgeTowerConfig, x: Tensor, classes: number): Tensor {
+  if (config.task_head_layers === 1) return linear(p.at(0), x, classes);
+  return linear(p.at(3), gelu(layerNorm(p.at(1), linear(p.at(0), x, classifierWidth(config)), 1e-5)), classes);
 }
 
-/** One logit for each answer. [batch, 2 hidden] -> [batch, vqav2_label_size] */
-export const vqaHead = (p: Scope, config: BridgeTowerConfig, pooler_output: Tensor): Tensor =>
-  classifier(p.at("vqa_classifier"), config, pooler_output, classifierWidth(config), config.vqav2_label_size);
+export interface HeadOutput {
+  readonly reads: keyof HeadInputs;
+  readonly build: Build;
+  /** The task of the class `BridgeTower` that reads it. */
+  readonly task?: string;
+  /** What the config must say beside. */
+  readonly needs?: ConfigNeed;
+  /** Without what it needs, a head lacks the output and its parameters. Default false: the parameters are there. */
+  readonly isOptional?: boolean;
+}
 
-/** Contradiction, neutral, entailment. [batch, 2 hidden] -> [batch, 3] */
-export const snliHead = (p: Scope, config: BridgeTowerConfig, pooler_output: Tensor): Tensor =>
-  classifier(p.at("snli_classifier"), config, pooler_output, classifierWidth(config), 3);
+/** Parameters of a head that share the first part of their names. */
+export interface HeadModule {
+  /** Group of learning rates, by the authors' `set_schedule`. */
+  readonly learningRate: "base" | "head" | "cross_modal";
+  /** Weights that start at 1. Biases start at 0, other weights are sampled as all linear layers are. */
+  readonly ones?: readonly string[];
+  /** Starts as one row of another head's weight and bias, if a starting point has them. */
+  readonly startsAs?: { readonly module: string; readonly row: number; readonly rows: number };
+}
+
+/** Shape of a tensor in a file of weights. */
+export type ShapeOf = (name: string) => readonly number[] | undefined;
+
+export interface HeadEntry {
+  readonly outputs: Readonly<Record<string, HeadOutput>>;
+  /** By the first part of the parameters' names. */
+  readonly modules: Readonly<Record<string, HeadModule>>;
+  /** Parameters without axes that belong to the head's loss. */
+  readonly scalars?: Readonly<
+    Record<
+      string,
+      { readonly isUsed: (config: BridgeTowerConfig) => boolean; readonly start: (config: BridgeTowerConfig) => number }
+    >
+  >;
+  /** The objectives that train it. */
+  readonly objectives: readonly ObjectiveName[];
+  /** Whether a model of this config can have it; by default always. */
+  readonly fits?: (config: BridgeTowerConfig) => boolean;
+  /** Fields of config.json that follow from the shapes in a file of weights. */
+  readonly infer?: (shapeOf: ShapeOf) => Partial<BridgeTowerConfig>;
+  /** For heads with a classifier as in `classifierFields`. */
+  readonly classifier?: { readonly module: string; readonly sizeField?: "vqav2_label_size" };
+}
+
+const headLinear: HeadModule = { learningRate: "head" };
+const headClassifier: HeadModule = { learningRate: "head", ones: ["1.weight"] };
+
+export const headTable = {
+  itm: {
+    outputs: { logits: { reads: "pooled", build: itmHead, task: "match" } },
+    modules: { itm_score: headLinear },
+    objectives: ["itm", "itm_itc"],
+  },
+  mlm: {
+    outputs: { mlm_logits: { reads: "textFeatures", build: mlmHead, task: "fillMask" } },
+    modules: { mlm_score: { learningRate: "head", ones: ["transform.LayerNorm.weight"] } },
+    objectives: ["mlm"],
+    infer: (shapeOf) => ({
+      tie_word_embeddings: shapeOf("mlm_score.bias") !== undefined && shapeOf("mlm_score.decoder.weight") === undefined,
+    }),
+  },
+  itc: {
+    outputs: {
+      text_embeds: { reads: "textToken", build: textEmbedding, task: "embedText" },
+      image_embeds: { reads: "imageToken", build: imageEmbedding, task: "embedImage" },
+      cross_embeds: { reads: "pooled", build: pairEmbedding, task: "embedPair", needs: jointForm, isOptional: true },
+    },
+    modules: {
+      itc_text_head: headLinear,
+      itc_image_head: headLinear,
+      itc_cross_modal_head: { learningRate: "cross_modal" },
+    },
+    scalars: {
+      logit_scale: {
+        isUsed: ({ contrastive_form }) => contrastive_form === "joint",
+        start: ({ logit_scale_init_value = defaultLogitScale }) => logit_scale_init_value,
+      },
+      temperature: { isUsed: ({ contrastive_form }) => contrastive_form === "dual", start: () => 0.07 },
+    },
+    objectives: ["itc", "itm_itc"],
+    fits: ({ contrastive_hidden_size }) => contrastive_hidden_size !== undefined,
+    infer(shapeOf) {
+      const contrastive_hidden_size = shapeOf("itc_text_head.fc.weight")?.[0];
+      if (contrastive_hidden_size === undefined) return {};
+      return {
+        contrastive_hidden_size,
+        contrastive_form: shapeOf("itc_cross_modal_head.fc.weight") === undefined ? "dual" : "joint",
+        logit_scale_init_value: defaultLogitScale,
+      };
+    },
+  },
+  vqa: {
+    outputs: { vqa_logits: { reads: "pooled", build: vqaHead, task: "answer" } },
+    modules: { vqa_classifier: headClassifier },
+    objectives: ["vqa"],
+    classifier: { module: "vqa_classifier", sizeField: "vqav2_label_size" },
+  },
+  snli: {
+    outputs: { snli_logits: { reads: "pooled", build: snliHead, task: "entail" } },
+    modules: { snli_classifier: headClassifier },
+    objectives: ["snli"],
+    classifier: { module: "snli_classifier" },
+  },
+  nlvr2: {
+    outputs: {
+      nlvr2_logits: { reads: "bothPooled", build: nlvr2Head, task: "compare", needs: secondImage },
+    },
+    modules: { nlvr2_classifier: headClassifier },
+    objectives: ["nlvr2"],
+    classifier: { module: "nlvr2_classifier" },
+  },
+  rank: {
+    outputs: { rank_scores: { reads: "pooled", build: rankHead } },
+    modules: { rank_output: { learningRate: "base", startsAs: { module: "itm_score.fc", row: 1, rows: 2 } } },
+    objectives: ["irtr"],
+  },
+} as const satisfies Record<string, HeadEntry>;
+
+export type Head = keyof typeof headTable;
+export const heads = Object.keys(headTable) as readonly Head[];
+
+/** The entry of a head. */
+export const headEntry = (head: Head): HeadEntry => headTable[head];
+
+/** The heads that an objective trains. */
+export const headsOf = (objective: ObjectiveName): readonly Head[] =>
+  heads.filter((head) => headEntry(head).objectives.includes(objective));
 
 /**
- * False, true.
- * @param poolers pooled vectors of the statement with the first image and with the second [batch, 2 hidden] -> [batch, 2]
+ * Outputs of heads, as far as their inputs are given and the config has them.
+ * @param inputs each computed only if an output reads it
  */
-export function nlvr2Head(p: Scope, config: BridgeTowerConfig, poolers: readonly [Tensor, Tensor]): Tensor {
-  const both = dropout(p, concat(poolers, 1), config.nlvr2_drop_rate);
-  return classifier(p.at("nlvr2_classifier"), config, both, classifierWidth(config), 2);
+export function headOutputs(
+  p: Scope,
+  config: BridgeTowerConfig,
+  wanted: readonly Head[],
+  inputs: { readonly [K in keyof HeadInputs]?: () => Tensor },
+): Record<string, Tensor> {
+  const outputs: Record<string, Tensor> = {};
+  for (const head of wanted) {
+    for (const [name, { reads, build, needs }] of Object.entries(headEntry(head).outputs)) {
+      const read = inputs[reads];
+      if (read !== undefined && needs?.holds(config) !== false) outputs[name] = build(p, config, read());
+    }
+  }
+  return outputs;
 }
-
-/** How well text and image fit, to rank texts against each other. [batch, 2 hidden] -> [batch, 1] */
-export const rankHead = (p: Scope, pooler_output: Tensor): Tensor => linear(p.at("rank_output"), pooler_output, 1);

@@ -1,28 +1,53 @@
 /** BridgeTower itself: config, towers, bridges, cross-modal encoder, heads and losses. Pure: no files, no runtime. */
 export { bicubicWeights } from "./bicubic.js";
-export { maxTextLength, parseConfig, type BridgeTowerConfig, type TextConfig, type VisionConfig } from "./config.js";
+export { bridgeTower, type BridgeTowerInputs, type BridgeTowerOutputs, type Level, type Side } from "./bridgetower.js";
 export {
-  comparisonPart,
-  fusionPart,
-  imagePart,
-  nativeImage,
-  textPart,
-  wholeModel,
-  type Outputs,
-  type ImageSize,
-  type WholeModel,
-} from "./graphs.js";
-export { contrastiveBatch, temperatureRange } from "./contrastive.js";
+  checkImageSize,
+  defaultLogitScale,
+  jointForm,
+  maxTextLength,
+  parseConfig,
+  type BridgeTowerConfig,
+  type ConfigNeed,
+  type TextConfig,
+  type VisionConfig,
+} from "./config.js";
 export {
+  classifierWidth,
+  headEntry,
+  heads,
   headsOf,
+  headTable,
+  type Head,
+  type HeadInputs,
+  type ShapeOf,
+} from "./heads.js";
+export { contrastiveBatch, jointContrastiveLoss, temperatureRange } from "./objectives/contrastive.js";
+export {
   objectives,
-  trainingStep,
+  trainingGraph,
   type ObjectiveName,
   type ObjectiveUse,
   type ObjectiveUses,
-  type TrainingStep,
-} from "./objectives.js";
-export type { StackSizes } from "./step.js";
-export { classifierWidth, headHiddenScale } from "./heads.js";
-export { heads, isHeadParameter, parameterList, type Head, type ParameterList } from "./parameters.js";
-export { checkImageSize } from "./vision-tower.js";
+  type TrainingGraph,
+} from "./objectives/objectives.js";
+export type { StackSizes } from "./objectives/stacked-towers.js";
+export {
+  headModules,
+  headStart,
+  isHeadParameter,
+  parameterList,
+  presentHeads,
+  type ParameterList,
+} from "./parameters.js";
+export {
+  comparisonGraph,
+  fusionGraph,
+  imageGraph,
+  nativeImage,
+  pairGraph,
+  textGraph,
+  type ImageSize,
+  type Outputs,
+  type PairGraph,
+} from "./subgraphs.js";

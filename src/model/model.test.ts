@@ -5,17 +5,17 @@ import { deviation, firstDifference, lossTolerance } from "../../fixtures/tolera
 import { input, type Tensor } from "../graph/index.js";
 import { crossEntropy } from "../nn/index.js";
 import { evaluateAll } from "../runtime/evaluate.test-support.js";
-import { wholeModel } from "./index.js";
+import { jointContrastiveLoss, pairGraph, type PairGraph } from "./index.js";
 import { trainingFeeds } from "./training-feeds.test-support.js";
 
 /** Reference name -> tensor, in the order in which the model computes them. */
-function stages(model: ReturnType<typeof wholeModel>): Record<string, Tensor> {
+function stages(model: PairGraph): Record<string, Tensor> {
   const numbered = (prefix: string, tensors: readonly (Tensor | undefined)[]) =>
     Object.fromEntries(tensors.flatMap((t, i) => (t === undefined ? [] : [[`${prefix}.${i}`, t]])));
   const { levels } = model;
   return {
-    ...numbered("hidden_states.text", model.textStates),
-    ...numbered("hidden_states.image", model.imageStates),
+    ...numbered("hidden_states.text", model.text.states),
+    ...numbered("hidden_states.image", model.image.states),
     ...numbered(
       "attentions.text",
       levels.map((level) => level.textProbabilities),
@@ -46,22 +46,23 @@ test.each(goldenNames)("%s: every stage equals the reference", async (name) => {
     inputs.pixel_values === undefined
       ? "embeds"
       : { height: inputs.pixel_values.shape[2]!, width: inputs.pixel_values.shape[3]! };
-  const model = wholeModel(config, image, "all");
+  const model = pairGraph(config, { image });
   const tensors: Record<string, Tensor> = {
     ...stages(model),
-    "itm.logits": model.itmLogits(),
-    "mlm.logits": model.mlmLogits(),
+    "itm.logits": model.heads("itm").logits!,
+    "mlm.logits": model.heads("mlm").mlm_logits!,
   };
   if (expected.has("itc.text_embeds")) {
-    tensors["itc.text_embeds"] = model.text_embeds();
-    tensors["itc.image_embeds"] = model.image_embeds();
-    tensors["itc.cross_embeds"] = model.cross_embeds();
+    for (const [key, embeds] of Object.entries(model.heads("itc"))) tensors[`itc.${key}`] = embeds;
   }
   const wanted = Object.keys(tensors).filter((key) => expected.has(key));
   const losses: Readonly<Record<"itm" | "mlm" | "itc", () => Tensor>> = {
-    itm: () => crossEntropy(model.itmLogits(), input("itm_labels", "int64", ["batch"])),
-    mlm: () => crossEntropy(model.mlmLogits(), input("mlm_labels", "int64", ["batch", "text"])),
-    itc: model.contrastiveLoss,
+    itm: () => crossEntropy(model.heads("itm").logits!, input("itm_labels", "int64", ["batch"])),
+    mlm: () => crossEntropy(model.heads("mlm").mlm_logits!, input("mlm_labels", "int64", ["batch", "text"])),
+    itc: () => {
+      const { text_embeds: text, image_embeds: image, cross_embeds: cross } = model.heads("itc");
+      return jointContrastiveLoss(model.p, { text: text!, image: image!, cross: cross! });
+    },
   };
   const wantedLosses = Object.entries(golden.losses) as [keyof typeof losses, number][];
   const outputs = {

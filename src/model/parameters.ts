@@ -1,68 +1,82 @@
-/**
- * The parameters of a checkpoint, found by tracing the model itself, so that names and shapes are written once. Those that
- * published files hold although no output reads them are declared here.
- */
-import { input, type Parameter } from "../graph/index.js";
+/** The parameters of a checkpoint, found by tracing the model itself, so that names and shapes are written once. */
+import { concat, input, type Parameter, type Tensor } from "../graph/index.js";
 import { layerNorm, linear, Scope } from "../nn/index.js";
 import { visionBlocks, visionDepth, type BridgeTowerConfig } from "./config.js";
-import { nativeImage, wholeModel, type WholeModel } from "./graphs.js";
-import { temperature } from "./contrastive.js";
-import { nlvr2Head, rankHead, snliHead, vqaHead } from "./heads.js";
+import { headEntry, heads, type Head, type HeadModule } from "./heads.js";
+import { nativeImage, pairGraph } from "./subgraphs.js";
 import { visionBlock } from "./vision-tower.js";
-
-export const heads = ["itm", "mlm", "itc", "vqa", "snli", "nlvr2", "rank"] as const;
-export type Head = (typeof heads)[number];
-
-const headNames =
-  /^((itm|mlm)_score|itc_(text|image|cross_modal)_head|(vqa|snli|nlvr2)_classifier|rank_output)\.|^(logit_scale|temperature)$/;
-
-/** Whether a parameter belongs to a head, which head classes hold beside the model: transformers gives it no prefix. */
-export const isHeadParameter = (name: string): boolean => headNames.test(name);
 
 export interface ParameterList {
   /** Read by an output of the model or of its heads. */
   readonly used: readonly Parameter[];
-  /** In published files, but read by nothing: may be missing. */
+  /** In published files, but no output reads them: they may be missing. */
   readonly unused: readonly Parameter[];
 }
 
-/** Names and shapes of everything a checkpoint of this config with these heads holds; names without `bridgetower.` prefix. */
-export function parameterList(config: BridgeTowerConfig, heads: readonly Head[]): ParameterList {
+/** Names and shapes of all parameters of a checkpoint of this config with these heads; names without `bridgetower.` prefix. */
+export function parameterList(config: BridgeTowerConfig, wanted: readonly Head[]): ParameterList {
   const p = Scope.root();
-  const model = wholeModel(config, nativeImage(config), "all", p);
-  const { pooler_output } = model;
-  const declare: Record<Head, () => unknown> = {
-    itm: () => model.itmLogits(),
-    mlm: () => model.mlmLogits(),
-    itc: () => (config.contrastive_form === "joint" ? model.contrastiveLoss() : declareDual(p, model)),
-    vqa: () => vqaHead(p, config, pooler_output),
-    snli: () => snliHead(p, config, pooler_output),
-    nlvr2: () => nlvr2Head(p, config, [pooler_output, pooler_output]),
-    rank: () => rankHead(p, pooler_output),
-  };
-  for (const head of heads) declare[head]();
+  const { headInputs } = pairGraph(config, { image: nativeImage(config) }, p);
+  const bothPooled = () => concat([headInputs.pooled(), headInputs.pooled()], 1);
+  for (const { outputs, scalars = {} } of wanted.map(headEntry)) {
+    for (const { reads, build, needs, isOptional = false } of Object.values(outputs)) {
+      if (!isOptional || needs?.holds(config) !== false) build(p, config, { ...headInputs, bothPooled }[reads]());
+    }
+    for (const [name, { isUsed }] of Object.entries(scalars)) if (isUsed(config)) p.parameter(name, []);
+  }
   const used = p.parameters();
   declareUnused(p, config);
   return { used, unused: p.parameters().slice(used.length) };
-}
-
-function declareDual(p: Scope, model: WholeModel): void {
-  model.text_embeds();
-  model.image_embeds();
-  temperature(p);
 }
 
 function declareUnused(p: Scope, config: BridgeTowerConfig): void {
   const { text_config: text, vision_config: vision } = config;
   const visual = p.at("vision_model.visual");
   linear(p.at("text_model.pooler.dense"), input("state", "float32", [1, text.hidden_size]), text.hidden_size);
-  const state = input("state", "float32", [1, 1, vision.hidden_size]);
-  for (let i = visionBlocks(config); i < visionDepth(vision); i++) {
-    visionBlock(visual.at("transformer.resblocks").at(i), vision, state);
-  }
+  const state: Tensor = input("state", "float32", [1, 1, vision.hidden_size]);
+  for (let i = visionBlocks(config); i < visionDepth(vision); i++) visionBlock(visual, vision, i, state);
   if (!vision.share_layernorm) {
     for (let i = 0; i < vision.num_hidden_layers; i++) {
       layerNorm(visual.at("ln_separate").at(i), state, vision.layer_norm_eps);
     }
   }
+}
+
+/** The heads of which a file of weights has every parameter, or with `partial` any. @param has whether it has a parameter */
+export function presentHeads(
+  config: BridgeTowerConfig,
+  has: (name: string) => boolean,
+  { partial = false } = {},
+): Head[] {
+  const body = new Set(parameterList(config, []).used.map(({ name }) => name));
+  return heads.filter((head) => {
+    if (headEntry(head).fits?.(config) === false) return false;
+    const names = parameterList(config, [head]).used.map(({ name }) => name);
+    return partial ? names.some((name) => !body.has(name) && has(name)) : names.every((n) => body.has(n) || has(n));
+  });
+}
+
+/** Modules and scalars of all heads, by the first part of their parameters' names. */
+export const headModules: ReadonlyMap<string, HeadModule> = new Map(
+  heads.flatMap((head) => {
+    const { modules, scalars = {} } = headEntry(head);
+    const none: HeadModule = { learningRate: "base" };
+    return [...Object.entries(modules), ...Object.keys(scalars).map((name) => [name, none] as const)];
+  }),
+);
+
+/** Whether a parameter belongs to a head, which head classes hold beside the model: transformers gives it no prefix. */
+export const isHeadParameter = (name: string): boolean => headModules.has(name.split(".")[0]!);
+
+/** How a head's parameter starts: at a value, or `normal` as the model's linear layers do. `undefined` for other parameters. */
+export function headStart(name: string, config: BridgeTowerConfig): number | "normal" | undefined {
+  const [first, ...rest] = name.split(".");
+  const module = headModules.get(first!);
+  if (module === undefined) return undefined;
+  if (rest.length === 0) {
+    const scalar = heads.map((head) => headEntry(head).scalars?.[name]).find((one) => one !== undefined);
+    if (scalar !== undefined) return scalar.start(config);
+  }
+  if (rest.at(-1) === "bias") return 0;
+  return module.ones?.includes(rest.join(".")) === true ? 1 : "normal";
 }

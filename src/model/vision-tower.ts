@@ -14,9 +14,18 @@ import {
   type Tensor,
 } from "../graph/index.js";
 import { attend, layerNorm, linear, quickGelu, splitContext, type Scope } from "../nn/index.js";
-import { InputError } from "../errors.js";
 import { bicubicWeights } from "./bicubic.js";
 import { patchesAlong, visionHeads, visionPositions, type VisionConfig } from "./config.js";
+
+/**
+ * States of the vision tower: the embeddings, then the first `blocks` blocks, before `ln_post`.
+ * @param embeddings output of `visionEmbeddings` [batch, image, hidden]
+ */
+export function visionTower(p: Scope, config: VisionConfig, embeddings: Tensor, blocks: number): Tensor[] {
+  const states = [embeddings];
+  for (let i = 0; i < blocks; i++) states.push(visionBlock(p, config, i, states[i]!));
+  return states;
+}
 
 /**
  * ln_pre([class; patches] + positions): a convolution with kernel = stride = patch, as one matrix product over patches.
@@ -43,7 +52,7 @@ function cropEnd(x: Tensor, axis: number, size: number): Tensor {
   return x.shape[axis] === size ? x : slice(x, { axis, start: 0, end: size });
 }
 
-/** The position table for an image of `rows` × `columns` patches: as stored where it fits, else resized. -> [1 + patches, hidden] */
+/** The position table for an image of `rows` × `columns` patches: as stored if it fits, else resized. -> [1 + patches, hidden] */
 function positions(p: Scope, config: VisionConfig, rows: number, columns: number): Tensor {
   const side = patchesAlong(config, config.image_size);
   const table = p.at("position_embedding").parameter("weight", [visionPositions(config), config.hidden_size]);
@@ -60,16 +69,19 @@ const bicubic = (from: number, to: number): Tensor =>
   constant(new HostTensor("float32", [to, from], Float32Array.from(bicubicWeights(from, to))));
 
 /**
- * A CLIP block: x + attention(ln_1 x), then r + MLP(ln_2 r). Only the tokens in `queries` are computed; they attend to all of x.
+ * Block `index` of CLIP's tower at `p`: r = x + attention(ln_1 x), then r + MLP(ln_2 r). Only the tokens in `queries` are
+ * computed; they attend to all of x.
  * [batch, queries, hidden], [batch, image, hidden] -> [batch, queries, hidden]
  */
-export function visionBlock(p: Scope, config: VisionConfig, x: Tensor, queries = x): Tensor {
+export function visionBlock(tower: Scope, config: VisionConfig, index: number, x: Tensor, queries: Tensor = x): Tensor {
+  const p = tower.at("transformer.resblocks").at(index);
   const { hidden_size: hidden, layer_norm_eps: epsilon } = config;
   const project = inProjection(p.at("attn"), hidden);
-  const seen = layerNorm(p.at("ln_1"), x, epsilon);
-  const asking = queries === x ? seen : layerNorm(p.at("ln_1"), queries, epsilon);
+  const normed = layerNorm(p.at("ln_1"), x, epsilon);
+  const normedQueries = queries === x ? normed : layerNorm(p.at("ln_1"), queries, epsilon);
   const heads = visionHeads(config);
-  const { output } = attend(project(asking, 0), splitContext(project(seen, 1), project(seen, 2), heads), heads);
+  const context = splitContext(project(normed, 1), project(normed, 2), heads);
+  const { output } = attend(project(normedQueries, 0), context, heads);
   const residual = add(queries, linear(p.at("attn.out_proj"), output, hidden));
   const wide = quickGelu(linear(p.at("mlp.c_fc"), layerNorm(p.at("ln_2"), residual, epsilon), 4 * hidden));
   return add(residual, linear(p.at("mlp.c_proj"), wide, hidden));
@@ -81,21 +93,4 @@ function inProjection(p: Scope, hidden: number): (x: Tensor, part: 0 | 1 | 2) =>
   const bias = p.parameter("in_proj_bias", [3 * hidden]);
   const third = (t: Tensor, part: number) => slice(t, { axis: 0, start: part * hidden, end: (part + 1) * hidden });
   return (x, part) => linearOp(x, third(weight, part), third(bias, part));
-}
-
-/** @throws InputError when an image of this size needs interpolated positions that were not asked for */
-export function checkImageSize(config: VisionConfig, height: number, width: number, interpolate: boolean): void {
-  const fits = height === config.image_size && width === config.image_size;
-  if (fits || (interpolate && patchesAlong(config, height) > 0 && patchesAlong(config, width) > 0)) return;
-  throw new InputError({
-    code: "shape-mismatch",
-    where: "pixel_values",
-    expected: interpolate
-      ? `at least one patch of ${config.patch_size} pixels each way`
-      : `images of ${config.image_size} × ${config.image_size} pixels (vision_config.image_size)`,
-    found: `${height} × ${width}`,
-    hint: interpolate
-      ? "Give a larger image"
-      : "Preprocess with the checkpoint's own settings, or set interpolate_pos_encoding to resize the position table",
-  });
 }

@@ -33,9 +33,12 @@ const silu = (x: Tensor) => mul(x, sigmoid(x));
 /** x · sigmoid(1.702 x), the activation of CLIP's towers. */
 export function quickGelu(x: Tensor): Tensor {
   const s = sigmoid(mul(x, 1.702));
-  const y = mul(x, s);
-  // dx = (s + 1.702 (y − y s)) dy: five passes, where the rules of the three ops take eight.
-  return withGradient("quickGelu", y, [x], (dy) => [mul(add(s, mul(sub(y, mul(y, s)), 1.702)), dy)]);
+  return withGradient("quickGelu", {
+    output: mul(x, s),
+    inputs: [x, s],
+    // dx = (s + 1.702 (y − y s)) dy: five passes instead of the eight of the three ops' own rules.
+    gradient: ({ inputs: [, s], output: y, dOutput: dy }) => [mul(add(s!, mul(sub(y, mul(y, s!)), 1.702)), dy)],
+  });
 }
 
 export const activations = {

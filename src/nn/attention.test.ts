@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { tinyInput } from "../../fixtures/tiny-weights.js";
-import { deviation } from "../../fixtures/tolerance.js";
-import { HostTensor, input } from "../graph/index.js";
+import { deviation, runtimeStep, slopeTolerance } from "../../fixtures/tolerance.js";
+import { constant, gradients, HostTensor, input, mul, sum, type Tensor } from "../graph/index.js";
 import { evaluateAll } from "../runtime/evaluate.test-support.js";
+import { dot, moved } from "../runtime/reference.test-support.js";
 import { attend, splitContext } from "./index.js";
 
 const hidden = 6;
@@ -15,7 +16,7 @@ const feeds = { query: random("query", queries), key: random("key", tokens), val
 function attention(headCount: number) {
   const tensor = (name: string) => input(name, "float32", ["batch", name === "query" ? "queries" : "tokens", hidden]);
   const mask = input("mask", "float32", ["batch", 1, 1, "tokens"]);
-  return attend(tensor("query"), splitContext(tensor("key"), tensor("value"), headCount), headCount, { mask });
+  return attend(tensor("query"), splitContext(tensor("key"), tensor("value"), headCount), headCount, { bias: mask });
 }
 
 const maskOf = (values: readonly number[]) => new HostTensor("float32", [1, 1, 1, tokens], Float32Array.from(values));
@@ -76,4 +77,28 @@ test("where every token is masked, all are seen alike, as in PyTorch", async () 
     [0, 0, 0].map(() => -3.4028234663852886e38),
   );
   expect(deviation(probabilities.data as Float32Array, new Array<number>(6).fill(1 / 3))).toBeLessThan(1);
+});
+
+// The gradient through dropout was that of the last op that the mask is made of.
+test("gradients of query, key and value agree with central differences, whatever ops the dropout mask is made of", async () => {
+  const tensor = (name: string, count: number) => input(name, "float32", [1, count, hidden]);
+  const [query, key, value] = [tensor("query", queries), tensor("key", tokens), tensor("value", tokens)];
+  const entries = Float32Array.from({ length: 2 * queries * tokens }, (_, i) => (i % 3 === 0 ? 0 : 1.5));
+  const mask = constant(new HostTensor("float32", [1, 2, queries, tokens], entries));
+  const dropout = () => (x: Tensor) => mul(mul(x, mask), 2);
+  const { output } = attend(query, splitContext(key, value, 2), 2, { dropout });
+  const loss = sum(mul(output, tensor("weights", queries)), { axes: [0, 1, 2] });
+  const [dQuery, dKey, dValue] = gradients(loss, [query, key, value]);
+  const all = { ...feeds, weights: random("weights", queries) };
+  const [ours] = await evaluateAll({ dquery: dQuery!, dkey: dKey!, dvalue: dValue! }, [all]);
+  for (const name of ["query", "key", "value"] as const) {
+    const direction = tinyInput(`direction ${name}`, feeds[name].shape);
+    const at = (step: number) => {
+      const { shape, data } = moved(feeds[name], direction, step);
+      return { ...all, [name]: new HostTensor("float32", shape, Float32Array.from(data as Float64Array)) };
+    };
+    const [high, low] = await evaluateAll({ loss }, [at(runtimeStep), at(-runtimeStep)]);
+    const slope = (high!.loss!.at() - low!.loss!.at()) / (2 * runtimeStep);
+    expect(deviation([dot(ours![`d${name}`]!.toArray(), direction)], [slope], slopeTolerance), name).toBeLessThan(1);
+  }
 });

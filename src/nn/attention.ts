@@ -1,8 +1,21 @@
-/** Scaled dot-product attention over heads, in two halves so that keys and values can be kept and used again. */
-import { add, matmul, mul, reshape, softmax, sub, sum, transpose, withGradient, type Tensor } from "../graph/index.js";
+/** Scaled dot-product attention over heads, in two halves so that keys and values can be reused. */
+import {
+  add,
+  matmul,
+  mul,
+  reshape,
+  softmax,
+  sub,
+  sum,
+  transpose,
+  withGradient,
+  type Dim,
+  type Tensor,
+} from "../graph/index.js";
+import type { DropoutMask } from "./dropout.js";
 import { widthOf } from "./layers.js";
 
-/** What is attended to, split into heads. */
+/** Keys and values, split into heads. */
 export interface Context {
   /** Keys, already transposed: [batch, heads, headSize, tokens] */
   readonly key: Tensor;
@@ -10,7 +23,7 @@ export interface Context {
   readonly value: Tensor;
 }
 
-/** [batch, tokens, hidden] -> [batch, tokens, heads, headSize]; head h owns the columns h·headSize … (h + 1)·headSize. */
+/** [batch, tokens, hidden] -> [batch, tokens, heads, headSize]; head h has the columns h·headSize … (h + 1)·headSize. */
 function heads(x: Tensor, count: number): Tensor {
   const [batch, tokens] = x.shape;
   return reshape(x, [batch!, tokens!, count, widthOf(x) / count]);
@@ -32,44 +45,48 @@ export interface Attended {
 }
 
 export interface AttentionOptions {
-  /** Added to the scores, broadcast from [batch, 1, 1, tokens]; none where every token is seen. */
-  readonly mask?: Tensor | undefined;
-  /** What the values are weighted with, made from the probabilities: dropout where there is any. */
-  readonly drop?: (probabilities: Tensor) => Tensor;
+  /** Added to the scores, broadcast from [batch, 1, 1, tokens]; by default nothing is masked. */
+  readonly bias?: Tensor | undefined;
+  /** Samples the dropout mask of the probabilities, which have this shape. */
+  readonly dropout?: (shape: readonly Dim[]) => DropoutMask | undefined;
 }
 
 /**
- * softmax(q kᵀ / √headSize + mask) v for each head, heads side by side in the output.
+ * dropout(softmax(q kᵀ / √headSize + bias)) v for each head, heads side by side in the output.
  * @param query projected queries [batch, queries, hidden]
  */
 export function attend(
   query: Tensor,
   { key, value }: Context,
   headCount: number,
-  { mask, drop = (probabilities) => probabilities }: AttentionOptions = {},
+  { bias, dropout }: AttentionOptions = {},
 ): Attended {
   // Scaled before the product: the query is smaller than the scores.
   const scaled = mul(query, 1 / Math.sqrt(widthOf(query) / headCount));
   const product = matmul(transpose(heads(scaled, headCount), [0, 2, 1, 3]), key);
-  const scores = mask === undefined ? product : add(product, mask);
+  const scores = bias === undefined ? product : add(product, bias);
   const probabilities = softmax(scores, -1);
-  const perHead = weightedSum(scores, probabilities, drop(probabilities), value);
+  const perHead = weightedSum(scores, probabilities, value, dropout?.(probabilities.shape));
   const [batch, , queries] = perHead.shape;
   const output = reshape(transpose(perHead, [0, 2, 1, 3]), [batch!, queries!, widthOf(query)]);
   return { output, probabilities };
 }
 
 /**
- * weights value, with its gradient taken through softmax in one: as Σ p ⊙ dp = Σ dy ⊙ y for each query, the softmax's own sum
- * runs over the head and not over all tokens (Dao et al., FlashAttention, 2022, B.2).
+ * y = w v with the weights w = mask ⊙ p, and its gradient through softmax in one: as Σ p ⊙ dp = Σ dy ⊙ y for each query, the
+ * softmax's own sum runs over the head and not over all tokens (Dao et al., FlashAttention, 2022, B.2).
  */
-function weightedSum(scores: Tensor, probabilities: Tensor, weights: Tensor, value: Tensor): Tensor {
-  const y: Tensor = matmul(weights, value);
-  return withGradient("attention", y, [scores, value], (dy) => {
-    const dWeights = matmul(dy, value, { transposeB: true });
-    const dropped = weights !== probabilities && weights.kind === "operation";
-    const dProbabilities = dropped ? weights.pullback!(dWeights)[0]! : dWeights;
-    const dScores = mul(probabilities, sub(dProbabilities, sum(mul(dy, y), { axes: [-1], keepDims: true })));
-    return [dScores, matmul(weights, dy, { transposeA: true })];
+function weightedSum(scores: Tensor, probabilities: Tensor, value: Tensor, mask: DropoutMask = (x) => x): Tensor {
+  const weights = mask(probabilities);
+  return withGradient("attention", {
+    output: matmul(weights, value),
+    inputs: [scores, value, probabilities, weights],
+    isExpensive: true,
+    gradient: ({ inputs: [, v, p, w], output: y, dOutput: dy }) => {
+      // The mask multiplies each element, so it carries its own gradient back.
+      const dp = mask(matmul(dy, v!, { transposeB: true }));
+      const dScores = mul(p!, sub(dp, sum(mul(dy, y), { axes: [-1], keepDims: true })));
+      return [dScores, matmul(w!, dy, { transposeA: true })];
+    },
   });
 }

@@ -1,14 +1,19 @@
 /** Dropout, whose randomness is an input of the graph, so that a step can be repeated bit for bit. */
-import { dropBytes, type Tensor } from "../graph/index.js";
+import { dropBytes, type Dim, type Tensor } from "../graph/index.js";
 import type { Scope } from "./scope.js";
 
+/** Multiplies each element by its entry of a sampled mask: the same mask in each call. */
+export type DropoutMask = (x: Tensor) => Tensor;
+
 /**
- * While training, sets each element to 0 with probability `rate`, rounded to whole 256ths, and scales the others so that the
- * mean stays; otherwise x itself. [...] -> the same
+ * A dropout mask, an input of random bytes of this shape: 0 with probability `rate`, rounded to whole 256ths, otherwise the
+ * factor that keeps the mean. `undefined` if the rate is 0 or the model is not in training.
  */
-export function dropout(p: Scope, x: Tensor, rate: number): Tensor {
+export function sampleDropout(p: Scope, shape: readonly Dim[], rate: number): DropoutMask | undefined {
   const dropped = Math.min(Math.round(rate * 256), 255);
-  if (dropped === 0) return x;
-  const bytes = p.randomBytes(x.shape);
-  return bytes === undefined ? x : dropBytes(x, bytes, dropped);
+  const bytes = dropped === 0 ? undefined : p.randomBytes(shape);
+  return bytes && ((x) => dropBytes(x, bytes, dropped));
 }
+
+/** While training, x with a dropout mask of its own; otherwise x itself. [...] -> [...] */
+export const dropout = (p: Scope, x: Tensor, rate: number): Tensor => sampleDropout(p, x.shape, rate)?.(x) ?? x;

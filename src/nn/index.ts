@@ -1,7 +1,7 @@
 /** Layers, activations, attention and losses over scopes of parameters. Knows nothing of BridgeTower. */
 export { activations, quickGelu, type ActivationName } from "./activations.js";
-export { attend, splitContext, type Attended, type Context } from "./attention.js";
-export { dropout } from "./dropout.js";
+export { attend, splitContext, type Attended, type AttentionOptions, type Context } from "./attention.js";
+export { dropout, sampleDropout, type DropoutMask } from "./dropout.js";
 export { embedding, layerNorm, linear, widthOf } from "./layers.js";
 export { accuracy, binaryCrossEntropy, crossEntropy, mean, normalize, softCrossEntropy } from "./losses.js";
 export { Scope } from "./scope.js";

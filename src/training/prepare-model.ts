@@ -3,7 +3,6 @@ import {
   initializer,
   openStart,
   preprocessorConfig,
-  presentHeads,
   startingConfig,
   startingValues,
   type StartingTensors,
@@ -18,6 +17,7 @@ import {
   maxTextLength,
   parameterList,
   parseConfig,
+  presentHeads,
   type BridgeTowerConfig,
   type ObjectiveName,
 } from "../model/index.js";
@@ -87,8 +87,8 @@ export async function newModel(
   // Names of the starting point's answers, which are others now, and go before answers.json.
   const own = learnsAnswers ? without(json, ["id2label", "label2id"]) : json;
   const config = parseConfig(own, "config of the run");
-  const trained = [...new Set(objectives.flatMap((name) => headsOf[name]))];
-  const present = kept.flatMap((start) => presentHeads(config, start));
+  const trained = [...new Set(objectives.flatMap((name) => headsOf(name)))];
+  const present = kept.flatMap((start) => presentHeads(config, (name) => start.tensors.has(name), { partial: true }));
   const { used, unused } = parameterList(config, [...new Set([...trained, ...present])]);
   // What nothing reads belongs to a published file too: transformers then misses no name.
   const parameters = [...used, ...unused];
@@ -117,8 +117,10 @@ export async function savedModel(settings: TrainingSettings, folder: string): Pr
   const start = await openStart(folder);
   const json = await startingConfig([start], {});
   const config = parseConfig(json, join(folder, "config.json"));
-  const trained = objectivesOf(settings).flatMap((name) => headsOf[name]);
-  const { used, unused } = parameterList(config, [...new Set([...trained, ...presentHeads(config, start)])]);
+  const trained = objectivesOf(settings).flatMap((name) => headsOf(name));
+  const { used, unused } = parameterList(config, [
+    ...new Set([...trained, ...presentHeads(config, (name) => start.tensors.has(name), { partial: true })]),
+  ]);
   const tokenizer = await Tokenizer.fromFolder(folder);
   checkTexts(settings, config, tokenizer);
   return {

@@ -76,7 +76,7 @@ export class Classes implements Judge {
     const second = await this.pooled(row.second!, ids);
     for (const [i, first_pooler_output] of first.entries()) {
       const poolers = { first_pooler_output, second_pooler_output: second[i]! };
-      rows[i] = (await this.judging.model.run("comparison", poolers)).logits!.toArray();
+      rows[i] = (await this.judging.model.run("comparison", poolers)).nlvr2_logits!.toArray();
     }
     return rows;
   }

@@ -59,6 +59,7 @@ export const matmulOps = {
    * One ONNX `Gemm` (opset 13) over all rows: [..., in] -> [..., out]
    */
   linear: defineOp<readonly [Tensor, Tensor, Tensor] | readonly [Tensor, Tensor], Record<string, never>>("linear", {
+    isExpensive: true,
     type([x, weight, bias]) {
       const [outputs, inputs] = weight.shape;
       const tensors = bias === undefined ? [x, weight] : [x, weight, bias];

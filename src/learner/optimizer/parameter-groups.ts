@@ -1,21 +1,14 @@
 /**
- * Which learning rate and weight decay a parameter gets, told by its name as the authors' code does: any part of a name
+ * Which learning rate and weight decay a parameter gets, by its name as in the authors' code: any part of a name
  * counts, so LayerNorms whose names do not say so (`ln_1`, `vqa_classifier.1`) are decayed, and biases never are.
  */
 import { InputError } from "../../errors.js";
+import { headModules } from "../../model/index.js";
 import type { GroupSettings } from "./optimizer-settings.js";
 
 const notDecayed = ["bias", "LayerNorm.weight", "norm.weight", "norm1.weight", "norm2.weight"];
 
-const heads = [
-  "vqa_classifier",
-  "nlvr2_classifier",
-  "snli_classifier",
-  "mlm_score",
-  "itm_score",
-  "itc_text_head",
-  "itc_image_head",
-];
+const headNames = [...headModules].flatMap(([name, { learningRate }]) => (learningRate === "head" ? [name] : []));
 
 export interface ParameterGroup {
   readonly group: "base" | "head" | "cross_modal";
@@ -26,12 +19,12 @@ export interface ParameterGroup {
 
 /**
  * The group of a parameter; authors' `set_schedule`.
- * @throws InputError for a name that is of a head and cross-modal: the authors' code would not train it, and say nothing
+ * @throws InputError for a name that is of a head and cross-modal: the authors' code would silently not train it
  */
 export function parameterGroup(name: string, settings: GroupSettings): ParameterGroup {
   const contains = (part: string) => name.includes(part);
   const weightDecay = notDecayed.some(contains) ? 0 : settings.weight_decay;
-  const isHead = heads.some(contains);
+  const isHead = headNames.some(contains);
   const isCrossModal = contains("cross_modal");
   if (isHead && isCrossModal) {
     throw new InputError({

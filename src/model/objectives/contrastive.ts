@@ -17,9 +17,9 @@ import {
   sum,
   transposeMatrix,
   type Tensor,
-} from "../graph/index.js";
-import { accuracy, mean, Scope, softCrossEntropy } from "../nn/index.js";
-import type { BridgeTowerConfig } from "./config.js";
+} from "../../graph/index.js";
+import { accuracy, mean, Scope, softCrossEntropy } from "../../nn/index.js";
+import type { BridgeTowerConfig } from "../config.js";
 
 /**
  * The loss of transformers 5.23: (CE(k·t iᵀ) + CE(k·t cᵀ) + CE(k·i cᵀ)) / 3 with k = exp(logit_scale) and the diagonal as
@@ -37,7 +37,7 @@ export function jointContrastiveLoss(p: Scope, embeds: { text: Tensor; image: Te
   return div(add(add(rowLoss(text, image), rowLoss(text, cross)), rowLoss(image, cross)), 3);
 }
 
-/** τ of the dual form, a scalar: similarities are divided by it. The trainer keeps it within `temperatureRange`. */
+/** τ of the dual form, a scalar: similarities are divided by it. The learner keeps it within `temperatureRange`. */
 export const temperature = (p: Scope): Tensor => p.parameter("temperature", []);
 
 /** What the authors' code clamps the temperature to before each use. */

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { readCase } from "../../fixtures/golden.js";
 import { formatType, printGraph, topologicalOrder, type Operation } from "../graph/index.js";
-import { fusionPart, imagePart, nativeImage, textPart, wholeModel, type Outputs } from "./index.js";
+import { fusionGraph, imageGraph, nativeImage, pairGraph, textGraph, type Outputs } from "./index.js";
 
 const { config } = readCase("all_levels");
 const image = nativeImage(config);
@@ -26,13 +26,13 @@ function typesAt(outputs: Outputs, parameter: string): string[] {
 }
 
 test("a text embedding reads the text tower and its head alone", () => {
-  const outputs = textPart(config).embeds();
+  const outputs = textGraph(config).heads(["itc"]);
   expect(inputsOf(outputs).sort()).toEqual(["attention_mask", "input_ids"]);
   expect(parametersOf(outputs).filter((name) => !/^(text_model|itc_text_head)\./.test(name))).toEqual([]);
 });
 
 test("an image embedding reads the vision tower, its last transform and its head alone", () => {
-  const outputs = imagePart(config, image).embeds();
+  const outputs = imageGraph(config).heads(["itc"]);
   expect(inputsOf(outputs)).toEqual(["pixel_values"]);
   const other = /^(vision_model|cross_modal_image_transform|itc_image_head)\./;
   expect(parametersOf(outputs).filter((name) => !other.test(name))).toEqual(["token_type_embeddings.weight"]);
@@ -40,15 +40,17 @@ test("an image embedding reads the vision tower, its last transform and its head
 
 test("embeddings compute the last layer for the first token only", () => {
   const wide = `text_model.encoder.layer.${lastText}.intermediate.dense.weight`;
-  expect(typesAt(textPart(config).embeds(), wide)).toEqual([`float32[batch, 1, ${text_config.intermediate_size}]`]);
+  expect(typesAt(textGraph(config).heads(["itc"]), wide)).toEqual([
+    `float32[batch, 1, ${text_config.intermediate_size}]`,
+  ]);
   const block = `vision_model.visual.transformer.resblocks.${lastText}.mlp.c_fc.weight`;
-  expect(typesAt(imagePart(config, image).embeds(), block)).toEqual([
+  expect(typesAt(imageGraph(config).heads(["itc"]), block)).toEqual([
     `float32[batch, 1, ${4 * config.vision_config.hidden_size}]`,
   ]);
 });
 
 test("image-text matching computes the last level's queries and feed-forward for one token", () => {
-  const outputs = { logits: wholeModel(config, image, "first").itmLogits() };
+  const outputs = pairGraph(config, { image, lastQueries: "first" }).heads("itm");
   for (const modality of ["text", "image"]) {
     const last = `cross_modal_${modality}_layers.${lastLevel}`;
     const wide = `float32[batch, 1, ${text_config.intermediate_size}]`;
@@ -63,9 +65,9 @@ test("image-text matching computes the last level's queries and feed-forward for
 });
 
 test("filling masks reads neither the last image layer, nor the poolers, nor another head", () => {
-  const outputs = { logits: wholeModel(config, image, "all").mlmLogits() };
-  const all = wholeModel(config, image, "all");
-  const itm = parametersOf({ logits: all.itmLogits() });
+  const outputs = pairGraph(config, { image }).heads("mlm");
+  const all = pairGraph(config, { image });
+  const itm = parametersOf(all.heads("itm"));
   const mlm = new Set(parametersOf(outputs));
   const left = itm.filter((name) => !mlm.has(name));
   const expected = new RegExp(
@@ -75,31 +77,31 @@ test("filling masks reads neither the last image layer, nor the poolers, nor ano
   expect(left.length).toBeGreaterThan(0);
 });
 
-test("a bridge holds no parameter of the other modality's tower", () => {
-  expect(parametersOf(textPart(config).bridge).filter((name) => name.startsWith("vision_model."))).toEqual([]);
-  expect(parametersOf(imagePart(config, image).bridge).filter((name) => name.startsWith("text_model."))).toEqual([]);
+test("a side's state reads no parameter of the other modality's tower", () => {
+  expect(parametersOf(textGraph(config).state()).filter((name) => name.startsWith("vision_model."))).toEqual([]);
+  expect(parametersOf(imageGraph(config).state()).filter((name) => name.startsWith("text_model."))).toEqual([]);
 });
 
-test("the fusion reads no tower, and what both bridges give is what it takes", () => {
-  const outputs = fusionPart(config, image, "batch", "first").itm();
+test("the fusion reads no tower, and its inputs are the outputs of both sides", () => {
+  const outputs = fusionGraph(config, { lastQueries: "first" }).heads(["itm"]);
   expect(parametersOf(outputs).filter((name) => /^(text|vision)_model\./.test(name))).toEqual([]);
-  const given = [...Object.keys(textPart(config).bridge), ...Object.keys(imagePart(config, image).bridge)];
+  const given = [...Object.keys(textGraph(config).state()), ...Object.keys(imageGraph(config).state())];
   expect(inputsOf(outputs).sort()).toEqual([...given, "attention_mask"].sort());
 });
 
-test("parts and whole read the same parameters, each once", () => {
+test("sub-graphs and the whole model read the same parameters, each once", () => {
   const parts = [
-    ...parametersOf(textPart(config).bridge),
-    ...parametersOf(imagePart(config, image).bridge),
-    ...parametersOf(fusionPart(config, image, "batch", "first").itm()),
+    ...parametersOf(textGraph(config).state()),
+    ...parametersOf(imageGraph(config).state()),
+    ...parametersOf(fusionGraph(config, { lastQueries: "first" }).heads(["itm"])),
   ];
-  const whole = parametersOf({ logits: wholeModel(config, image, "first").itmLogits() });
+  const whole = parametersOf(pairGraph(config, { image, lastQueries: "first" }).heads("itm"));
   // The first level's keys and values and its type table are read by more than one part.
   expect([...new Set(parts)].sort()).toEqual([...whole].sort());
 });
 
 test("no graph computes a state twice", () => {
-  const text = printGraph({ logits: wholeModel(config, image, "all").itmLogits() });
+  const text = printGraph(pairGraph(config, { image }).heads("itm"));
   const projections = text
     .split("\n")
     .filter((line) => line.includes("text_model.encoder.layer.0.attention.self.query"));

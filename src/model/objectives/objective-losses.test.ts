@@ -1,23 +1,15 @@
 /** Gradients of the training losses against central differences; the losses themselves: `model.test.ts`. */
 import { expect, test } from "vitest";
-import { readCase, tinyStoredTensor, type GoldenCase } from "../../fixtures/golden.js";
-import { tinyInput } from "../../fixtures/tiny-weights.js";
-import { deviation, runtimeStep, slopeTolerance } from "../../fixtures/tolerance.js";
-import { gradients, input, type Parameter, type StoredTensor, type Tensor } from "../graph/index.js";
-import { crossEntropy, Scope } from "../nn/index.js";
-import { evaluateAll } from "../runtime/evaluate.test-support.js";
-import { dot } from "../runtime/reference.test-support.js";
-import {
-  crossModalEncoder,
-  imageBridge,
-  imageEmbeddings,
-  pooled,
-  textBridge,
-  textTower,
-  visionTower,
-} from "./bridgetower.js";
-import { itmHead, mlmHead } from "./heads.js";
-import { trainingFeeds } from "./training-feeds.test-support.js";
+import { readCase, tinyStoredTensor, type GoldenCase } from "../../../fixtures/golden.js";
+import { tinyInput } from "../../../fixtures/tiny-weights.js";
+import { deviation, runtimeStep, slopeTolerance } from "../../../fixtures/tolerance.js";
+import { gradients, input, type Parameter, type StoredTensor, type Tensor } from "../../graph/index.js";
+import { crossEntropy, Scope } from "../../nn/index.js";
+import { evaluateAll } from "../../runtime/evaluate.test-support.js";
+import { dot } from "../../runtime/reference.test-support.js";
+import { bridgeTower } from "../bridgetower.js";
+import { itmHead, mlmHead } from "../heads.js";
+import { trainingFeeds } from "../training-feeds.test-support.js";
 
 /** ITM and MLM loss over inputs of the case's own sizes: a training graph is made for its batch. */
 function trainingLosses({ config, inputs }: GoldenCase): { p: Scope; itm: Tensor; mlm: Tensor } {
@@ -25,14 +17,12 @@ function trainingLosses({ config, inputs }: GoldenCase): { p: Scope; itm: Tensor
   const { shape } = inputs.input_ids;
   const ids = input("input_ids", "int64", shape);
   const mask = input("attention_mask", "int64", shape);
-  const embeddings = imageEmbeddings(p, config, input("pixel_values", "float32", inputs.pixel_values!.shape));
-  const text = textBridge(p, config, textTower(p, config, ids, mask), mask);
-  const image = imageBridge(p, config, visionTower(p, config, embeddings));
-  const last = crossModalEncoder(p, config, text, image, mask, "all").at(-1)!;
+  const pixel_values = input("pixel_values", "float32", inputs.pixel_values!.shape);
+  const { levels, pooler_output } = bridgeTower(p, config, { input_ids: ids, attention_mask: mask, pixel_values });
   return {
     p,
-    itm: crossEntropy(itmHead(p, pooled(p, config, last)), input("itm_labels", "int64", shape.slice(0, 1))),
-    mlm: crossEntropy(mlmHead(p, config, last.text), input("mlm_labels", "int64", shape)),
+    itm: crossEntropy(itmHead(p, config, pooler_output), input("itm_labels", "int64", shape.slice(0, 1))),
+    mlm: crossEntropy(mlmHead(p, config, levels.at(-1)!.text), input("mlm_labels", "int64", shape)),
   };
 }
 

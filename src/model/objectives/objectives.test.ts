@@ -1,12 +1,12 @@
 /** What a training graph holds and what it leaves out; its numbers: `src/learner/learner-golden.test.ts`. */
 import { expect, test } from "vitest";
-import { readCase } from "../../fixtures/golden.js";
-import { parameterGradients, topologicalOrder, type Tensor } from "../graph/index.js";
-import { trainingStep, type ObjectiveUses } from "./index.js";
+import { readCase } from "../../../fixtures/golden.js";
+import { parameterGradients, topologicalOrder, type Tensor } from "../../graph/index.js";
+import { trainingGraph, type ObjectiveUses } from "../index.js";
 
 const { config } = readCase("add");
 const sizes = { texts: 3, tokens: 7, images: 2, image: { height: 32, width: 32 } };
-const step = (uses: ObjectiveUses) => trainingStep(config, sizes, uses);
+const step = (uses: ObjectiveUses) => trainingGraph(config, sizes, uses);
 
 const linears = (outputs: readonly Tensor[], name: RegExp) =>
   topologicalOrder(outputs).filter(
