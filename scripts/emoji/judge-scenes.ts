@@ -1,7 +1,7 @@
 /** What a model is worth on two documents of scenes: single ones, and pairs for statements. */
 import { join } from "node:path";
 import { openDataset, type Dataset } from "../../src/data/index.js";
-import { evaluate, needsOf, type EvaluationSettings, type Metric } from "../../src/evaluation/index.js";
+import { evaluate, needsOf, type EvaluateOptions, type Metric } from "../../src/evaluation/index.js";
 import { PartedModel } from "../../src/inference/index.js";
 import { hashOf, type MadeOf, type Results } from "./kept-results.js";
 
@@ -58,7 +58,7 @@ export async function judgeScenes(
         (metric) => metrics.has(metric) && (metric !== "retrieval" || rows >= judgement.candidates),
       );
       if (chosen.length === 0) return {};
-      const report: EvaluationSettings["onProgress"] = (stage, done, total) => {
+      const report: EvaluateOptions["onProgress"] = (stage, done, total) => {
         // Pairs of retrieval are compared in no time.
         if (stage === "rows") onProgress?.(part, done, total);
       };
@@ -76,10 +76,10 @@ async function judge(
   data: Dataset,
   metrics: readonly Metric[],
   { limit, candidates }: Judgement,
-  watched: Pick<EvaluationSettings, "signal" | "onProgress">,
+  watched: Pick<EvaluateOptions, "signal" | "onProgress">,
 ): Promise<Results> {
   const compared = metrics.includes("retrieval") ? { candidates } : {};
-  const { results } = await evaluate({ model, data, metrics, limit, captions_per_row: 1, ...compared, ...watched });
+  const { results } = await evaluate({ model, data, metrics, limit, captionsPerRow: 1, ...compared, ...watched });
   return results;
 }
 

@@ -1,84 +1,88 @@
-/** Rows whose images have been through the tower, group by group, the next group being read meanwhile. */
+/** Rows whose images have been through the image tower, in groups; the next group is read ahead. */
 import type { Dataset, RowTexts } from "../data/index.js";
 import { InputError } from "../errors.js";
 import { elementCount, HostTensor } from "../graph/index.js";
 import { ahead, batchOf, chunksOfEqualLength, type PartedModel, type States } from "../inference/index.js";
 import type { ImageReader } from "./image-reader.js";
 
-/** A row as judges see it. */
-export interface SeenRow {
+/** A row with its encoded images. */
+export interface EncodedRow {
   readonly index: number;
-  /** Of captions those that are judged. */
+  /** The texts to evaluate; of captions the first `captionsPerRow`. */
   readonly texts: RowTexts;
-  /** All captions of the row: none of them is false of its image. */
-  readonly ownCaptions: readonly string[];
-  /** The bridge of its image, of the first one where there are two; empty where nothing is fused. */
+  /** All captions of the row. None of them can be a false caption of its image. */
+  readonly trueCaptions: readonly string[];
+  /** The states of its first image; empty if no metric fuses it. */
   readonly image: States;
-  /** The bridge of the second of two images, where statements are judged. */
+  /** The states of its second image, if statements are evaluated. */
   readonly second?: States;
-  /** Of image and captions, where these are compared. [contrastive_hidden_size] each */
+  /** Embeddings of image and captions, if metrics compare them. [contrastive_hidden_size] each */
   readonly embeddings?: { readonly image: Float32Array; readonly captions: readonly Float32Array[] };
 }
 
-/** What judges want to see of rows. */
-export interface Sight {
+/** What metrics require of a row. */
+export interface RequiredInputs {
   readonly bridge: boolean;
   readonly second: boolean;
   readonly embeddings: boolean;
 }
 
-interface LoadedRow extends Pick<SeenRow, "index" | "texts" | "ownCaptions"> {
+interface LoadedRow extends Pick<EncodedRow, "index" | "texts" | "trueCaptions"> {
   readonly pixels: HostTensor;
   readonly second: HostTensor | undefined;
 }
 
-export interface Views {
+export interface RowContext {
   readonly model: PartedModel;
   readonly data: Dataset;
   readonly reader: ImageReader;
   /** Texts as token ids. */
   readonly tokenize: (texts: readonly string[]) => number[][];
-  /** Captions of a row that are judged, the first ones; undefined for all. */
-  readonly captions_per_row: number | undefined;
+  /** Captions of each row to evaluate, from the first on; undefined for all. */
+  readonly captionsPerRow: number | undefined;
 }
 
-export interface SeenRows {
-  readonly rows: readonly SeenRow[];
-  /** Rows up to here have been read, broken ones included. */
+export interface EncodedRows {
+  readonly rows: readonly EncodedRow[];
+  /** Rows that have been read up to here, including those left out. */
   readonly end: number;
 }
 
-/** The rows in their order, without those whose images are broken; in groups of as many as a run of the tower takes. */
-export async function* seenRows(views: Views, rows: readonly number[], sight: Sight): AsyncGenerator<SeenRows> {
-  const size = views.model.chunkSize;
+/** The rows in their order without those whose images cannot be read, in groups of the batch size of the image tower. */
+export async function* encodedRows(
+  context: RowContext,
+  rows: readonly number[],
+  inputs: RequiredInputs,
+): AsyncGenerator<EncodedRows> {
+  const size = context.model.chunkSize;
   const groups = Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.slice(i * size, (i + 1) * size));
-  for await (const [i, loaded] of ahead(groups, (group) => loadRows(views, group, sight))) {
-    const seenOnes = loaded.length === 0 ? [] : await seen(views.model, views.tokenize, loaded, sight);
-    yield { rows: seenOnes, end: Math.min(rows.length, (i + 1) * size) };
+  for await (const [i, loaded] of ahead(groups, (group) => loadRows(context, group, inputs))) {
+    const encoded = loaded.length === 0 ? [] : await encode(context.model, context.tokenize, loaded, inputs);
+    yield { rows: encoded, end: Math.min(rows.length, (i + 1) * size) };
   }
 }
 
-/** Decoded images are large: few at a time, and only their pixel values are kept. */
+/** Decoded images are large: few are decoded at a time, and only their pixel values are kept. */
 const decodedAtOnce = 4;
 
-async function loadRows(views: Views, rows: readonly number[], sight: Sight): Promise<LoadedRow[]> {
+async function loadRows(context: RowContext, rows: readonly number[], inputs: RequiredInputs): Promise<LoadedRow[]> {
   const loaded: LoadedRow[] = [];
   for (let first = 0; first < rows.length; first += decodedAtOnce) {
-    const some = rows.slice(first, first + decodedAtOnce).map((row) => loadRow(views, row, sight));
+    const some = rows.slice(first, first + decodedAtOnce).map((row) => loadRow(context, row, inputs));
     for (const row of await Promise.all(some)) if (row !== undefined) loaded.push(row);
   }
   return loaded;
 }
 
-async function loadRow(views: Views, index: number, sight: Sight): Promise<LoadedRow | undefined> {
-  const { data, reader, captions_per_row } = views;
+async function loadRow(context: RowContext, index: number, inputs: RequiredInputs): Promise<LoadedRow | undefined> {
+  const { data, reader, captionsPerRow } = context;
   const all = data.texts(index);
-  const ownCaptions = all.captions;
-  const texts = { ...all, captions: ownCaptions.slice(0, captions_per_row) };
+  const trueCaptions = all.captions;
+  const texts = { ...all, captions: trueCaptions.slice(0, captionsPerRow) };
   const sources = data.images(index);
-  const wantsSecond = sight.second && texts.statements.length > 0;
-  if (sources.length < (wantsSecond ? 2 : 1)) {
-    const expected = wantsSecond ? "two images, which its statements are about" : "an image";
+  const needsSecond = inputs.second && texts.statements.length > 0;
+  if (sources.length < (needsSecond ? 2 : 1)) {
+    const expected = needsSecond ? "two images, which its statements are about" : "an image";
     throw new InputError({
       code: "missing-data",
       where: `row ${index} of ${data.name}`,
@@ -86,17 +90,17 @@ async function loadRow(views: Views, index: number, sight: Sight): Promise<Loade
       found: String(sources.length),
     });
   }
-  const [pixels, second] = await Promise.all(sources.slice(0, wantsSecond ? 2 : 1).map((one) => reader.read(one)));
-  if (pixels === undefined || (wantsSecond && second === undefined)) return undefined;
-  return { index, texts, ownCaptions, pixels, second };
+  const [pixels, second] = await Promise.all(sources.slice(0, needsSecond ? 2 : 1).map((one) => reader.read(one)));
+  if (pixels === undefined || (needsSecond && second === undefined)) return undefined;
+  return { index, texts, trueCaptions, pixels, second };
 }
 
-async function seen(
+async function encode(
   model: PartedModel,
-  tokenize: Views["tokenize"],
+  tokenize: RowContext["tokenize"],
   rows: readonly LoadedRow[],
-  { bridge, embeddings }: Sight,
-): Promise<SeenRow[]> {
+  { bridge, embeddings }: RequiredInputs,
+): Promise<EncodedRow[]> {
   const part = embeddings ? (bridge ? "image and embedding" : "embed image") : "image";
   const first = await model.run(part, { pixel_values: stacked(rows.map(({ pixels }) => pixels)) });
   const seconds = rows.flatMap(({ second }) => second ?? []);
@@ -106,14 +110,14 @@ async function seen(
   return rows.map((row, i) => ({
     index: row.index,
     texts: row.texts,
-    ownCaptions: row.ownCaptions,
+    trueCaptions: row.trueCaptions,
     image: rowOf(first, i),
     ...(row.second === undefined ? {} : { second: rowOf(second, secondRow++) }),
     ...(embeddings ? { embeddings: { image: vector(first.image_embeds!, i), captions: ofCaptions[i]! } } : {}),
   }));
 }
 
-/** Tensors of one image or more, one below the other. */
+/** Images stacked along their first axis. */
 function stacked(tensors: readonly HostTensor[]): HostTensor {
   const [, ...shape] = tensors[0]!.shape;
   const stack = HostTensor.zeros("float32", [tensors.length, ...shape]);
@@ -121,7 +125,7 @@ function stacked(tensors: readonly HostTensor[]): HostTensor {
   return stack;
 }
 
-/** The states of one entry of a batch, as a batch of one. */
+/** The states of one row of a batch, as a batch of one. */
 const rowOf = (states: States, index: number): States =>
   Object.fromEntries(
     Object.entries(states).map(([name, tensor]) => {
@@ -130,13 +134,13 @@ const rowOf = (states: States, index: number): States =>
     }),
   );
 
-/** A copy, so that it does not keep its whole batch in memory. */
+/** A copy, which does not keep the whole batch in memory. */
 const vector = (embeds: HostTensor, row: number): Float32Array =>
   Float32Array.from(embeds.row(row).data as Float32Array);
 
 async function captionEmbeddings(
   model: PartedModel,
-  tokenize: Views["tokenize"],
+  tokenize: RowContext["tokenize"],
   rows: readonly LoadedRow[],
 ): Promise<Float32Array[][]> {
   const owners = rows.flatMap(({ texts }, i) => texts.captions.map((_, caption) => [i, caption] as const));

@@ -1,10 +1,10 @@
-/** What is judged unless said, what must not change numbers, and what goes wrong. */
+/** Default metrics, options that must not change numbers, and errors. */
 import { expect, test, vi } from "vitest";
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
 import { PartedModel } from "../inference/index.js";
 import { tinyConfig } from "../inference/tiny-checkpoint.test-support.js";
-import { evaluate, type EvaluationSettings, type Metric } from "./index.js";
+import { evaluate, type EvaluateOptions, type Metric } from "./index.js";
 import { memoryData, type MemoryRow } from "./memory-data.test-support.js";
 import { checkpoint, data, named, image, resultsOf, rows } from "./tiny-rows.test-support.js";
 
@@ -28,7 +28,7 @@ test("by default, all that both data set and checkpoint allow", async () => {
   expect(await chosen(await checkpoint(), questions)).toEqual(["vqa"]);
 });
 
-test("the same numbers whatever else is judged, and for each row whatever the limit", async () => {
+test("the same numbers whatever the other metrics and the limit are", async () => {
   const model = await checkpoint();
   const all = await resultsOf({ model });
   const alone = await resultsOf({ model, metrics: ["itm", "mlm"] });
@@ -38,37 +38,37 @@ test("the same numbers whatever else is judged, and for each row whatever the li
     await resultsOf({ model, metrics: ["itm"], limit: 2 }),
   ];
   const [sumOfOne, sumOfTwo] = [one, two].map(({ itm_loss, itm_samples }) => itm_loss! * itm_samples!);
-  // The second row has two captions: what it adds is what it is judged as without the first row's image.
+  // The second row has two captions: what it adds is its result without the image of the first row.
   const broken = memoryData(rows.map((row, i) => (i === 0 ? { ...row, images: [new Uint8Array(8)] } : row)));
   const second = await resultsOf({ model, data: broken, metrics: ["itm"], limit: 2 });
   expect(sumOfTwo! - sumOfOne!).toBeCloseTo(second.itm_loss! * second.itm_samples!, 5);
 });
 
-test("the first captions of each row only: nothing else is judged, and none of its others is false", async () => {
+test("the first captions of each row only: the others are not evaluated, and are not false captions of their row", async () => {
   const model = await checkpoint();
   const metrics = ["facet", "itc", "mlm", "retrieval"] as const;
   const twoEach = memoryData(rows.map((row) => ({ ...row, captions: row.captions!.slice(0, 2) })));
   const [first, same] = [
-    await resultsOf({ model, metrics, captions_per_row: 2 }),
+    await resultsOf({ model, metrics, captionsPerRow: 2 }),
     await resultsOf({ model, metrics, data: twoEach }),
   ];
   expect(first).toEqual(same);
   expect(first.itc_pairs).toBe(8);
-  expect(await resultsOf({ model, metrics: ["itm", "irtr"], captions_per_row: 3 })).toEqual(
+  expect(await resultsOf({ model, metrics: ["itm", "irtr"], captionsPerRow: 3 })).toEqual(
     await resultsOf({ model, metrics: ["itm", "irtr"] }),
   );
   const shared = memoryData([
     { images: rows[0]!.images, captions: ["a cat", "a dog"] },
     { images: rows[1]!.images, captions: ["a dog"] },
   ]);
-  // There is nothing false to say of the first image, whose second caption is the only other one.
-  const samples = { model, data: shared, metrics: ["itm"], captions_per_row: 1 } as const;
+  // The first image has no false caption, whose second caption is the only other one.
+  const samples = { model, data: shared, metrics: ["itm"], captionsPerRow: 1 } as const;
   expect((await resultsOf(samples)).itm_samples).toBe(2);
 });
 
 test("the same numbers however rows and texts are grouped", async () => {
   const model = await checkpoint();
-  const settings = { model, per_gpu_eval_batchsize: 3, k_test: 2 };
+  const settings = { model, contrastBatchSize: 3, kTest: 2 };
   const together = await resultsOf(settings);
   for (const size of [1, 2]) {
     const chunkSize = vi.spyOn(PartedModel.prototype, "chunkSize", "get").mockReturnValue(size);
@@ -139,33 +139,33 @@ test("images go through the transform that is given", async () => {
   );
 });
 
-test.each<[string, Partial<EvaluationSettings>, RegExp]>([
-  ["no rows", { data: memoryData([]) }, /^pairs: expected rows to judge, found none/],
+test.each<[string, Partial<EvaluateOptions>, RegExp]>([
+  ["no rows", { data: memoryData([]) }, /^pairs: expected rows to evaluate, found none/],
   [
     "no texts of the kind",
     { data: memoryData([{ images: [], captions: ["a"] }]), metrics: ["facet"] },
-    /^pairs: expected captions and negatives, which facet judges, found no negatives/,
+    /^pairs: expected captions and negatives, which facet evaluates, found no negatives/,
   ],
   [
     "no words for things",
     { metrics: ["nouns"] },
-    /^pairs: expected captions and words for things, which nouns judges, found no words for things/,
+    /^pairs: expected captions and words for things, which nouns evaluates, found no words for things/,
   ],
-  ["nothing to judge", { data: memoryData([{ images: [] }]) }, /found no texts/],
+  ["no texts", { data: memoryData([{ images: [] }]) }, /found no texts/],
   ["no head", { metrics: ["vqa"] }, /saved without that head/],
   ["no head for retrieval", { metrics: ["retrieval"] }, /saved without that head/],
-  ["no ranking head", { metrics: ["retrieval"], rank_by: "rank_output" }, /saved without that head/],
+  ["no ranking head", { metrics: ["retrieval"], rankBy: "rank_output" }, /saved without that head/],
   ["no metric", { metrics: [] }, /metrics: expected at least one of itm, facet/],
   [
     "rows without images",
     { data: memoryData([{ images: [], captions: ["a"] }]) },
     /row 0 of pairs: expected an image, found 0/,
   ],
-  ["a limit of nothing", { limit: 0 }, /^limit: expected a whole number, 1 or more, found 0/],
+  ["a limit of 0", { limit: 0 }, /^limit: expected a whole number, 1 or more, found 0/],
   ["one candidate", { candidates: 1 }, /^candidates: expected a whole number, 2 or more, found 1/],
-  ["no captions", { captions_per_row: 0 }, /^captions_per_row: expected a whole number, 1 or more, found 0/],
-  ["half a candidate", { k_test: 0.5 }, /^k_test: expected a whole number, 0 or more, found 0\.5/],
-  ["texts too long", { max_text_len: 1000 }, /^max_text_len: expected at most \d+ tokens/],
+  ["no captions", { captionsPerRow: 0 }, /^captionsPerRow: expected a whole number, 1 or more, found 0/],
+  ["half a candidate", { kTest: 0.5 }, /^kTest: expected a whole number, 0 or more, found 0\.5/],
+  ["texts too long", { maxTextLength: 1000 }, /^maxTextLength: expected at most \d+ tokens/],
   ["a seed in words", { seed: NaN }, /^seed: expected a whole number/],
 ])("%s: an error that says so", async (_, settings, expected) => {
   const model = await checkpoint({}, ["itm"]);
@@ -190,14 +190,23 @@ test("statements about one image are an error", async () => {
   );
 });
 
-test("a signal ends the work, and progress is told", async () => {
+test("a signal ends the work with its reason, and progress is reported", async () => {
   const model = await checkpoint();
   const stop = new AbortController();
-  const told: string[] = [];
-  const onProgress = (stage: string, done: number, total: number) => told.push(`${stage} ${done}/${total}`);
-  await evaluate({ model, data, metrics: ["retrieval"], k_test: 1, onProgress });
-  expect(told[0]).toBe("rows 5/5");
-  expect(told.at(-1)).toMatch(/^pairs (\d+)\/\1$/);
+  const reported: string[] = [];
+  const onProgress = (stage: string, done: number, total: number) => reported.push(`${stage} ${done}/${total}`);
+  await evaluate({ model, data, metrics: ["retrieval"], kTest: 1, onProgress });
+  expect(reported[0]).toBe("rows 5/5");
+  expect(reported.at(-1)).toMatch(/^pairs (\d+)\/\1$/);
   stop.abort(new Error("enough"));
   await expect(evaluate({ model, data, signal: stop.signal })).rejects.toThrow("enough");
+});
+
+test("what onProgress throws rejects the call", async () => {
+  const onProgress = () => {
+    throw new Error("no screen");
+  };
+  await expect(evaluate({ model: await checkpoint(), data, metrics: ["itm"], onProgress })).rejects.toThrow(
+    "no screen",
+  );
 });

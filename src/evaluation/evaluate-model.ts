@@ -1,180 +1,179 @@
-/** What a checkpoint is worth on a data set: one pass over its rows, each image through its tower once for all metrics. */
+/** Evaluates a checkpoint on a data set: one pass over its rows, in which all metrics share the image tower. */
 import { transformImage, type Dataset, type TransformKey } from "../data/index.js";
 import { InputError } from "../errors.js";
 import { Random } from "../random/index.js";
 import { answersInFile, findAnswers, PartedModel, readAnswers, type LoadOptions } from "../inference/index.js";
 import { Classes } from "./metrics/classes.js";
 import { Contrast } from "./metrics/contrast.js";
-import type { Judge, Judging } from "./metrics/metric.js";
-import { MaskedWords } from "./metrics/masked-words.js";
+import type { RowMetric, EvalContext } from "./metrics/metric.js";
+import { MaskedTokens } from "./metrics/masked-tokens.js";
 import { Facets, Matching, MatchLogits } from "./metrics/matching.js";
 import { Nouns } from "./metrics/nouns.js";
 import { Questions, type VqaPrediction } from "./metrics/questions.js";
 import { Ranking } from "./metrics/ranking.js";
-import { chooseMetrics, needsOf, sightOf, type Metric, type RankBy } from "./metric-requirements.js";
+import { chooseMetrics, needsOf, requiredInputs, type Metric, type RankBy } from "./metric-requirements.js";
 import { ImageReader, type ImageTransform, type SkippedImage } from "./image-reader.js";
 import type { Chunks } from "./retrieval/fused-scores.js";
 import { maxPairs, Retrieval } from "./retrieval/retrieval.js";
-import { seenRows } from "./encoded-row.js";
+import { encodedRows } from "./encoded-row.js";
 
-export interface EvaluationSettings extends Chunks {
+export interface EvaluateOptions extends Chunks {
   /** A folder in Hugging Face layout or a hub id. */
   readonly model: string;
   readonly data: Dataset;
-  /** By default all that both data set and checkpoint allow; `chooseMetrics` says what is left out. */
+  /** Default: all that both data set and checkpoint allow, without those that take far longer than the others. */
   readonly metrics?: readonly Metric[] | undefined;
-  /** Of false captions and hidden words: the same ones for every checkpoint. Default 0. */
+  /** Seed of false captions and masked tokens, which are the same for every checkpoint. Default 0. */
   readonly seed?: number | undefined;
-  /** Rows that are judged, from the first on. By default all. */
+  /** Rows to evaluate, from the first on. Default: all. */
   readonly limit?: number | undefined;
-  /** Captions of each row that are judged, from the first on. By default all; false ones are drawn from all in any case. */
-  readonly captions_per_row?: number | undefined;
-  /** Tokens that texts are cut to, special ones included. By default as many as the checkpoint takes. */
-  readonly max_text_len?: number | undefined;
-  /** What retrieval goes by; by default similarity where the checkpoint has contrastive heads. */
-  readonly rank_by?: RankBy | undefined;
+  /** Captions of each row to evaluate, from the first on. Default: all. False captions are sampled from all in any case. */
+  readonly captionsPerRow?: number | undefined;
+  /** Tokens that texts are truncated to, special ones included. Default: the limit of the checkpoint. */
+  readonly maxTextLength?: number | undefined;
+  /** How retrieval ranks. Default: by similarity, if the checkpoint has contrastive heads. */
+  readonly rankBy?: RankBy | undefined;
   /**
-   * Retrieval among so many rows: those that have captions and a readable image make groups of so many, in their order. A last group
-   * that is smaller is left out; recalls are means over all texts and all images of the groups. By default all rows are one group.
+   * Retrieval among this number of rows: rows that have captions and a readable image make groups of that size, in their order. A smaller
+   * last group is left out; recalls are means over all texts and all images of the groups. Default: all rows are one group.
    */
   readonly candidates?: number | undefined;
-  /** Candidates of each image and of each text that ITM ranks again, where the checkpoint has its head. Default 0: none. */
-  readonly k_test?: number | undefined;
-  /** Pairs that the contrastive loss is taken over. Default 16, as in the fine-tuning recipe. */
-  readonly per_gpu_eval_batchsize?: number | undefined;
-  /** False captions that `rank_output` tells a true one from. Default 15, as in training. */
-  readonly draw_false_text?: number | undefined;
-  /** How images are made ready; by default as the checkpoint's own settings say. */
+  /** Candidates of each image and of each text that ITM re-ranks, if the checkpoint has its head. Default 0: none. */
+  readonly kTest?: number | undefined;
+  /** Pairs of one contrastive loss. Default 16, as in the fine-tuning preset. */
+  readonly contrastBatchSize?: number | undefined;
+  /** False captions that `rank_output` compares with each caption. Default 15, as in training. */
+  readonly falseTexts?: number | undefined;
+  /** Preprocessing of images. Default: the image settings of the checkpoint. */
   readonly transform?: TransformKey | ImageTransform | undefined;
-  /** What the outputs of the VQA classifier are called, or a JSON file of it; by default as the model folder says. */
+  /** The answers of the VQA classifier, or a JSON file with them. Default: those of the model folder. */
   readonly answers?: string | readonly string[] | undefined;
-  /** Told how many rows have been judged, and then how many pairs of retrieval have been through the fusion. */
+  /** Called with the number of evaluated rows, and then with the number of pairs that retrieval has fused. */
   readonly onProgress?: ((stage: "rows" | "pairs", done: number, total: number) => void) | undefined;
-  /** Ends the work with the signal's reason. */
+  /** Ends the evaluation, which rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly load?: LoadOptions | undefined;
 }
 
 export interface EvaluationResult {
-  /** What was measured. */
+  /** The metrics that were computed. */
   readonly metrics: readonly Metric[];
   /**
-   * By name, in the order of the metrics. Accuracies, scores and recalls are shares 0..1, `rsum` is in percent, losses are
-   * in nats, the others are counts. What nothing was judged for has its counts only.
+   * By name, in the order of the metrics. Accuracies, scores and recalls are in 0..1, `rsum` is in percent, losses are in nats, the others
+   * are counts. A metric without any text has its counts only.
    */
   readonly results: Readonly<Record<string, number>>;
   /** The first hundred images that could not be read; `skipped_images` of the results counts all. */
   readonly skipped: readonly SkippedImage[];
-  /** Answers to all questions that have a number, where the answers' texts are known. */
+  /** Answers to all questions that have an id, if the texts of the answers are known. */
   readonly predictions: readonly VqaPrediction[];
 }
 
 /**
- * Judges a checkpoint on a data set. The same numbers for the same seed, however rows are grouped; a row's false captions and hidden
- * words do not depend on `limit`.
- * @throws InputError for a checkpoint or data set that is broken or lacks what a metric needs, or without a readable image
+ * Evaluates a checkpoint on a data set. The same seed gives the same numbers, however rows are grouped; the false captions and masked tokens
+ * of a row do not depend on `limit`. What `onProgress` throws rejects the call.
+ * @throws InputError for a checkpoint or data set that is damaged or lacks what a metric needs, or without a readable image
+ * @example
+ * ```ts
+ * const data = await openDataset("pairs.jsonl");
+ * const { results } = await evaluate({ model: "runs/pairs", data, metrics: ["itm", "retrieval"] });
+ * console.log(results.itm_accuracy, results.ir_r1);
+ * ```
  */
-export async function evaluate(settings: EvaluationSettings): Promise<EvaluationResult> {
-  const { model: idOrFolder, load = {} } = settings;
-  checkSettings(settings);
+export async function evaluate(options: EvaluateOptions): Promise<EvaluationResult> {
+  const { model: idOrFolder, load = {} } = options;
+  checkOptions(options);
   const model = await PartedModel.open(idOrFolder, { prepare: [], prepackText: false }, load);
   try {
-    return await judgeAll(model, settings);
+    return await evaluateModel(model, options);
   } finally {
     await model.dispose();
   }
 }
 
-async function judgeAll(model: PartedModel, settings: EvaluationSettings): Promise<EvaluationResult> {
-  const { data, seed = 0, limit, signal, onProgress } = settings;
+async function evaluateModel(model: PartedModel, options: EvaluateOptions): Promise<EvaluationResult> {
+  const { data, seed = 0, limit, captionsPerRow, signal, onProgress } = options;
   const count = Math.min(data.rows, limit ?? data.rows);
-  if (count === 0)
-    throw new InputError({ code: "missing-data", where: data.name, expected: "rows to judge", found: "none" });
-  const maxLength = textLength(settings, model);
-  const pairs = comparedPairs(settings, count);
-  const chosen = chooseMetrics(settings.metrics, { data, rows: count, model, pairs });
-  if (chosen.includes("retrieval")) checkRetrieval(settings, count, pairs);
-  const reader = new ImageReader(model, transformOf(settings, model));
+  if (count === 0) {
+    throw new InputError({ code: "missing-data", where: data.name, expected: "rows to evaluate", found: "none" });
+  }
+  const maxLength = textLength(options, model);
+  const pairs = comparedPairs(options, count);
+  const chosen = chooseMetrics(options.metrics, { data, rows: count, model, pairs });
+  if (chosen.includes("retrieval")) checkRetrieval(options, count, pairs);
+  const reader = new ImageReader(model, transformOf(options, model));
   const random = new Random(seed);
   const tokenize = (texts: readonly string[]) => model.tokenize(texts, maxLength).map(({ ids }) => [...ids]);
-  const { captions_per_row } = settings;
-  const judging: Judging = { model, data, reader, tokenize, captions_per_row, random, signal };
-  const rankBy = settings.rank_by ?? (model.heads.includes("itc") ? "similarity" : "rank_output");
-  const judges = await judgesOf(chosen, judging, settings, rankBy);
+  const context: EvalContext = { model, data, reader, tokenize, captionsPerRow, random, signal };
+  const rankBy = options.rankBy ?? (model.heads.includes("itc") ? "similarity" : "rank_output");
+  const metrics = await createMetrics(chosen, context, options, rankBy);
   const rows = [...Array(count).keys()].filter((row) =>
     chosen.some((metric) => needsOf(metric).texts.every((kind) => data.counts[kind][row]! > 0)),
   );
-  let seen = 0;
-  for await (const group of seenRows(judging, rows, sightOf(chosen, model, rankBy))) {
+  let evaluated = 0;
+  for await (const group of encodedRows(context, rows, requiredInputs(chosen, model, rankBy))) {
     for (const row of group.rows) {
-      for (const judge of judges.values()) {
+      for (const metric of metrics.values()) {
         signal?.throwIfAborted();
-        if (judge.wants(row)) await judge.judge(row);
+        if (metric.accepts(row)) await metric.update(row);
       }
     }
-    seen += group.rows.length;
+    evaluated += group.rows.length;
     onProgress?.("rows", group.end, rows.length);
   }
-  if (seen === 0) throw nothingSeen(data, reader);
+  if (evaluated === 0) throw noReadableImages(data, reader);
   const results: Record<string, number> = {};
-  for (const judge of judges.values()) Object.assign(results, await judge.results());
-  const questions = judges.get("vqa");
+  for (const metric of metrics.values()) Object.assign(results, await metric.compute());
+  const questions = metrics.get("vqa");
   return {
     metrics: chosen,
-    results: { ...results, rows: seen, skipped_images: reader.skippedCount },
+    results: { ...results, rows: evaluated, skipped_images: reader.skippedCount },
     skipped: reader.skipped,
     predictions: questions instanceof Questions ? questions.predictions : [],
   };
 }
 
-async function judgesOf(
+async function createMetrics(
   chosen: readonly Metric[],
-  judging: Judging,
-  settings: EvaluationSettings,
-  rank_by: RankBy,
-): Promise<ReadonlyMap<Metric, Judge>> {
-  const { model, data } = judging;
-  const {
-    per_gpu_eval_batchsize = 16,
-    draw_false_text = 15,
-    candidates,
-    k_test = 0,
-    image_chunks,
-    text_chunks,
-  } = settings;
-  const logits = new MatchLogits(judging);
-  const make: Readonly<Record<Metric, () => Judge | Promise<Judge>>> = {
-    itm: () => new Matching(judging, logits),
+  context: EvalContext,
+  options: EvaluateOptions,
+  rankBy: RankBy,
+): Promise<ReadonlyMap<Metric, RowMetric>> {
+  const { model, data } = context;
+  const { contrastBatchSize = 16, falseTexts = 15, candidates, kTest = 0, imageChunks, textChunks } = options;
+  const logits = new MatchLogits(context);
+  const make: Readonly<Record<Metric, () => RowMetric | Promise<RowMetric>>> = {
+    itm: () => new Matching(context, logits),
     facet: () => new Facets(logits),
-    itc: async () => new Contrast(judging, await model.contrastiveScale(), per_gpu_eval_batchsize),
-    mlm: () => new MaskedWords(judging),
-    nouns: () => new Nouns(judging, data.nouns ?? []),
+    itc: async () => new Contrast(context, await model.contrastiveScale(), contrastBatchSize),
+    mlm: () => new MaskedTokens(context),
+    nouns: () => new Nouns(context, data.nouns ?? []),
     vqa: async () => {
       const { folder, config } = model;
       const noAnswers = () => readAnswers(folder, config.vqav2_label_size);
-      return new Questions(judging, await answersOf(settings, model), noAnswers);
+      return new Questions(context, await answersOf(options, model), noAnswers);
     },
-    snli: () => new Classes(judging, "snli"),
-    nlvr2: () => new Classes(judging, "nlvr2"),
-    irtr: () => new Ranking(judging, draw_false_text),
+    snli: () => new Classes(context, "snli"),
+    nlvr2: () => new Classes(context, "nlvr2"),
+    irtr: () => new Ranking(context, falseTexts),
     retrieval: () => {
-      model.requireHead(rank_by === "similarity" ? "itc" : "rank");
-      return new Retrieval(judging, {
-        rank_by,
-        k_test: model.heads.includes("itm") ? k_test : 0,
+      model.requireHead(rankBy === "similarity" ? "itc" : "rank");
+      return new Retrieval(context, {
+        rankBy,
+        kTest: model.heads.includes("itm") ? kTest : 0,
         candidates,
-        image_chunks,
-        text_chunks,
-        onProgress: (done, total) => settings.onProgress?.("pairs", done, total),
+        imageChunks,
+        textChunks,
+        onProgress: (done, total) => options.onProgress?.("pairs", done, total),
       });
     },
   };
-  const judges = new Map<Metric, Judge>();
-  for (const metric of chosen) judges.set(metric, await make[metric]());
-  return judges;
+  const metrics = new Map<Metric, RowMetric>();
+  for (const metric of chosen) metrics.set(metric, await make[metric]());
+  return metrics;
 }
 
-async function answersOf({ answers }: EvaluationSettings, model: PartedModel): Promise<readonly string[] | undefined> {
+async function answersOf({ answers }: EvaluateOptions, model: PartedModel): Promise<readonly string[] | undefined> {
   const count = model.config.vqav2_label_size;
   if (answers === undefined) return findAnswers(model.folder, count);
   const list = typeof answers === "string" ? await answersInFile(answers, count) : answers;
@@ -182,49 +181,49 @@ async function answersOf({ answers }: EvaluationSettings, model: PartedModel): P
   throw new InputError({
     code: "invalid-config",
     where: typeof answers === "string" ? answers : "answers",
-    expected: `the ${count} answers that the classifier of ${model.folder} tells apart`,
+    expected: `the ${count} answers of the classifier in ${model.folder}`,
     found: list === undefined ? "no such file" : String(list.length),
   });
 }
 
-function transformOf({ transform, seed = 0 }: EvaluationSettings, model: PartedModel): ImageTransform | undefined {
+function transformOf({ transform, seed = 0 }: EvaluateOptions, model: PartedModel): ImageTransform | undefined {
   if (typeof transform !== "string") return transform;
   const { image_size } = model.config.vision_config;
-  // Always the same view of an image, should the transform draw.
+  // A transform with random choices gives the same view of an image every time.
   return (image) => transformImage(image, { key: transform, image_size }, new Random(seed, "transform"));
 }
 
-function textLength({ max_text_len }: EvaluationSettings, { maxLength, folder }: PartedModel): number {
-  if (max_text_len === undefined || max_text_len <= maxLength) return max_text_len ?? maxLength;
+function textLength({ maxTextLength }: EvaluateOptions, { maxLength, folder }: PartedModel): number {
+  if (maxTextLength === undefined || maxTextLength <= maxLength) return maxTextLength ?? maxLength;
   throw new InputError({
-    code: "invalid-setting",
-    where: "max_text_len",
-    expected: `at most ${maxLength} tokens, which is the longest text of ${folder}`,
-    found: String(max_text_len),
+    code: "invalid-argument",
+    where: "maxTextLength",
+    expected: `at most ${maxLength} tokens, the limit of ${folder}`,
+    found: String(maxTextLength),
   });
 }
 
-/** The least that each setting may be. */
-const least = {
+/** The minimum of each option. */
+const minimum = {
   limit: 1,
-  captions_per_row: 1,
-  // Start and end, and a word between them.
-  max_text_len: 3,
-  // Among one, everything is found.
+  captionsPerRow: 1,
+  // Start, end and a word.
+  maxTextLength: 3,
+  // Among one row, everything is found.
   candidates: 2,
-  k_test: 0,
-  per_gpu_eval_batchsize: 1,
-  draw_false_text: 1,
-  image_chunks: 1,
-  text_chunks: 1,
+  kTest: 0,
+  contrastBatchSize: 1,
+  falseTexts: 1,
+  imageChunks: 1,
+  textChunks: 1,
 } as const;
 
-function checkSettings(settings: EvaluationSettings): void {
-  for (const [name, bound] of Object.entries(least) as [keyof typeof least, number][]) {
-    const value = settings[name];
+function checkOptions(options: EvaluateOptions): void {
+  for (const [name, bound] of Object.entries(minimum) as [keyof typeof minimum, number][]) {
+    const value = options[name];
     if (value === undefined || (Number.isSafeInteger(value) && value >= bound)) continue;
     throw new InputError({
-      code: "invalid-setting",
+      code: "invalid-argument",
       where: name,
       expected: `a whole number, ${bound} or more`,
       found: String(value),
@@ -232,13 +231,13 @@ function checkSettings(settings: EvaluationSettings): void {
   }
 }
 
-/** Pairs of images and captions that retrieval compares. */
-function comparedPairs({ data, captions_per_row = Infinity, candidates = Infinity }: EvaluationSettings, rows: number) {
+/** The number of pairs of images and captions that retrieval compares. */
+function comparedPairs({ data, captionsPerRow = Infinity, candidates = Infinity }: EvaluateOptions, rows: number) {
   const counts = data.counts.captions.subarray(0, rows);
-  return Math.min(rows, candidates) * counts.reduce((sum, count) => sum + Math.min(count, captions_per_row), 0);
+  return Math.min(rows, candidates) * counts.reduce((sum, count) => sum + Math.min(count, captionsPerRow), 0);
 }
 
-function checkRetrieval({ data, candidates = 0 }: EvaluationSettings, rows: number, pairs: number): void {
+function checkRetrieval({ data, candidates = 0 }: EvaluateOptions, rows: number, pairs: number): void {
   if (pairs > maxPairs) {
     const expected = `at most ${maxPairs} pairs of images and captions to compare in retrieval`;
     throw new InputError({
@@ -255,7 +254,7 @@ function checkRetrieval({ data, candidates = 0 }: EvaluationSettings, rows: numb
   throw new InputError({ code: "invalid-setting", where: "candidates", expected, found: String(candidates) });
 }
 
-function nothingSeen({ name }: Dataset, { skipped, skippedCount }: ImageReader): InputError {
+function noReadableImages({ name }: Dataset, { skipped, skippedCount }: ImageReader): InputError {
   const [first] = skipped;
   return new InputError({
     code: "missing-data",

@@ -1,34 +1,34 @@
-/** Images of a data set as inputs of the model. What is broken is left out, counted and named. */
+/** Images of a data set as inputs of the model. Images that cannot be read are left out, counted and named. */
 import type { ImageSource } from "../data/index.js";
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
 import { decodeImage, type RawImage } from "../processing/index.js";
 import type { PartedModel } from "../inference/index.js";
 
-/** Makes an image ready. -> [channels, height, width] of the size that the checkpoint was made for */
+/** Preprocesses an image: [channels, height, width], of the image size of the checkpoint. */
 export type ImageTransform = (image: RawImage) => HostTensor<"float32"> | Promise<HostTensor<"float32">>;
 
 export interface SkippedImage {
   readonly name: string;
-  /** The error in words. */
+  /** The message of the error. */
   readonly reason: string;
 }
 
-/** Skipped images that are named; all are counted. */
+/** Skipped images that are named. All are counted. */
 const maxNamed = 100;
 
 export class ImageReader {
-  /** The first of those that could not be read. */
+  /** The first images that could not be read. */
   readonly skipped: SkippedImage[] = [];
   skippedCount = 0;
 
-  /** @param transform in place of the checkpoint's own settings */
+  /** @param transform replaces the image settings of the checkpoint */
   constructor(
     private readonly model: PartedModel,
     private readonly transform: ImageTransform | undefined,
   ) {}
 
-  /** `pixel_values` [1, channels, height, width]; nothing where the image is broken. */
+  /** `pixel_values` [1, channels, height, width]; undefined if the image cannot be read. */
   async read(source: ImageSource): Promise<HostTensor | undefined> {
     const pixels = await this.pixels(source).catch((error: unknown) => {
       if (!(error instanceof InputError)) throw error;
@@ -47,15 +47,15 @@ export class ImageReader {
     return new HostTensor("float32", [1, ...shape], data);
   }
 
-  /** A wrong size is no fault of the image. */
+  /** A wrong size is an error of the transform, not of the image. */
   private checkSize({ shape }: HostTensor): void {
     const { num_channels, image_size } = this.model.config.vision_config;
-    const wanted = [1, num_channels, image_size, image_size];
-    if (shape.join() === wanted.join()) return;
+    const expected = [1, num_channels, image_size, image_size];
+    if (shape.join() === expected.join()) return;
     throw new InputError({
       code: "shape-mismatch",
       where: "transform",
-      expected: `images of [${wanted.slice(1).join(", ")}], for which the checkpoint was made`,
+      expected: `images of [${expected.slice(1).join(", ")}], the image size of the checkpoint`,
       found: `[${shape.slice(1).join(", ")}]`,
     });
   }

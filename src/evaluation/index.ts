@@ -1,6 +1,10 @@
-/** What a checkpoint is worth on a data set: accuracies, losses, scores, recalls. */
-export { evaluate, type EvaluationResult, type EvaluationSettings } from "./evaluate-model.js";
+/**
+ * Evaluates a checkpoint on a data set: accuracies, losses, scores, recalls.
+ * @module
+ */
+export { evaluate, type EvaluateOptions, type EvaluationResult } from "./evaluate-model.js";
 export type { VqaPrediction } from "./metrics/questions.js";
 export { metrics, needsOf, rankings, requireTexts, type Metric, type RankBy } from "./metric-requirements.js";
 export type { ImageTransform, SkippedImage } from "./image-reader.js";
+export type { Chunks } from "./retrieval/fused-scores.js";
 export { submissionName, writeResults } from "./write-results.js";

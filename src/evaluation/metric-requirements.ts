@@ -1,12 +1,12 @@
-/** What can be measured, and what each needs of the data set and of the checkpoint. */
+/** The metrics, and what each requires of the data set and of the checkpoint. */
 import type { Dataset, TextKind } from "../data/index.js";
 import { InputError } from "../errors.js";
 import type { Head } from "../model/index.js";
 import type { PartedModel } from "../inference/index.js";
 import { maxPairs } from "./retrieval/retrieval.js";
-import type { Sight } from "./encoded-row.js";
+import type { RequiredInputs } from "./encoded-row.js";
 
-interface Needs extends Sight {
+interface Needs extends RequiredInputs {
   readonly texts: readonly TextKind[];
   /** Whether the data set must know its words for things. */
   readonly nouns?: boolean;
@@ -14,7 +14,7 @@ interface Needs extends Sight {
   readonly heads: readonly Head[];
 }
 
-const fused: Sight = { bridge: true, second: false, embeddings: false };
+const fused: RequiredInputs = { bridge: true, second: false, embeddings: false };
 
 const table = {
   itm: { ...fused, texts: ["captions"], heads: ["itm"] },
@@ -37,9 +37,9 @@ export const metrics = Object.keys(table) as readonly Metric[];
 
 export const needsOf = (metric: Metric): Needs => table[metric];
 
-/** What all of them together want to see of rows. */
-export function sightOf(wanted: readonly Metric[], model: PartedModel, rankBy: RankBy): Sight {
-  const needs = wanted.map((metric) => (metric === "retrieval" && rankBy === "rank_output" ? nothing : table[metric]));
+/** The inputs that all of these metrics require together. */
+export function requiredInputs(wanted: readonly Metric[], model: PartedModel, rankBy: RankBy): RequiredInputs {
+  const needs = wanted.map((metric) => (metric === "retrieval" && rankBy === "rank_output" ? none : table[metric]));
   const dual = model.config.contrastive_form === "dual";
   return {
     // The dual form compares towers alone.
@@ -49,9 +49,9 @@ export function sightOf(wanted: readonly Metric[], model: PartedModel, rankBy: R
   };
 }
 
-const nothing: Sight = { bridge: false, second: false, embeddings: false };
+const none: RequiredInputs = { bridge: false, second: false, embeddings: false };
 
-/** What retrieval can go by. */
+/** How retrieval ranks. */
 export const rankings = ["similarity", "rank_output"] as const;
 export type RankBy = (typeof rankings)[number];
 
@@ -60,7 +60,7 @@ export function countTexts({ counts }: Dataset, kind: TextKind, rows: number): n
   return counts[kind].subarray(0, rows).reduce((sum, count) => sum + count, 0);
 }
 
-/** What a metric needs of a data set and this one lacks, in words. */
+/** Kinds of texts that a metric requires and the data set lacks. */
 function missingFor(metric: Metric, data: Dataset, rows: number): string[] {
   const { texts, nouns = false } = needsOf(metric);
   const kinds = texts.filter((kind) => countTexts(data, kind, rows) === 0);
@@ -70,15 +70,15 @@ function missingFor(metric: Metric, data: Dataset, rows: number): string[] {
 const wordsForThings = "words for things";
 
 /**
- * @param rows those that are judged, the first ones
- * @param blame where the data set was named, and the hint
- * @throws InputError when they have none of the texts that the metric judges
+ * @param rows number of rows that are evaluated, from the first on
+ * @param context where the data set was named, and the hint
+ * @throws InputError if they have none of the texts that the metric evaluates
  */
 export function requireTexts(
   metric: Metric,
   data: Dataset,
   rows: number,
-  blame: { where: string; hint: string },
+  context: { where: string; hint: string },
 ): void {
   const lacks = missingFor(metric, data, rows);
   if (lacks.length === 0) return;
@@ -86,16 +86,16 @@ export function requireTexts(
   const needs = [...texts, ...(nouns ? [wordsForThings] : [])];
   throw new InputError({
     code: "missing-data",
-    ...blame,
-    expected: `${needs.join(" and ")}, which ${metric} judges`,
+    ...context,
+    expected: `${needs.join(" and ")}, which ${metric} evaluates`,
     found: `no ${lacks.join(" and no ")}`,
   });
 }
 
-/** What is judged. */
-export interface Judged {
+/** What is evaluated. */
+export interface Evaluated {
   readonly data: Dataset;
-  /** The first ones of the data set. */
+  /** Number of rows, from the first on. */
   readonly rows: number;
   readonly model: PartedModel;
   /** Pairs that retrieval would compare. */
@@ -103,13 +103,13 @@ export interface Judged {
 }
 
 /**
- * The metrics that were asked for; by default those that both data set and checkpoint allow: not those that take far longer than
- * the others, which are retrieval by `rank_output`, and by similarity beyond 2^31 pairs.
- * @throws InputError when one that was asked for, or any at all, is not allowed
+ * The given metrics; by default all that data set and checkpoint allow, without those that take far longer than the others: retrieval by
+ * `rank_output`, and by similarity beyond 2^31 pairs.
+ * @throws InputError if a given metric is not possible, or no metric is
  */
-export function chooseMetrics(asked: readonly Metric[] | undefined, judged: Judged): readonly Metric[] {
-  if (asked === undefined) return allowed(judged);
-  if (asked.length === 0) {
+export function chooseMetrics(given: readonly Metric[] | undefined, evaluated: Evaluated): readonly Metric[] {
+  if (given === undefined) return allowed(evaluated);
+  if (given.length === 0) {
     throw new InputError({
       code: "invalid-setting",
       where: "metrics",
@@ -117,18 +117,18 @@ export function chooseMetrics(asked: readonly Metric[] | undefined, judged: Judg
       found: "none",
     });
   }
-  const { data, rows, model } = judged;
-  for (const metric of asked) {
+  const { data, rows, model } = evaluated;
+  for (const metric of given) {
     const { heads } = needsOf(metric);
     requireTexts(metric, data, rows, { where: data.name, hint: "Name another data set or other metrics" });
     // Names the parameters that are missing.
     if (!heads.some((head) => model.heads.includes(head))) model.requireHead(heads[0]!);
     if (metric === "nlvr2") model.require("compare");
   }
-  return metrics.filter((metric) => asked.includes(metric));
+  return metrics.filter((metric) => given.includes(metric));
 }
 
-function allowed({ data, rows, model, pairs }: Judged): readonly Metric[] {
+function allowed({ data, rows, model, pairs }: Evaluated): readonly Metric[] {
   const { heads: present, config } = model;
   const found = metrics.filter((metric) => {
     const { heads } = needsOf(metric);
@@ -142,7 +142,7 @@ function allowed({ data, rows, model, pairs }: Judged): readonly Metric[] {
   throw new InputError({
     code: "missing-data",
     where: data.name,
-    expected: `texts that one of the heads of ${model.folder} judges (${present.join(", ") || "it has none"})`,
+    expected: `texts that one of the heads of ${model.folder} evaluates (${present.join(", ") || "it has none"})`,
     found: kinds.join(", ") || "no texts",
     hint: "Name another data set or another checkpoint",
   });

@@ -16,7 +16,7 @@ test("binary cross-entropy sums over all outputs, soft targets included", () => 
 
 test("the first of equal maxima wins", () => expect(argMax([1, 3, 3])).toBe(1));
 
-test("a mean by weights, and none of nothing", () => {
+test("a weighted mean, and none without values", () => {
   const mean = new Mean();
   expect(mean.as("loss")).toEqual({});
   mean.add(1, 3);

@@ -1,6 +1,6 @@
-/** Losses and means of what a model says, in float64 whatever it computes in. */
+/** Means and losses of outputs, in float64. */
 
-/** A mean that grows; values may weigh more than one. */
+/** A running mean of weighted values. */
 export class Mean {
   private sum = 0;
   private weights = 0;
@@ -10,12 +10,12 @@ export class Mean {
     this.weights += weight;
   }
 
-  /** Sum of the weights: how many values there were where all weigh one. */
+  /** Sum of the weights: the number of values if all have weight 1. */
   get count(): number {
     return this.weights;
   }
 
-  /** The mean under a name, or nothing where there is nothing to take it of. */
+  /** The mean under a name; no entry if there are no values. */
   as(name: string): Readonly<Record<string, number>> {
     return this.weights === 0 ? {} : { [name]: this.sum / this.weights };
   }
@@ -23,11 +23,11 @@ export class Mean {
 
 /** ln Σ exp(x) */
 export function logSumExp(values: ArrayLike<number>): number {
-  let most = -Infinity;
-  for (let i = 0; i < values.length; i++) most = Math.max(most, values[i]!);
+  let max = -Infinity;
+  for (let i = 0; i < values.length; i++) max = Math.max(max, values[i]!);
   let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += Math.exp(values[i]! - most);
-  return most + Math.log(sum);
+  for (let i = 0; i < values.length; i++) sum += Math.exp(values[i]! - max);
+  return max + Math.log(sum);
 }
 
 /** −ln softmax(logits)[label] */
@@ -42,7 +42,7 @@ export function argMax(values: ArrayLike<number>): number {
 
 /**
  * Σ over all outputs of −(t ln σ(x) + (1 − t) ln(1 − σ(x))), the authors' VQA loss of one question.
- * @param targets t by output, 0 where it is not named
+ * @param targets t by output; 0 for outputs that are not in the map
  */
 export function binaryCrossEntropy(logits: ArrayLike<number>, targets: ReadonlyMap<number, number>): number {
   let sum = 0;

@@ -1,8 +1,8 @@
-/** Five rows of images with texts of every kind, and tiny checkpoints to judge on them. */
+/** Five rows of images with texts of every kind, and tiny checkpoints to evaluate on them. */
 import sharp from "sharp";
 import { heads, type Head } from "../model/index.js";
 import { tinyCheckpoint, tinyConfig } from "../inference/tiny-checkpoint.test-support.js";
-import { evaluate, type EvaluationSettings } from "./index.js";
+import { evaluate, type EvaluateOptions } from "./index.js";
 import { memoryData, type MemoryRow } from "./memory-data.test-support.js";
 
 export const answers = ["yes", "no", "two"];
@@ -45,5 +45,5 @@ export const checkpoint = (config: object = named, with_: readonly Head[] = head
   tinyCheckpoint({ config: tinyConfig({ ...config }), heads: with_ });
 
 export const resultsOf = async (
-  settings: Omit<EvaluationSettings, "data"> & { readonly data?: EvaluationSettings["data"] },
+  settings: Omit<EvaluateOptions, "data"> & { readonly data?: EvaluateOptions["data"] },
 ) => (await evaluate({ data, ...settings })).results;

@@ -1,14 +1,14 @@
-/** Results as files that others read. */
+/** Results of an evaluation as files. */
 import { makeFolder, writeAtomically } from "../files/index.js";
 import { basename, dirname, join, resolve } from "node:path";
 
 import type { EvaluationResult } from "./evaluate-model.js";
 
 /**
- * Writes `eval_results.json`, the numbers by name, and where there are predictions the file that the VQA challenge takes.
- * Each file is whole or not there.
- * @param folder made where missing; files of these names are replaced
- * @param model  as it was evaluated: it names the file of predictions
+ * Writes `eval_results.json` with the numbers by name, and the predictions, if there are any, in the format of the VQA challenge. Each file
+ * is written atomically.
+ * @param folder made if it does not exist; files of these names are replaced
+ * @param model  the evaluated model, after which the file of predictions is named
  * @returns the paths written
  */
 export async function writeResults(folder: string, result: EvaluationResult, model: string): Promise<string[]> {

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import type { Dataset } from "../data/index.js";
 import { InputError } from "../errors.js";
-import { evaluate, requireTexts, type EvaluationSettings, type Metric } from "../evaluation/index.js";
+import { evaluate, requireTexts, type EvaluateOptions, type Metric } from "../evaluation/index.js";
 import type { ObjectiveName } from "../model/index.js";
 import type { TrainingSettings } from "./run-settings.js";
 
@@ -28,7 +28,7 @@ export interface ValidationOptions {
   readonly objectives: readonly ObjectiveName[];
   readonly datasets: readonly Dataset[];
   readonly signal: AbortSignal | undefined;
-  readonly onProgress: EvaluationSettings["onProgress"];
+  readonly onProgress: EvaluateOptions["onProgress"];
 }
 
 const metricsOf = ({ validation }: TrainingSettings, objectives: readonly ObjectiveName[]): readonly Metric[] =>
@@ -67,17 +67,23 @@ export function checkValidation({
 /** @param model folder of the checkpoint */
 export async function validate(model: string, options: ValidationOptions): Promise<Results> {
   const { settings, objectives, datasets, signal, onProgress } = options;
+  const { limit, candidates, captions_per_row, k_test, image_chunks, text_chunks } = settings.validation;
   const results: Record<string, number> = {};
   const prefixes = prefixesOf(datasets);
   for (const [i, data] of datasets.entries()) {
     const found = await evaluate({
-      ...settings.validation,
       model,
       data,
       metrics: metricsOf(settings, objectives),
+      limit,
+      candidates,
+      captionsPerRow: captions_per_row,
+      kTest: k_test,
+      imageChunks: image_chunks,
+      textChunks: text_chunks,
       transform: settings.val_transform,
-      max_text_len: settings.max_text_len,
-      draw_false_text: settings.draw_false_text,
+      maxTextLength: settings.max_text_len,
+      falseTexts: settings.draw_false_text,
       load: { threads: settings.threads },
       signal,
       onProgress,

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Dataset, DatasetSettings } from "../../data/index.js";
-import type { EvaluationResult, EvaluationSettings } from "../../evaluation/index.js";
+import type { EvaluationResult, EvaluateOptions as ModelOptions } from "../../evaluation/index.js";
 import {
   addInferenceOptions,
   loadOptions,
@@ -119,19 +119,19 @@ async function run(model: string, options: EvaluateOptions, terminal: Terminal):
     model,
     metrics: metric?.map((name) => oneOf(metrics)(name, "--metric")),
     transform: transform === undefined ? undefined : oneOf(transformKeys)(transform, "--transform"),
-    rank_by: rankBy === undefined ? undefined : oneOf(rankings)(rankBy, "--rank-by"),
+    rankBy: rankBy === undefined ? undefined : oneOf(rankings)(rankBy, "--rank-by"),
     limit: options.limit,
     seed: options.seed,
-    captions_per_row: options.captions,
+    captionsPerRow: options.captions,
     candidates: options.candidates,
-    k_test: options.kTest,
-    image_chunks: options.imageChunks,
-    text_chunks: options.textChunks,
-    per_gpu_eval_batchsize: options.batchSize,
-    max_text_len: options.maxTextLen,
+    kTest: options.kTest,
+    imageChunks: options.imageChunks,
+    textChunks: options.textChunks,
+    contrastBatchSize: options.batchSize,
+    maxTextLength: options.maxTextLen,
     answers: options.answers,
     load: loadOptions(options, terminal),
-  } satisfies Omit<EvaluationSettings, "data">;
+  } satisfies Omit<ModelOptions, "data">;
   const data = await open(options, terminal);
   try {
     const report = { rows: terminal.progress.start("rows"), pairs: terminal.progress.startAtFirstReport("pairs") };

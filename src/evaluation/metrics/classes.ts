@@ -1,38 +1,38 @@
-/** Judges of texts that are sorted into classes: hypotheses about an image, statements about two. */
+/** Classification of texts: hypotheses about an image, statements about two images. */
 import { HostTensor } from "../../graph/index.js";
 import type { States } from "../../inference/index.js";
 import { argMax, crossEntropy, Mean } from "../numbers.js";
-import type { SeenRow } from "../encoded-row.js";
-import { fuse, fusedRows, type Judge, type Judging, type Results } from "./metric.js";
+import type { EncodedRow } from "../encoded-row.js";
+import { fuse, fusedRows, type RowMetric, type EvalContext, type Results } from "./metric.js";
 
 interface Labelled {
   readonly text: string;
   readonly label?: number;
 }
 
-/** SNLI-VE's classes that say something. */
+/** The labels of SNLI-VE but neutral. */
 const [contradiction, entailment] = [0, 2];
 
 /**
- * SNLI-VE or NLVR2: texts without a label are counted and not judged. Hypotheses that are not neutral are also judged as if there
- * were no neutral class: by the larger one of the two other logits.
+ * SNLI-VE or NLVR2. Texts without a label are only counted. Hypotheses that are not neutral are also evaluated without the neutral class:
+ * by the larger of the other two logits.
  */
-export class Classes implements Judge {
+export class Classes implements RowMetric {
   private readonly accuracy = new Mean();
   private readonly accuracyWithoutNeutral = new Mean();
   private readonly loss = new Mean();
   private unlabelled = 0;
 
   constructor(
-    private readonly judging: Judging,
+    private readonly context: EvalContext,
     private readonly name: "snli" | "nlvr2",
   ) {}
 
-  wants({ texts }: SeenRow): boolean {
+  accepts({ texts }: EncodedRow): boolean {
     return this.texts(texts).length > 0;
   }
 
-  async judge(row: SeenRow): Promise<void> {
+  async update(row: EncodedRow): Promise<void> {
     const all = this.texts(row.texts);
     const labelled = all.flatMap(({ text, label }) => (label === undefined ? [] : [{ text, label }]));
     this.unlabelled += all.length - labelled.length;
@@ -47,7 +47,7 @@ export class Classes implements Judge {
     });
   }
 
-  results(): Results {
+  compute(): Results {
     const { name } = this;
     return {
       ...this.accuracy.as(`${name}_accuracy`),
@@ -64,19 +64,19 @@ export class Classes implements Judge {
     this.accuracyWithoutNeutral.add(larger === label ? 1 : 0);
   }
 
-  private texts({ hypotheses, statements }: SeenRow["texts"]): readonly Labelled[] {
+  private texts({ hypotheses, statements }: EncodedRow["texts"]): readonly Labelled[] {
     return this.name === "snli" ? hypotheses : statements;
   }
 
-  private async logits(row: SeenRow, texts: readonly string[]): Promise<number[][]> {
-    if (this.name === "snli") return fusedRows(this.judging, "fusion snli", row.image, texts);
+  private async logits(row: EncodedRow, texts: readonly string[]): Promise<number[][]> {
+    if (this.name === "snli") return fusedRows(this.context, "fusion snli", row.image, texts);
     const rows = new Array<number[]>(texts.length);
-    const ids = this.judging.tokenize(texts);
+    const ids = this.context.tokenize(texts);
     const first = await this.pooled(row.image, ids);
     const second = await this.pooled(row.second!, ids);
     for (const [i, first_pooler_output] of first.entries()) {
       const poolers = { first_pooler_output, second_pooler_output: second[i]! };
-      rows[i] = (await this.judging.model.run("comparison", poolers)).nlvr2_logits!.toArray();
+      rows[i] = (await this.context.model.run("comparison", poolers)).nlvr2_logits!.toArray();
     }
     return rows;
   }
@@ -84,7 +84,7 @@ export class Classes implements Judge {
   /** The pooled vector of each text with an image, as batches of one. */
   private async pooled(image: States, ids: readonly (readonly number[])[]): Promise<HostTensor[]> {
     const poolers = new Array<HostTensor>(ids.length);
-    await fuse(this.judging, "fusion pooled", image, ids, (index, { dtype, shape, data }) => {
+    await fuse(this.context, "fusion pooled", image, ids, (index, { dtype, shape, data }) => {
       poolers[index] = new HostTensor(dtype, [1, ...shape], data);
     });
     return poolers;

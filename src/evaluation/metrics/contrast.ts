@@ -1,8 +1,8 @@
-/** Judges image-text contrast by the loss that is trained, over batches. */
+/** The contrastive loss of training, over batches. */
 import type { BridgeTowerConfig } from "../../model/index.js";
 import { logSumExp, Mean } from "../numbers.js";
-import type { SeenRow } from "../encoded-row.js";
-import { fusedRows, type Judge, type Judging, type Results } from "./metric.js";
+import type { EncodedRow } from "../encoded-row.js";
+import { fusedRows, type RowMetric, type EvalContext, type Results } from "./metric.js";
 
 /** Embeddings of a caption and its image, of unit length; `cross` in the joint form. */
 export interface EmbeddedPair {
@@ -12,31 +12,31 @@ export interface EmbeddedPair {
 }
 
 /**
- * In batches of `per_gpu_eval_batchsize` pairs, as the loss depends on what else is in a batch; the mean over all pairs. The first
- * captions of the rows make up batches, so do the second ones, and so on: no image is in a batch twice, where its other captions would
- * count as false. The last batch of each may be smaller.
+ * In batches of `contrastBatchSize` pairs, because the loss depends on the other pairs of a batch; the mean over all pairs. The first captions
+ * of the rows make batches, so do the second captions, and so on: an image is in a batch once, because its other captions would count
+ * as negatives. The last batch of each may be smaller.
  */
-export class Contrast implements Judge {
+export class Contrast implements RowMetric {
   private readonly loss = new Mean();
   private readonly open: EmbeddedPair[][] = [];
 
-  /** @param scale what similarities are multiplied with */
+  /** @param scale multiplies the similarities */
   constructor(
-    private readonly judging: Judging,
+    private readonly context: EvalContext,
     private readonly scale: number,
     private readonly batch: number,
   ) {}
 
-  wants({ texts }: SeenRow): boolean {
+  accepts({ texts }: EncodedRow): boolean {
     return texts.captions.length > 0;
   }
 
-  async judge(row: SeenRow): Promise<void> {
-    const { contrastive_form } = this.judging.model.config;
+  async update(row: EncodedRow): Promise<void> {
+    const { contrastive_form } = this.context.model.config;
     const { captions } = row.texts;
     const { image, captions: texts } = row.embeddings!;
     const crosses =
-      contrastive_form === "joint" ? await fusedRows(this.judging, "fusion itc, one image", row.image, captions) : [];
+      contrastive_form === "joint" ? await fusedRows(this.context, "fusion itc, one image", row.image, captions) : [];
     for (const [i, text] of texts.entries()) {
       const cross = crosses[i];
       const pairs = (this.open[i] ??= []);
@@ -45,21 +45,21 @@ export class Contrast implements Judge {
     }
   }
 
-  results(): Results {
+  compute(): Results {
     for (const pairs of this.open) this.close(pairs);
     return { ...this.loss.as("itc_loss"), itc_pairs: this.loss.count };
   }
 
   private close(pairs: EmbeddedPair[]): void {
     if (pairs.length === 0) return;
-    const { contrastive_form } = this.judging.model.config;
+    const { contrastive_form } = this.context.model.config;
     this.loss.add(contrastiveLoss(pairs, this.scale, contrastive_form), pairs.length);
     pairs.length = 0;
   }
 }
 
 /**
- * With CE the cross-entropy of scaled similarities, whose targets are the own partners: joint (CE(t iᵀ) + CE(t cᵀ) + CE(i cᵀ)) / 3
+ * With CE the cross-entropy of scaled similarities, whose targets are the pairs themselves: joint (CE(t iᵀ) + CE(t cᵀ) + CE(i cᵀ)) / 3
  * as in transformers, dual (CE(i tᵀ) + CE(t iᵀ)) / 2 as in the authors' code.
  */
 export function contrastiveLoss(
@@ -86,9 +86,9 @@ export function contrastiveLoss(
 type Vectors = readonly ArrayLike<number>[];
 
 function meanRowLoss(queries: Vectors, keys: Vectors, scale: number): number {
-  const mean = queries.reduce((sum, query, own) => {
+  const mean = queries.reduce((sum, query, index) => {
     const logits = keys.map((key) => scale * dot(query, key));
-    return sum + logSumExp(logits) - logits[own]!;
+    return sum + logSumExp(logits) - logits[index]!;
   }, 0);
   return mean / queries.length;
 }

@@ -7,21 +7,21 @@ const rowsOf = (...captions: readonly (readonly string[])[]) =>
   memoryData(captions.map((some) => ({ images: [], captions: some })));
 
 test("captions of all other rows are equally likely, one's own never", () => {
-  const drawing = new FalseCaptions(rowsOf(["a"], ["b", "c"], [], ["d", "e", "f"], ["g"]));
+  const captions = new FalseCaptions(rowsOf(["a"], ["b", "c"], [], ["d", "e", "f"], ["g"]));
   const counts = new Map<string, number>();
   const random = new Random(1);
   for (let i = 0; i < 5000; i++) {
-    const drawn = drawing.draw(1, ["b", "c"], random)!;
-    counts.set(drawn, (counts.get(drawn) ?? 0) + 1);
+    const sampled = captions.sample(1, ["b", "c"], random)!;
+    counts.set(sampled, (counts.get(sampled) ?? 0) + 1);
   }
   expect([...counts.keys()].sort()).toEqual(["a", "d", "e", "f", "g"]);
   // Five deviations of a binomial around 1000.
   for (const count of counts.values()) expect(Math.abs(count - 1000)).toBeLessThan(142);
 });
 
-test("what another row says of it too is drawn again; where there is nothing else, nothing is drawn", () => {
-  const drawing = new FalseCaptions(rowsOf(["same", "own"], ["same", "other"]));
-  for (let i = 0; i < 20; i++) expect(drawing.draw(0, ["same", "own"], new Random(i))).toBe("other");
-  expect(new FalseCaptions(rowsOf(["a"], ["a"])).draw(0, ["a"], new Random(0))).toBeUndefined();
-  expect(new FalseCaptions(rowsOf(["a"], [])).draw(0, ["a"], new Random(0))).toBeUndefined();
+test("a caption that the row has, too, is sampled again; without another caption the result is undefined", () => {
+  const captions = new FalseCaptions(rowsOf(["same", "own"], ["same", "other"]));
+  for (let i = 0; i < 20; i++) expect(captions.sample(0, ["same", "own"], new Random(i))).toBe("other");
+  expect(new FalseCaptions(rowsOf(["a"], ["a"])).sample(0, ["a"], new Random(0))).toBeUndefined();
+  expect(new FalseCaptions(rowsOf(["a"], [])).sample(0, ["a"], new Random(0))).toBeUndefined();
 });

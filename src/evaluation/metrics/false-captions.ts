@@ -1,9 +1,9 @@
-/** Captions that do not belong to an image, drawn from the other rows of its data set. */
+/** Captions that do not belong to an image, sampled from the other rows of its data set. */
 import type { Dataset } from "../../data/index.js";
 import type { Random } from "../../random/index.js";
 
-/** Draws after which the other rows are taken to hold nothing but this row's own captions. */
-const maxDraws = 32;
+/** Samples after which all other rows are assumed to have only captions of this row. */
+const maxSamples = 32;
 
 export class FalseCaptions {
   /** Captions before each row, and of all rows. [rows + 1] */
@@ -15,16 +15,16 @@ export class FalseCaptions {
   }
 
   /**
-   * A caption of another row, all equally likely; one that the row itself has too is drawn again.
-   * @returns nothing where no other row has another caption
+   * A caption of another row, all equally likely. A caption that the row itself has, too, is sampled again.
+   * @returns undefined if no other row has another caption
    */
-  draw(row: number, own: readonly string[], random: Random): string | undefined {
+  sample(row: number, trueCaptions: readonly string[], random: Random): string | undefined {
     const [first, next, total] = [this.before[row]!, this.before[row + 1]!, this.before.at(-1)!];
     const others = total - (next - first);
-    for (let draws = 0; others > 0 && draws < maxDraws; draws++) {
-      const drawn = random.below(others);
-      const caption = this.caption(drawn < first ? drawn : drawn + next - first);
-      if (!own.includes(caption)) return caption;
+    for (let samples = 0; others > 0 && samples < maxSamples; samples++) {
+      const sampled = random.below(others);
+      const caption = this.caption(sampled < first ? sampled : sampled + next - first);
+      if (!trueCaptions.includes(caption)) return caption;
     }
     return undefined;
   }

@@ -1,52 +1,55 @@
-/** Judges of image-text matching: true captions against drawn false ones, and against negatives that differ in one fact. */
+/** Image-text matching: captions against sampled false captions, and against hard negatives with one attribute changed. */
 import { argMax, crossEntropy, Mean } from "../numbers.js";
-import type { SeenRow } from "../encoded-row.js";
+import type { EncodedRow } from "../encoded-row.js";
 import { FalseCaptions } from "./false-captions.js";
-import { fusedRows, type Judge, type Judging, type Results } from "./metric.js";
+import { fusedRows, type RowMetric, type EvalContext, type Results } from "./metric.js";
 
-/** Logits of the texts of the last row, which both judges may ask for. */
+/** Logits of the texts of the last row, which both metrics share. */
 export class MatchLogits {
-  private row: SeenRow | undefined;
+  private row: EncodedRow | undefined;
   private known = new Map<string, readonly number[]>();
 
-  constructor(private readonly judging: Judging) {}
+  constructor(private readonly context: EvalContext) {}
 
-  /** No match, match; for each text. */
-  async of(row: SeenRow, texts: readonly string[]): Promise<(readonly number[])[]> {
+  /** [no match, match] of each text. */
+  async of(row: EncodedRow, texts: readonly string[]): Promise<(readonly number[])[]> {
     if (this.row !== row) this.known = new Map();
     this.row = row;
     const fresh = [...new Set(texts)].filter((text) => !this.known.has(text));
-    const logits = await fusedRows(this.judging, "fusion itm", row.image, fresh);
+    const logits = await fusedRows(this.context, "fusion itm", row.image, fresh);
     fresh.forEach((text, i) => this.known.set(text, logits[i]!));
     return texts.map((text) => this.known.get(text)!);
   }
 }
 
 /**
- * Each caption is judged twice: with its own image, and in its place a caption drawn from the other rows with that image.
- * A caption for which none can be drawn is not judged.
+ * Each caption with its image, and a caption of another row with the same image. A caption for which none can be sampled is left out.
  */
-export class Matching implements Judge {
+export class Matching implements RowMetric {
   private readonly accuracy = new Mean();
   private readonly loss = new Mean();
   private readonly falseCaptions: FalseCaptions;
 
   constructor(
-    private readonly judging: Judging,
+    private readonly context: EvalContext,
     private readonly logits: MatchLogits,
   ) {
-    this.falseCaptions = new FalseCaptions(judging.data);
+    this.falseCaptions = new FalseCaptions(context.data);
   }
 
-  wants({ texts }: SeenRow): boolean {
+  accepts({ texts }: EncodedRow): boolean {
     return texts.captions.length > 0;
   }
 
-  async judge(row: SeenRow): Promise<void> {
+  async update(row: EncodedRow): Promise<void> {
     const { captions } = row.texts;
     const pairs = captions.flatMap((caption, i) => {
-      const drawn = this.falseCaptions.draw(row.index, row.ownCaptions, this.judging.random.at("itm", row.index, i));
-      return drawn === undefined ? [] : [caption, drawn];
+      const sampled = this.falseCaptions.sample(
+        row.index,
+        row.trueCaptions,
+        this.context.random.at("itm", row.index, i),
+      );
+      return sampled === undefined ? [] : [caption, sampled];
     });
     const logits = await this.logits.of(row, pairs);
     logits.forEach((pair, i) => {
@@ -56,7 +59,7 @@ export class Matching implements Judge {
     });
   }
 
-  results(): Results {
+  compute(): Results {
     return {
       ...this.accuracy.as("itm_accuracy"),
       ...this.loss.as("itm_loss"),
@@ -65,32 +68,32 @@ export class Matching implements Judge {
   }
 }
 
-/** How often a true caption matches better than a negative of the same row: all pairs of the two, and by facet. */
-export class Facets implements Judge {
+/** How often a caption matches better than a hard negative of its row: over all pairs of the two, and by facet. */
+export class Facets implements RowMetric {
   private readonly all = new Mean();
   private readonly byFacet = new Map<string, Mean>();
 
   constructor(private readonly logits: MatchLogits) {}
 
-  wants({ texts }: SeenRow): boolean {
+  accepts({ texts }: EncodedRow): boolean {
     return texts.captions.length > 0 && texts.negatives.length > 0;
   }
 
-  async judge(row: SeenRow): Promise<void> {
+  async update(row: EncodedRow): Promise<void> {
     const { captions, negatives } = row.texts;
     const logits = await this.logits.of(row, [...captions, ...negatives.map(({ text }) => text)]);
-    // Not the probabilities, which are all 1 where the logits are far apart.
+    // Not probabilities: they are all 1 if the logits are far apart.
     const margins = logits.map(([no, yes]) => yes! - no!);
     negatives.forEach(({ facet }, i) => {
       for (const margin of margins.slice(0, captions.length)) {
-        const right = margin > margins[captions.length + i]! ? 1 : 0;
-        this.all.add(right);
-        if (facet !== undefined) this.of(facet).add(right);
+        const correct = margin > margins[captions.length + i]! ? 1 : 0;
+        this.all.add(correct);
+        if (facet !== undefined) this.of(facet).add(correct);
       }
     });
   }
 
-  results(): Results {
+  compute(): Results {
     const each = [...this.byFacet].sort(([a], [b]) => (a < b ? -1 : 1));
     return {
       ...this.all.as("facet_accuracy"),

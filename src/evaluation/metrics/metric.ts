@@ -1,33 +1,33 @@
-/** What every judge works with, and what it gives. */
+/** The interface of all metrics, and the fusions that they run. */
 import type { HostTensor } from "../../graph/index.js";
 import type { Random } from "../../random/index.js";
 import { batchOf, chunksOfEqualLength, type Part, type States } from "../../inference/index.js";
-import type { SeenRow, Views } from "../encoded-row.js";
+import type { EncodedRow, RowContext } from "../encoded-row.js";
 
-/** Numbers under the names that they are kept under. */
+/** Numbers by the names of the results. */
 export type Results = Readonly<Record<string, number>>;
 
-/** Judges one thing of all rows, one after the other. */
-export interface Judge {
-  /** Whether the row has what is judged. */
-  wants(row: SeenRow): boolean;
-  judge(row: SeenRow): Promise<void>;
+/** One metric over all rows, which it gets one after the other. */
+export interface RowMetric {
+  /** Whether the row has the texts that the metric needs. */
+  accepts(row: EncodedRow): boolean;
+  update(row: EncodedRow): Promise<void>;
   /** Once, after the last row. */
-  results(): Results | Promise<Results>;
+  compute(): Results | Promise<Results>;
 }
 
-export interface Judging extends Views {
-  /** What is drawn follows from it and from the place of a text in its data set, whatever else is judged. */
+export interface EvalContext extends RowContext {
+  /** Random choices depend on this stream and on the row and number of a text, not on the other metrics. */
   readonly random: Random;
   readonly signal: AbortSignal | undefined;
 }
 
 /**
  * Runs a fusion of one image with texts.
- * @param use is given each text's index and its part of the only output; it must not keep that, which is part of its batch
+ * @param use called with the index of each text and its row of the output, which it must not keep: it is a view of the batch
  */
 export async function fuse(
-  { model, signal }: Pick<Judging, "model" | "signal">,
+  { model, signal }: Pick<EvalContext, "model" | "signal">,
   part: Part,
   image: States,
   texts: readonly (readonly number[])[],
@@ -45,13 +45,13 @@ export async function fuse(
 
 /** The output of a fusion for each text, as numbers. */
 export async function fusedRows(
-  judging: Judging,
+  context: EvalContext,
   part: Part,
   image: States,
   texts: readonly string[],
 ): Promise<number[][]> {
   const rows = new Array<number[]>(texts.length);
-  await fuse(judging, part, image, judging.tokenize(texts), (index, output) => {
+  await fuse(context, part, image, context.tokenize(texts), (index, output) => {
     rows[index] = output.toArray();
   });
   return rows;

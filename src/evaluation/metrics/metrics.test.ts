@@ -1,4 +1,4 @@
-/** Tiny checkpoints judged here, and once more with what users call, pair by pair. */
+/** Metrics of tiny checkpoints, compared with the public task methods pair by pair. */
 import { expect, onTestFinished, test } from "vitest";
 import { tinyWeight } from "../../../fixtures/tiny-weights.js";
 import { Random } from "../../random/index.js";
@@ -23,22 +23,22 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
 const eachRow = <T>(f: (row: MemoryRow, index: number) => Promise<T[]>) =>
   Promise.all(rows.map(f)).then((lists) => lists.flat());
 
-test("matching: each caption and a drawn false one, as match scores them", async () => {
+test("matching: each caption and a sampled false one, with the scores of match", async () => {
   const model = await checkpoint();
   const tower = await opened(model);
   const drawing = new FalseCaptions(data);
   const random = new Random(7);
-  const judged = await eachRow(async ({ captions = [] }, row) => {
-    const texts = captions.flatMap((caption, i) => [caption, drawing.draw(row, captions, random.at("itm", row, i))!]);
+  const expected = await eachRow(async ({ captions = [] }, row) => {
+    const texts = captions.flatMap((caption, i) => [caption, drawing.sample(row, captions, random.at("itm", row, i))!]);
     const scores = await tower.match(imagesOf(row)[0]!, texts);
     return scores.map(({ logits }, i) => ({ logits, label: i % 2 === 0 ? 1 : 0 }));
   });
   const results = await resultsOf({ model, metrics: ["itm"], seed: 7 });
-  expect(results.itm_samples).toBe(judged.length);
+  expect(results.itm_samples).toBe(expected.length);
   expect(results.itm_accuracy).toBe(
-    mean(judged.map(({ logits: [no, yes], label }) => (yes > no === (label === 1) ? 1 : 0))),
+    mean(expected.map(({ logits: [no, yes], label }) => (yes > no === (label === 1) ? 1 : 0))),
   );
-  expect(results.itm_loss).toBeCloseTo(mean(judged.map(({ logits, label }) => crossEntropy(logits, label))), 6);
+  expect(results.itm_loss).toBeCloseTo(mean(expected.map(({ logits, label }) => crossEntropy(logits, label))), 6);
 });
 
 test("facets: all pairs of a true caption and a negative of its row", async () => {
@@ -67,7 +67,7 @@ test("facets: all pairs of a true caption and a negative of its row", async () =
 test("questions: the score of the best answer, by its text; answers for the challenge to all of them", async () => {
   const model = await checkpoint();
   const tower = await opened(model);
-  const judged = await eachRow(async ({ questions = [] }, row) =>
+  const expected = await eachRow(async ({ questions = [] }, row) =>
     Promise.all(
       questions.map(async ({ question, questionId, answers: given }) => {
         const ranked = await tower.answer(imagesOf(row)[0]!, question);
@@ -81,12 +81,12 @@ test("questions: the score of the best answer, by its text; answers for the chal
       }),
     ),
   );
-  const answered = judged.filter(({ given }) => given.length > 0);
+  const answered = expected.filter(({ given }) => given.length > 0);
   const { results, predictions } = await evaluate({ model, data, metrics: ["vqa"] });
   expect(results.vqa_score).toBeCloseTo(mean(answered.map(({ score }) => score)), 12);
   expect(results.vqa_loss).toBeCloseTo(mean(answered.map(({ loss }) => loss)), 5);
   expect([results.vqa_questions, results.vqa_unanswered]).toEqual([5, 5]);
-  expect(predictions).toEqual(judged.map(({ question_id, answer }) => ({ question_id, answer })));
+  expect(predictions).toEqual(expected.map(({ question_id, answer }) => ({ question_id, answer })));
 });
 
 test("questions: label numbers count where the checkpoint names no answers, and its own list goes first", async () => {
@@ -121,11 +121,11 @@ test("questions: label numbers count where the checkpoint names no answers, and 
   );
 });
 
-test("hypotheses and statements: those with labels, as entail and compare judge them", async () => {
+test("hypotheses and statements: those with labels, as entail and compare classify them", async () => {
   const model = await checkpoint();
   const tower = await opened(model);
   const labels = ["contradiction", "neutral", "entailment"];
-  const judged = await Promise.all(
+  const expected = await Promise.all(
     rows.map(async ({ hypotheses, statements }, row) => {
       const [left, right] = imagesOf(row) as [Uint8Array, Uint8Array];
       const ranked = await tower.entail(left, hypotheses![0]!.text);
@@ -143,13 +143,13 @@ test("hypotheses and statements: those with labels, as entail and compare judge 
     }),
   );
   expect(await resultsOf({ model, metrics: ["nlvr2", "snli"] })).toEqual({
-    snli_accuracy: mean(judged.map(({ snli }) => snli)),
-    snli_accuracy_without_neutral: mean(judged.flatMap(({ withoutNeutral }) => withoutNeutral)),
-    snli_loss: expect.closeTo(mean(judged.map(({ snliLoss }) => snliLoss)), 5) as unknown,
+    snli_accuracy: mean(expected.map(({ snli }) => snli)),
+    snli_accuracy_without_neutral: mean(expected.flatMap(({ withoutNeutral }) => withoutNeutral)),
+    snli_loss: expect.closeTo(mean(expected.map(({ snliLoss }) => snliLoss)), 5) as unknown,
     snli_samples: 5,
     snli_unlabelled: 5,
-    nlvr2_accuracy: mean(judged.map(({ nlvr2 }) => nlvr2)),
-    nlvr2_loss: expect.closeTo(mean(judged.map(({ nlvr2Loss }) => nlvr2Loss)), 5) as unknown,
+    nlvr2_accuracy: mean(expected.map(({ nlvr2 }) => nlvr2)),
+    nlvr2_loss: expect.closeTo(mean(expected.map(({ nlvr2Loss }) => nlvr2Loss)), 5) as unknown,
     nlvr2_samples: 5,
     nlvr2_unlabelled: 5,
     rows: 5,
@@ -198,12 +198,12 @@ test("contrast: batches of first captions, of second ones and of third ones, in 
     return [some.slice(0, 2), some.slice(2, 4), some.slice(4)].filter(({ length }) => length > 0);
   });
   const losses = batches.flatMap((batch) => Array<number>(batch.length).fill(contrastiveLoss(batch, scale, "joint")));
-  const results = await resultsOf({ model, metrics: ["itc"], per_gpu_eval_batchsize: 2 });
+  const results = await resultsOf({ model, metrics: ["itc"], contrastBatchSize: 2 });
   expect(results.itc_pairs).toBe(pairs.length);
   expect(results.itc_loss).toBeCloseTo(mean(losses), 5);
 });
 
-test("contrast in the dual form has a temperature, which is kept within its range, and fuses nothing", async () => {
+test("contrast in the dual form has a temperature, which is kept within its range, and no fusion runs", async () => {
   const config = tinyConfig({ ...fields, contrastive_form: "dual" });
   const spoilt = /^cross_modal_text_layers\./;
   const folder = (temperature: number) =>
@@ -244,7 +244,7 @@ test("masked words: a decoder that is its bias alone names one token, with one l
     { images: [rows[0]!.images[0]!], captions: Array.from({ length: 60 }, (_, i) => `a cat ${i} dog`) },
   ]);
   const results = await resultsOf({ model, data: many, metrics: ["mlm"] });
-  // 60 captions of about 6 tokens, 15 % of them hidden.
+  // 60 captions of about 6 tokens, 15 % of them masked.
   expect(results.mlm_tokens).toBeGreaterThan(30);
   expect(results.mlm_tokens).toBeLessThan(90);
   const share = results.mlm_accuracy!;
@@ -262,7 +262,7 @@ test("ranking: a true caption among false ones by rank_output", async () => {
     edit: (weights) => fillWeights(weights, /^rank_output\.weight$/, 0),
   });
   // All scores are the bias: the true caption is the first of equals, and the loss that of a guess.
-  const results = await resultsOf({ model, draw_false_text: 4 });
+  const results = await resultsOf({ model, falseTexts: 4 });
   expect(results).toMatchObject({ irtr_accuracy: 1, irtr_samples: data.counts.captions.reduce((a, b) => a + b) });
   expect(results.irtr_loss).toBeCloseTo(Math.log(5), 6);
 });

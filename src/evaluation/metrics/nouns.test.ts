@@ -35,7 +35,7 @@ const withNouns = { ...data, nouns: ["cat", "dog"] };
 
 test("each noun of the captions alone, as fillMask fills it", async () => {
   const model = await tinyCheckpoint({
-    // Of what is hidden it has no idea but that it is a noun.
+    // Of a masked token it knows only that it is a noun.
     edit: (weights) => {
       const bias = weights.get("mlm_score.bias")!.data as Float32Array;
       for (const noun of nounIds) bias[noun]! += 1000;
@@ -75,9 +75,9 @@ test("a decoder that is its bias alone names one noun, wherever it stands", asyn
   const some = { ...memoryData([{ images: rows[0]!.images, captions }]), nouns: withNouns.nouns };
   const nouns = { model, data: some, metrics: ["nouns"] } as const;
   expect(await resultsOf(nouns)).toMatchObject({ nouns_accuracy: 2 / 4, nouns_tokens: 4 });
-  expect(await resultsOf({ ...nouns, captions_per_row: 1 })).toMatchObject({ nouns_accuracy: 2 / 3, nouns_tokens: 3 });
-  // Start, "a", " cat", " a", " dog", end: what is cut off is not judged.
-  const cut = await resultsOf({ ...nouns, captions_per_row: 1, max_text_len: 6 });
+  expect(await resultsOf({ ...nouns, captionsPerRow: 1 })).toMatchObject({ nouns_accuracy: 2 / 3, nouns_tokens: 3 });
+  // Start, "a", " cat", " a", " dog", end: truncated tokens are not evaluated.
+  const cut = await resultsOf({ ...nouns, captionsPerRow: 1, maxTextLength: 6 });
   expect(cut).toMatchObject({ nouns_accuracy: 1 / 2, nouns_tokens: 2 });
   const none = await resultsOf({ ...nouns, data: { ...some, nouns: ["tree"] } });
   expect(none).toEqual({ nouns_tokens: 0, rows: 1, skipped_images: 0 });

@@ -1,26 +1,26 @@
-/** Judges answers to questions, and keeps them for those who send them in. */
+/** Answers to questions, and the predictions for the VQA challenge. */
 import type { Question } from "../../data/index.js";
 import { argMax, binaryCrossEntropy, Mean } from "../numbers.js";
-import type { SeenRow } from "../encoded-row.js";
-import { fusedRows, type Judge, type Judging, type Results } from "./metric.js";
+import type { EncodedRow } from "../encoded-row.js";
+import { fusedRows, type RowMetric, type EvalContext, type Results } from "./metric.js";
 
-/** As the VQA challenge takes it. */
+/** A prediction in the format of the VQA challenge. */
 export interface VqaPrediction {
   readonly question_id: number;
   readonly answer: string;
 }
 
-/** What stands for an answer that has no text. */
+/** The answer of an output without a text. */
 const unknown = "unknown";
 
 /**
  * The score of the arg-max answer; the loss is the sum of the binary cross-entropies of all outputs.
  *
- * An answer of the data set is the output that has its text in the checkpoint's list of answers; one that is not in the list
- * cannot be given, and scores for nothing. The data set's label numbers count only where the checkpoint has no list: they
- * are those of the vocabulary that the file was written with, which need not be the checkpoint's.
+ * An answer of the data set belongs to the output with the same text in the checkpoint's list of answers. An answer that is not in the
+ * list cannot be predicted and scores 0. The label numbers of the data set count only if the checkpoint has no list: they belong to the
+ * vocabulary that the file was written with, which may be another one.
  */
-export class Questions implements Judge {
+export class Questions implements RowMetric {
   readonly predictions: VqaPrediction[] = [];
   private readonly score = new Mean();
   private readonly loss = new Mean();
@@ -28,26 +28,26 @@ export class Questions implements Judge {
   private readonly outputs: ReadonlyMap<string, number> | undefined;
 
   /**
-   * @param answers what the outputs of the classifier are called, where that is known
-   * @param noAnswers throws where the answers would have to be known
+   * @param answers texts of the outputs of the classifier, if they are known
+   * @param noAnswers throws the error for answers that must be known
    */
   constructor(
-    private readonly judging: Judging,
+    private readonly context: EvalContext,
     private readonly answers: readonly string[] | undefined,
     private readonly noAnswers: () => Promise<unknown>,
   ) {
-    // The first of equal ones is the output that arg-max would name.
+    // Of equal texts the first output counts, as in the arg-max.
     this.outputs = answers && new Map(answers.map((answer, i) => [answer, i] as const).reverse());
   }
 
-  wants({ texts }: SeenRow): boolean {
+  accepts({ texts }: EncodedRow): boolean {
     return texts.questions.length > 0;
   }
 
-  async judge(row: SeenRow): Promise<void> {
+  async update(row: EncodedRow): Promise<void> {
     const { questions } = row.texts;
     const texts = questions.map(({ question }) => question);
-    const logits = await fusedRows(this.judging, "fusion vqa", row.image, texts);
+    const logits = await fusedRows(this.context, "fusion vqa", row.image, texts);
     for (const [i, question] of questions.entries()) {
       const best = argMax(logits[i]!);
       this.predict(question, best);
@@ -61,7 +61,7 @@ export class Questions implements Judge {
     }
   }
 
-  results(): Results {
+  compute(): Results {
     return {
       ...this.score.as("vqa_score"),
       ...this.loss.as("vqa_loss"),
@@ -77,7 +77,7 @@ export class Questions implements Judge {
 
   /** Scores by output. */
   private async targets({ answers }: Question): Promise<Map<number, number>> {
-    const count = this.judging.model.config.vqav2_label_size;
+    const count = this.context.model.config.vqav2_label_size;
     const targets = new Map<number, number>();
     for (const { answer, label, score } of answers) {
       if (this.outputs === undefined && label === undefined) await this.noAnswers();

@@ -1,26 +1,26 @@
 /**
- * Scores of many pairs by the fusion. Each image is fused with its texts; the states of towers are kept, and where they do
- * not fit in memory together, images and texts are taken in chunks.
+ * Scores of many pairs by the cross-modal encoder. Each image is fused with its texts. The states of the towers are kept; if they do not fit
+ * in memory together, images and texts are processed in chunks.
  */
 import type { Dataset } from "../../data/index.js";
 import { InputError } from "../../errors.js";
 import { elementCount, HostTensor } from "../../graph/index.js";
 import { ahead, batchOf, chunksOfEqualLength, type States, type Tokens } from "../../inference/index.js";
-import type { Judging } from "../metrics/metric.js";
+import type { EvalContext } from "../metrics/metric.js";
 
 export interface Chunks {
-  /** Parts that images are taken in. By default so many that the states of one fit in 1 GiB. */
-  readonly image_chunks?: number | undefined;
-  /** Parts that texts are taken in, by default likewise. */
-  readonly text_chunks?: number | undefined;
+  /** Number of chunks of images. By default so many that the states of a chunk fit in 1 GiB. */
+  readonly imageChunks?: number | undefined;
+  /** Number of chunks of texts, with the same default. */
+  readonly textChunks?: number | undefined;
 }
 
 export interface FusedPairs extends Chunks {
   readonly part: "fusion itm" | "fusion rank";
-  /** Row of each imageState in the data set. */
+  /** Row of each image in the data set. */
   readonly rows: readonly number[];
   readonly texts: readonly Tokens[];
-  /** Texts to score with each imageState, ascending. */
+  /** Texts to score with each image, ascending. */
   readonly chosen: readonly ArrayLike<number>[];
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -32,26 +32,26 @@ interface TextState {
 
 interface Span {
   readonly first: number;
-  /** The one behind the last. */
+  /** Exclusive. */
   readonly end: number;
 }
 
 const residentBytes = 2 ** 30;
 
 /**
- * The last output of the part for each chosen pair: of ITM the logit of a match.
+ * The last output of the head for each chosen pair: for ITM the logit of a match.
  *
- * A chunk's text states are in memory, and one image's. With one chunk of texts every tower runs once. With more, the states of a chunk of
- * images are kept as well, and each text goes through its tower once for each chunk of images.
+ * The text states of one chunk and the states of one image are in memory. With one chunk of texts every tower runs once. With more, the
+ * states of a chunk of images are kept, too, and each text goes through its tower once for each chunk of images.
  */
-export async function fusedScores(judging: Judging, pairs: FusedPairs): Promise<Float64Array[]> {
-  const { model, signal } = judging;
+export async function fusedScores(context: EvalContext, pairs: FusedPairs): Promise<Float64Array[]> {
+  const { model, signal } = context;
   const { rows, texts, chosen, onProgress } = pairs;
   const scores = chosen.map(({ length }) => new Float64Array(length));
   const total = chosen.reduce((sum, { length }) => sum + length, 0);
-  const textSpans = spans(texts.length, pairs.text_chunks ?? chunksFor(textBytes(judging, texts)));
-  const imageBytes = textSpans.length === 1 ? 0 : rows.length * imageTokens(judging) * model.stateBytes;
-  const imageSpans = spans(rows.length, pairs.image_chunks ?? chunksFor(imageBytes));
+  const textSpans = spans(texts.length, pairs.textChunks ?? chunksFor(textBytes(context, texts)));
+  const imageBytes = textSpans.length === 1 ? 0 : rows.length * imageTokens(context) * model.stateBytes;
+  const imageSpans = spans(rows.length, pairs.imageChunks ?? chunksFor(imageBytes));
   let done = 0;
   let resident: { readonly span: Span; readonly states: readonly TextState[] } | undefined;
   for (const images of imageSpans) {
@@ -59,11 +59,11 @@ export async function fusedScores(judging: Judging, pairs: FusedPairs): Promise<
     for (const span of textSpans) {
       if (resident?.span !== span) {
         resident = undefined;
-        resident = { span, states: await textStates(judging, texts.slice(span.first, span.end)) };
+        resident = { span, states: await textStates(context, texts.slice(span.first, span.end)) };
       }
       const wanted = range(images).filter((image) => placesIn(chosen[image]!, span).length > 0);
       const pixels = (image: number) =>
-        kept.has(image) ? Promise.resolve(undefined) : pixelsOf(judging, rows[image]!);
+        kept.has(image) ? Promise.resolve(undefined) : pixelsOf(context, rows[image]!);
       for await (const [i, pixel_values] of ahead(wanted, pixels)) {
         const image = wanted[i]!;
         const imageState = kept.get(image) ?? (await model.run("image", { pixel_values: pixel_values! }));
@@ -86,7 +86,7 @@ export async function fusedScores(judging: Judging, pairs: FusedPairs): Promise<
 
 const range = ({ first, end }: Span): number[] => Array.from({ length: end - first }, (_, i) => first + i);
 
-/** `count` things in `chunks` parts of nearly equal size, none of them empty. */
+/** Divides `count` items into `chunks` spans of nearly equal size, none of them empty. */
 function spans(count: number, chunks: number): Span[] {
   const parts = Math.min(count, chunks);
   const edge = (part: number) => Math.floor((part * count) / parts);
@@ -95,15 +95,15 @@ function spans(count: number, chunks: number): Span[] {
 
 const chunksFor = (bytes: number): number => Math.max(1, Math.ceil(bytes / residentBytes));
 
-const textBytes = ({ model }: Judging, texts: readonly Tokens[]): number =>
+const textBytes = ({ model }: EvalContext, texts: readonly Tokens[]): number =>
   texts.reduce((sum, { ids }) => sum + ids.length * model.stateBytes, 0);
 
-function imageTokens({ model }: Judging): number {
+function imageTokens({ model }: EvalContext): number {
   const { image_size, patch_size } = model.config.vision_config;
   return Math.floor(image_size / patch_size) ** 2 + 1;
 }
 
-/** Places in an ascending list whose entries lie in the span. */
+/** Positions in an ascending list whose entries are in the span. */
 function placesIn(list: ArrayLike<number>, { first, end }: Span): number[] {
   const from = firstNotBelow(list, first);
   return range({ first: from, end: firstNotBelow(list, end) });
@@ -119,7 +119,7 @@ function firstNotBelow(list: ArrayLike<number>, bound: number): number {
   return low;
 }
 
-async function textStates({ model, signal }: Judging, texts: readonly Tokens[]): Promise<TextState[]> {
+async function textStates({ model, signal }: EvalContext, texts: readonly Tokens[]): Promise<TextState[]> {
   const all = new Array<TextState>(texts.length);
   const tokens = texts.map(({ ids }, index) => ({ index, ids }));
   for (const chunk of chunksOfEqualLength(tokens, model.chunkSize)) {
@@ -152,15 +152,15 @@ function gathered(texts: readonly TextState[]): States {
   return { ...Object.fromEntries(tensors), attention_mask };
 }
 
-/** Read a second time: what could be read before is there, unless it has changed since. */
+/** Reads an image again. It was readable before, so an error means that it has changed. */
 async function pixelsOf(
-  { data, reader }: { data: Dataset; reader: Judging["reader"] },
+  { data, reader }: { data: Dataset; reader: EvalContext["reader"] },
   row: number,
 ): Promise<HostTensor> {
   const [source] = data.images(row);
   const pixels = await reader.read(source!);
   if (pixels !== undefined) return pixels;
-  const expected = "the imageState that was there before";
+  const expected = "the image that was read before";
   throw new InputError({
     code: "file-unreadable",
     where: source!.name,

@@ -3,43 +3,43 @@ import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { Random } from "../../random/index.js";
 import { PartedModel } from "../../inference/index.js";
-import type { Judging } from "../metrics/metric.js";
+import type { EvalContext } from "../metrics/metric.js";
 import { memoryData } from "../memory-data.test-support.js";
 import { ImageReader } from "../image-reader.js";
 import { checkpoint } from "../tiny-rows.test-support.js";
 import { Retrieval } from "./retrieval.js";
 
-/** Similarities of embeddings ask nothing of it. */
-async function someJudging(): Promise<Judging> {
+/** Retrieval by similarity of embeddings does not use it. */
+async function someJudging(): Promise<EvalContext> {
   const model = await PartedModel.open(await checkpoint(), { prepare: [], prepackText: false }, {});
   onTestFinished(() => model.dispose());
   const reader = new ImageReader(model, undefined);
   const data = memoryData([]);
   const tokenize = () => [];
-  return { model, data, reader, tokenize, captions_per_row: undefined, random: new Random(0), signal: undefined };
+  return { model, data, reader, tokenize, captionsPerRow: undefined, random: new Random(0), signal: undefined };
 }
 
 /** A feature and its captions as numbers: their products are the scores, many of them equal. */
 type Row = readonly [feature: number, ...captions: number[]];
 
-async function found(judging: Judging, rows: readonly Row[], candidates: number | undefined) {
-  const retrieval = new Retrieval(judging, {
-    rank_by: "similarity",
-    k_test: 0,
+async function found(context: EvalContext, rows: readonly Row[], candidates: number | undefined) {
+  const retrieval = new Retrieval(context, {
+    rankBy: "similarity",
+    kTest: 0,
     candidates,
     onProgress: () => undefined,
   });
   for (const [index, [feature, ...captions]] of rows.entries()) {
     const texts = { captions: captions.map(String), questions: [], hypotheses: [], statements: [], negatives: [] };
-    await retrieval.judge({
+    await retrieval.update({
       index,
       texts,
-      ownCaptions: texts.captions,
+      trueCaptions: texts.captions,
       image: {},
       embeddings: { image: Float32Array.of(feature), captions: captions.map((one) => Float32Array.of(one)) },
     });
   }
-  return retrieval.results();
+  return retrieval.compute();
 }
 
 /** Recalls at 1, 5 and 10: of texts, then of images. */
@@ -68,13 +68,13 @@ const rowsOf = (minLength: number) =>
   );
 
 test("recalls are means over the whole groups, each sorted by itself", async () => {
-  const judging = await someJudging();
+  const context = await someJudging();
   await fc.assert(
     fc.asyncProperty(rowsOf(5), fc.integer({ min: 2, max: 5 }), async (rows, size) => {
       const groups = Array.from({ length: Math.floor(rows.length / size) }, (_, i) =>
         rows.slice(i * size, (i + 1) * size),
       );
-      const { tr_r1, tr_r5, tr_r10, ir_r1, ir_r5, ir_r10, ...counts } = await found(judging, rows, size);
+      const { tr_r1, tr_r5, tr_r10, ir_r1, ir_r5, ir_r10, ...counts } = await found(context, rows, size);
       expect([tr_r1, tr_r5, tr_r10, ir_r1, ir_r5, ir_r10]).toEqual(sortedAmong(groups));
       expect(counts).toMatchObject({
         retrieval_images: groups.length * size,
@@ -87,11 +87,11 @@ test("recalls are means over the whole groups, each sorted by itself", async () 
 });
 
 test("one group of all rows is as no groups", async () => {
-  const judging = await someJudging();
+  const context = await someJudging();
   await fc.assert(
     fc.asyncProperty(rowsOf(1), async (rows) => {
-      const without = await found(judging, rows, undefined);
-      expect(await found(judging, rows, rows.length)).toEqual({ ...without, retrieval_groups: 1 });
+      const without = await found(context, rows, undefined);
+      expect(await found(context, rows, rows.length)).toEqual({ ...without, retrieval_groups: 1 });
     }),
     { seed: 5, numRuns: 50 },
   );

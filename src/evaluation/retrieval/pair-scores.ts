@@ -1,5 +1,5 @@
-/** Where scores of pairs come from: embeddings, or a fusion of chosen pairs. */
-import type { PairScores } from "./recalls.js";
+/** Scores of pairs from embeddings, or from a fusion of chosen pairs; and the choice of candidates. */
+import { mapYielding, type PairScores } from "./recalls.js";
 
 /** Scalar products of embeddings, in float64. */
 export function similarities(images: readonly Float32Array[], texts: readonly Float32Array[]): PairScores {
@@ -21,7 +21,7 @@ function flat(vectors: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-/** The scalar product of `one` with each of `count` vectors that follow one another. */
+/** The scalar product of `one` with each of `count` consecutive vectors. */
 function products(one: Float32Array, others: Float32Array, count: number): Float64Array<ArrayBuffer> {
   const width = one.length;
   const results = new Float64Array(count);
@@ -33,7 +33,7 @@ function products(one: Float32Array, others: Float32Array, count: number): Float
   return results;
 }
 
-/** The score of pairs that were not chosen, and the least that a chosen one can have; as in the authors' code. */
+/** The score of pairs that were not chosen, and the minimum for chosen ones, as in the authors' code. */
 const unscored = -100;
 
 /**
@@ -80,4 +80,28 @@ function columnsOf(
     }
   });
   return (text) => [images.subarray(ends[text], ends[text + 1]), values.subarray(ends[text], ends[text + 1])];
+}
+
+/**
+ * For each image its `k` best texts and the texts for which it is among the `k` best images, in ascending order.
+ */
+export async function candidates(scores: PairScores, k: number, signal?: AbortSignal): Promise<Uint32Array[]> {
+  const ofImages = await mapYielding([...Array(scores.images).keys()], signal, (image) => best(scores.row(image), k));
+  const ofTexts = await mapYielding([...Array(scores.texts).keys()], signal, (text) => best(scores.column(text), k));
+  const added = ofImages.map(() => new Array<number>());
+  ofTexts.forEach((images, text) => {
+    for (const image of images) added[image]!.push(text);
+  });
+  return ofImages.map((texts, image) => Uint32Array.from(new Set([...texts, ...added[image]!])).sort());
+}
+
+/** Indices of the `k` largest values, ascending. Of equal values the first count. */
+export function best(scores: Float64Array<ArrayBuffer>, k: number): number[] {
+  if (k >= scores.length) return [...scores.keys()];
+  // Typed arrays are sorted fastest without a comparison function.
+  const threshold = scores.slice().sort()[scores.length - k]!;
+  let above = 0;
+  for (const score of scores) if (score > threshold) above++;
+  let equal = k - above;
+  return [...scores.keys()].filter((i) => scores[i]! > threshold || (scores[i] === threshold && equal-- > 0));
 }

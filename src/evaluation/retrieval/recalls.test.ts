@@ -1,9 +1,8 @@
 /** Recalls by hand and by sorting, of scores from embeddings and of chosen pairs. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { best, candidates } from "./candidate-pairs.js";
-import { chosenScores, similarities } from "./pair-scores.js";
-import { mapInTurns, ranks, recallsOf, type PairScores } from "./recalls.js";
+import { best, candidates, chosenScores, similarities } from "./pair-scores.js";
+import { mapYielding, ranks, recallsOf, type PairScores } from "./recalls.js";
 
 /** The scores of a matrix, images × texts. */
 const scoresOf = (matrix: readonly (readonly number[])[]): PairScores => ({
@@ -137,7 +136,7 @@ test("similarities are scalar products, the same from either side", () => {
 test("a long list stops between two entries once the signal is there", async () => {
   const stop = new AbortController();
   let done = 0;
-  const slow = mapInTurns(Array.from({ length: 100 }), stop.signal, () => {
+  const slow = mapYielding(Array.from({ length: 100 }), stop.signal, () => {
     const begun = performance.now();
     while (performance.now() - begun < 60);
     done++;

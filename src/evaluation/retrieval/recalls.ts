@@ -1,12 +1,12 @@
-/** Recalls of images and texts that are to find each other. */
+/** Recalls of image-to-text and text-to-image retrieval. */
 
-/** A score for every image with every text, asked for row by row, so that no matrix need be kept. */
+/** A score for every image with every text, computed row by row, so that no matrix is kept. */
 export interface PairScores {
   readonly images: number;
   readonly texts: number;
-  /** Of one image with all texts. [texts] */
+  /** Scores of one image with all texts. [texts] */
   readonly row: (image: number) => Float64Array<ArrayBuffer>;
-  /** Of one text with all images. [images] */
+  /** Scores of one text with all images. [images] */
   readonly column: (text: number) => Float64Array<ArrayBuffer>;
 }
 
@@ -18,28 +18,28 @@ export type Recalls = Readonly<
   Record<`tr_r${Depth}` | `ir_r${Depth}` | "tr_mean" | "ir_mean" | "r_mean" | "rsum", number>
 >;
 
-/** How many are better than what is to be found. */
+/** Ranks from 0: how many candidates have a better score than the correct one. */
 export interface Ranks {
-  /** Than the best own text of each image that has one. */
+  /** Rank of the best caption of each image that has one. */
   readonly images: readonly number[];
-  /** Than the image of each text. */
+  /** Rank of the image of each text. */
   readonly texts: readonly number[];
 }
 
 /**
- * Of equal scores the lower index is the better one.
+ * Of equal scores the lower index ranks first.
  * @param imageOf the image of each text; images without a text do not count
  */
 export async function ranks(scores: PairScores, imageOf: ArrayLike<number>, signal?: AbortSignal): Promise<Ranks> {
   const textsOf = Array.from({ length: scores.images }, (): number[] => []);
   for (let text = 0; text < scores.texts; text++) textsOf[imageOf[text]!]!.push(text);
-  const asked = [...textsOf.keys()].filter((image) => textsOf[image]!.length > 0);
-  const images = await mapInTurns(asked, signal, (image) => {
+  const queries = [...textsOf.keys()].filter((image) => textsOf[image]!.length > 0);
+  const images = await mapYielding(queries, signal, (image) => {
     const row = scores.row(image);
     const best = textsOf[image]!.reduce((one, other) => (row[other]! > row[one]! ? other : one));
     return rankOf(row, best);
   });
-  const texts = await mapInTurns([...Array(scores.texts).keys()], signal, (text) =>
+  const texts = await mapYielding([...Array(scores.texts).keys()], signal, (text) =>
     rankOf(scores.column(text), imageOf[text]!),
   );
   return { images, texts };
@@ -63,7 +63,7 @@ export function recallsOf({ images, texts }: Ranks): Recalls {
   } as Recalls;
 }
 
-/** How many are better than the entry at `index`. */
+/** How many entries are better than the one at `index`. */
 function rankOf(scores: ArrayLike<number>, index: number): number {
   const score = scores[index]!;
   let better = 0;
@@ -73,10 +73,10 @@ function rankOf(scores: ArrayLike<number>, index: number): number {
   return better;
 }
 
-const workBetweenTurns = 50;
+const maxBlockingMs = 50;
 
-/** `list.map(f)`, letting others have their turn: signals and progress would have to wait for minutes. */
-export async function mapInTurns<T, U>(
+/** `list.map(f)` that yields to the event loop, so that signals and progress do not wait for minutes. */
+export async function mapYielding<T, U>(
   list: readonly T[],
   signal: AbortSignal | undefined,
   f: (entry: T) => U,
@@ -85,15 +85,15 @@ export async function mapInTurns<T, U>(
   let begun = performance.now();
   for (const entry of list) {
     results.push(f(entry));
-    if (performance.now() - begun < workBetweenTurns) continue;
-    await takeTurn(signal);
+    if (performance.now() - begun < maxBlockingMs) continue;
+    await yieldToEventLoop(signal);
     begun = performance.now();
   }
   return results;
 }
 
-/** Lets others have their turn, the one who wants this to end among them. */
-export async function takeTurn(signal: AbortSignal | undefined): Promise<void> {
+/** Lets other callbacks run, then rejects with the reason of an aborted signal. */
+export async function yieldToEventLoop(signal: AbortSignal | undefined): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
   signal?.throwIfAborted();
 }

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Dataset } from "../../data/index.js";
 import { BridgeTower } from "../../inference/index.js";
 import { fillWeights, tinyCheckpoint, tinyConfig } from "../../inference/tiny-checkpoint.test-support.js";
-import { evaluate, type EvaluationSettings } from "../index.js";
+import { evaluate, type EvaluateOptions } from "../index.js";
 import { memoryData } from "../memory-data.test-support.js";
 import { checkpoint, data, fields, resultsOf, rows } from "../tiny-rows.test-support.js";
 import { ranks, recallsOf, type PairScores } from "./recalls.js";
@@ -37,7 +37,7 @@ test("without re-ranking, by the products of embeddings, with the head for ITM o
   const expected = { ...(await recalls(scoresBy(product), imageOf)), ...counts, retrieval_fused_pairs: 0 };
   expect(await resultsOf({ model, metrics: ["retrieval"] })).toEqual(expected);
   const withoutItm = await checkpoint(fields, ["itc"]);
-  expect(await resultsOf({ model: withoutItm, metrics: ["retrieval"], k_test: 3 })).toEqual(expected);
+  expect(await resultsOf({ model: withoutItm, metrics: ["retrieval"], kTest: 3 })).toEqual(expected);
 });
 
 test("candidates for all make it the logit of a match for every pair, in chunks or not", async () => {
@@ -49,15 +49,15 @@ test("candidates for all make it the logit of a match for every pair, in chunks 
     ...counts,
     retrieval_fused_pairs: 5 * captions.length,
   };
-  const chunks: Partial<EvaluationSettings>[] = [
+  const chunks: Partial<EvaluateOptions>[] = [
     {},
-    { text_chunks: 2 },
-    { text_chunks: 3, image_chunks: 2 },
-    { image_chunks: 4 },
-    { text_chunks: 100, image_chunks: 100 },
+    { textChunks: 2 },
+    { textChunks: 3, imageChunks: 2 },
+    { imageChunks: 4 },
+    { textChunks: 100, imageChunks: 100 },
   ];
   for (const some of chunks) {
-    expect(await resultsOf({ model, metrics: ["retrieval"], k_test: 100, ...some })).toEqual(expected);
+    expect(await resultsOf({ model, metrics: ["retrieval"], kTest: 100, ...some })).toEqual(expected);
   }
 });
 
@@ -82,8 +82,8 @@ test("with few candidates, other pairs are behind them all", async () => {
   const pairs = imageFiles.flatMap((_, image) => captions.filter((_, text) => isCandidate(image, text)));
   expect(pairs.length).toBeLessThan(5 * captions.length);
   const expected = { ...(await recalls(scoresBy(score), imageOf)), ...counts, retrieval_fused_pairs: pairs.length };
-  for (const text_chunks of [1, 4]) {
-    expect(await resultsOf({ model, metrics: ["retrieval"], k_test: 2, text_chunks })).toEqual(expected);
+  for (const textChunks of [1, 4]) {
+    expect(await resultsOf({ model, metrics: ["retrieval"], kTest: 2, textChunks })).toEqual(expected);
   }
 });
 
@@ -101,9 +101,9 @@ test("rank_output ranks every pair, where it is asked to or the only one that ca
   const matches = await (await opened(both)).match(imageFiles, captions);
   const logit = (image: number, text: number) => matches[image * captions.length + text]!.logits[1];
   const expected = await recalls(scoresBy(logit), imageOf);
-  const ranked = { model: both, metrics: ["retrieval"], rank_by: "rank_output" } as const;
+  const ranked = { model: both, metrics: ["retrieval"], rankBy: "rank_output" } as const;
   expect(await resultsOf(ranked)).toMatchObject(expected);
-  expect(await resultsOf({ ...ranked, text_chunks: 2 })).toMatchObject(expected);
+  expect(await resultsOf({ ...ranked, textChunks: 2 })).toMatchObject(expected);
   const alone = await tinyCheckpoint({ config: tinyConfig(fields), heads: ["itm", "rank"], edit: asMatch });
   expect(await resultsOf({ model: alone, metrics: ["retrieval"] })).toMatchObject(expected);
 });
@@ -118,9 +118,9 @@ test("similarities compute no fusion, and re-ranking none of other heads", async
   const similar = { data, metrics: ["retrieval"] } as const;
   const unharmed = await evaluate({ ...similar, model: await spoilt(/^(cross_modal_.*_layers|itm_|mlm_|itc_cross)/) });
   expect(unharmed.results.rsum).toBeGreaterThan(0);
-  const reranked = await evaluate({ ...similar, model: await spoilt(/^(mlm_|itc_cross)/), k_test: 1 });
+  const reranked = await evaluate({ ...similar, model: await spoilt(/^(mlm_|itc_cross)/), kTest: 1 });
   expect(reranked.results.rsum).toBeGreaterThan(0);
-  const harmed = evaluate({ ...similar, model: await spoilt(/^itm_/), k_test: 1 });
+  const harmed = evaluate({ ...similar, model: await spoilt(/^itm_/), kTest: 1 });
   await expect(harmed).rejects.toThrow(/expected finite weights/);
 });
 
@@ -184,18 +184,18 @@ test("among a number of rows, groups are ranked by themselves, and what is no wh
   const similar = await resultsOf(among);
   expect(recallsIn(similar)).toEqual(sortedAmong(pairs, product));
   expect(similar).toMatchObject({ retrieval_images: 4, retrieval_texts: inPairs, retrieval_groups: 2, rows: 5 });
-  const told: string[] = [];
+  const reported: string[] = [];
   const { results: reranked } = await evaluate({
     ...among,
     data,
-    k_test: 100,
-    onProgress: (stage, done, total) => told.push(`${stage} ${done}/${total}`),
+    kTest: 100,
+    onProgress: (stage, done, total) => reported.push(`${stage} ${done}/${total}`),
   });
   expect(recallsIn(reranked)).toEqual(sortedAmong(pairs, logit));
   // Each text with the two images of its group.
   expect(reranked.retrieval_fused_pairs).toBe(2 * inPairs);
-  expect(told.at(-1)).toBe(`pairs ${2 * inPairs}/${2 * inPairs}`);
-  expect(await resultsOf({ ...among, k_test: 100, text_chunks: 2, image_chunks: 2 })).toEqual(reranked);
+  expect(reported.at(-1)).toBe(`pairs ${2 * inPairs}/${2 * inPairs}`);
+  expect(await resultsOf({ ...among, kTest: 100, textChunks: 2, imageChunks: 2 })).toEqual(reranked);
   // A broken image makes room for the next one.
   const broken: Dataset = memoryData(rows.map((row, i) => (i === 1 ? { ...row, images: [new Uint8Array(8)] } : row)));
   const others = [
@@ -211,13 +211,7 @@ test("among a number of rows, groups are ranked by themselves, and what is no wh
 
 test("among all rows it is as without, however many are ranked again", async () => {
   const model = await checkpoint();
-  for (const settings of [
-    {},
-    { k_test: 1 },
-    { k_test: 2 },
-    { captions_per_row: 1 },
-    { captions_per_row: 2, limit: 3 },
-  ]) {
+  for (const settings of [{}, { kTest: 1 }, { kTest: 2 }, { captionsPerRow: 1 }, { captionsPerRow: 2, limit: 3 }]) {
     const some = { model, metrics: ["retrieval"], ...settings } as const;
     const candidates = "limit" in settings ? 3 : 5;
     const without = await resultsOf(some);
@@ -229,7 +223,7 @@ test("one caption a row: each image among as many texts as images", async () => 
   const model = await checkpoint();
   const firstOnes = memoryData(rows.map(({ images, captions }) => ({ images, captions: captions!.slice(0, 1) })));
   const settings = { model, metrics: ["retrieval"], candidates: 2 } as const;
-  const found = await resultsOf({ ...settings, captions_per_row: 1 });
+  const found = await resultsOf({ ...settings, captionsPerRow: 1 });
   expect(found).toEqual(await resultsOf({ ...settings, data: firstOnes }));
   expect(found).toMatchObject({ retrieval_images: 4, retrieval_texts: 4 });
 });

@@ -1,25 +1,24 @@
-/** Judges retrieval: images are to find their captions, and captions their image. */
+/** Retrieval: captions by image, and images by caption. */
 import { InputError } from "../../errors.js";
-import type { Judge, Judging, Results } from "../metrics/metric.js";
-import type { SeenRow } from "../encoded-row.js";
-import { candidates } from "./candidate-pairs.js";
+import type { RowMetric, EvalContext, Results } from "../metrics/metric.js";
+import type { EncodedRow } from "../encoded-row.js";
 import { fusedScores, type Chunks } from "./fused-scores.js";
-import { chosenScores, similarities } from "./pair-scores.js";
-import { ranks, recallsOf, takeTurn, type PairScores, type Ranks } from "./recalls.js";
+import { candidates, chosenScores, similarities } from "./pair-scores.js";
+import { ranks, recallsOf, yieldToEventLoop, type PairScores, type Ranks } from "./recalls.js";
 
-/** Pairs that are compared at most: beyond, the comparison alone would take hours. */
+/** The maximum number of pairs to compare. More would take hours. */
 export const maxPairs = 2 ** 31;
-/** Pairs that go through the fusion at most: 20 bytes each are kept until their group is ranked. */
+/** The maximum number of pairs to fuse. 20 bytes are kept for each until its group is ranked. */
 const maxFused = 2 ** 26;
 
 export interface RetrievalSettings extends Chunks {
   /** `similarity` of embeddings, or `rank_output` of every pair. */
-  readonly rank_by: "similarity" | "rank_output";
-  /** Of similarities: candidates of each image and of each text that ITM ranks again; 0 for none. */
-  readonly k_test: number;
+  readonly rankBy: "similarity" | "rank_output";
+  /** Candidates of each image and of each text by similarity that ITM re-ranks; 0 for none. */
+  readonly kTest: number;
   /** Rows that are compared with one another; undefined for all. */
   readonly candidates: number | undefined;
-  /** Told how many pairs have been through the fusion. */
+  /** Called with the number of fused pairs. */
   readonly onProgress: (done: number, total: number) => void;
 }
 
@@ -30,36 +29,36 @@ interface Group {
   readonly captions: string[];
   /** The image of each caption. */
   readonly imageOf: number[];
-  /** Embeddings, where these are compared. */
+  /** Embeddings, if retrieval compares them. */
   readonly images: Float32Array[];
   readonly texts: Float32Array[];
 }
 
-/** For each image of a group the texts that are scored by the fusion, ascending. */
+/** For each image of a group the texts to fuse it with, ascending. */
 type Chosen = readonly ArrayLike<number>[];
 
 /**
- * An image is a row; a row whose image is broken is left out with its captions.
+ * An image is a row; a row whose image cannot be read is left out with its captions.
  *
- * With `candidates`, the rows that are left make groups of so many, in their order; what is no whole group is left out. Each is ranked by
- * itself, and recalls are means over the images and the texts of all groups.
+ * With `candidates`, the other rows make groups of that size, in their order; a smaller last group is left out. Each group is ranked
+ * separately, and recalls are means over the images and the texts of all groups.
  *
- * With `k_test`, the k best texts of each image and the k best images of each text get the ITM logit of a match and all other
+ * With `kTest`, the k best texts of each image and the k best images of each text get the ITM logit of a match and all other
  * pairs −100, as in the authors' code.
  */
-export class Retrieval implements Judge {
+export class Retrieval implements RowMetric {
   private readonly groups: Group[] = [];
 
   constructor(
-    private readonly judging: Judging,
+    private readonly context: EvalContext,
     private readonly settings: RetrievalSettings,
   ) {}
 
-  wants({ texts }: SeenRow): boolean {
+  accepts({ texts }: EncodedRow): boolean {
     return texts.captions.length > 0;
   }
 
-  judge({ index, texts, embeddings }: SeenRow): Promise<void> {
+  update({ index, texts, embeddings }: EncodedRow): Promise<void> {
     const group = this.openGroup();
     const image = group.rows.push(index) - 1;
     for (const text of texts.captions) {
@@ -73,7 +72,7 @@ export class Retrieval implements Judge {
     return Promise.resolve();
   }
 
-  async results(): Promise<Results> {
+  async compute(): Promise<Results> {
     const size = this.settings.candidates;
     const groups = this.groups.filter(({ rows }) => size === undefined || rows.length === size);
     const counts = {
@@ -100,11 +99,11 @@ export class Retrieval implements Judge {
   }
 
   private async ranksOf(groups: readonly Group[]): Promise<{ readonly found: Ranks[]; readonly fused: number }> {
-    const { signal } = this.judging;
+    const { signal } = this.context;
     const chosen: (Chosen | undefined)[] = [];
     for (const group of groups) {
       chosen.push(await this.chosen(group));
-      await takeTurn(signal);
+      await yieldToEventLoop(signal);
     }
     const fused = sum(chosen, pairs);
     if (fused > maxFused) throw tooMany(fused);
@@ -115,20 +114,20 @@ export class Retrieval implements Judge {
       const scores = await this.scores(group, chosen[i], onProgress);
       found.push(await ranks(scores, group.imageOf, signal));
       done += pairs(chosen[i]);
-      await takeTurn(signal);
+      await yieldToEventLoop(signal);
     }
     return { found, fused };
   }
 
-  /** Pairs of the group that go through the fusion; nothing where similarity has the last word. */
+  /** Pairs of the group to fuse; undefined if similarity alone ranks. */
   private async chosen(group: Group): Promise<Chosen | undefined> {
-    const { rank_by, k_test } = this.settings;
-    if (rank_by === "rank_output") {
+    const { rankBy, kTest } = this.settings;
+    if (rankBy === "rank_output") {
       const all = Uint32Array.from(group.captions.keys());
       return group.rows.map(() => all);
     }
-    if (k_test === 0) return undefined;
-    return candidates(similarities(group.images, group.texts), k_test, this.judging.signal);
+    if (kTest === 0) return undefined;
+    return candidates(similarities(group.images, group.texts), kTest, this.context.signal);
   }
 
   private async scores(
@@ -137,14 +136,14 @@ export class Retrieval implements Judge {
     onProgress: (done: number) => void,
   ): Promise<PairScores> {
     if (chosen === undefined) return similarities(group.images, group.texts);
-    const { rank_by, image_chunks, text_chunks } = this.settings;
-    const scores = await fusedScores(this.judging, {
-      part: rank_by === "rank_output" ? "fusion rank" : "fusion itm",
+    const { rankBy, imageChunks, textChunks } = this.settings;
+    const scores = await fusedScores(this.context, {
+      part: rankBy === "rank_output" ? "fusion rank" : "fusion itm",
       rows: group.rows,
-      texts: this.judging.tokenize(group.captions).map((ids, index) => ({ index, ids })),
+      texts: this.context.tokenize(group.captions).map((ids, index) => ({ index, ids })),
       chosen,
-      image_chunks,
-      text_chunks,
+      imageChunks,
+      textChunks,
       onProgress,
     });
     return chosenScores(group.captions.length, chosen, scores);
@@ -160,7 +159,7 @@ const tooMany = (fused: number) =>
   new InputError({
     code: "invalid-setting",
     where: "retrieval",
-    expected: `at most ${maxFused} pairs that go through the fusion`,
+    expected: `at most ${maxFused} pairs to fuse`,
     found: String(fused),
-    hint: "Lower k_test, candidates or limit",
+    hint: "Lower kTest (--k-test), candidates or limit",
   });

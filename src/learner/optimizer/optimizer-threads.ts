@@ -18,7 +18,7 @@ export class OptimizerThread {
     const arrays: readonly Readonly<Record<string, TransferableArray>>[] = call.arrays.map((one) => ({ ...one }));
     const transferList = arrays.flatMap((one) => Object.values(one).map(({ buffer }) => buffer));
     // The thread replies with the arrays of the call.
-    return this.thread.exchange(call, transferList) as Promise<Reply<TransferredArrays<C>>>;
+    return this.thread.exchange(call, transferList);
   }
 
   /** Ends the thread; a call under way fails, and its arrays are lost. */

@@ -5,7 +5,7 @@
 import { parentPort } from "node:worker_threads";
 import { adamw, momentum, moveAverage, muon, sumOfSquares } from "./kernels.js";
 
-/** @import { Call, Reply, Request } from "./optimizer-messages.js" */
+/** @import { Call, Reply, Request, TransferableArray } from "./optimizer-messages.js" */
 
 /** @param {Call} request @returns {number[]} the sums asked for */
 function answer(request) {
@@ -39,6 +39,10 @@ parentPort?.on("message", (/** @type {Request} */ request) => {
   } catch (error) {
     reply = { id, arrays, sums: [], error: error instanceof Error ? error.message : String(error) };
   }
-  const transferList = arrays.flatMap((one) => Object.values(one).map(({ buffer }) => buffer));
+  const transferList = arrays.flatMap((one) => {
+    /** @type {TransferableArray[]} */
+    const all = Object.values(one);
+    return all.map(({ buffer }) => buffer);
+  });
   parentPort?.postMessage(reply, transferList);
 });
