@@ -12,6 +12,7 @@ export { Learner, type LearnerSettings, type LearnerState, type StepReport } fro
 export { maskTokens, tokenizerMasking, type MaskedRow, type Masking } from "./masking.js";
 export {
   NonFiniteError,
+  optimizerSettingNames,
   optimizerSettings,
   type AdamWForm,
   type GroupSettings,

@@ -1,4 +1,4 @@
-/** The answers that a VQA classifier tells apart, and the targets of a question. */
+/** The answers of a VQA classifier, and the targets of a question. */
 import { readTextIfPresent } from "../files/index.js";
 import { dirname, join } from "node:path";
 import { stat } from "node:fs/promises";
@@ -14,7 +14,7 @@ export class AnswerTable {
     this.labels = new Map(answers.map((answer, label) => [answer, label]));
   }
 
-  /** Scores of the right answers that are in the table, by their numbers. */
+  /** Scores of the correct answers that are in the table, by label. */
   targets({ answers }: Question): ReadonlyMap<number, number> {
     const known = answers.flatMap(({ answer, score }) => {
       const label = this.labels.get(answer);
@@ -24,19 +24,19 @@ export class AnswerTable {
   }
 }
 
-/** Where the table of a run may come from, the first that is there. */
+/** Sources of the answers of a run. The first that exists is used. */
 export interface AnswerSources {
   /** The file that the settings name. */
   readonly named: string | undefined;
-  /** Of the classifier that the run begins with. */
+  /** The answers of the classifier that the run starts from. */
   readonly known: AnswerTable | undefined;
-  /** Data sets, beside which a file `answers.json` may stand. */
+  /** Data sets, which may have a file `answers.json` beside them. */
   readonly paths: readonly string[];
-  /** Whose answers make a table of their own, in the order in which they first come up. */
+  /** Data sets whose answers make the table otherwise, in the order of their first use. */
   readonly datasets: readonly Dataset[];
 }
 
-/** @throws InputError when a file holds no list of different texts, or there are no answers anywhere */
+/** @throws InputError if a file is no list of different texts, or there are no answers */
 export async function answerTable({ named, known, paths, datasets }: AnswerSources): Promise<AnswerTable> {
   if (named !== undefined) {
     const found = await answersInFile(named);
@@ -57,7 +57,7 @@ export async function answerTable({ named, known, paths, datasets }: AnswerSourc
   return answersOf(datasets);
 }
 
-/** The table in a model folder or run; nothing where there is none. @throws InputError for a file that holds something else */
+/** The table in a model folder or run, if it has one. @throws InputError for an invalid file */
 export const answersIn = (folder: string): Promise<AnswerTable | undefined> => answersInFile(join(folder, fileName));
 
 const fileName = "answers.json";
@@ -77,15 +77,15 @@ function answersOf(datasets: readonly Dataset[]): AnswerTable {
       hint: "Leave vqa out, or add data that has them",
     });
   }
-  // As a checkpoint writes it, which must be read back.
+  // The size of the file in a checkpoint, which must be readable.
   const bytes = Buffer.byteLength(JSON.stringify([...all], undefined, 2)) + 1;
   if (bytes > maxFile) {
     throw new InputError({
       code: "file-too-large",
       where,
-      expected: `answers of at most ${maxFile} bytes, to be told apart by a classifier`,
+      expected: `answers of at most ${maxFile} bytes, which a classifier can predict`,
       found: `${all.size} answers of ${bytes} bytes`,
-      hint: "Name a file with those that are to be learned as answers",
+      hint: "Name a file with fewer answers in the setting answers",
     });
   }
   return new AnswerTable([...all]);
@@ -110,20 +110,20 @@ async function answersInFile(file: string): Promise<AnswerTable | undefined> {
   } catch (cause) {
     throw new InputError({ code: "invalid-json", where: file, expected, found: "no JSON" }, { cause });
   }
-  const found = oddityOf(json);
+  const found = invalidAnswers(json);
   if (found !== undefined) throw new InputError({ code: "invalid-json", where: file, expected, found });
-  // Nothing odd: every entry is text, in the order of the keys.
+  // Every entry is text, in the order of the keys.
   return new AnswerTable(Object.values(json as object) as string[]);
 }
 
-/** Why it is no list of different texts; nothing where it is one. */
-function oddityOf(json: unknown): string | undefined {
+/** Why the JSON is no list of different texts; undefined if it is one. */
+function invalidAnswers(json: unknown): string | undefined {
   if (typeof json !== "object" || json === null) return "a single value";
   const entries = Object.entries(json as Readonly<Record<string, unknown>>);
-  if (entries.length === 0) return "nothing in it";
+  if (entries.length === 0) return "an empty list";
   const seen = new Set<string>();
   for (const [i, [key, value]] of entries.entries()) {
-    if (key !== String(i)) return `${JSON.stringify(key.slice(0, 80))} in the place of ${i}`;
+    if (key !== String(i)) return `${JSON.stringify(key.slice(0, 80))} in place of ${i}`;
     if (typeof value !== "string") return `no text for ${key}`;
     if (seen.has(value)) return `${JSON.stringify(value.slice(0, 80))} twice`;
     seen.add(value);

@@ -1,15 +1,15 @@
-/** Settings that are changed on a command line. */
+/** Assignments of settings on the command line. */
 import { InputError } from "../errors.js";
 import { described } from "./settings-problem.js";
 
 /**
- * Sets `a.b=value` in an object from a file: JSON where it is JSON, text where it is not. Entries of lists go by number, the one
- * behind the last included; objects that are missing are made.
- * @throws InputError for an assignment without a name, and for a place that is in no object or list
+ * Sets `a.b=value` in an object from a file. The value is JSON, or else text. Entries of lists have numbers; the number after the last
+ * adds an entry. Missing objects are created.
+ * @throws InputError for an assignment without a name, or to an entry of a value that is no object or list
  */
 export function assign(settings: Record<string, unknown>, assignment: string): void {
   const [, path, value] = /^([A-Za-z_]\w*(?:\.\w+)*)=([^]*)$/.exec(assignment) ?? [];
-  // The prototype of an object is no place for a setting.
+  // A setting must not change the prototype of an object.
   if (path === undefined || value === undefined || path.split(".").includes("__proto__")) {
     throw new InputError({
       code: "invalid-setting",

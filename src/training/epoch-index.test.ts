@@ -3,7 +3,7 @@ import type { Dataset } from "../data/index.js";
 import { memoryData, type MemoryRow } from "../evaluation/memory-data.test-support.js";
 import { Random } from "../random/index.js";
 import { AnswerTable } from "./answer-labels.js";
-import { kindsOf, Units } from "./epoch-index.js";
+import { kindsOf, EpochIndex } from "./epoch-index.js";
 
 const image = new Uint8Array();
 const row = (texts: Partial<MemoryRow>): MemoryRow => ({ images: [image, image], ...texts });
@@ -13,9 +13,9 @@ const question = (...answers: string[]) => ({
   answers: answers.map((answer) => ({ answer, score: 1 })),
 });
 
-const all = (units: Units) => Array.from({ length: units.length }, (_, i) => units.at(i));
-const places = (units: Units) =>
-  all(units).map(({ dataset, globalRow, text }) => `${dataset.name} ${globalRow}.${text}`);
+const all = (epochIndex: EpochIndex) => Array.from({ length: epochIndex.length }, (_, i) => epochIndex.at(i));
+const places = (epochIndex: EpochIndex) =>
+  all(epochIndex).map(({ dataset, globalRow, text }) => `${dataset.name} ${globalRow}.${text}`);
 
 /** `count` rows with a caption each, none of them kept in memory. */
 function large(count: number, blocks?: readonly number[]): Dataset {
@@ -36,9 +36,9 @@ test("captions are the unit where any objective reads them; else what it reads",
   expect(kindsOf(["snli", "itm", "mlm"])).toEqual(["captions", "hypotheses"]);
   expect(kindsOf(["nlvr2", "vqa"])).toEqual(["questions", "statements"]);
   const data = [memoryData([captions("a", "b"), captions("c")], "one"), memoryData([captions("d", "e")], "two")];
-  const units = Units.of(data, ["itm"]);
-  expect(places(units)).toEqual(["one 0.0", "one 0.1", "one 1.0", "two 2.0", "two 2.1"]);
-  expect([units.peers(0), units.peers(2), units.peers(3)]).toEqual([
+  const epochIndex = EpochIndex.of(data, ["itm"]);
+  expect(places(epochIndex)).toEqual(["one 0.0", "one 0.1", "one 1.0", "two 2.0", "two 2.1"]);
+  expect([epochIndex.rangeOfDataset(0), epochIndex.rangeOfDataset(2), epochIndex.rangeOfDataset(3)]).toEqual([
     [0, 3],
     [0, 3],
     [3, 5],
@@ -51,9 +51,9 @@ test("of generated rows each is one unit, taken unread, with its texts in turn",
   const texts = () => expect.fail("a generated row was read");
   const generated = { ...rest, texts, counts: { ...counts, captions: three, questions: three }, generated: true };
   const answers = new AnswerTable(["red", "green"]);
-  const units = Units.of([{ ...generated, answers: ["green"] }], ["itc", "vqa"], answers);
-  expect(places(units)).toEqual(["large 0.0", "large 1.1", "large 2.2", "large 3.0", "large 4.1"]);
-  expect(() => Units.of([{ ...generated, answers: ["green", "blue"] }], ["vqa"], answers)).toThrow(
+  const epochIndex = EpochIndex.of([{ ...generated, answers: ["green"] }], ["itc", "vqa"], answers);
+  expect(places(epochIndex)).toEqual(["large 0.0", "large 1.1", "large 2.2", "large 3.0", "large 4.1"]);
+  expect(() => EpochIndex.of([{ ...generated, answers: ["green", "blue"] }], ["vqa"], answers)).toThrow(
     'answers: expected all answers of large, found no "blue".',
   );
 });
@@ -65,11 +65,11 @@ test("rows that lack what an objective reads are left out, and counted", () => {
     row({ captions: ["a"], hypotheses: [{ text: "unlabelled" }] }),
     row({ hypotheses: [{ text: "h", label: 0 }] }),
   ];
-  const both = Units.of([memoryData(rows)], ["mlm", "snli"]);
-  expect([places(both), both.left]).toEqual([["pairs 1.0", "pairs 1.1"], 3]);
+  const both = EpochIndex.of([memoryData(rows)], ["mlm", "snli"]);
+  expect([places(both), both.skippedRows]).toEqual([["pairs 1.0", "pairs 1.1"], 3]);
   // Labelled ones alone are the unit.
-  const snli = Units.of([memoryData(rows)], ["snli"]);
-  expect([places(snli), snli.left]).toEqual([["pairs 1.1", "pairs 3.0"], 2]);
+  const snli = EpochIndex.of([memoryData(rows)], ["snli"]);
+  expect([places(snli), snli.skippedRows]).toEqual([["pairs 1.1", "pairs 3.0"], 2]);
 });
 
 test("questions count that have an answer of the table", () => {
@@ -77,35 +77,41 @@ test("questions count that have an answer of the table", () => {
     row({ questions: [question("red"), question("mauve"), question("mauve", "blue"), question()] }),
     row({ questions: [question("mauve")] }),
   ]);
-  const units = Units.of([data], ["vqa"], new AnswerTable(["red", "blue"]));
-  expect([places(units), units.left]).toEqual([["pairs 0.0", "pairs 0.2"], 1]);
-  expect(() => Units.of([data], ["vqa"], new AnswerTable(["green"]))).toThrow(
+  const epochIndex = EpochIndex.of([data], ["vqa"], new AnswerTable(["red", "blue"]));
+  expect([places(epochIndex), epochIndex.skippedRows]).toEqual([["pairs 0.0", "pairs 0.2"], 1]);
+  expect(() => EpochIndex.of([data], ["vqa"], new AnswerTable(["green"]))).toThrow(
     "pairs: expected rows with questions, which the objectives vqa read, found none in 2 rows. Leave objectives out, or name data that has what they read.",
   );
 });
 
 test("statements are about two images", () => {
   const statements = [{ text: "both", label: 1 }];
-  const units = Units.of([memoryData([row({ statements }), row({ statements: [{ text: "unlabelled" }] })])], ["nlvr2"]);
-  expect(places(units)).toEqual(["pairs 0.0"]);
+  const epochIndex = EpochIndex.of(
+    [memoryData([row({ statements }), row({ statements: [{ text: "unlabelled" }] })])],
+    ["nlvr2"],
+  );
+  expect(places(epochIndex)).toEqual(["pairs 0.0"]);
   const single = memoryData([row({ statements }), { images: [image], statements }]);
-  expect(() => Units.of([single], ["nlvr2"])).toThrow(
+  expect(() => EpochIndex.of([single], ["nlvr2"])).toThrow(
     "row 1 of pairs: expected two images, which a statement of NLVR2 is about, found 1.",
   );
   // Where nothing asks for statements, one image is enough.
-  expect(Units.of([memoryData([{ images: [image], statements, captions: ["a"] }])], ["itm"]).length).toBe(1);
+  expect(EpochIndex.of([memoryData([{ images: [image], statements, captions: ["a"] }])], ["itm"]).length).toBe(1);
 });
 
 test("no data set, and one without rows for the objectives in the middle", () => {
-  expect(() => Units.of([], ["itm"])).toThrow(/^data: expected rows with captions/);
+  expect(() => EpochIndex.of([], ["itm"])).toThrow(/^data: expected rows with captions/);
   const empty = memoryData([row({ questions: [question("red")] })], "empty");
-  const units = Units.of([memoryData([captions("a")], "one"), empty, memoryData([captions("b")], "two")], ["itm"]);
-  expect(places(units)).toEqual(["one 0.0", "two 2.0"]);
+  const epochIndex = EpochIndex.of(
+    [memoryData([captions("a")], "one"), empty, memoryData([captions("b")], "two")],
+    ["itm"],
+  );
+  expect(places(epochIndex)).toEqual(["one 0.0", "two 2.0"]);
 });
 
 test("an epoch takes every unit once, in an order of seed and epoch alone", () => {
-  const units = Units.of([large(500), large(37)], ["itm"]);
-  const order = (epoch: number, seed = 0) => Array.from(units.order(epoch, new Random(seed)));
+  const epochIndex = EpochIndex.of([large(500), large(37)], ["itm"]);
+  const order = (epoch: number, seed = 0) => Array.from(epochIndex.order(epoch, new Random(seed)));
   expect([...order(0)].sort((a, b) => a - b)).toEqual([...Array(537).keys()]);
   expect(order(3)).toEqual(order(3));
   expect(order(3)).not.toEqual(order(4));
@@ -113,29 +119,29 @@ test("an epoch takes every unit once, in an order of seed and epoch alone", () =
   // What others drew from the seed before has no part in it.
   const random = new Random(0);
   random.uniform();
-  expect(Array.from(units.order(3, random))).toEqual(order(3));
+  expect(Array.from(epochIndex.order(3, random))).toEqual(order(3));
 });
 
 test("where files are read by blocks, eight of them at a time are shuffled together", () => {
   const size = 10;
   const blocks = Array.from({ length: 40 }, (_, i) => i * size);
-  const units = Units.of([large(400, blocks)], ["itm"]);
-  const order = Array.from(units.order(1, new Random(0)));
+  const epochIndex = EpochIndex.of([large(400, blocks)], ["itm"]);
+  const order = Array.from(epochIndex.order(1, new Random(0)));
   expect([...order].sort((a, b) => a - b)).toEqual([...Array(400).keys()]);
   const windows = Array.from({ length: 5 }, (_, i) => order.slice(80 * i, 80 * (i + 1)));
   const blocksOf = (list: readonly number[]) => new Set(list.map((unit) => Math.floor(unit / size)));
   expect(windows.map((window) => blocksOf(window).size)).toEqual([8, 8, 8, 8, 8]);
   // Within a window, neighbours come from different blocks.
   expect(blocksOf(windows[0]!.slice(0, size)).size).toBeGreaterThan(3);
-  expect(order).not.toEqual(Array.from(units.order(2, new Random(0))));
+  expect(order).not.toEqual(Array.from(epochIndex.order(2, new Random(0))));
 });
 
-test("blocks without units, and a data set without blocks beside one with them", () => {
+test("blocks without epochIndex, and a data set without blocks beside one with them", () => {
   const rows = Array.from({ length: 30 }, (_, i) => (i < 10 ? row({}) : captions("a", "b")));
   const blocked: Dataset = { ...memoryData(rows, "blocked"), blocks: [0, 5, 10, 12, 29] };
-  const units = Units.of([blocked, large(2_500)], ["itm"]);
-  expect(units.length).toBe(2_540);
-  const order = Array.from(units.order(0, new Random(7)));
+  const epochIndex = EpochIndex.of([blocked, large(2_500)], ["itm"]);
+  expect(epochIndex.length).toBe(2_540);
+  const order = Array.from(epochIndex.order(0, new Random(7)));
   expect([...order].sort((a, b) => a - b)).toEqual([...Array(2_540).keys()]);
 });
 
@@ -143,9 +149,9 @@ test("a million rows take a moment", { timeout: 20_000 }, () => {
   const half = 500_000;
   const blocks = Array.from({ length: half / 100 }, (_, i) => 100 * i);
   const started = performance.now();
-  const units = Units.of([large(half), large(half, blocks)], ["itm"]);
+  const epochIndex = EpochIndex.of([large(half), large(half, blocks)], ["itm"]);
   const seen = new Uint8Array(2 * half);
-  for (const unit of units.order(0, new Random(0))) seen[unit]!++;
+  for (const unit of epochIndex.order(0, new Random(0))) seen[unit]!++;
   expect(seen.every((count) => count === 1)).toBe(true);
   // Half a second; quadratic work would take hours.
   expect(performance.now() - started).toBeLessThan(15_000);

@@ -1,16 +1,16 @@
-/** What an epoch goes through: one text of one row each, in an order that follows from seed and epoch. */
+/** The samples of an epoch, each one text of one row, in an order that depends on seed and epoch. */
 import { InputError } from "../errors.js";
 import type { Dataset, TextKind } from "../data/index.js";
 import type { ObjectiveName } from "../model/index.js";
 import type { Random } from "../random/index.js";
 import type { AnswerTable } from "./answer-labels.js";
 
-export interface Unit {
+export interface SampleRef {
   readonly dataset: Dataset;
   readonly row: number;
-  /** The number of the row over all data sets. */
+  /** Number of the row over all data sets. */
   readonly globalRow: number;
-  /** Which of the row's texts of the kind. */
+  /** Which text of the row, of its kind. */
   readonly text: number;
 }
 
@@ -26,47 +26,47 @@ const kindOf: Readonly<Record<ObjectiveName, TextKind>> = {
   nlvr2: "statements",
 };
 
-/** Kinds of texts that the objectives read, the one that counts samples first. */
+/** Kinds of texts that the objectives read. Each text of the first kind is a sample. */
 export function kindsOf(objectives: readonly ObjectiveName[]): TextKind[] {
   const kinds = new Set(objectives.map((name) => kindOf[name]));
   return (["captions", "questions", "hypotheses", "statements"] as const).filter((kind) => kinds.has(kind));
 }
 
-/** Blocks of rows that are shuffled together where a data set is read by blocks. */
-const blocksTogether = 8;
+/** Number of blocks that are shuffled together, if a data set is read by blocks. */
+const shuffledBlocks = 8;
 
-export class Units {
+export class EpochIndex {
   private constructor(
     readonly kinds: readonly TextKind[],
     private readonly datasets: readonly Dataset[],
-    /** First unit and first global row of each data set, and the ends. */
+    /** First sample and first global row of each data set, and the ends. */
     private readonly starts: readonly number[],
     private readonly rowStarts: readonly number[],
     private readonly rows: Uint32Array,
     private readonly texts: Uint32Array,
-    /** Rows that lack a text of some kind. */
-    readonly left: number,
+    /** Number of rows that lack a text of some kind. */
+    readonly skippedRows: number,
   ) {}
 
   /**
-   * One unit for each caption, or for each question, hypothesis or statement where no objective reads captions. Rows that lack
-   * what some objective reads are left out. Of generated rows each is one unit with one of its texts: another row is worth more
+   * One sample for each caption, or for each question, hypothesis or statement if no objective reads captions. Rows that lack
+   * texts that an objective reads are left out. Of generated rows each is one sample with one of its texts: another row is worth more
    * than another text.
-   * @throws InputError when nothing is left, a statement is about one image only, or generated questions have answers that are not known
+   * @throws InputError when no sample is left, a statement is about one image only, or generated questions have answers that are not known
    */
-  static of(datasets: readonly Dataset[], objectives: readonly ObjectiveName[], answers?: AnswerTable): Units {
+  static of(datasets: readonly Dataset[], objectives: readonly ObjectiveName[], answers?: AnswerTable): EpochIndex {
     const kinds = kindsOf(objectives);
     const most = datasets.reduce((sum, { counts }) => sum + counts[kinds[0]!].reduce((total, n) => total + n, 0), 0);
     const [rows, texts] = [new Uint32Array(most), new Uint32Array(most)];
     const [starts, rowStarts] = [[0], [0]];
     let length = 0;
-    let left = 0;
+    let skippedRows = 0;
     for (const dataset of datasets) {
       if (dataset.generated === true && answers !== undefined) requireKnown(dataset, answers);
       for (let row = 0; row < dataset.rows; row++) {
         const usable = kinds.map((kind) => usableTexts(dataset, row, kind, answers));
         if (usable.some((list) => list.length === 0)) {
-          left++;
+          skippedRows++;
           continue;
         }
         if (kinds.includes("statements")) requireTwoImages(dataset, row);
@@ -83,18 +83,26 @@ export class Units {
         code: "missing-data",
         where: datasets.map(({ name }) => name).join(", ") || "data",
         expected: `rows with ${kinds.join(" and ")}, which the objectives ${objectives.join(", ")} read`,
-        found: `none in ${left} rows`,
+        found: `none in ${skippedRows} rows`,
         hint: "Leave objectives out, or name data that has what they read",
       });
     }
-    return new Units(kinds, datasets, starts, rowStarts, rows.slice(0, length), texts.slice(0, length), left);
+    return new EpochIndex(
+      kinds,
+      datasets,
+      starts,
+      rowStarts,
+      rows.slice(0, length),
+      texts.slice(0, length),
+      skippedRows,
+    );
   }
 
   get length(): number {
     return this.rows.length;
   }
 
-  at(index: number): Unit {
+  at(index: number): SampleRef {
     const source = this.sourceOf(index);
     const row = this.rows[index]!;
     return {
@@ -105,15 +113,15 @@ export class Units {
     };
   }
 
-  /** The units of the data set that the unit is of: from, to. */
-  peers(index: number): readonly [number, number] {
+  /** The samples of the same data set: from, to. */
+  rangeOfDataset(index: number): readonly [number, number] {
     const source = this.sourceOf(index);
     return [this.starts[source]!, this.starts[source + 1]!];
   }
 
   /**
-   * The order of an epoch: every unit once. All orders are equally likely, but where data sets are read by blocks: there blocks are
-   * shuffled, and units among the blocks that are read at about the same time.
+   * The order of an epoch: every sample once. All orders are equally likely, except for data sets that are read by blocks: their blocks are
+   * shuffled, and samples among the blocks that are read at about the same time.
    */
   order(epoch: number, random: Random): Uint32Array {
     const stream = random.at("order", epoch);
@@ -122,10 +130,10 @@ export class Units {
     const shuffled = Array.from(stream.permutation(blocks.length), (i) => blocks[i]!);
     const order = new Uint32Array(this.length);
     let done = 0;
-    for (let first = 0; first < shuffled.length; first += blocksTogether) {
+    for (let first = 0; first < shuffled.length; first += shuffledBlocks) {
       const begun = done;
-      for (const [from, to] of shuffled.slice(first, first + blocksTogether)) {
-        for (let unit = from; unit < to; unit++) order[done++] = unit;
+      for (const [from, to] of shuffled.slice(first, first + shuffledBlocks)) {
+        for (let sample = from; sample < to; sample++) order[done++] = sample;
       }
       const together = order.slice(begun, done);
       stream.permutation(together.length).forEach((place, i) => (order[begun + i] = together[place]!));
@@ -133,19 +141,19 @@ export class Units {
     return order;
   }
 
-  /** Units [from, to) of each block; a data set without blocks is cut into parts as large. */
+  /** EpochIndex [from, to) of each block; a data set without blocks is cut into parts as large. */
   private blocks(): (readonly [number, number])[] {
     return this.datasets.flatMap(({ blocks }, source) => {
       const [start, end] = [this.starts[source]!, this.starts[source + 1]!];
       const bounds: number[] = [start];
       if (blocks === undefined) {
-        for (let at = start + unitsOfABlock; at < end; at += unitsOfABlock) bounds.push(at);
+        for (let at = start + samplesPerBlock; at < end; at += samplesPerBlock) bounds.push(at);
       } else {
         let next = 1;
-        for (let unit = start; unit < end; unit++) {
-          while (next < blocks.length && this.rows[unit]! >= blocks[next]!) {
+        for (let sample = start; sample < end; sample++) {
+          while (next < blocks.length && this.rows[sample]! >= blocks[next]!) {
             next++;
-            if (bounds.at(-1) !== unit) bounds.push(unit);
+            if (bounds.at(-1) !== sample) bounds.push(sample);
           }
         }
       }
@@ -160,7 +168,7 @@ export class Units {
   }
 }
 
-const unitsOfABlock = 1_000;
+const samplesPerBlock = 1_000;
 
 function requireTwoImages(dataset: Dataset, row: number): void {
   const { length } = dataset.images(row);
@@ -184,7 +192,7 @@ function requireKnown({ name, answers = [] }: Dataset, known: AnswerTable): void
   });
 }
 
-/** Places of the texts of a kind that can be learned: questions with a known answer, hypotheses and statements with a label. */
+/** Indices of the texts of a kind that can be learned: questions with a known answer, hypotheses and statements with a label. */
 export function usableTexts(dataset: Dataset, row: number, kind: TextKind, answers?: AnswerTable): number[] {
   const count = dataset.counts[kind][row]!;
   const all = Array.from({ length: count }, (_, i) => i);

@@ -4,7 +4,7 @@ import type { StepReport } from "../learner/index.js";
 /** Plain numbers, for a checkpoint. */
 export interface IntervalState {
   readonly steps: number;
-  /** Steps that were left out because a number was not finite. */
+  /** Steps that were skipped because a gradient was not finite. */
   readonly skipped: number;
   readonly brokenImages: number;
   readonly sums: Readonly<Record<string, number>>;
@@ -17,7 +17,7 @@ export class Interval {
   private skipped: number;
   private brokenImages: number;
   private readonly sums: Map<string, number>;
-  /** Not part of the state: time is not repeated. */
+  /** Times are not part of the state. */
   private timed = 0;
   private milliseconds = 0;
   private waited = 0;
@@ -47,12 +47,12 @@ export class Interval {
     this.skipped++;
   }
 
-  /** @param images of a step that others stood in for */
+  /** @param images number of images of a step that were replaced */
   broken(images: number): void {
     this.brokenImages += images;
   }
 
-  /** @param waited what of the milliseconds that the step took it waited for its data */
+  /** @param waited milliseconds of the step in which it waited for data */
   time(milliseconds: number, waited: number): void {
     this.timed++;
     this.milliseconds += milliseconds;
@@ -68,7 +68,7 @@ export class Interval {
     return Object.fromEntries([...this.sums].map(([name, sum]) => [name, sum / this.steps]));
   }
 
-  /** What happened only now and then. */
+  /** Counts of rare events, if there were any. */
   counts(): Record<string, number> {
     const { skipped, brokenImages } = this;
     return {
@@ -77,7 +77,7 @@ export class Interval {
     };
   }
 
-  /** @param batch_size samples of a step */
+  /** @param batch_size number of samples of a step */
   pace(batch_size: number): { readonly pairs_per_second: number; readonly data_wait_share: number } {
     return {
       pairs_per_second: rounded((1000 * this.timed * batch_size) / this.milliseconds),

@@ -1,7 +1,7 @@
-/** The settings of a run as learner and optimizer take them. */
+/** The settings of a run as the learner takes them. */
 import type { Collective } from "../distributed/index.js";
+import { optimizerSettingNames, optimizerSettings, type LearnerSettings } from "../learner/index.js";
 import type { BridgeTowerConfig } from "../model/index.js";
-import { optimizerSettings, type LearnerSettings } from "../learner/index.js";
 import type { TrainingSettings } from "./run-settings.js";
 
 /** @throws InputError for a warm-up that is longer than the run */
@@ -12,22 +12,10 @@ export function learnerSettings(
   collective: Collective,
 ): LearnerSettings {
   const { objectives, frozen, recompute, accumulation, seed, threads } = settings;
-  const { adamw, learning_rate, warmup_steps, decay_power, end_lr, max_grad_norm } = settings;
-  const { muon, weight_decay, lr_mult_head, lr_mult_cross_modal, betas, eps } = settings;
-  const optimizer = optimizerSettings({
-    adamw,
-    muon,
-    learning_rate,
-    warmup_steps,
-    decay_power,
-    end_lr,
-    max_steps,
-    weight_decay,
-    lr_mult_head,
-    lr_mult_cross_modal,
-    betas,
-    eps,
-    max_grad_norm,
-  });
+  const names: ReadonlySet<string> = new Set(optimizerSettingNames);
+  const all: Parameters<typeof optimizerSettings>[0] = { ...settings, max_steps };
+  const entries = Object.entries(all).filter(([name]) => names.has(name));
+  // The same settings without those of the run.
+  const optimizer = optimizerSettings(Object.fromEntries(entries) as typeof all);
   return { config, objectives, optimizer, frozen, recompute, accumulation, seed, threads, collective };
 }

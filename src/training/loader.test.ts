@@ -28,11 +28,11 @@ test("batches are the same to the bit, whatever the number of threads and wherev
 test("two processes make the micro-batches that one alone would", async () => {
   const data = [await dataOf(7)];
   const cut = { batch_size: 7, microBatches: 4 };
-  const alone = loaderOf(sourceOf(data), ["itm", "mlm"], { ...cut, own: [0, 1, 2, 3] });
+  const alone = loaderOf(sourceOf(data), ["itm", "mlm"], { ...cut, localMicroBatches: [0, 1, 2, 3] });
   const ranks = [
     [0, 1],
     [2, 3],
-  ].map((own) => loaderOf(sourceOf(data), ["itm", "mlm"], { ...cut, own }));
+  ].map((localMicroBatches) => loaderOf(sourceOf(data), ["itm", "mlm"], { ...cut, localMicroBatches }));
   for (let t = 0; t < 3; t++) {
     const whole = await alone.step(t, 3);
     const parts = await Promise.all(ranks.map((loader) => loader.step(t, 3)));

@@ -1,9 +1,9 @@
-/** Micro-batches made ahead of the step that takes them. */
+/** Prefetches the micro-batches of the next steps. */
 import type { Random } from "../random/index.js";
 import { collate, itmLabels, type Batch, type CollateOptions, type ObjectiveWeights } from "../learner/index.js";
 import type { BrokenImage, MadeSample, ImageCache, SampleSource } from "./sample-source.js";
 
-/** How a run is cut: every step has `batch_size` samples, in `microBatches` over all processes. */
+/** Every step has `batch_size` samples, in `microBatches` over all processes. */
 export interface StepPlan {
   readonly batch_size: number;
   /** Over all processes. */
@@ -13,15 +13,15 @@ export interface StepPlan {
 export interface LoaderOptions extends StepPlan {
   readonly objectives: ObjectiveWeights;
   readonly collate: Omit<CollateOptions, "random" | "imageMultiple">;
-  /** Which of a step's micro-batches this process takes. */
-  readonly own: readonly number[];
+  /** Numbers of the micro-batches of a step that this process computes. */
+  readonly localMicroBatches: readonly number[];
 }
 
 export interface LoadedStep {
   readonly microBatches: readonly Batch[];
   /** Names of the images in them. */
   readonly images: readonly string[];
-  /** Images that others stand in for. */
+  /** Images that were replaced. */
   readonly broken: readonly BrokenImage[];
 }
 
@@ -30,12 +30,12 @@ interface MicroBatch {
   readonly made: readonly MadeSample[];
 }
 
-/** Steps whose samples are being made while another is computed: two, but one where two would take more memory than this, in bytes. */
-const maxStepsAhead = 2;
-const maxBytesAhead = 2 ** 30;
+/** Steps to prefetch: two, or one if two would take more memory than this, in bytes. */
+const maxPrefetch = 2;
+const maxPrefetchBytes = 2 ** 30;
 
 export class Loader {
-  private readonly ahead = new Map<number, Promise<LoadedStep>>();
+  private readonly prefetched = new Map<number, Promise<LoadedStep>>();
   private readonly orders = new Map<number, Uint32Array>();
 
   constructor(
@@ -45,32 +45,33 @@ export class Loader {
   ) {}
 
   /**
-   * The own micro-batches of a step; those of the next ones are begun. Samples follow one another over the whole run, epoch after
-   * epoch without a gap, so that all steps are of one size.
-   * @param last steps of the run
+   * The micro-batches of this process; those of the next steps are prefetched. Epochs follow one another without a gap, so that all
+   * steps have the same size.
+   * @param maxSteps steps of the run
    */
-  async step(t: number, last: number): Promise<LoadedStep> {
-    for (let next = t; next < Math.min(t + 1 + this.stepsAhead(), last); next++) {
-      if (this.ahead.has(next)) continue;
+  async step(t: number, maxSteps: number): Promise<LoadedStep> {
+    for (let next = t; next < Math.min(t + 1 + this.prefetchedSteps(), maxSteps); next++) {
+      if (this.prefetched.has(next)) continue;
       const step = this.make(next);
-      // Told when the step is asked for.
+      // The error is thrown when the step is requested.
       step.catch(() => undefined);
-      this.ahead.set(next, step);
+      this.prefetched.set(next, step);
     }
-    const step = await (this.ahead.get(t) ?? this.make(t));
-    this.ahead.delete(t);
+    const step = await (this.prefetched.get(t) ?? this.make(t));
+    this.prefetched.delete(t);
     return step;
   }
 
-  private stepsAhead(): number {
-    const { batch_size, microBatches, own, collate } = this.options;
+  private prefetchedSteps(): number {
+    const { batch_size, microBatches, localMicroBatches, collate } = this.options;
     const pixels = collate.config.vision_config.image_size ** 2;
-    const bytes = ((batch_size * own.length) / microBatches) * pixels * 3 * Float32Array.BYTES_PER_ELEMENT;
-    return bytes * maxStepsAhead > maxBytesAhead ? 1 : maxStepsAhead;
+    const bytes =
+      ((batch_size * localMicroBatches.length) / microBatches) * pixels * 3 * Float32Array.BYTES_PER_ELEMENT;
+    return bytes * maxPrefetch > maxPrefetchBytes ? 1 : maxPrefetch;
   }
 
   private async make(t: number): Promise<LoadedStep> {
-    const all = await Promise.all(this.options.own.map((micro) => this.microBatch(t, micro)));
+    const all = await Promise.all(this.options.localMicroBatches.map((micro) => this.microBatch(t, micro)));
     const made = all.flatMap((one) => one.made);
     return {
       microBatches: all.map(({ batch }) => batch),
@@ -83,37 +84,37 @@ export class Loader {
     const { batch_size, microBatches, objectives, collate: collating } = this.options;
     const from = t * batch_size + Math.floor((micro * batch_size) / microBatches);
     const to = t * batch_size + Math.floor(((micro + 1) * batch_size) / microBatches);
-    const places = Array.from({ length: to - from }, (_, i) => this.place(from + i));
+    const refs = Array.from({ length: to - from }, (_, i) => this.sampleAt(from + i));
     const random = this.random.at("step", t, micro);
     const labels =
       objectives.itm === undefined || collating.itmFalse === "texts"
         ? undefined
         : itmLabels(
-            places.map(({ index }) => index),
+            refs.map(({ index }) => index),
             random,
           );
     const cache: ImageCache = new Map();
     const made = await Promise.all(
-      places.map(({ epoch, index }, i) => this.source.make(epoch, index, labels?.[i] === 0, cache)),
+      refs.map(({ epoch, index }, i) => this.source.make(epoch, index, labels?.[i] === 0, cache)),
     );
     const samples = made.map(({ sample }) => sample);
-    // Stacks of one height make one graph: images that a batch names twice leave room.
+    // The stack has the same height in every batch, even if an image occurs twice in one: one graph serves all.
     const perSample = objectives.nlvr2 === undefined ? 1 : 2;
     const imageMultiple = perSample * samples.length + (labels?.filter((label) => label === 0).length ?? 0);
     return { batch: collate(samples, objectives, { ...collating, random, imageMultiple }), made };
   }
 
-  /** Epoch and number of the sample at a place of the run. */
-  private place(position: number): { readonly epoch: number; readonly index: number } {
-    const { length } = this.source.units;
+  /** Epoch and number of the sample at a position of the run. */
+  private sampleAt(position: number): { readonly epoch: number; readonly index: number } {
+    const { length } = this.source.epochIndex;
     const epoch = Math.floor(position / length);
     return { epoch, index: this.order(epoch)[position % length]! };
   }
 
   private order(epoch: number): Uint32Array {
-    const known = this.orders.get(epoch) ?? this.source.units.order(epoch, this.random);
+    const known = this.orders.get(epoch) ?? this.source.epochIndex.order(epoch, this.random);
     this.orders.set(epoch, known);
-    // A step reaches over two epochs at most, and those ahead over one more.
+    // A step spans two epochs at most, and prefetched ones one more.
     for (const old of this.orders.keys()) if (old < epoch - 2) this.orders.delete(old);
     return known;
   }

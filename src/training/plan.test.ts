@@ -15,7 +15,7 @@ test("steps go on over the ends of epochs, so that none is smaller", () => {
     maxSteps: 7,
     stepsPerEpoch: 2.5,
     microBatches: 1,
-    own: [0],
+    localMicroBatches: [0],
     validationEvery: 3,
     saveEvery: 3,
   });
@@ -33,13 +33,16 @@ test("epochs of many samples are counted to the step", () => {
 
 test("micro-batches are shared out among processes, and together are all of them", () => {
   const plans = [0, 1].map((rank) => runPlan({ ...settings, per_gpu_batchsize: 3 }, 40, 2, rank));
-  expect(plans.map(({ own }) => own)).toEqual([
+  expect(plans.map(({ localMicroBatches }) => localMicroBatches)).toEqual([
     [0, 1],
     [2, 3],
   ]);
   expect(plans.map(({ microBatches }) => microBatches)).toEqual([4, 4]);
   // Larger ones than asked for, but never none.
-  expect(runPlan({ ...settings, per_gpu_batchsize: 100 }, 40, 2, 1)).toMatchObject({ own: [1], microBatches: 2 });
+  expect(runPlan({ ...settings, per_gpu_batchsize: 100 }, 40, 2, 1)).toMatchObject({
+    localMicroBatches: [1],
+    microBatches: 2,
+  });
 });
 
 test.each([

@@ -1,4 +1,4 @@
-/** How a run is cut into steps and micro-batches, and what is due after which step. */
+/** The steps and micro-batches of a run, and the intervals of validations and checkpoints. */
 import { InputError } from "../errors.js";
 import type { TrainingSettings } from "./run-settings.js";
 
@@ -6,10 +6,10 @@ export interface RunPlan {
   /** Optimizer steps of the whole run. */
   readonly maxSteps: number;
   readonly stepsPerEpoch: number;
-  /** Of a step, over all processes. */
+  /** Micro-batches of a step, over all processes. */
   readonly microBatches: number;
-  /** Which of a step's micro-batches this process computes. */
-  readonly own: readonly number[];
+  /** Numbers of the micro-batches of a step that this process computes. */
+  readonly localMicroBatches: readonly number[];
   /** Steps from one validation to the next. */
   readonly validationEvery: number;
   readonly saveEvery: number;
@@ -23,8 +23,8 @@ type PlanSettings = Pick<
 /**
  * Micro-batches of a step: ⌊batch_size / (per_gpu_batchsize · processes)⌋ for each process, as the authors accumulate; each has its equal
  * part of the batch.
- * @param samples of an epoch
- * @throws InputError when a step has more samples than an epoch, or fewer than there are micro-batches
+ * @param samples number of samples of an epoch
+ * @throws InputError if a step has more samples than an epoch, or fewer samples than micro-batches
  */
 export function runPlan(settings: PlanSettings, samples: number, processes: number, rank: number): RunPlan {
   const { batch_size, per_gpu_batchsize, max_epoch, max_steps, val_check_interval, save_steps } = settings;
@@ -55,7 +55,7 @@ export function runPlan(settings: PlanSettings, samples: number, processes: numb
     maxSteps: max_steps === -1 ? Math.max(1, Math.floor((max_epoch * samples) / batch_size)) : max_steps,
     stepsPerEpoch,
     microBatches,
-    own: Array.from({ length: each }, (_, i) => rank * each + i),
+    localMicroBatches: Array.from({ length: each }, (_, i) => rank * each + i),
     validationEvery,
     saveEvery: save_steps ?? validationEvery,
   };

@@ -1,4 +1,4 @@
-/** What a run is made of: data sets, config, tokenizer, answers and first values, from a starting point or from its own checkpoint. */
+/** The data sets, config, tokenizer, answers and first values of a run, from starting points or from its own checkpoint. */
 import {
   initializer,
   openStart,
@@ -36,9 +36,9 @@ export interface RunModel {
   /** File name -> path. */
   readonly tokenizerFiles: ReadonlyMap<string, string>;
   readonly answers: AnswerTable | undefined;
-  /** All that is saved; the objectives read some of them. */
+  /** All parameters that are saved. The objectives read some of them. */
   readonly parameters: readonly Parameter[];
-  /** Names of those that the objectives read. */
+  /** Names of the parameters that the objectives read. */
   readonly read: ReadonlySet<string>;
   readonly preprocessor: object;
 }
@@ -84,13 +84,13 @@ export async function newModel(
   const paths = settings.data.train.map((one) => rooted(typeof one === "string" ? one : one.path, settings.data_root));
   const answers = learnsAnswers ? await answerTable({ named: settings.answers, known, paths, datasets }) : known;
   const json = await startingConfig(starts, givenConfig(settings, learnsAnswers ? answers : undefined));
-  // Names of the starting point's answers, which are others now, and go before answers.json.
-  const own = learnsAnswers ? without(json, ["id2label", "label2id"]) : json;
-  const config = parseConfig(own, "config of the run");
+  // The names of the starting point's answers, which are no longer valid and would be used before answers.json.
+  const runJson = learnsAnswers ? without(json, ["id2label", "label2id"]) : json;
+  const config = parseConfig(runJson, "config of the run");
   const trained = [...new Set(objectives.flatMap((name) => headsOf(name)))];
   const present = kept.flatMap((start) => presentHeads(config, (name) => start.tensors.has(name), { partial: true }));
   const { used, unused } = parameterList(config, [...new Set([...trained, ...present])]);
-  // What nothing reads belongs to a published file too: transformers then misses no name.
+  // A published file has unused parameters, too, so that transformers misses no name.
   const parameters = [...used, ...unused];
   checkClassifiers(parameters, kept);
   if (learnsAnswers && known !== undefined) checkSameAnswers(known, answers!, kept);
@@ -100,7 +100,7 @@ export async function newModel(
   const initialize = initializer(config, settings.initialization, random.at("start"));
   const { values } = await startingValues(parameters, kept, initialize);
   const model: RunModel = {
-    json: own,
+    json: runJson,
     config,
     tokenizer,
     tokenizerFiles: await tokenizerFiles(tokenizerFolder),
@@ -112,7 +112,7 @@ export async function newModel(
   return { model, values };
 }
 
-/** The model of a run that goes on: all of it lies in the checkpoint. */
+/** The model of a resumed run, from its checkpoint. */
 export async function savedModel(settings: TrainingSettings, folder: string): Promise<RunModel> {
   const start = await openStart(folder);
   const json = await startingConfig([start], {});
@@ -158,7 +158,7 @@ function givenConfig({ config, image_size }: TrainingSettings, answers: AnswerTa
 const without = (object: Fields, names: readonly string[]): Fields =>
   Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));
 
-/** The answers of the classifier that a run begins with, the last starting point's that has one. */
+/** The answers of the classifier that a run starts from: that of the last starting point with one. */
 async function knownAnswers(starts: readonly StartingTensors[]): Promise<AnswerTable | undefined> {
   for (const { folder, tensors } of [...starts].reverse()) {
     const last = tensors.get("vqa_classifier.3.bias") ?? tensors.get("vqa_classifier.0.bias");
@@ -169,9 +169,9 @@ async function knownAnswers(starts: readonly StartingTensors[]): Promise<AnswerT
   return undefined;
 }
 
-const newClassifier = 'Name the old one in reset, as in "vqa_classifier.*", to begin a new one';
+const newClassifier = 'Name the old one in reset, as in "vqa_classifier.*", to start a new one';
 
-/** @throws InputError for a classifier of other classes or another width than the run's */
+/** @throws InputError for a classifier with other shapes than the run needs */
 function checkClassifiers(parameters: readonly Parameter[], kept: readonly StartingTensors[]): void {
   for (const { source, tensors } of kept) {
     for (const { name, shape } of parameters) {
@@ -188,20 +188,20 @@ function checkClassifiers(parameters: readonly Parameter[], kept: readonly Start
   }
 }
 
-/** @throws InputError where outputs of the classifier would come to mean something else */
+/** @throws InputError if an output of the classifier would get another answer */
 function checkSameAnswers(known: AnswerTable, now: AnswerTable, kept: readonly StartingTensors[]): void {
-  const odd = now.answers.findIndex((answer, i) => answer !== known.answers[i]);
-  if (odd === -1) return;
+  const different = now.answers.findIndex((answer, i) => answer !== known.answers[i]);
+  if (different === -1) return;
   throw new InputError({
     code: "invalid-setting",
     where: "answers",
-    expected: `those of the classifier in ${kept.map(({ source }) => source).join(" and ")}, whose answer ${odd} is ${JSON.stringify(known.answers[odd])}`,
-    found: JSON.stringify(now.answers[odd]),
+    expected: `those of the classifier in ${kept.map(({ source }) => source).join(" and ")}, whose answer ${different} is ${JSON.stringify(known.answers[different])}`,
+    found: JSON.stringify(now.answers[different]),
     hint: newClassifier,
   });
 }
 
-/** @throws InputError for texts that the model has no positions or no word embeddings for */
+/** @throws InputError if the model lacks positions or word embeddings for the texts */
 function checkTexts(
   { max_text_len }: TrainingSettings,
   { text_config }: BridgeTowerConfig,

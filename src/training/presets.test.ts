@@ -1,7 +1,7 @@
 /** Recipes against the table of the authors' scripts, value by value. */
 import { expect, test } from "vitest";
 import { runPlan } from "./plan.js";
-import { recipes, type RecipeName } from "./presets.js";
+import { presets, type PresetName } from "./presets.js";
 import { configWarnings, trainingSettings } from "./run-settings.js";
 
 const towers = {
@@ -49,7 +49,7 @@ const vqa = { ...node, batch: 512, epochs: 10, head: 50 };
 const blip = { train: "blip_randaug_wohf", evaluation: "blip" };
 const randaug = { train: "clip_randaug", evaluation: "clip" };
 
-const rows: Readonly<Record<RecipeName, Row>> = {
+const rows: Readonly<Record<PresetName, Row>> = {
   pretrain_base: base,
   pretrain_large: { ...base, start: towers.large, image: 294, perGpu: 16, accumulation: 4 },
   pretrain_base_itc: base,
@@ -102,17 +102,17 @@ const rows: Readonly<Record<RecipeName, Row>> = {
 };
 
 /** The caption contest has no file of a fixed name. */
-const settingsOf = (recipe: RecipeName) =>
-  trainingSettings({ output: "run", recipe, ...("data" in recipes[recipe].settings ? {} : { data: { train: "x" } }) });
+const settingsOf = (recipe: PresetName) =>
+  trainingSettings({ output: "run", recipe, ...("data" in presets[recipe].settings ? {} : { data: { train: "x" } }) });
 
-test.each(Object.entries(rows) as [RecipeName, Row][])("%s is as published", (name, row) => {
+test.each(Object.entries(rows) as [PresetName, Row][])("%s is as published", (name, row) => {
   const settings = settingsOf(name);
   const found: Row = {
     start: settings.start,
     image: settings.image_size!,
     gpus: row.gpus,
     perGpu: settings.per_gpu_batchsize,
-    accumulation: runPlan(settings, 1_000_000, row.gpus, 0).own.length,
+    accumulation: runPlan(settings, 1_000_000, row.gpus, 0).localMicroBatches.length,
     batch: settings.batch_size,
     rate: settings.learning_rate,
     ...(row.steps === undefined ? {} : { steps: settings.max_steps }),
@@ -135,7 +135,7 @@ test.each(Object.entries(rows) as [RecipeName, Row][])("%s is as published", (na
 });
 
 test("objectives and files", () => {
-  const chosen = (Object.keys(rows) as RecipeName[]).map((name) => {
+  const chosen = (Object.keys(rows) as PresetName[]).map((name) => {
     const { objectives, data } = settingsOf(name);
     return `${name}: ${Object.keys(objectives).join("+")} on ${data.train.length} files, judged on ${(data.validation ?? ["none"]).map((one) => (typeof one === "string" ? one : one.path)).join(" ")}`;
   });
@@ -183,9 +183,9 @@ test("what only some of them set", () => {
   });
 });
 
-test("every recipe says where it is from, and has no field of the config that means nothing", () => {
-  expect((Object.keys(rows) as RecipeName[]).flatMap((name) => configWarnings(settingsOf(name)))).toEqual([]);
-  for (const { paper, published } of Object.values(recipes)) {
+test("every preset names its source, and has no field of the config without effect", () => {
+  expect((Object.keys(rows) as PresetName[]).flatMap((name) => configWarnings(settingsOf(name)))).toEqual([]);
+  for (const { paper, published } of Object.values(presets)) {
     expect(paper).toMatch(/\w/);
     expect(published).toMatch(/\w/);
   }

@@ -1,26 +1,26 @@
 /**
- * The published recipes: the authors' (AAAI 2023; training scripts of their repository, table in the paper's appendix), and two
- * that Intel published with the later checkpoints. A recipe is settings for `bridgetower train`; what a user gives goes first.
+ * The published presets: the authors' (AAAI 2023; training scripts of their repository, table in the paper's appendix), and two
+ * that Intel published with the later checkpoints. A preset has settings for `bridgetower train`, which the user's settings replace.
  *
  * The authors trained on 8 GPUs a node; `per_gpu_batchsize` is theirs, so that any number of processes makes the same steps.
  */
 import type { SchemaInput } from "./schema.js";
 
-export interface Recipe {
+export interface Preset {
   readonly paper: string;
-  /** Devices and scores as published; nothing of it was measured here. */
+  /** Devices and scores as published. They were not measured here. */
   readonly published: string;
   readonly settings: Omit<Partial<SchemaInput>, "output">;
 }
 
-type Settings = Recipe["settings"];
+type Settings = Preset["settings"];
 
 const clipBase = ["openai/clip-vit-base-patch16", "roberta-base"];
 const clipLarge = ["openai/clip-vit-large-patch14", "roberta-large"];
 const pretrainedBase = "BridgeTower/bridgetower-base-itm-mlm";
 const pretrainedLarge = "BridgeTower/bridgetower-large-itm-mlm";
 
-/** Widths of the cross-modal encoder, which towers alone do not tell. */
+/** Widths of the cross-modal encoder, which do not follow from the towers. */
 const baseWidth = { hidden_size: 768, num_attention_heads: 12, intermediate_size: 3072, num_hidden_layers: 6 };
 const largeWidth = { hidden_size: 1024, num_attention_heads: 16, intermediate_size: 4096, num_hidden_layers: 6 };
 const dual = { contrastive_form: "dual", contrastive_hidden_size: 256 };
@@ -286,8 +286,8 @@ const table = {
       validation: { metrics: ["itc"] },
     },
   },
-} satisfies Readonly<Record<string, Recipe>>;
+} satisfies Readonly<Record<string, Preset>>;
 
-export type RecipeName = keyof typeof table;
+export type PresetName = keyof typeof table;
 
-export const recipes: Readonly<Record<RecipeName, Recipe>> = table;
+export const presets: Readonly<Record<PresetName, Preset>> = table;

@@ -11,7 +11,7 @@ import { Random } from "../random/index.js";
 import { defaultModel } from "../inference/index.js";
 
 import { fileOf, fixtureJson } from "../conversion/conversion-files.test-support.js";
-import { beginning, type Beginning } from "./resume.js";
+import { resumeOrStart, type RunStart } from "./resume.js";
 import { emptyInterval } from "./interval.js";
 import { RunFiles } from "./run-files.js";
 import { trainingSettings, type TrainingInput } from "./run-settings.js";
@@ -26,13 +26,13 @@ const data = memoryData([
 ]);
 const positions = "vision_model.visual.embeddings.position_embedding.weight";
 
-async function begin(root: string, changes: Partial<TrainingInput> = {}, warnings: string[] = []): Promise<Beginning> {
+async function begin(root: string, changes: Partial<TrainingInput> = {}, warnings: string[] = []): Promise<RunStart> {
   const settings = trainingSettings(tinySettings(root, changes));
-  return beginning(settings, [data], new Random(settings.seed).at("run"), {}, (line) => void warnings.push(line));
+  return resumeOrStart(settings, [data], new Random(settings.seed).at("run"), {}, (line) => void warnings.push(line));
 }
 
 /** Whether all values are alike, names in any order. */
-const sameValues = (a: Pick<Beginning, "values">, b: Pick<Beginning, "values">): boolean =>
+const sameValues = (a: Pick<RunStart, "values">, b: Pick<RunStart, "values">): boolean =>
   a.values.size === b.values.size &&
   [...a.values].every(([name, { buffer }]) => Buffer.from(buffer).equals(Buffer.from(b.values.get(name)!.buffer)));
 
@@ -162,7 +162,7 @@ test("other answers need another classifier, which reset gives", async () => {
   const answers = join(root, "other.json");
   await writeFile(answers, '["red", "two", "blue"]');
   await expect(begin(root, { ...changes, answers })).rejects.toThrow(
-    /^answers: expected those of the classifier in .*, whose answer 1 is "green", found "two"\. Name the old one in reset, as in "vqa_classifier\.\*", to begin a new one\.$/,
+    /^answers: expected those of the classifier in .*, whose answer 1 is "green", found "two"\. Name the old one in reset, as in "vqa_classifier\.\*", to start a new one\.$/,
   );
   await writeFile(answers, '["red", "green"]');
   await expect(begin(root, { ...changes, answers })).rejects.toThrow(
@@ -180,7 +180,7 @@ test("a classifier of another width is named with its reset", async () => {
   const { folder } = await modelFolder(root, { heads: ["snli"] });
   const changes = { start: folder, config: { head_hidden_scale: 2 }, objectives: { snli: 1 } };
   await expect(begin(root, changes)).rejects.toThrow(
-    /^snli_classifier\.0\.weight in .*: expected \[256, 128\], .*, found \[128, 128\]\. Name the old one in reset, as in "snli_classifier\.\*", to begin a new one\.$/,
+    /^snli_classifier\.0\.weight in .*: expected \[256, 128\], .*, found \[128, 128\]\. Name the old one in reset, as in "snli_classifier\.\*", to start a new one\.$/,
   );
   const { values } = await begin(root, { ...changes, reset: ["snli_classifier.*"] });
   expect(values.get("snli_classifier.0.bias")).toHaveLength(256);
@@ -216,7 +216,7 @@ test("CLIP and RoBERTa give the towers, the run gives the rest", async () => {
 });
 
 /** Checkpoints of these steps, as a run writes them; the first value of the first parameter is the step. */
-async function runWith(root: string, changes: Partial<TrainingInput>, ...steps: number[]): Promise<Beginning> {
+async function runWith(root: string, changes: Partial<TrainingInput>, ...steps: number[]): Promise<RunStart> {
   const settings = trainingSettings(tinySettings(root, changes));
   const start = await begin(root, changes);
   const files = await RunFiles.open(settings);
@@ -267,7 +267,7 @@ test("with other settings it is refused before anything else is said", async () 
     return [(error as Error).message.replaceAll(root, ""), warnings];
   };
   const message = (names: string) =>
-    `/run/checkpoint-8: expected the settings that the run began with, found other values of ${names}. Set them back, or name another output folder and start from /run/checkpoint-8.`;
+    `/run/checkpoint-8: expected the settings that the run began with, found other values of ${names}. Restore them, or name another output folder and start from /run/checkpoint-8.`;
   expect(await refused({ learning_rate: 1, batch_size: 3 })).toEqual([message("batch_size, learning_rate"), []]);
   // Heads that the checkpoint lacks are no damage.
   expect(await refused({ objectives: { itm: 1, mlm: 1, snli: 1 } })).toEqual([message("objectives"), []]);
@@ -291,7 +291,7 @@ test("a damaged checkpoint is passed over for the one before it; where all are d
   expect(found.values.get(positions)![0]).toBe(2);
   expect(warnings).toHaveLength(2);
   expect(warnings[0]).toMatch(/checkpoint-4 is left out: trainer_state\.json: expected a file of \d+ bytes/);
-  expect(warnings[1]).toMatch(/^passed over .*checkpoint-6: .*optimizer\.safetensors/);
+  expect(warnings[1]).toMatch(/^skipped .*checkpoint-6: .*optimizer\.safetensors/);
   await damage(2, "model.safetensors");
   await expect(begin(root)).rejects.toThrow(/checkpoint-2/);
 });

@@ -1,4 +1,4 @@
-/** Where a run begins: at its last checkpoint, or at its starting points. */
+/** Resumes a run from its last checkpoint, or starts it from its starting points. */
 import { join } from "node:path";
 import type { HubOptions } from "../checkpoint/index.js";
 import type { Dataset } from "../data/index.js";
@@ -16,37 +16,37 @@ import { newModel, savedModel, type RunModel } from "./prepare-model.js";
 import { emptyInterval, type IntervalState } from "./interval.js";
 import { differences, type TrainingSettings } from "./run-settings.js";
 
-export interface Beginning {
+export interface RunStart {
   readonly model: RunModel;
   readonly values: Arrays;
-  /** Nothing at the first step. */
+  /** Undefined at the first step. */
   readonly optimizer: ReadonlyMap<string, Moments> | undefined;
   /** Steps done. */
   readonly step: number;
-  /** The checkpoint that the run goes on from. */
+  /** The checkpoint that the run resumes from. */
   readonly checkpoint: string | undefined;
   readonly interval: IntervalState;
-  /** Of each step before this one, over all processes. */
+  /** Micro-batches of each earlier step, over all processes. */
   readonly microBatches: number | undefined;
 }
 
-/** What a checkpoint keeps for this program alone. */
-export interface OwnState {
+/** State that this program alone reads from a checkpoint. */
+export interface ResumeState {
   readonly interval: IntervalState;
   readonly microBatches: number;
 }
 
 /**
- * A checkpoint whose bytes are damaged is passed over for the one before it.
- * @throws InputError when the run in the folder had other settings, or neither checkpoints nor starting points can be read
+ * Resumes from the last checkpoint that is not damaged.
+ * @throws InputError if the run in the folder had other settings, or neither checkpoints nor starting points can be read
  */
-export async function beginning(
+export async function resumeOrStart(
   settings: TrainingSettings,
   datasets: readonly Dataset[],
   random: Random,
   hub: HubOptions,
   onWarning: (message: string) => void = () => undefined,
-): Promise<Beginning> {
+): Promise<RunStart> {
   const { checkpoints, warnings } = await findCheckpoints(settings.output);
   warnings.forEach(onWarning);
   for (const [i, { folder }] of [...checkpoints].reverse().entries()) {
@@ -55,8 +55,9 @@ export async function beginning(
       const model = await savedModel(settings, folder);
       return resumed(model, await readRunCheckpoint(folder, model.parameters));
     } catch (error) {
-      if (!(error instanceof InputError) || error instanceof OtherSettings || i + 1 === checkpoints.length) throw error;
-      onWarning(`passed over ${folder}: ${error.message}`);
+      if (!(error instanceof InputError) || error instanceof SettingsMismatch || i + 1 === checkpoints.length)
+        throw error;
+      onWarning(`skipped ${folder}: ${error.message}`);
     }
   }
   const { model, values } = await newModel(settings, datasets, random, hub);
@@ -71,25 +72,25 @@ export async function beginning(
   };
 }
 
-class OtherSettings extends InputError {}
+class SettingsMismatch extends InputError {}
 
-/** Before anything is read that the settings tell how to read. */
+/** Comes before the files whose reading depends on the settings. */
 async function checkSettings(settings: TrainingSettings, folder: string): Promise<void> {
   const { bridgetower } = await readTrainerState(join(folder, "trainer_state.json"));
   // Written by this program.
   const changed = differences(bridgetower.settings as TrainingSettings, settings);
   if (changed.length === 0) return;
-  throw new OtherSettings({
+  throw new SettingsMismatch({
     code: "resume-mismatch",
     where: folder,
     expected: "the settings that the run began with",
     found: `other values of ${changed.join(", ")}`,
-    hint: `Set them back, or name another output folder and start from ${folder}`,
+    hint: `Restore them, or name another output folder and start from ${folder}`,
   });
 }
 
-function resumed(model: RunModel, { values, optimizer, step, folder, state }: RunCheckpoint): Beginning {
-  // Written by this program, and its bytes checked.
-  const { interval, microBatches } = state.bridgetower as unknown as OwnState;
+function resumed(model: RunModel, { values, optimizer, step, folder, state }: RunCheckpoint): RunStart {
+  // Written by this program and checked.
+  const { interval, microBatches } = state.bridgetower as unknown as ResumeState;
   return { model, values, optimizer, step, checkpoint: folder, interval, microBatches };
 }

@@ -1,4 +1,4 @@
-/** The files of a run: lock, log, checkpoints, results. Only the first of several processes has them. */
+/** The files of a run: lock, log, checkpoints, results. Only rank 0 has them. */
 import { copyAtomically, hashFile, isFile, writeJson } from "../files/index.js";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,42 +14,42 @@ import {
   saveRunCheckpoint,
   type Moments,
 } from "./checkpoints/index.js";
-import type { OwnState } from "./resume.js";
+import type { ResumeState } from "./resume.js";
 import type { RunModel } from "./prepare-model.js";
 import type { IntervalState } from "./interval.js";
 import { readLog, RunLog, TensorBoardWriter, writeCurves, type LogRecord } from "./logs/index.js";
 import type { TrainingSettings } from "./run-settings.js";
 import type { Results } from "./validation.js";
 
-/** A validation, as the log has it. */
-export interface Judged {
+/** A validation in the log. */
+export interface ValidationRecord {
   readonly step: number;
   /** Larger is better. */
   readonly metric: number;
   readonly results: Results;
 }
 
-/** How far the run is. */
+/** The progress of the run, for a checkpoint. */
 export interface Progress {
   /** Steps done. */
   readonly step: number;
   readonly epoch: number;
   readonly maxSteps: number;
   readonly interval: IntervalState;
-  /** Of a step, over all processes. */
+  /** Micro-batches of a step, over all processes. */
   readonly microBatches: number;
 }
 
-/** Of what a validation found, in a line of the log. */
-const judgedPrefix = "eval_";
+/** Prefix of the results of a validation in a line of the log. */
+const resultPrefix = "eval_";
 const metricName = "eval_the_metric";
 
 export class RunFiles {
   private readonly tokenizer = new Map<string, string>();
   private readonly history: LogRecord[] = [];
-  private judged: Judged[] = [];
-  /** Steps of validations whose checkpoints have gone since. */
-  private readonly gone = new Set<number>();
+  private validations: ValidationRecord[] = [];
+  /** Steps of validations whose checkpoints were deleted. */
+  private readonly deleted = new Set<number>();
 
   private constructor(
     readonly output: string,
@@ -64,7 +64,7 @@ export class RunFiles {
   }
 
   /**
-   * Copies the tokenizer to the top of the folder: a starting point may move away, and old checkpoints are deleted. A published model
+   * Copies the tokenizer to the top of the folder: the starting point may move, and old checkpoints are deleted. A published model
    * with another tokenizer loses its config, so that nobody loads it with this one.
    */
   async keepTokenizer(files: ReadonlyMap<string, string>): Promise<void> {
@@ -75,15 +75,15 @@ export class RunFiles {
     if (old.size !== files.size || same.includes(false)) await rm(join(this.output, "config.json"), { force: true });
     for (const [name, path] of old) if (!files.has(name)) await rm(path);
     for (const [i, [name, path]] of [...files].entries()) {
-      const own = join(this.output, name);
-      if (!same[i]) await copyAtomically(path, own);
-      this.tokenizer.set(name, own);
+      const copy = join(this.output, name);
+      if (!same[i]) await copyAtomically(path, copy);
+      this.tokenizer.set(name, copy);
     }
   }
 
-  /** Opens the log; what it says of steps after `step`, which will be done again, is dropped. */
+  /** Opens the log and drops its lines after `step`, whose steps are repeated. */
   async startLog(step: number): Promise<void> {
-    // A new run hides what another one has logged in this folder.
+    // A new run hides the events of an earlier one in this folder.
     const from = step === 0 ? {} : { fromStep: step };
     const lines = await RunLog.open(this.output, from);
     const board = await TensorBoardWriter.open(this.output, from);
@@ -91,24 +91,24 @@ export class RunFiles {
     if (step === 0)
       await board.text(0, "settings", `    ${JSON.stringify(this.settings, null, 2).replaceAll("\n", "\n    ")}`);
     for await (const record of readLog(this.output)) this.history.push(record);
-    this.judged = this.history.flatMap(judgedIn);
+    this.validations = this.history.flatMap(validationsIn);
     const { checkpoints } = await findCheckpoints(this.output);
-    const there = new Set(checkpoints.map((checkpoint) => checkpoint.step));
-    for (const one of this.judged) if (!there.has(one.step)) this.gone.add(one.step);
+    const existing = new Set(checkpoints.map((checkpoint) => checkpoint.step));
+    for (const one of this.validations) if (!existing.has(one.step)) this.deleted.add(one.step);
   }
 
-  /** The validation with the largest metric, the last of equals (more was learned), whose checkpoint is there. */
-  get best(): Judged | undefined {
-    return this.judged
-      .filter((one) => Number.isFinite(one.metric) && !this.gone.has(one.step))
-      .reduce<Judged | undefined>(
+  /** The validation with the largest metric whose checkpoint exists; of equal ones the last, which has learned more. */
+  get best(): ValidationRecord | undefined {
+    return this.validations
+      .filter((one) => Number.isFinite(one.metric) && !this.deleted.has(one.step))
+      .reduce<ValidationRecord | undefined>(
         (best, one) => (best === undefined || one.metric >= best.metric ? one : best),
         undefined,
       );
   }
 
-  isJudged(step: number): boolean {
-    return this.judged.some((one) => one.step === step);
+  isValidated(step: number): boolean {
+    return this.validations.some((one) => one.step === step);
   }
 
   checkpointOf(step: number): string {
@@ -120,17 +120,17 @@ export class RunFiles {
     await this.logs!.lines.append(line);
     const { step, ...values } = line;
     const tags = Object.entries(values).map(([name, value]) => [
-      name.startsWith(judgedPrefix) ? `eval/${name.slice(judgedPrefix.length)}` : `train/${name}`,
+      name.startsWith(resultPrefix) ? `eval/${name.slice(resultPrefix.length)}` : `train/${name}`,
       value,
     ]);
     await this.logs!.board.scalars(step, Object.fromEntries(tags) as Record<string, number>);
   }
 
-  async logValidation({ step, metric, results }: Judged, epoch: number): Promise<void> {
-    const found = Object.entries(results).map(([name, value]) => [judgedPrefix + name, value]);
+  async logValidation({ step, metric, results }: ValidationRecord, epoch: number): Promise<void> {
+    const found = Object.entries(results).map(([name, value]) => [resultPrefix + name, value]);
     const line = { step, epoch, ...(Object.fromEntries(found) as Results), [metricName]: metric };
     await this.log(line);
-    this.judged.push({ step, metric, results });
+    this.validations.push({ step, metric, results });
   }
 
   /** @returns the folder of the checkpoint */
@@ -141,7 +141,7 @@ export class RunFiles {
     optimizer: ReadonlyMap<string, Moments>,
   ): Promise<string> {
     const { step, epoch, maxSteps, interval, microBatches } = progress;
-    const own: OwnState = { interval, microBatches };
+    const resumeState: ResumeState = { interval, microBatches };
     const { settings, best } = this;
     const { answers } = model;
     await this.logs!.lines.sync();
@@ -169,7 +169,7 @@ export class RunFiles {
         best_model_checkpoint: best === undefined ? null : this.checkpointOf(best.step),
         best_global_step: best?.step ?? null,
         log_history: this.history,
-        bridgetower: { seed: settings.seed, settings, samples_seen: step * settings.batch_size, ...own },
+        bridgetower: { seed: settings.seed, settings, samples_seen: step * settings.batch_size, ...resumeState },
       },
     });
   }
@@ -186,7 +186,7 @@ export class RunFiles {
 
   /**
    * Results, curves, and the model of the best checkpoint at the top of the folder.
-   * @param pace of the steps of this process; nothing where an earlier one has done them all, and told its pace
+   * @param pace of the steps of this process; undefined if an earlier process has done all of them
    */
   async finish(
     checkpoint: string,
@@ -208,13 +208,13 @@ export class RunFiles {
   }
 }
 
-/** What a line of the log says of a validation. */
-function judgedIn(record: LogRecord): Judged[] {
+/** The validation of a line of the log, if it has one. */
+function validationsIn(record: LogRecord): ValidationRecord[] {
   const { step, [metricName]: metric } = record;
   if (typeof metric !== "number") return [];
   const results = Object.entries(record).flatMap(([name, value]) =>
-    name.startsWith(judgedPrefix) && name !== metricName && typeof value === "number"
-      ? [[name.slice(judgedPrefix.length), value] as const]
+    name.startsWith(resultPrefix) && name !== metricName && typeof value === "number"
+      ? [[name.slice(resultPrefix.length), value] as const]
       : [],
   );
   return [{ step, metric, results: Object.fromEntries(results) }];

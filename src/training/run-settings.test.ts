@@ -145,12 +145,12 @@ test("fields of other programs stay in the config; those that look like a slip a
   expect(configWarnings(settings)).toEqual([]);
   const slips = { hiden_size: 8, hidden_size: 8, vision_config: { imagesize: 8 }, text_config: { hidden_size: 8 } };
   expect(configWarnings(trainingSettings({ ...least, config: slips }))).toEqual([
-    "config.hiden_size changes nothing; the nearest name that does is hidden_size",
-    "config.vision_config.imagesize changes nothing; the nearest name that does is image_size",
+    "config.hiden_size has no effect; the nearest field that has one is hidden_size",
+    "config.vision_config.imagesize has no effect; the nearest field that has one is image_size",
   ]);
 });
 
-test("what is given goes before the recipe; config and validation field by field, data and objectives as a whole", () => {
+test("given settings replace those of the preset; config and validation field by field, data and objectives as a whole", () => {
   const settings = trainingSettings({
     output: "run",
     recipe: "irtr_itm_itc_f30k_base",

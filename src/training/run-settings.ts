@@ -1,23 +1,23 @@
-/** Settings from files, flags and programs: recipe and defaults filled in, errors in words. */
+/** Settings from files, flags and programs: the preset and defaults are filled in, and errors are formatted. */
 import { z } from "zod";
 import { InputError, nearestNames } from "../errors.js";
 import { parseConfig } from "../model/index.js";
-import { recipes, type RecipeName } from "./presets.js";
-import { schema as withoutRecipe } from "./schema.js";
+import { presets, type PresetName } from "./presets.js";
+import { schema as withoutPreset } from "./schema.js";
 import { described, settingsProblem } from "./settings-problem.js";
 
-const schema = withoutRecipe.extend({
-  /** A published recipe, whose settings stand where none are given. */
-  recipe: z.enum(Object.keys(recipes) as [RecipeName, ...RecipeName[]]).optional(),
+const schema = withoutPreset.extend({
+  /** A published preset, whose settings are the defaults. */
+  recipe: z.enum(Object.keys(presets) as [PresetName, ...PresetName[]]).optional(),
 });
 
-/** As a file or a program gives them: only what differs from recipe and defaults. */
+/** Settings of a file or a program: only those that differ from preset and defaults. */
 export type TrainingInput = z.input<typeof schema>;
 /** Complete and checked. */
 export type TrainingSettings = z.output<typeof schema>;
 
-/** Fields that change nothing but how a run is watched and kept: a resumed run may have others. */
-const free: ReadonlySet<string> = new Set([
+/** Settings that do not change the numbers of a run: a resumed run may have other values. */
+const resumable: ReadonlySet<string> = new Set([
   "output",
   "data_root",
   "num_workers",
@@ -31,13 +31,13 @@ const free: ReadonlySet<string> = new Set([
   "recompute",
 ] satisfies (keyof TrainingSettings)[]);
 
-/** Settings of which a recipe keeps the fields that are not given; of all others the given value counts alone. */
+/** Settings that are merged with the preset field by field. Others replace those of the preset. */
 const merged = ["config", "validation"] as const;
 
 /**
- * Settings of a file or a program, with the recipe's and the defaults filled in.
- * @param where what errors call the file
- * @throws InputError naming the first setting that is wrong, missing or unknown
+ * Settings of a file or a program, with preset and defaults filled in.
+ * @param where name of the file, for errors
+ * @throws InputError naming the first setting that is invalid, missing or unknown
  */
 export function trainingSettings(given: unknown, where = "settings"): TrainingSettings {
   if (!isObject(given)) {
@@ -48,21 +48,23 @@ export function trainingSettings(given: unknown, where = "settings"): TrainingSe
       found: described(given),
     });
   }
-  const preset = isRecipe(given.recipe) ? recipes[given.recipe].settings : {};
-  const parts = merged.flatMap((name) => (Object.hasOwn(given, name) ? [[name, over(preset[name], given[name])]] : []));
+  const preset = isPreset(given.recipe) ? presets[given.recipe].settings : {};
+  const parts = merged.flatMap((name) =>
+    Object.hasOwn(given, name) ? [[name, deepMerge(preset[name], given[name])]] : [],
+  );
   const all = { ...preset, ...given, ...(Object.fromEntries(parts) as object) };
   const result = schema.safeParse(all);
   if (!result.success) throw settingsProblem(result.error.issues, settingsSchema(), all, where);
   return result.data;
 }
 
-/** JSON Schema of the settings file, for editors. */
+/** JSON Schema of the settings. */
 export const settingsSchema = (): object => z.toJSONSchema(schema, { io: "input" });
 
-/** Settings that differ between two runs and would change the numbers of the second. */
+/** Names of settings that differ between two runs and change their numbers. */
 export function differences(before: TrainingSettings, now: TrainingSettings): string[] {
   const [a, b] = [before, now].map((one) => one as Readonly<Record<string, unknown>>);
-  const all = new Set([...Object.keys(a!), ...Object.keys(b!)].filter((name) => !free.has(name)));
+  const all = new Set([...Object.keys(a!), ...Object.keys(b!)].filter((name) => !resumable.has(name)));
   return [...all].filter((name) => canonical(a![name]) !== canonical(b![name]));
 }
 
@@ -72,16 +74,15 @@ const canonical = (value: unknown): string | undefined =>
     isObject(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
   );
 
-/** The value that is given; of objects, field by field. */
-function over(preset: unknown, given: unknown): unknown {
+/** The given value; objects are merged field by field. */
+function deepMerge(preset: unknown, given: unknown): unknown {
   if (!isObject(preset) || !isObject(given)) return given;
-  const fields = Object.entries(given).map(([name, value]) => [name, over(preset[name], value)]);
+  const fields = Object.entries(given).map(([name, value]) => [name, deepMerge(preset[name], value)]);
   return { ...preset, ...(Object.fromEntries(fields) as object) };
 }
 
 /**
- * A warning for each field of the config that looks like one of the model's, but is none. A config.json may have fields of other programs,
- * which nothing here reads.
+ * A warning for each unknown field of the config that is similar to a field of the model. A config.json may have fields for other programs.
  */
 export function configWarnings({ config }: Pick<TrainingSettings, "config">): string[] {
   const { text_config, vision_config, ...top } = parseConfig({ model_type: "bridgetower" });
@@ -94,7 +95,7 @@ export function configWarnings({ config }: Pick<TrainingSettings, "config">): st
     const names = Object.keys(fields);
     return Object.keys(given).flatMap((name) => {
       const near = names.includes(name) ? [] : nearestNames(name, names);
-      return near.length === 0 ? [] : [`${path}.${name} changes nothing; the nearest name that does is ${near[0]}`];
+      return near.length === 0 ? [] : [`${path}.${name} has no effect; the nearest field that has one is ${near[0]}`];
     });
   });
 }
@@ -102,4 +103,4 @@ export function configWarnings({ config }: Pick<TrainingSettings, "config">): st
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-const isRecipe = (name: unknown): name is RecipeName => typeof name === "string" && Object.hasOwn(recipes, name);
+const isPreset = (name: unknown): name is PresetName => typeof name === "string" && Object.hasOwn(presets, name);

@@ -150,7 +150,7 @@ test("numbers that are not finite end the run with the step, the images and the 
   const skipping = await runIn(root, { ...explosive, non_finite: "skip" });
   expect(skipping.steps).toBe(6);
   expect(skipping.warnings).toHaveLength(5);
-  expect(skipping.warnings[0]).toMatch(/^step 2 was left out: NaN or infinity in the gradient of [\w.]+$/);
+  expect(skipping.warnings[0]).toMatch(/^step 2 was skipped: NaN or infinity in the gradient of [\w.]+$/);
   const log = await logIn(join(root, "run"));
   expect(log.map(({ skipped_steps }) => skipped_steps)).toEqual([undefined, 1, 1, 1, 1, 1]);
   expect(log[1]).not.toHaveProperty("loss");
@@ -216,7 +216,7 @@ test("two processes write the files of one, with the broken images of both", asy
     }),
   );
   expect((await runIn(root, more)).warnings).toContain(
-    "the run goes on with another number of processes (2 micro-batches before, 1 now in a step): what is drawn differs",
+    "the run resumes with another number of processes (2 micro-batches before, 1 now in a step): random choices differ",
   );
 });
 

@@ -5,7 +5,7 @@ import { ImageThreads } from "../data/index.js";
 import { singleProcess, threadsOfRank, type Collective } from "../distributed/index.js";
 import { InputError } from "../errors.js";
 import { Learner, NonFiniteError, textBuckets, tokenizerMasking } from "../learner/index.js";
-import { beginning } from "./resume.js";
+import { resumeOrStart } from "./resume.js";
 import { objectivesOf, openDatasets } from "./prepare-model.js";
 import { Interval } from "./interval.js";
 import { learnerSettings } from "./learner-settings.js";
@@ -16,7 +16,7 @@ import { allGatherStatus, anyRank } from "./step-status.js";
 import { RunFiles } from "./run-files.js";
 import { SampleSource } from "./sample-source.js";
 import { configWarnings, trainingSettings, type TrainingInput, type TrainingSettings } from "./run-settings.js";
-import { Units } from "./epoch-index.js";
+import { EpochIndex } from "./epoch-index.js";
 import { checkValidation, theMetric, validate, type Results } from "./validation.js";
 
 /** One line of the log, but for validations. */
@@ -25,39 +25,45 @@ export type LogLine = Readonly<Record<string, number>>;
 export interface TrainOptions extends HubOptions {
   /** The processes that train together. Default: this one. */
   readonly collective?: Collective;
-  /** Ends the run after the step under way, with a checkpoint. */
+  /** Ends the run after the current step, with a checkpoint. */
   readonly signal?: AbortSignal;
   readonly onStep?: (progress: StepProgress) => void;
   readonly onLog?: (line: LogLine) => void;
   readonly onValidation?: (results: Results, step: number) => void;
-  /** Told what the validation under way has done. */
+  /** Called with the progress of a validation. */
   readonly onValidationProgress?: (stage: "rows" | "pairs", done: number, total: number) => void;
   readonly onWarning?: (message: string) => void;
 }
 
 export interface TrainResult {
-  /** Folder of the run; the best model lies at its top. */
+  /** Folder of the run, with the best model at its top. */
   readonly output: string;
   readonly steps: number;
   readonly maxSteps: number;
-  /** Whether the run was ended before its last step; it goes on when it is started again. */
+  /** Whether the run was stopped before its last step. It resumes when it is started again. */
   readonly interrupted: boolean;
   readonly bestCheckpoint: string | undefined;
   readonly lastCheckpoint: string | undefined;
-  /** Of the best checkpoint. */
+  /** Results of the best checkpoint. */
   readonly results: Results;
 }
 
-/** Images that a broken step names. */
+/** Images that the error of a step names. */
 const namedImages = 8;
-/** More steps than these one after another without finite numbers are no accident. */
+/** Consecutive steps without finite numbers that are skipped. */
 const maxSkipped = 20;
 
 /**
- * Trains, or goes on where the run in the output folder stopped: to the bit as if it had never stopped.
+ * Trains, or resumes the run in the output folder, bit-exactly as if it had never stopped. What a callback throws rejects the call.
  *
- * With several processes each calls it with the same settings; the first writes all files.
- * @throws InputError for settings, data or files that do not fit, for numbers that are not finite, and when nothing can be written
+ * With several processes each calls it with the same settings; rank 0 writes all files.
+ * @throws InputError for settings, data or files that do not fit, for numbers that are not finite, and if the files cannot be written
+ * @example
+ * ```ts
+ * const settings = { output: "runs/pairs", start: "BridgeTower/bridgetower-base-itm-mlm", data: { train: "pairs.jsonl" } };
+ * const result = await train({ ...settings, objectives: { itm: 1, mlm: 1 }, batch_size: 8, learning_rate: 1e-5 });
+ * console.log(result.bestCheckpoint, result.results);
+ * ```
  */
 export async function train(input: TrainingInput, options: TrainOptions = {}): Promise<TrainResult> {
   const closing: Close[] = [];
@@ -96,16 +102,17 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
   closing.push(...validationSets.map((dataset) => () => dataset.close()));
 
   const random = new Random(settings.seed).at("run");
-  const begin = await beginning(settings, datasets, random, options, isRankZero ? onWarning : undefined);
-  const { model, values } = begin;
+  const start = await resumeOrStart(settings, datasets, random, options, isRankZero ? onWarning : undefined);
+  const { model, values } = start;
   const objectives = objectivesOf(settings);
   checkValidation({ settings, objectives, datasets: validationSets });
-  const units = Units.of(datasets, objectives, model.answers);
-  if (isRankZero && units.left > 0) onWarning?.(`${units.left} rows lack ${units.kinds.join(" or ")} and are left out`);
-  const plan = runPlan(settings, units.length, collective.size, collective.rank);
-  if (isRankZero && begin.microBatches !== undefined && begin.microBatches !== plan.microBatches) {
-    const counts = `${begin.microBatches} micro-batches before, ${plan.microBatches} now`;
-    onWarning?.(`the run goes on with another number of processes (${counts} in a step): what is drawn differs`);
+  const epochIndex = EpochIndex.of(datasets, objectives, model.answers);
+  if (isRankZero && epochIndex.skippedRows > 0)
+    onWarning?.(`${epochIndex.skippedRows} rows lack ${epochIndex.kinds.join(" or ")} and are left out`);
+  const plan = runPlan(settings, epochIndex.length, collective.size, collective.rank);
+  if (isRankZero && start.microBatches !== undefined && start.microBatches !== plan.microBatches) {
+    const counts = `${start.microBatches} micro-batches before, ${plan.microBatches} now`;
+    onWarning?.(`the run resumes with another number of processes (${counts} in a step): random choices differ`);
   }
 
   // --- Threads
@@ -113,10 +120,10 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
   const cores = threadsOfRank(collective);
   const threads = new ImageThreads({ threads: settings.num_workers, cores });
   closing.push(() => threads.dispose());
-  let interval = new Interval(begin.interval);
+  let interval = new Interval(start.interval);
   const transform = { key: settings.train_transform, image_size: model.config.vision_config.image_size };
   const source = new SampleSource(
-    units,
+    epochIndex,
     threads,
     {
       objectives,
@@ -149,21 +156,21 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
     learnerSettings({ ...settings, threads: settings.threads ?? cores }, model.config, plan.maxSteps, collective),
   );
   closing.push(() => learner.dispose());
-  if (begin.optimizer !== undefined) learner.restoreOptimizer(begin.optimizer);
+  if (start.optimizer !== undefined) learner.restoreOptimizer(start.optimizer);
 
   // --- Steps
 
-  let { step, checkpoint } = begin;
+  let { step, checkpoint } = start;
   let skipped = 0;
   let interrupted = false;
   const broken = new Set<string>();
-  const begun = performance.now();
+  const startTime = performance.now();
   const epochOf = (done: number) => rounded(done / plan.stepsPerEpoch);
   const wantsValidation = () =>
     validationSets.length > 0 && (step % plan.validationEvery === 0 || step === plan.maxSteps);
   /** Only the first process has the files; the others wait where they next exchange something. */
-  const judge = async () => {
-    if (files === undefined || checkpoint === undefined || files.isJudged(step)) return;
+  const runValidation = async () => {
+    if (files === undefined || checkpoint === undefined || files.isValidated(step)) return;
     const results = await validate(checkpoint, {
       settings,
       objectives,
@@ -174,7 +181,7 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
       if (signal?.aborted !== true) throw error;
       interrupted = true;
     });
-    // The next run begins with it.
+    // The resumed run starts with it.
     if (results === undefined) return;
     await files.logValidation({ step, metric: theMetric(results, objectives), results }, epochOf(step));
     options.onValidation?.(results, step);
@@ -183,8 +190,8 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
 
   await files?.keepTokenizer(model.tokenizerFiles);
   await files?.startLog(step);
-  // The run before this one may have ended between checkpoint and validation.
-  if (step > 0 && wantsValidation()) await judge();
+  // The run may have ended between checkpoint and validation.
+  if (step > 0 && wantsValidation()) await runValidation();
   interrupted = await anyRank(collective, interrupted, "status before the first step");
 
   while (step < plan.maxSteps && !interrupted) {
@@ -195,7 +202,7 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
       const report = await learner.step(step, loaded.microBatches);
       interval.add(report);
       skipped = 0;
-      const stepsPerSecond = (1000 * (step + 1 - begin.step)) / (performance.now() - begun);
+      const stepsPerSecond = (1000 * (step + 1 - start.step)) / (performance.now() - startTime);
       options.onStep?.({
         step: step + 1,
         max_steps: plan.maxSteps,
@@ -209,7 +216,7 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
       if (!(error instanceof NonFiniteError)) throw error;
       if (settings.non_finite === "stop" || ++skipped > maxSkipped) throw brokenStep(error, step, loaded, checkpoint);
       interval.skip();
-      onWarning?.(`step ${step + 1} was left out: NaN or infinity in the gradient of ${error.parameter}`);
+      onWarning?.(`step ${step + 1} was skipped: NaN or infinity in the gradient of ${error.parameter}`);
     }
     interval.time(performance.now() - asked, given - asked);
     step++;
@@ -255,7 +262,7 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
         files.save(progress, model, new Map([...values, ...state.values]), state.optimizer),
       );
       await files.prune(step);
-      if (wantsValidation() && !interrupted) await judge();
+      if (wantsValidation() && !interrupted) await runValidation();
     }
     // The signal may have come while rank 0 saved or validated.
     interrupted = await anyRank(collective, interrupted || signal?.aborted === true, `checkpoint of step ${step}`);
@@ -267,8 +274,8 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
   const chosen = best === undefined ? checkpoint : files!.checkpointOf(best.step);
   const finished = step === plan.maxSteps && !interrupted;
   if (files !== undefined && chosen !== undefined && finished) {
-    const seconds = (performance.now() - begun) / 1000;
-    const done = step - begin.step;
+    const seconds = (performance.now() - startTime) / 1000;
+    const done = step - start.step;
     const pace = {
       train_runtime: rounded(seconds),
       train_samples_per_second: rounded((done * settings.batch_size) / seconds),

@@ -7,7 +7,7 @@ test("false images are made for negatives alone, and come from the sample's own 
   const data = [await dataOf(6, { set: 50 }), await dataOf(6, { set: 250 })];
   const source = sourceOf(data, { transform: "blip" });
   const red = (made: MadeSample, part: "image" | "falseImage") => made.sample[part]!.pixel_values.data[0]!;
-  for (let index = 0; index < source.units.length; index++) {
+  for (let index = 0; index < source.epochIndex.length; index++) {
     const made = await source.make(0, index, true, new Map());
     expect(red(made, "falseImage")).toBe(red(made, "image"));
     expect(made.images).toHaveLength(2);
@@ -110,6 +110,6 @@ test("a broken false image is replaced from the sample's own data set", async ()
 test("where nothing can be read, the first reason is told after twenty draws", async () => {
   const source = sourceOf([withBroken(await dataOf(3), () => true)]);
   await expect(source.make(0, 0, false, new Map())).rejects.toThrow(
-    /^set 0: expected images that can be read, found none in 20 draws; the first problem: set 0 row 0 image 0: expected .*[^.]\. Check that the images are still there\.$/,
+    /^set 0: expected images that can be read, found none in 20 tries; the first problem: set 0 row 0 image 0: expected .*[^.]\. Check that the images are still there\.$/,
   );
 });

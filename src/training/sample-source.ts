@@ -1,6 +1,6 @@
 /**
- * Samples by number: their texts as tokens, their images decoded and augmented, and all that is drawn for them. What a sample
- * is follows from seed, epoch and number alone, whichever process asks for it and when.
+ * Samples by number: their texts as tokens, their images decoded and augmented, and what is sampled for them. A sample depends on seed,
+ * epoch and number alone, whichever process makes it and when.
  */
 import { InputError } from "../errors.js";
 import type { ImageSource, ImageThreads, RowTexts, TransformKey } from "../data/index.js";
@@ -10,79 +10,85 @@ import type { Tokenizer } from "../processing/index.js";
 import type { Random } from "../random/index.js";
 import type { Sample, SampleImage, TokenIds } from "../learner/index.js";
 import type { AnswerTable } from "./answer-labels.js";
-import { usableTexts, type Unit, type Units } from "./epoch-index.js";
+import { usableTexts, type SampleRef, type EpochIndex } from "./epoch-index.js";
 
 export interface SampleOptions {
   readonly objectives: readonly ObjectiveName[];
   readonly tokenizer: Tokenizer;
   readonly max_text_len: number;
   readonly answers: AnswerTable | undefined;
-  /** False texts of each sample; read by IRTR. */
+  /** Number of false texts of each sample, for IRTR. */
   readonly falseTexts: number;
-  /** What ITM shows as false. */
+  /** What is false in the negative pairs of ITM. */
   readonly itmFalse: "pictures" | "texts";
   readonly transform: { readonly key: TransformKey; readonly image_size: number };
   readonly seed: number;
 }
 
-/** An image that could not be read, which another one stands in for. */
+/** An image that could not be read and was replaced by another one. */
 export interface BrokenImage {
   readonly name: string;
   readonly problem: string;
 }
 
-/** What is made of one number. */
 export interface MadeSample {
   readonly sample: Sample;
   /** Names of its images, for messages. */
   readonly images: readonly string[];
-  /** Images that others stand in for. */
+  /** Images that were replaced. */
   readonly broken: readonly BrokenImage[];
 }
 
-const maxDraws = 20;
-/** Share of samples whose false text is one of their row's negatives; the others are shown another sample's caption. */
-const ownFalseTexts = 0.75;
+/** Replacements that are tried for an image. */
+const maxReplacements = 20;
+/** Share of samples whose false text is a hard negative of their row. The others get the caption of another sample. */
+const hardNegativeShare = 0.75;
 
-/** Images of one micro-batch by their ids: each is decoded once. */
+/** Images of one micro-batch by id. Each is decoded once. */
 export type ImageCache = Map<number, Promise<HostTensor<"float32">>>;
 
 export class SampleSource {
   constructor(
-    readonly units: Units,
+    readonly epochIndex: EpochIndex,
     private readonly threads: ImageThreads,
     private readonly options: SampleOptions,
-    /** The stream of the seed. */
+    /** The stream of the run. */
     private readonly random: Random,
   ) {}
 
   /**
-   * @param needsFalseImage whether ITM shows it with an image of another sample
-   * @throws InputError when no readable image was found in many draws
+   * @param needsFalseImage whether it is a negative pair of ITM, with an image of another sample
+   * @throws InputError if many replacements of an image cannot be read, either
    */
   async make(epoch: number, index: number, needsFalseImage: boolean, cache: ImageCache): Promise<MadeSample> {
     const { objectives } = this.options;
     const random = this.random.at("sample", epoch, index);
-    const own: Draws = { epoch, index, cache, random: random.at("other"), from: [0, this.units.length] };
-    // Both begin before either is waited for: which sample asks first for an image that two share must not be left to time.
+    const context: SampleContext = {
+      epoch,
+      index,
+      cache,
+      random: random.at("other"),
+      from: [0, this.epochIndex.length],
+    };
+    // Both start before either is awaited: which sample loads a shared image first must not depend on timing.
     const [found, other] = await Promise.all([
-      this.readable(this.units.at(index), own),
-      needsFalseImage ? this.falseImage(own, random.at("false")) : undefined,
+      this.readable(this.epochIndex.at(index), context),
+      needsFalseImage ? this.falseImage(context, random.at("false")) : undefined,
     ]);
-    const { unit, images } = found;
+    const { ref, images } = found;
     const falseImage = other?.images[0];
     const wants = (...names: ObjectiveName[]) => names.some((name) => objectives.includes(name));
     const [first, second] = images;
-    const texts = unit.dataset.texts(unit.row);
+    const texts = ref.dataset.texts(ref.row);
     const textOf = <T>(kind: "questions" | "hypotheses" | "statements", list: readonly T[]): T => {
-      if (this.units.kinds[0] === kind) return list[unit.text]!;
-      const usable = usableTexts(unit.dataset, unit.row, kind, this.options.answers);
+      if (this.epochIndex.kinds[0] === kind) return list[ref.text]!;
+      const usable = usableTexts(ref.dataset, ref.row, kind, this.options.answers);
       return list[usable[random.at(kind).below(usable.length)]!]!;
     };
     const sample: Sample = {
       index,
       image: first!.image,
-      ...(wants("mlm", "itm", "itc", "itm_itc", "irtr") ? { caption: this.ids(texts.captions[unit.text]!) } : {}),
+      ...(wants("mlm", "itm", "itc", "itm_itc", "irtr") ? { caption: this.ids(texts.captions[ref.text]!) } : {}),
       ...(falseImage === undefined ? {} : { falseImage: falseImage.image }),
       ...this.falseText(texts, random.at("negative")),
       ...(wants("irtr") ? { falseTexts: this.falseTexts(index, random.at("texts")) } : {}),
@@ -92,7 +98,7 @@ export class SampleSource {
         ? {
             statement: {
               ...this.labelled(textOf("statements", texts.statements)),
-              // A unit has two, as `Units` checks.
+              // It has two, as `EpochIndex` checks.
               secondImage: second!.image,
             },
           }
@@ -102,53 +108,53 @@ export class SampleSource {
     return { sample, images: names, broken: [...found.broken, ...(other?.broken ?? [])] };
   }
 
-  /** The unit itself, or one drawn in its place while images cannot be read. */
-  private async readable(unit: Unit, draws: Draws): Promise<Readable> {
+  /** The sample itself, or a random replacement while images cannot be read. */
+  private async readable(ref: SampleRef, context: SampleContext): Promise<Readable> {
     const {
       random,
       from: [from, to],
       cache,
-    } = draws;
+    } = context;
     const broken: BrokenImage[] = [];
-    let tried = unit;
-    // What is drawn in another's place is made ready for this sample alone.
-    for (let attempt = 0, known = cache; attempt <= maxDraws; attempt++, known = new Map()) {
-      const results = await this.imagesOf(tried, { ...draws, cache: known });
+    let tried = ref;
+    // A replacement is loaded for this sample alone.
+    for (let attempt = 0, known = cache; attempt <= maxReplacements; attempt++, known = new Map()) {
+      const results = await this.imagesOf(tried, { ...context, cache: known });
       const images = results.filter((result) => "image" in result);
-      if (images.length === results.length) return { unit: tried, images, broken };
+      if (images.length === results.length) return { ref: tried, images, broken };
       broken.push(...results.filter((result) => "problem" in result));
-      tried = this.units.at(from + random.below(to - from));
+      tried = this.epochIndex.at(from + random.below(to - from));
     }
     throw new InputError({
       code: "missing-data",
-      where: unit.dataset.name,
+      where: ref.dataset.name,
       expected: "images that can be read",
-      found: `none in ${maxDraws} draws; the first problem: ${broken[0]!.problem.replace(/\.$/, "")}`,
+      found: `none in ${maxReplacements} tries; the first problem: ${broken[0]!.problem.replace(/\.$/, "")}`,
       hint: "Check that the images are still there",
     });
   }
 
-  /** Of another unit of the same data set, drawn. */
-  private falseImage({ epoch, index, cache }: Draws, random: Random): Promise<Readable> {
-    const from = this.units.peers(index);
-    const drawn = this.units.at(from[0] + random.below(from[1] - from[0]));
-    return this.readable(drawn, { epoch, index, cache, random: random.at("other"), from });
+  /** The images of a random sample of the same data set. */
+  private falseImage({ epoch, index, cache }: SampleContext, random: Random): Promise<Readable> {
+    const from = this.epochIndex.rangeOfDataset(index);
+    const sampled = this.epochIndex.at(from[0] + random.below(from[1] - from[0]));
+    return this.readable(sampled, { epoch, index, cache, random: random.at("other"), from });
   }
 
-  /** One of the row's own, often enough for the model to learn what they differ in. */
+  /** A hard negative of the row, or none, for a caption of another sample. */
   private falseText(texts: RowTexts, random: Random): Pick<Sample, "falseText"> {
     const { objectives, itmFalse } = this.options;
     if (itmFalse === "pictures" || !objectives.includes("itm")) return {};
     // Not before: generated texts are drawn when they are read.
     const { negatives } = texts;
-    if (random.uniform() >= ownFalseTexts || negatives.length === 0) return {};
+    if (random.uniform() >= hardNegativeShare || negatives.length === 0) return {};
     return { falseText: this.ids(negatives[random.below(negatives.length)]!.text) };
   }
 
   private falseTexts(index: number, random: Random): TokenIds[] {
-    const [from, to] = this.units.peers(index);
+    const [from, to] = this.epochIndex.rangeOfDataset(index);
     return Array.from({ length: this.options.falseTexts }, () => {
-      const { dataset, row, text } = this.units.at(from + random.below(to - from));
+      const { dataset, row, text } = this.epochIndex.at(from + random.below(to - from));
       return this.ids(dataset.texts(row).captions[text]!);
     });
   }
@@ -158,7 +164,7 @@ export class SampleSource {
   }
 
   private labelled({ text, label }: { readonly text: string; readonly label?: number }) {
-    // Those without a label are no units.
+    // Texts without a label are no samples.
     return { text: this.ids(text), label: label! };
   }
 
@@ -166,13 +172,17 @@ export class SampleSource {
     return this.options.tokenizer.encode(text, { maxLength: this.options.max_text_len }).ids;
   }
 
-  /** One or two, or in their places why they cannot be read. */
-  private imagesOf(unit: Unit, draws: Draws): Promise<readonly (Named | BrokenImage)[]> {
-    const sources = unit.dataset.images(unit.row).slice(0, this.options.objectives.includes("nlvr2") ? 2 : 1);
-    return Promise.all(sources.map((source, side) => this.image(source, 2 * unit.globalRow + side, draws)));
+  /** One or two images, or the reasons why they cannot be read. */
+  private imagesOf(ref: SampleRef, context: SampleContext): Promise<readonly (Named | BrokenImage)[]> {
+    const sources = ref.dataset.images(ref.row).slice(0, this.options.objectives.includes("nlvr2") ? 2 : 1);
+    return Promise.all(sources.map((source, side) => this.image(source, 2 * ref.globalRow + side, context)));
   }
 
-  private async image(source: ImageSource, id: number, { epoch, index, cache }: Draws): Promise<Named | BrokenImage> {
+  private async image(
+    source: ImageSource,
+    id: number,
+    { epoch, index, cache }: SampleContext,
+  ): Promise<Named | BrokenImage> {
     const { transform, seed } = this.options;
     const known =
       cache.get(id) ?? this.threads.process({ source, transform, seed, labels: ["picture", epoch, index, id] });
@@ -192,18 +202,18 @@ interface Named {
 }
 
 interface Readable {
-  readonly unit: Unit;
+  readonly ref: SampleRef;
   readonly images: readonly Named[];
   readonly broken: readonly BrokenImage[];
 }
 
-/** What a sample is made with. */
-interface Draws {
+/** What the sources of a sample need. */
+interface SampleContext {
   readonly epoch: number;
   readonly index: number;
   readonly cache: ImageCache;
-  /** Of units in the place of others. */
+  /** The stream of replacements. */
   readonly random: Random;
-  /** Units that are drawn from: first, and the one behind the last. */
+  /** Range of samples to choose replacements from; the end is exclusive. */
   readonly from: readonly [number, number];
 }

@@ -12,7 +12,7 @@ import { AnswerTable } from "./answer-labels.js";
 import { Loader, type LoaderOptions } from "./loader.js";
 import { SampleSource } from "./sample-source.js";
 import { tinyConfig } from "./tiny-run.test-support.js";
-import { Units } from "./epoch-index.js";
+import { EpochIndex } from "./epoch-index.js";
 
 export const config = parseConfig({
   model_type: "bridgetower",
@@ -82,7 +82,7 @@ export function sourceOf(data: readonly Dataset[], setup: Setup = {}): SampleSou
     transform: { key: transform, image_size: 16 },
     seed: 3,
   };
-  return new SampleSource(Units.of(data, objectives, answers), threads, options, new Random(3));
+  return new SampleSource(EpochIndex.of(data, objectives, answers), threads, options, new Random(3));
 }
 
 export const collating = { config, textBuckets: textBuckets(16), masking: tokenizerMasking(tokenizer) };
@@ -93,6 +93,6 @@ export function loaderOf(
   cut: Partial<LoaderOptions> = {},
 ): Loader {
   const weights = Object.fromEntries(objectives.map((name) => [name, 1]));
-  const plan = { batch_size: 6, microBatches: 1, own: [0], collate: collating, ...cut };
+  const plan = { batch_size: 6, microBatches: 1, localMicroBatches: [0], collate: collating, ...cut };
   return new Loader(source, { ...plan, objectives: weights }, new Random(3));
 }

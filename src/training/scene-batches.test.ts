@@ -13,7 +13,7 @@ import { AnswerTable } from "./answer-labels.js";
 import { Loader } from "./loader.js";
 import { SampleSource } from "./sample-source.js";
 import { tinyConfig } from "./tiny-run.test-support.js";
-import { Units } from "./epoch-index.js";
+import { EpochIndex } from "./epoch-index.js";
 
 const recorded = JSON.parse(readFileSync(new URL("./batch-checksums.json", import.meta.url), "utf8")) as Readonly<
   Record<string, unknown>
@@ -35,9 +35,9 @@ async function batches(
   const threads = new ImageThreads({ threads: 1 });
   onTestFinished(() => threads.dispose());
   const random = new Random(11).at("run");
-  const units = Units.of(data, objectives, answers);
+  const epochIndex = EpochIndex.of(data, objectives, answers);
   const samples = new SampleSource(
-    units,
+    epochIndex,
     threads,
     {
       objectives,
@@ -63,7 +63,7 @@ async function batches(
     {
       batch_size: 12,
       microBatches: 2,
-      own: [0, 1],
+      localMicroBatches: [0, 1],
       objectives: Object.fromEntries(objectives.map((name) => [name, 1])),
       collate: { config, textBuckets: textBuckets(20), masking: tokenizerMasking(tokenizer), itmFalse },
     },

@@ -7,7 +7,7 @@ import { objectives, type ObjectiveName } from "../model/index.js";
 const text = z.string().min(1);
 const whole = (least: number) => z.number().int().min(least).max(Number.MAX_SAFE_INTEGER);
 const positive = z.number().positive();
-const notNegative = z.number().nonnegative();
+const nonNegative = z.number().nonnegative();
 const fraction = z.number().min(0).max(1);
 const decay = z.number().min(0).lt(1);
 const names = <T extends string>(all: readonly T[]) => z.enum(all as readonly [T, ...T[]]);
@@ -29,7 +29,7 @@ const fields = z.record(z.string(), z.unknown());
 
 const objectiveNames = Object.keys(objectives) as ObjectiveName[];
 
-/** In one order, which the losses are added up in. */
+/** In a fixed order, in which the losses are summed. */
 const weights = z
   .partialRecord(names(objectiveNames), positive)
   .refine((given) => Object.keys(given).length > 0, "at least one objective with its weight")
@@ -37,47 +37,47 @@ const weights = z
     Object.fromEntries(objectiveNames.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]]))),
   );
 
-/** Every setting but the name of a recipe. */
+/** Every setting but the name of a preset. */
 export const schema = z.strictObject({
   /** Folder of the run: checkpoints, logs, results, and at its top the best model. */
   output: text,
 
-  /** Starting points, later ones before earlier ones: folders, hub ids, files. None: random values. */
+  /** Starting points: folders, hub ids, files. Later ones replace values of earlier ones. None: random values. */
   start: z.union([text, z.array(text)]).transform((given) => (Array.isArray(given) ? given : [given])),
   /** Folder or hub id; by default that of the last starting point that has one. */
   tokenizer: text.optional(),
-  /** For what no starting point holds. */
+  /** Initialization of parameters that no starting point has. */
   initialization: names(["original", "transformers"]).default("original"),
-  /** Fields of config.json that go before the starting point's, text_config and vision_config field by field. */
+  /** Fields of config.json that replace those of the starting point, text_config and vision_config field by field. */
   config: z.looseObject({ text_config: fields.optional(), vision_config: fields.optional() }).default({}),
-  /** Names of parameters that are not taken from the starting point, as a classifier for other answers; with `*` as in `frozen`. */
+  /** Names of parameters that are not taken from the starting point, such as a classifier with other answers; with `*` as in `frozen`. */
   reset: z.array(text).default([]),
-  /** Names of parameters that stay as they are; `*` stands for any run of characters. */
+  /** Names of parameters that are not trained; `*` stands for any run of characters. */
   frozen: z.array(text).default([]),
 
-  /** What relative paths of data sets start from. */
+  /** Folder of relative paths of data sets. */
   data_root: text.default("."),
   data: z.strictObject({ train: sources, validation: sources.optional() }),
   /**
-   * File with the list of VQA answers; by default those of the classifier that the run begins with, else `answers.json` beside a data set,
+   * File with the list of VQA answers; by default those of the classifier that the run starts from, else `answers.json` beside a data set,
    * else all answers of the data.
    */
   answers: text.optional(),
 
   /** Weight of each loss in the sum. */
   objectives: weights,
-  /** Contrast: other pairs of the same image count as partners. */
+  /** Contrast: other pairs of the same image are positives, too. */
   soft_targets: z.boolean().default(false),
   /**
-   * ITM: `images` gives half of the pairs another image, as the authors do; `texts` shows each image with its caption and with a false
-   * text, most often one of the data set's own (`negatives`) and else another caption of the batch.
+   * ITM: `pictures` gives half of the pairs another image, as the authors do. `texts` pairs each image with its caption and with a false
+   * text: most often a hard negative of the data set (`negatives`), otherwise another caption of the batch.
    */
   itm_false: names(["pictures", "texts"]).default("pictures"),
   /** IRTR: false texts of each image. */
   draw_false_text: whole(1).default(15),
   mlm_prob: fraction.default(0.15),
   whole_word_masking: z.boolean().default(false),
-  /** Tokens that texts are cut to, start and end included. */
+  /** Tokens that texts are truncated to, start and end included. */
   max_text_len: whole(3).default(50),
 
   /** Side of the square that the model sees, in pixels; by default that of the starting point. */
@@ -95,17 +95,17 @@ export const schema = z.strictObject({
 
   learning_rate: positive,
   /** Optimizer steps, or below 1 a fraction of all. */
-  warmup_steps: notNegative
+  warmup_steps: nonNegative
     .refine(
       (steps) => steps < 1 || Number.isInteger(steps),
       "a whole number of steps, or a fraction of all between 0 and 1",
     )
     .default(0),
   decay_power: z.union([positive, z.literal("cosine")]).default(1),
-  end_lr: notNegative.default(0),
-  weight_decay: notNegative.default(0.01),
-  lr_mult_head: notNegative.default(5),
-  lr_mult_cross_modal: notNegative.default(5),
+  end_lr: nonNegative.default(0),
+  weight_decay: nonNegative.default(0.01),
+  lr_mult_head: nonNegative.default(5),
+  lr_mult_cross_modal: nonNegative.default(5),
   adamw: names(["original", "decoupled"]).default("original"),
   /** Matrices of the layers are moved by Muon, all else by AdamW. */
   muon: z.boolean().default(false),
@@ -117,7 +117,7 @@ export const schema = z.strictObject({
   /** Optimizer steps; -1: as many as max_epoch makes. */
   max_steps: z.union([z.literal(-1), whole(1)]).default(-1),
   seed: whole(0).default(0),
-  /** A loss or gradient that is not finite ends the run, or its step is left out. */
+  /** A gradient that is not finite ends the run, or its step is skipped. */
   non_finite: names(["stop", "skip"]).default("stop"),
 
   /** Threads that decode images. Default: half of the cores, divided by the processes that share them. */
@@ -128,21 +128,21 @@ export const schema = z.strictObject({
   log_every_n_steps: whole(1).default(50),
   /** A validation and a checkpoint each: up to 1 a part of an epoch, above 1 a number of steps. */
   val_check_interval: positive.default(1),
-  /** Steps from one checkpoint to the next, where more are wanted than those of validations. */
+  /** Steps between checkpoints, if there are to be more than those of validations. */
   save_steps: whole(1).optional(),
   /** Checkpoints that are kept beside the best one. */
   save_total_limit: whole(1).default(2),
   validation: z
     .strictObject({
-      /** What is measured; by default what belongs to the objectives. */
+      /** Metrics to compute; by default those of the objectives. */
       metrics: z.array(names(metrics)).min(1).optional(),
-      /** Captions of each row that are judged, from the first on; by default all. */
+      /** Captions of each row to evaluate, from the first on; by default all. */
       captions_per_row: whole(1).optional(),
       /** Rows that retrieval compares with one another, group by group; by default all. */
       candidates: whole(2).optional(),
-      /** Candidates that ITM ranks again in retrieval; 0: none. */
+      /** Candidates that ITM re-ranks in retrieval; 0: none. */
       k_test: whole(0).default(0),
-      /** Parts that retrieval takes images and texts in; by default so many that one fits in memory. */
+      /** Chunks of images and texts in retrieval; by default so many that one fits in memory. */
       image_chunks: whole(1).optional(),
       text_chunks: whole(1).optional(),
       /** Rows, from the first on. */

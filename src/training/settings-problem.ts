@@ -1,9 +1,9 @@
-/** Words for a setting that is wrong: which one, what it may be, what it is. */
+/** Formats the error of an invalid setting: its name, the allowed values and the given one. */
 import type { z } from "zod";
 import { InputError, nearestHint, nearestNames } from "../errors.js";
 
 type Issue = z.core.$ZodIssue;
-/** JSON Schema of one setting; the fields that words are made of. */
+/** The fields of JSON Schema that errors are made of. */
 interface Node {
   readonly type?: string;
   readonly const?: unknown;
@@ -23,14 +23,14 @@ interface Node {
 }
 
 /**
- * @param issues what the schema says, one or more
+ * @param issues one or more issues of zod
  * @param schema JSON Schema of the settings
  * @param given  the settings
- * @param where  what errors call the file
+ * @param where  name of the file, for errors
  */
 export function settingsProblem(issues: readonly Issue[], schema: object, given: object, where: string): InputError {
   const all = issues.map(innermost);
-  // A name that was mistyped is missing as well.
+  // A mistyped name is also missing.
   const mistyped = all.find((one) => one.issue.code === "unrecognized_keys" && one.path.length === 0);
   const [near] = mistyped === undefined ? [] : nearestNames(unknownIn(mistyped.issue), namesAt([schema]));
   const { issue, path } = mistyped !== undefined && near !== undefined && !(near in given) ? mistyped : all[0]!;
@@ -57,14 +57,14 @@ export function settingsProblem(issues: readonly Issue[], schema: object, given:
   });
 }
 
-/** A value in few words. */
+/** A value for an error, shortened. */
 export const described = (value: unknown): string => {
   if (value === undefined) return "nothing";
   if (typeof value === "number") return String(value);
   return JSON.stringify(value)?.slice(0, 80) ?? typeof value;
 };
 
-/** @param names those that there are */
+/** @param names all names that exist */
 function unknownName(where: string, name: string, names: readonly string[]): InputError {
   return new InputError({
     code: "invalid-setting",
@@ -80,7 +80,7 @@ interface Placed {
   readonly path: readonly PropertyKey[];
 }
 
-/** Of a union the issue of the form that was meant, which goes beyond the kind of value; the union's own where none was. */
+/** In a union, the issue of the form that was meant, which is about more than the type of the value; otherwise that of the union. */
 function innermost(issue: Issue): Placed {
   if (issue.code !== "invalid_union") return { issue, path: issue.path };
   for (const [first] of issue.errors) {
@@ -97,7 +97,7 @@ const unknownIn = (issue: Issue): string => (issue.code === "unrecognized_keys" 
 const flattened = (nodes: readonly Node[]): Node[] =>
   nodes.flatMap((node) => (node.anyOf ? flattened(node.anyOf) : [node]));
 
-/** What a schema says of an entry. */
+/** The schemas of an entry. */
 function nodesBelow(nodes: readonly Node[], key: PropertyKey): Node[] {
   return flattened(nodes).flatMap(({ properties, additionalProperties, items, prefixItems }) => {
     if (typeof key === "number") return prefixItems?.[key] ?? (items === undefined || items === false ? [] : items);

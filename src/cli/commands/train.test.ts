@@ -103,7 +103,7 @@ test("a data set that disappears stops the run, which resumes when it is back", 
   });
   if (ended.code !== 0) {
     expect(ended.code).toBe(1);
-    expect(ended.stderr).toMatch(/expected images that can be read, found none in 20 draws/);
+    expect(ended.stderr).toMatch(/expected images that can be read, found none in 20 tries/);
     expect(ended.stderr).not.toMatch(/\n\s+at /);
   }
   expect((await readdir(output)).some((name) => name.startsWith("checkpoint-"))).toBe(true);

@@ -4,6 +4,7 @@ export { Optimizer, type OptimizerReport, type ParameterState } from "./optimize
 export { parameterGroup, type ParameterGroup } from "./parameter-groups.js";
 export { learningRateFactor, warmupSteps } from "./schedule.js";
 export {
+  optimizerSettingNames,
   optimizerSettings,
   type AdamWForm,
   type GroupSettings,

@@ -94,6 +94,9 @@ const rules: Readonly<Record<keyof OptimizerSettings, Rule>> = {
   ema_decay: optional({ expected: "a number, 0 or more and below 1", accepts: isDecay }),
 };
 
+/** Names of all settings of the optimizer. */
+export const optimizerSettingNames: readonly string[] = Object.keys(rules);
+
 type Needed = "learning_rate" | "warmup_steps" | "max_steps";
 
 /**
