@@ -135,7 +135,7 @@ test("images go through the transform that is given", async () => {
   expect(results.ir_r1).toBeCloseTo(1 / data.counts.captions.reduce((a, b) => a + b), 9);
   const small = () => new HostTensor("float32", [3, 2, 2], new Float32Array(12));
   await expect(evaluate({ model, data, transform: small })).rejects.toThrow(
-    `transform: expected images of [3, ${size}, ${size}], for which the checkpoint was made, found [3, 2, 2].`,
+    `transform: expected images of [3, ${size}, ${size}], the image size of the checkpoint, found [3, 2, 2].`,
   );
 });
 

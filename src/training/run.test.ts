@@ -233,7 +233,7 @@ test("what a validation would lack is told before the first step", async () => {
   await writeFile(table, captions.join("\n"));
   const data = { train: join(root, "pairs"), validation: join(plain, "pairs") };
   await expect(runIn(root, { data, objectives: { snli: 1, itm: 1 } })).rejects.toThrow(
-    /^data\.validation: .*: expected hypotheses, which snli judges, found no hypotheses\. Name another data set, or other metrics in validation\.metrics\.$/,
+    /^data\.validation: .*: expected hypotheses, which snli evaluates, found no hypotheses\. Name another data set, or other metrics in validation\.metrics\.$/,
   );
   await expect(runIn(root, { data: { train: data.train, validation: join(root, "none") } })).rejects.toThrow(/none/);
   expect(await checkpointsIn(join(root, "run"))).toEqual([]);

@@ -24,11 +24,11 @@ test("metrics follow from the objectives unless they are named, and are looked f
     checkValidation({ settings: trainingSettings(tinySettings("", { validation })), objectives, datasets: [data] });
   check(["mlm", "itm_itc", "vqa"]);
   expect(() => check(["nlvr2"])).toThrow(
-    "data.validation: pairs: expected statements, which nlvr2 judges, found no statements.",
+    "data.validation: pairs: expected statements, which nlvr2 evaluates, found no statements.",
   );
-  expect(() => check(["vqa"], { limit: 1 })).toThrow("expected questions, which vqa judges, found no questions.");
+  expect(() => check(["vqa"], { limit: 1 })).toThrow("expected questions, which vqa evaluates, found no questions.");
   check(["nlvr2"], { metrics: ["itm"] });
   expect(() => check(["itm"], { metrics: ["facet"] })).toThrow(
-    "expected captions and negatives, which facet judges, found no negatives.",
+    "expected captions and negatives, which facet evaluates, found no negatives.",
   );
 });

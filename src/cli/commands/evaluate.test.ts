@@ -105,7 +105,7 @@ test.each<[string, string[], number, RegExp]>([
     "nouns of a data set that knows none",
     ["--data", "DATA", "--metric", "nouns"],
     1,
-    /expected captions and words for things, which nouns judges, found no words for things/,
+    /expected captions and words for things, which nouns evaluates, found no words for things/,
   ],
   ["a head that is missing", ["--data", "DATA", "--metric", "irtr"], 1, /saved without that head/],
   ["a data set that is missing", ["--data", "nowhere.jsonl"], 1, /nowhere\.jsonl: expected/],
@@ -114,7 +114,7 @@ test.each<[string, string[], number, RegExp]>([
     "texts that are not there",
     ["--data", "DATA", "--metric", "snli"],
     1,
-    /expected hypotheses, which snli judges, found no hypotheses/,
+    /expected hypotheses, which snli evaluates, found no hypotheses/,
   ],
 ])("%s is one line that says so", async (_, args, code, words) => {
   const result = await runCli(["evaluate", ...args.map((arg) => (arg === "DATA" ? data : arg))]);
