@@ -1,4 +1,4 @@
-/** Imports point one way: graph -> nn -> model, three leaves beside them, tasks over all, doors on top. */
+/** Imports point one way: graph -> nn -> model, three leaves beside them, inference and training above, interfaces on top. */
 import { readdirSync, readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { posix } from "node:path";
@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
 interface Layer {
-  /** Layers whose public face it may import. `errors.ts` is free to all. */
+  /** Layers whose `index.ts` it may import. All may import `errors.ts`. */
   readonly mayImport: readonly string[];
   /** Pure: no Node and no package, so that it runs in a browser unchanged. */
   readonly pure: boolean;
@@ -99,15 +99,15 @@ const sources = readdirSync(root, { recursive: true, encoding: "utf8" })
 
 const layerOf = (file: string) => file.split("/")[0]!.replace(/\.ts$/, "");
 
-/** What the file imports, statically, for types or when needed. */
+/** The specifiers that a file imports, statically, as types or dynamically. */
 function importsOf(text: string): string[] {
   const withoutComments = text.replace(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, "");
   const specifiers = /\bfrom\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\(\s*"([^"]+)"/gm;
   return [...withoutComments.matchAll(specifiers)].map(([, a, b, c]) => (a ?? b ?? c)!);
 }
 
-/** Why a file may not import this; `undefined` where it may. */
-function objection(file: string, specifier: string): string | undefined {
+/** Why a file may not import this; undefined if it may. */
+function reasonToRefuse(file: string, specifier: string): string | undefined {
   const from = layerOf(file);
   const layer = layers[from];
   if (layer === undefined) return `${from} is no known layer: give it a place in the table`;
@@ -125,7 +125,7 @@ function objection(file: string, specifier: string): string | undefined {
 test("imports point one way, at public faces", () => {
   const wrong = sources.flatMap((file) =>
     importsOf(readFileSync(root + file, "utf8")).flatMap((specifier) => {
-      const reason = objection(file, specifier);
+      const reason = reasonToRefuse(file, specifier);
       return reason === undefined ? [] : [`${file} imports ${specifier}: ${reason}`];
     }),
   );
@@ -136,6 +136,13 @@ test("no file is left out, and every layer of the table is there", () => {
   expect(sources.length).toBeGreaterThan(50);
   const found = new Set(sources.map(layerOf));
   expect(Object.keys(layers).filter((layer) => !found.has(layer))).toEqual([]);
+});
+
+test("CONTRIBUTING's map lists the folders of the table in its order", () => {
+  const contributing = readFileSync(`${root}../CONTRIBUTING.md`, "utf8");
+  const map = [...contributing.matchAll(/^src\/(\w+) {2,}\S/gm)].map(([, folder]) => folder);
+  const files = new Set(["errors", "index"]);
+  expect(map).toEqual(Object.keys(layers).filter((layer) => !files.has(layer)));
 });
 
 test.each([
@@ -149,7 +156,7 @@ test.each([
   ["graph/ops/matmul.ts", "../../nn/index.js", "graph stands below or beside nn"],
   ["helpers/any.ts", "../graph/index.js", "helpers is no known layer: give it a place in the table"],
 ])("%s importing %s: %s", (file, specifier, expected) => {
-  expect(objection(file, specifier)).toBe(expected);
+  expect(reasonToRefuse(file, specifier)).toBe(expected);
 });
 
 test("imports of every form are read, and comments are not", () => {
