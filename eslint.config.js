@@ -2,7 +2,7 @@ import eslint from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist/", "node_modules/", "coverage/", "fixtures/data/", ".venv/", ".bench/"] },
+  { ignores: ["**/dist/", "node_modules/", "coverage/", "fixtures/data/", ".venv/", ".bench/"] },
   eslint.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {
@@ -17,7 +17,10 @@ export default tseslint.config(
       "no-console": "error",
     },
   },
-  { files: ["scripts/**", "benchmarks/**", "examples/**", "bin/**"], rules: { "no-console": "off" } },
+  {
+    files: ["scripts/**", "emoji/scripts/**", "benchmarks/**", "examples/**", "bin/**"],
+    rules: { "no-console": "off" },
+  },
   // TypeScript itself knows which names are defined.
   { files: ["**/*.js"], rules: { "no-undef": "off" } },
 );

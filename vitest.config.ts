@@ -1,6 +1,16 @@
+import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
 
+const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+
 export default defineConfig({
+  // As in tsconfig.json: tests of the workspace need no build.
+  resolve: {
+    alias: [
+      { find: /^bridgetower$/, replacement: source("index.ts") },
+      { find: /^bridgetower\/(\w+)$/, replacement: source("$1/index.ts") },
+    ],
+  },
   test: {
     globalSetup: ["./vitest.setup.ts"],
     include: [
@@ -9,6 +19,7 @@ export default defineConfig({
       "examples/**/*.test.ts",
       "scripts/**/*.test.ts",
       "package-tests/**/*.test.ts",
+      "emoji/**/*.test.ts",
     ],
     exclude: [...configDefaults.exclude, "**/*.slow.test.ts"],
     // ONNX Runtime sessions take both cores; files run one after another so that no test starves another.

@@ -1,15 +1,11 @@
 /** What every data set gives, whatever its files: images to be read when they are wanted, and texts that go with them. */
 
-import type { RawImage } from "../processing/index.js";
-
 /** The bytes of one image, read when asked. */
 export interface ImageSource {
   /** What errors call it: its file, with its row where the file holds many. */
   readonly name: string;
   /** @throws InputError when the file has gone or the bytes cannot be read */
   readonly read: () => Promise<Uint8Array>;
-  /** The decoded image itself, of sources that make theirs: what would be encoded only to be decoded again. */
-  readonly pixels?: () => RawImage;
 }
 
 export interface AnswerScore {
@@ -72,14 +68,10 @@ export interface Dataset {
    */
   readonly blocks?: readonly number[];
   /**
-   * Rows are made when they are asked for, from a seed: all have the same kinds of texts, all questions are answered and all other
-   * judged texts labelled, and going through them to find that out would only cost time.
+   * Every question has a known answer and every hypothesis and statement a label. Without it all texts of these kinds are read before
+   * training, to leave out those that have none.
    */
-  readonly generated?: boolean;
-  /** What its questions are answered with, all different, where the data set knows them all. */
-  readonly answers?: readonly string[];
-  /** Words for things in its captions, as they stand there, where the data set knows them all. */
-  readonly nouns?: readonly string[];
+  readonly labelled?: boolean;
   texts(row: number): RowTexts;
   /** One image, or the left and the right one of statements. */
   images(row: number): readonly ImageSource[];

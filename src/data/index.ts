@@ -10,6 +10,15 @@ export type {
   Statement,
   TextKind,
 } from "./dataset.js";
+export {
+  completeDataset,
+  isCustomDataset,
+  openModule,
+  parseModuleSource,
+  refuseModule,
+  type CustomDataset,
+  type ModuleSource,
+} from "./custom-dataset.js";
 export { type ImageJob, ImageThreads, type ImageThreadsOptions } from "./loader/image-threads.js";
 export type { LeftOut, PrepareReport, TableReport } from "./converters/converter.js";
 export {
@@ -19,7 +28,6 @@ export {
   type PrepareProgress,
 } from "./converters/prepare-dataset.js";
 export type { ImageProblem } from "./converters/read-image.js";
-export * from "./scenes/index.js";
 export { type ColumnNames, type ColumnRole, columnRoles } from "./readers/column-roles.js";
 export {
   type DatasetFormat,

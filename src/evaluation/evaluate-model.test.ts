@@ -22,8 +22,7 @@ test("by default, all that both data set and checkpoint allow", async () => {
     "retrieval",
   ] satisfies Metric[]);
   expect(await chosen(await checkpoint(named, ["itm", "snli", "rank"]))).toEqual(["itm", "facet", "snli", "irtr"]);
-  const withNouns = { ...data, nouns: ["cat"] };
-  expect(await chosen(await checkpoint(named, ["mlm"]), withNouns)).toEqual(["mlm", "nouns"]);
+  expect(await chosen(await checkpoint(named, ["mlm"]))).toEqual(["mlm"]);
   const questions = memoryData(rows.map(({ images, questions }) => ({ images, questions: questions! })));
   expect(await chosen(await checkpoint(), questions)).toEqual(["vqa"]);
 });
@@ -145,11 +144,6 @@ test.each<[string, Partial<EvaluateOptions>, RegExp]>([
     "no texts of the kind",
     { data: memoryData([{ images: [], captions: ["a"] }]), metrics: ["facet"] },
     /^pairs: expected captions and negatives, which facet evaluates, found no negatives/,
-  ],
-  [
-    "no words for things",
-    { metrics: ["nouns"] },
-    /^pairs: expected captions and words for things, which nouns evaluates, found no words for things/,
   ],
   ["no texts", { data: memoryData([{ images: [] }]) }, /found no texts/],
   ["no head", { metrics: ["vqa"] }, /saved without that head/],

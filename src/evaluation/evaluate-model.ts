@@ -1,5 +1,5 @@
 /** Evaluates a checkpoint on a data set: one pass over its rows, in which all metrics share the image tower. */
-import { transformImage, type Dataset, type TransformKey } from "../data/index.js";
+import { completeDataset, transformImage, type CustomDataset, type Dataset, type TransformKey } from "../data/index.js";
 import { InputError } from "../errors.js";
 import { Random } from "../random/index.js";
 import { answersInFile, findAnswers, PartedModel, readAnswers, type LoadOptions } from "../inference/index.js";
@@ -8,7 +8,6 @@ import { Contrast } from "./metrics/contrast.js";
 import type { RowMetric, EvalContext } from "./metrics/metric.js";
 import { MaskedTokens } from "./metrics/masked-tokens.js";
 import { Facets, Matching, MatchLogits } from "./metrics/matching.js";
-import { Nouns } from "./metrics/nouns.js";
 import { Questions, type VqaPrediction } from "./metrics/questions.js";
 import { Ranking } from "./metrics/ranking.js";
 import { chooseMetrics, needsOf, requiredInputs, type Metric, type RankBy } from "./metric-requirements.js";
@@ -20,7 +19,8 @@ import { encodedRows } from "./encoded-row.js";
 export interface EvaluateOptions extends Chunks {
   /** A folder in Hugging Face layout or a hub id. */
   readonly model: string;
-  readonly data: Dataset;
+  /** From `openDataset` or from code. It is not closed. */
+  readonly data: CustomDataset;
   /** Default: all that both data set and checkpoint allow, without those that take far longer than the others. */
   readonly metrics?: readonly Metric[] | undefined;
   /** Seed of false captions and masked tokens, which are the same for every checkpoint. Default 0. */
@@ -55,6 +55,10 @@ export interface EvaluateOptions extends Chunks {
   readonly load?: LoadOptions | undefined;
 }
 
+interface CompleteOptions extends EvaluateOptions {
+  readonly data: Dataset;
+}
+
 export interface EvaluationResult {
   /** The metrics that were computed. */
   readonly metrics: readonly Metric[];
@@ -85,13 +89,13 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   checkOptions(options);
   const model = await PartedModel.open(idOrFolder, { prepare: [], prepackText: false }, load);
   try {
-    return await evaluateModel(model, options);
+    return await evaluateModel(model, { ...options, data: completeDataset(options.data) });
   } finally {
     await model.dispose();
   }
 }
 
-async function evaluateModel(model: PartedModel, options: EvaluateOptions): Promise<EvaluationResult> {
+async function evaluateModel(model: PartedModel, options: CompleteOptions): Promise<EvaluationResult> {
   const { data, seed = 0, limit, captionsPerRow, signal, onProgress } = options;
   const count = Math.min(data.rows, limit ?? data.rows);
   if (count === 0) {
@@ -139,7 +143,7 @@ async function createMetrics(
   options: EvaluateOptions,
   rankBy: RankBy,
 ): Promise<ReadonlyMap<Metric, RowMetric>> {
-  const { model, data } = context;
+  const { model } = context;
   const { contrastBatchSize = 16, falseTexts = 15, candidates, kTest = 0, imageChunks, textChunks } = options;
   const logits = new MatchLogits(context);
   const make: Readonly<Record<Metric, () => RowMetric | Promise<RowMetric>>> = {
@@ -147,7 +151,6 @@ async function createMetrics(
     facet: () => new Facets(logits),
     itc: async () => new Contrast(context, await model.contrastiveScale(), contrastBatchSize),
     mlm: () => new MaskedTokens(context),
-    nouns: () => new Nouns(context, data.nouns ?? []),
     vqa: async () => {
       const { folder, config } = model;
       const noAnswers = () => readAnswers(folder, config.vqav2_label_size);
@@ -232,12 +235,12 @@ function checkOptions(options: EvaluateOptions): void {
 }
 
 /** The number of pairs of images and captions that retrieval compares. */
-function comparedPairs({ data, captionsPerRow = Infinity, candidates = Infinity }: EvaluateOptions, rows: number) {
+function comparedPairs({ data, captionsPerRow = Infinity, candidates = Infinity }: CompleteOptions, rows: number) {
   const counts = data.counts.captions.subarray(0, rows);
   return Math.min(rows, candidates) * counts.reduce((sum, count) => sum + Math.min(count, captionsPerRow), 0);
 }
 
-function checkRetrieval({ data, candidates = 0 }: EvaluateOptions, rows: number, pairs: number): void {
+function checkRetrieval({ data, candidates = 0 }: CompleteOptions, rows: number, pairs: number): void {
   if (pairs > maxPairs) {
     const expected = `at most ${maxPairs} pairs of images and captions to compare in retrieval`;
     throw new InputError({

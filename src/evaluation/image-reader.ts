@@ -41,7 +41,7 @@ export class ImageReader {
   }
 
   private async pixels(source: ImageSource): Promise<HostTensor> {
-    const image = source.pixels?.() ?? (await decodeImage(await source.read(), { name: source.name }));
+    const image = await decodeImage(await source.read(), { name: source.name });
     if (this.transform === undefined) return (await this.model.pixels([image])).pixel_values!;
     const { shape, data } = await this.transform(image);
     return new HostTensor("float32", [1, ...shape], data);

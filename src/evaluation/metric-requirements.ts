@@ -8,8 +8,6 @@ import type { RequiredInputs } from "./encoded-row.js";
 
 interface Needs extends RequiredInputs {
   readonly texts: readonly TextKind[];
-  /** Whether the data set must know its words for things. */
-  readonly nouns?: boolean;
   /** One of these heads. */
   readonly heads: readonly Head[];
 }
@@ -21,7 +19,6 @@ const table = {
   facet: { ...fused, texts: ["captions", "negatives"], heads: ["itm"] },
   itc: { ...fused, embeddings: true, texts: ["captions"], heads: ["itc"] },
   mlm: { ...fused, texts: ["captions"], heads: ["mlm"] },
-  nouns: { ...fused, texts: ["captions"], nouns: true, heads: ["mlm"] },
   vqa: { ...fused, texts: ["questions"], heads: ["vqa"] },
   snli: { ...fused, texts: ["hypotheses"], heads: ["snli"] },
   nlvr2: { ...fused, second: true, texts: ["statements"], heads: ["nlvr2"] },
@@ -62,12 +59,8 @@ export function countTexts({ counts }: Dataset, kind: TextKind, rows: number): n
 
 /** Kinds of texts that a metric requires and the data set lacks. */
 function missingFor(metric: Metric, data: Dataset, rows: number): string[] {
-  const { texts, nouns = false } = needsOf(metric);
-  const kinds = texts.filter((kind) => countTexts(data, kind, rows) === 0);
-  return nouns && (data.nouns ?? []).length === 0 ? [...kinds, wordsForThings] : kinds;
+  return needsOf(metric).texts.filter((kind) => countTexts(data, kind, rows) === 0);
 }
-
-const wordsForThings = "words for things";
 
 /**
  * @param rows number of rows that are evaluated, from the first on
@@ -82,12 +75,10 @@ export function requireTexts(
 ): void {
   const lacks = missingFor(metric, data, rows);
   if (lacks.length === 0) return;
-  const { texts, nouns = false } = needsOf(metric);
-  const needs = [...texts, ...(nouns ? [wordsForThings] : [])];
   throw new InputError({
     code: "missing-data",
     ...context,
-    expected: `${needs.join(" and ")}, which ${metric} evaluates`,
+    expected: `${needsOf(metric).texts.join(" and ")}, which ${metric} evaluates`,
     found: `no ${lacks.join(" and no ")}`,
   });
 }

@@ -36,7 +36,6 @@ test("the file that is named, the classifier's own, a file beside the data, the 
   await expect(find({ paths: [], datasets: [memoryData([{ images: [] }], "captions")] })).rejects.toThrow(
     "captions: expected questions with answers, which the objective vqa learns, found none. Leave vqa out, or add data that has them.",
   );
-  expect(await find({ paths: [], datasets: [{ ...data, answers: ["pink", "red"] }] })).toEqual(["pink", "red"]);
   await expect(find({ named: join(root, "none.json") })).rejects.toThrow(
     /none\.json: expected a JSON list of answers, found no such file\. Check the path\.$/,
   );

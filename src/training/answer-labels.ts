@@ -65,7 +65,9 @@ const fileName = "answers.json";
 function answersOf(datasets: readonly Dataset[]): AnswerTable {
   const all = new Set<string>();
   for (const dataset of datasets) {
-    for (const answer of dataset.answers ?? answersOfRows(dataset)) all.add(answer);
+    for (let row = 0; row < dataset.rows; row++) {
+      for (const { answers } of dataset.texts(row).questions) for (const { answer } of answers) all.add(answer);
+    }
   }
   const where = datasets.map(({ name }) => name).join(", ");
   if (all.size === 0) {
@@ -89,12 +91,6 @@ function answersOf(datasets: readonly Dataset[]): AnswerTable {
     });
   }
   return new AnswerTable([...all]);
-}
-
-function* answersOfRows(dataset: Dataset): Generator<string> {
-  for (let row = 0; row < dataset.rows; row++) {
-    for (const { answers } of dataset.texts(row).questions) for (const { answer } of answers) yield answer;
-  }
 }
 
 const isFolder = async (path: string): Promise<boolean> =>

@@ -45,17 +45,18 @@ test("captions are the unit where any objective reads them; else what it reads",
   ]);
 });
 
-test("of generated rows each is one unit, taken unread, with its texts in turn", () => {
-  const { counts, ...rest } = large(5);
-  const three = new Uint32Array(5).fill(3);
-  const texts = () => expect.fail("a generated row was read");
-  const generated = { ...rest, texts, counts: { ...counts, captions: three, questions: three }, generated: true };
-  const answers = new AnswerTable(["red", "green"]);
-  const epochIndex = EpochIndex.of([{ ...generated, answers: ["green"] }], ["itc", "vqa"], answers);
-  expect(places(epochIndex)).toEqual(["large 0.0", "large 1.1", "large 2.2", "large 3.0", "large 4.1"]);
-  expect(() => EpochIndex.of([{ ...generated, answers: ["green", "blue"] }], ["vqa"], answers)).toThrow(
-    'answers: expected all answers of large, found no "blue".',
-  );
+test("texts of labelled data sets are not read", () => {
+  const { counts, ...rest } = large(2);
+  const three = new Uint32Array(2).fill(3);
+  const texts = () => expect.fail("a row was read");
+  const labelled = { ...rest, texts, counts: { ...counts, questions: three }, labelled: true };
+  const answers = new AnswerTable(["red"]);
+  expect(places(EpochIndex.of([labelled], ["itc", "vqa"], answers))).toEqual(["large 0.0", "large 1.0"]);
+  expect(places(EpochIndex.of([labelled], ["vqa"], answers)).slice(1, 4)).toEqual([
+    "large 0.1",
+    "large 0.2",
+    "large 1.0",
+  ]);
 });
 
 test("rows that lack what an objective reads are left out, and counted", () => {

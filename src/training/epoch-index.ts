@@ -50,9 +50,8 @@ export class EpochIndex {
 
   /**
    * One sample for each caption, or for each question, hypothesis or statement if no objective reads captions. Rows that lack
-   * texts that an objective reads are left out. Of generated rows each is one sample with one of its texts: another row is worth more
-   * than another text.
-   * @throws InputError when no sample is left, a statement is about one image only, or generated questions have answers that are not known
+   * texts that an objective reads are left out.
+   * @throws InputError if no sample is left, or a statement is about one image only
    */
   static of(datasets: readonly Dataset[], objectives: readonly ObjectiveName[], answers?: AnswerTable): EpochIndex {
     const kinds = kindsOf(objectives);
@@ -62,7 +61,6 @@ export class EpochIndex {
     let length = 0;
     let skippedRows = 0;
     for (const dataset of datasets) {
-      if (dataset.generated === true && answers !== undefined) requireKnown(dataset, answers);
       for (let row = 0; row < dataset.rows; row++) {
         const usable = kinds.map((kind) => usableTexts(dataset, row, kind, answers));
         if (usable.some((list) => list.length === 0)) {
@@ -70,7 +68,7 @@ export class EpochIndex {
           continue;
         }
         if (kinds.includes("statements")) requireTwoImages(dataset, row);
-        for (const text of dataset.generated === true ? [usable[0]![row % usable[0]!.length]!] : usable[0]!) {
+        for (const text of usable[0]!) {
           rows[length] = row;
           texts[length++] = text;
         }
@@ -181,22 +179,11 @@ function requireTwoImages(dataset: Dataset, row: number): void {
   });
 }
 
-function requireKnown({ name, answers = [] }: Dataset, known: AnswerTable): void {
-  const odd = answers.find((answer) => known.targets({ question: "", answers: [{ answer, score: 1 }] }).size === 0);
-  if (odd === undefined) return;
-  throw new InputError({
-    code: "invalid-setting",
-    where: "answers",
-    expected: `all answers of ${name}`,
-    found: `no ${JSON.stringify(odd)}`,
-  });
-}
-
 /** Indices of the texts of a kind that can be learned: questions with a known answer, hypotheses and statements with a label. */
 export function usableTexts(dataset: Dataset, row: number, kind: TextKind, answers?: AnswerTable): number[] {
   const count = dataset.counts[kind][row]!;
   const all = Array.from({ length: count }, (_, i) => i);
-  if (count === 0 || dataset.generated === true || kind === "captions" || kind === "negatives") return all;
+  if (count === 0 || dataset.labelled === true || kind === "captions" || kind === "negatives") return all;
   const texts = dataset.texts(row);
   if (kind === "questions") return all.filter((i) => (answers?.targets(texts.questions[i]!).size ?? 0) > 0);
   return all.filter((i) => texts[kind][i]!.label !== undefined);

@@ -2,7 +2,20 @@
  * Training runs: data, presets, checkpoints, logs and validation around the steps of `bridgetower/learner`.
  * @module
  */
-export { progressText, type StepProgress } from "./logs/index.js";
+export {
+  curves,
+  linearRange,
+  plots,
+  progressText,
+  readLog,
+  text,
+  type Axis,
+  type LogRecord,
+  type Panel,
+  type Plot,
+  type Point,
+  type StepProgress,
+} from "./logs/index.js";
 export { presets, type Preset, type PresetName } from "./presets.js";
 export { train, type LogLine, type TrainOptions, type TrainResult } from "./run.js";
 export { assign } from "./assign.js";

@@ -9,7 +9,14 @@ import {
 } from "../conversion/index.js";
 import { isAbsolute, join } from "node:path";
 import { resolveModel, type HubOptions, tokenizerFiles } from "../checkpoint/index.js";
-import { openDataset, type Dataset, type DatasetSettings } from "../data/index.js";
+import {
+  completeDataset,
+  isCustomDataset,
+  openDataset,
+  openModule,
+  refuseModule,
+  type Dataset,
+} from "../data/index.js";
 import { InputError } from "../errors.js";
 import { sameShape, type Parameter } from "../graph/index.js";
 import {
@@ -26,7 +33,7 @@ import type { Random } from "../random/index.js";
 import { nameMatcher, objectiveWeights } from "../learner/index.js";
 import { findAnswers } from "../inference/index.js";
 import { answersIn, answerTable, AnswerTable } from "./answer-labels.js";
-import type { TrainingSettings } from "./run-settings.js";
+import type { TrainingInput, TrainingSettings } from "./run-settings.js";
 
 export interface RunModel {
   /** Content of config.json. */
@@ -46,18 +53,42 @@ export interface RunModel {
 export const objectivesOf = (settings: TrainingSettings): ObjectiveName[] =>
   objectiveWeights(settings.objectives).map(([name]) => name);
 
-/** @throws InputError naming the data set that cannot be opened; those opened before are closed again */
+export interface OpenDatasetsOptions {
+  /** What was given in place of the settings' sources: data sets in code are taken from it. */
+  readonly given: TrainingInput["data"];
+  /** What relative paths of modules start from. */
+  readonly modulesFrom: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Data sets of one of the two settings of data. Closing one that was given in code does nothing, because it is its owner's.
+ * @throws InputError naming the data set that cannot be opened; those opened before are closed again
+ */
 export async function openDatasets(
-  sources: readonly (string | DatasetSettings)[],
-  root: string,
-  signal: AbortSignal | undefined,
+  { data, data_root: root }: TrainingSettings,
+  name: "train" | "validation",
+  { given, modulesFrom, signal }: OpenDatasetsOptions,
 ): Promise<Dataset[]> {
+  const inputs = [given[name] ?? []].flat();
   const opened: Dataset[] = [];
-  try {
-    for (const source of sources) {
-      const settings = typeof source === "string" ? { path: source } : source;
-      opened.push(await openDataset({ ...settings, path: rooted(settings.path, root) }, { signal }));
+  const open = async (source: TrainingSettings["data"]["train"][number], input: unknown): Promise<Dataset> => {
+    if (typeof source === "string") return openDataset(rooted(source, root), { signal });
+    if ("path" in source) return openDataset({ ...source, path: rooted(source.path, root) }, { signal });
+    if ("module" in source) {
+      if (modulesFrom === undefined) return refuseModule(source, `data.${name}`);
+      return openModule(source, modulesFrom);
     }
+    if (isCustomDataset(input)) return { ...completeDataset(input), close: () => Promise.resolve() };
+    throw new InputError({
+      code: "invalid-setting",
+      where: `data.${name}`,
+      expected: "a path or a module",
+      found: `the record of a data set ${JSON.stringify(source.dataset)}, which a program has to give as an object`,
+    });
+  };
+  try {
+    for (const [i, source] of (data[name] ?? []).entries()) opened.push(await open(source, inputs[i]));
     return opened;
   } catch (error) {
     for (const dataset of opened) await dataset.close();
@@ -81,7 +112,10 @@ export async function newModel(
   const objectives = objectivesOf(settings);
   const learnsAnswers = objectives.includes("vqa");
   const known = await knownAnswers(kept);
-  const paths = settings.data.train.map((one) => rooted(typeof one === "string" ? one : one.path, settings.data_root));
+  const paths = settings.data.train.flatMap((one) => {
+    const path = typeof one === "string" ? one : "path" in one ? one.path : undefined;
+    return path === undefined ? [] : [rooted(path, settings.data_root)];
+  });
   const answers = learnsAnswers ? await answerTable({ named: settings.answers, known, paths, datasets }) : known;
   const json = await startingConfig(starts, givenConfig(settings, learnsAnswers ? answers : undefined));
   // The names of the starting point's answers, which are no longer valid and would be used before answers.json.

@@ -137,7 +137,7 @@ test.each(Object.entries(rows) as [PresetName, Row][])("%s is as published", (na
 test("objectives and files", () => {
   const chosen = (Object.keys(rows) as PresetName[]).map((name) => {
     const { objectives, data } = settingsOf(name);
-    return `${name}: ${Object.keys(objectives).join("+")} on ${data.train.length} files, judged on ${(data.validation ?? ["none"]).map((one) => (typeof one === "string" ? one : one.path)).join(" ")}`;
+    return `${name}: ${Object.keys(objectives).join("+")} on ${data.train.length} files, judged on ${(data.validation ?? ["none"]).map((one) => (typeof one === "string" ? one : "path" in one ? one.path : "no file")).join(" ")}`;
   });
   expect(chosen).toEqual([
     "pretrain_base: mlm+itm on 43 files, judged on coco_caption_karpathy_test.arrow",

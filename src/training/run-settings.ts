@@ -1,6 +1,7 @@
 /** Settings from files, flags and programs: the preset and defaults are filled in, and errors are formatted. */
 import { z } from "zod";
 import { InputError, nearestNames } from "../errors.js";
+import { isCustomDataset, refuseModule, type CustomDataset } from "../data/index.js";
 import { parseConfig } from "../model/index.js";
 import { presets, type PresetName } from "./presets.js";
 import { schema as withoutPreset } from "./schema.js";
@@ -11,8 +12,16 @@ const schema = withoutPreset.extend({
   recipe: z.enum(Object.keys(presets) as [PresetName, ...PresetName[]]).optional(),
 });
 
-/** Settings of a file or a program: only those that differ from preset and defaults. */
-export type TrainingInput = z.input<typeof schema>;
+type SchemaInput = z.input<typeof schema>;
+type SourceInput = Extract<SchemaInput["data"]["train"], readonly unknown[]>[number] | CustomDataset;
+
+/** Settings of a file or a program: only those that differ from preset and defaults. A program may give data sets as objects. */
+export type TrainingInput = Omit<SchemaInput, "data"> & {
+  readonly data: {
+    readonly train: SourceInput | readonly SourceInput[];
+    readonly validation?: SourceInput | readonly SourceInput[] | undefined;
+  };
+};
 /** Complete and checked. */
 export type TrainingSettings = z.output<typeof schema>;
 
@@ -37,9 +46,14 @@ const merged = ["config", "validation"] as const;
 /**
  * Settings of a file or a program, with preset and defaults filled in.
  * @param where name of the file, for errors
- * @throws InputError naming the first setting that is invalid, missing or unknown
+ * @param options allowModules: whether data sets may be modules, whose code runs (default false)
+ * @throws InputError naming the first setting that is invalid, missing, unknown or not allowed
  */
-export function trainingSettings(given: unknown, where = "settings"): TrainingSettings {
+export function trainingSettings(
+  given: unknown,
+  where = "settings",
+  { allowModules = false }: { readonly allowModules?: boolean } = {},
+): TrainingSettings {
   if (!isObject(given)) {
     throw new InputError({
       code: "invalid-setting",
@@ -52,10 +66,29 @@ export function trainingSettings(given: unknown, where = "settings"): TrainingSe
   const parts = merged.flatMap((name) =>
     Object.hasOwn(given, name) ? [[name, deepMerge(preset[name], given[name])]] : [],
   );
-  const all = { ...preset, ...given, ...(Object.fromEntries(parts) as object) };
+  const all = { ...preset, ...given, ...(Object.fromEntries(parts) as object), ...recordedData(given.data) };
   const result = schema.safeParse(all);
   if (!result.success) throw settingsProblem(result.error.issues, settingsSchema(), all, where);
+  if (!allowModules) refuseModules(result.data, where);
   return result.data;
+}
+
+/** Data sets that are objects, as settings record them: by name and rows. */
+function recordedData(data: unknown): { readonly data?: object } {
+  if (!isObject(data)) return {};
+  const record = (source: unknown): unknown => {
+    if (Array.isArray(source)) return source.map(record);
+    return isCustomDataset(source) ? { dataset: source.name ?? "data set", rows: source.rows } : source;
+  };
+  return { data: Object.fromEntries(Object.entries(data).map(([name, source]) => [name, record(source)])) };
+}
+
+function refuseModules({ data }: TrainingSettings, where: string): void {
+  for (const [name, sources] of Object.entries(data)) {
+    for (const source of sources ?? []) {
+      if (typeof source === "object" && "module" in source) refuseModule(source, `${where}: data.${name}`);
+    }
+  }
 }
 
 /** JSON Schema of the settings. */

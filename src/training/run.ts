@@ -23,6 +23,11 @@ import { checkValidation, theMetric, validate, type Results } from "./validation
 export type LogLine = Readonly<Record<string, number>>;
 
 export interface TrainOptions extends HubOptions {
+  /**
+   * Allows data sets that are modules, whose code runs; their relative paths start from this folder. Without it settings that name a
+   * module are refused.
+   */
+  readonly modulesFrom?: string;
   /** The processes that train together. Default: this one. */
   readonly collective?: Collective;
   /** Ends the run after the current step, with a checkpoint. */
@@ -67,7 +72,8 @@ const maxSkipped = 20;
  */
 export async function train(input: TrainingInput, options: TrainOptions = {}): Promise<TrainResult> {
   const closing: Close[] = [];
-  const run = runWith(trainingSettings(input), options, closing);
+  const settings = trainingSettings(input, "settings", { allowModules: options.modulesFrom !== undefined });
+  const run = runWith(settings, input.data, options, closing);
   const problems = await run.catch(() => undefined).then(() => closeAll(closing));
   const result = await run;
   if (problems.length > 0) throw problems[0];
@@ -83,7 +89,12 @@ async function closeAll(closing: readonly Close[]): Promise<unknown[]> {
   return problems;
 }
 
-async function runWith(settings: TrainingSettings, options: TrainOptions, closing: Close[]): Promise<TrainResult> {
+async function runWith(
+  settings: TrainingSettings,
+  given: TrainingInput["data"],
+  options: TrainOptions,
+  closing: Close[],
+): Promise<TrainResult> {
   const { collective = singleProcess, signal, onWarning } = options;
   const isRankZero = collective.rank === 0;
   if (isRankZero) configWarnings(settings).forEach((warning) => onWarning?.(warning));
@@ -94,11 +105,10 @@ async function runWith(settings: TrainingSettings, options: TrainOptions, closin
   if (files !== undefined) closing.push(() => files.close());
   // Only now is every checkpoint in its place.
   await collective.gather(new Uint8Array(), "start of the run");
-  const datasets = await openDatasets(settings.data.train, settings.data_root, signal);
+  const opening = { given, modulesFrom: options.modulesFrom, signal };
+  const datasets = await openDatasets(settings, "train", opening);
   closing.push(...datasets.map((dataset) => () => dataset.close()));
-  const validationSets = isRankZero
-    ? await openDatasets(settings.data.validation ?? [], settings.data_root, signal)
-    : [];
+  const validationSets = isRankZero ? await openDatasets(settings, "validation", opening) : [];
   closing.push(...validationSets.map((dataset) => () => dataset.close()));
 
   const random = new Random(settings.seed).at("run");

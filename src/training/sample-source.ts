@@ -3,7 +3,7 @@
  * epoch and number alone, whichever process makes it and when.
  */
 import { InputError } from "../errors.js";
-import type { ImageSource, ImageThreads, RowTexts, TransformKey } from "../data/index.js";
+import type { ImageSource, ImageThreads, Question, RowTexts, TransformKey } from "../data/index.js";
 import type { HostTensor } from "../graph/index.js";
 import type { ObjectiveName } from "../model/index.js";
 import type { Tokenizer } from "../processing/index.js";
@@ -92,7 +92,7 @@ export class SampleSource {
       ...(falseImage === undefined ? {} : { falseImage: falseImage.image }),
       ...this.falseText(texts, random.at("negative")),
       ...(wants("irtr") ? { falseTexts: this.falseTexts(index, random.at("texts")) } : {}),
-      ...(wants("vqa") ? { question: this.question(textOf("questions", texts.questions)) } : {}),
+      ...(wants("vqa") ? { question: this.question(textOf("questions", texts.questions), ref) } : {}),
       ...(wants("snli") ? { hypothesis: this.labelled(textOf("hypotheses", texts.hypotheses)) } : {}),
       ...(wants("nlvr2")
         ? {
@@ -145,7 +145,7 @@ export class SampleSource {
   private falseText(texts: RowTexts, random: Random): Pick<Sample, "falseText"> {
     const { objectives, itmFalse } = this.options;
     if (itmFalse === "pictures" || !objectives.includes("itm")) return {};
-    // Not before: generated texts are drawn when they are read.
+    // Not before: a data set in code may make its texts when they are read.
     const { negatives } = texts;
     if (random.uniform() >= hardNegativeShare || negatives.length === 0) return {};
     return { falseText: this.ids(negatives[random.below(negatives.length)]!.text) };
@@ -159,8 +159,16 @@ export class SampleSource {
     });
   }
 
-  private question(question: Parameters<AnswerTable["targets"]>[0]): NonNullable<Sample["question"]> {
-    return { text: this.ids(question.question), scores: this.options.answers!.targets(question) };
+  private question(question: Question, { dataset, row }: SampleRef): NonNullable<Sample["question"]> {
+    const scores = this.options.answers!.targets(question);
+    if (scores.size > 0) return { text: this.ids(question.question), scores };
+    // Others are no samples; those of a data set that calls itself labelled were not read before.
+    throw new InputError({
+      code: "invalid-setting",
+      where: "answers",
+      expected: `an answer to each question of ${dataset.name}, which says that all are labelled`,
+      found: `none of ${JSON.stringify(question.answers.map(({ answer }) => answer))}, row ${row}`,
+    });
   }
 
   private labelled({ text, label }: { readonly text: string; readonly label?: number }) {

@@ -21,6 +21,14 @@ const source = z.union([
     columns: z.record(z.string(), text).optional(),
     split: text.optional(),
   }),
+  z.strictObject({
+    /** JavaScript module that exports a data set, from the folder of the settings file; its code runs only if that is allowed. */
+    module: text,
+    /** What its exported function is called with. */
+    options: z.unknown().optional(),
+  }),
+  /** How the settings of a run record a data set that a program gave as an object. */
+  z.strictObject({ dataset: text, rows: whole(1) }),
 ]);
 const sources = z
   .union([source, z.array(source).min(1)])

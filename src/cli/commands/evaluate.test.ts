@@ -101,12 +101,6 @@ test.each<[string, string[], number, RegExp]>([
     1,
     /candidates: expected at most 4, the rows of .*pairs\.jsonl that have captions, found 64/,
   ],
-  [
-    "nouns of a data set that knows none",
-    ["--data", "DATA", "--metric", "nouns"],
-    1,
-    /expected captions and words for things, which nouns evaluates, found no words for things/,
-  ],
   ["a head that is missing", ["--data", "DATA", "--metric", "irtr"], 1, /saved without that head/],
   ["a data set that is missing", ["--data", "nowhere.jsonl"], 1, /nowhere\.jsonl: expected/],
   ["a file for a folder", ["--data", "DATA", "--out", "package.json"], 1, /--out: expected a folder, found the file/],

@@ -20,6 +20,7 @@ import { escapeControlChars } from "../terminal/text.js";
 
 interface EvaluateOptions extends InferenceOptions {
   readonly data: readonly string[];
+  readonly allowModules?: boolean;
   readonly split?: string;
   readonly column?: readonly string[];
   readonly metric?: readonly string[];
@@ -45,7 +46,6 @@ Metrics (default: all that the data set and the checkpoint allow):
   facet      captions against hard negatives of the same image, also by the attribute that is changed
   itc        contrastive loss
   mlm        masked tokens of captions
-  nouns      nouns of captions, masked one at a time, if the data set names them
   vqa        answers; with --out also vqa_submit_<run>_<checkpoint>.json for the challenge
   snli       hypotheses; also entailment against contradiction alone
   nlvr2      statements about two images
@@ -69,6 +69,7 @@ export function evaluate(command: Command, terminal: Terminal): void {
   addInferenceOptions(
     command
       .addOption(repeated("--data <path>", "data set: a file, folder or pattern of shards; repeated, they are joined"))
+      .option("--allow-modules", "import the JavaScript modules that --data names, which runs their code")
       .addOption(single("--split <name>", "part of the data set, such as test"))
       .addOption(
         repeated(
@@ -142,7 +143,8 @@ async function run(model: string, options: EvaluateOptions, terminal: Terminal):
 }
 
 async function open(options: EvaluateOptions, terminal: Terminal): Promise<Dataset> {
-  const { columnRoles, joinDatasets, openDataset } = await import("../../data/index.js");
+  const { columnRoles, joinDatasets, openDataset, openModule, parseModuleSource, refuseModule } =
+    await import("../../data/index.js");
   const columns = Object.fromEntries(
     (options.column ?? []).map((assignment) => {
       const [, role = "", name = ""] = /^([^=]*)=(.+)$/s.exec(assignment) ?? [];
@@ -156,9 +158,20 @@ async function open(options: EvaluateOptions, terminal: Terminal): Promise<Datas
     }),
   ) satisfies DatasetSettings["columns"];
   const { split } = options;
+  const unused = split === undefined ? (options.column === undefined ? undefined : "--column") : "--split";
+  if (unused !== undefined && options.data.some((data) => parseModuleSource(data) !== undefined)) {
+    const hint = "Pass it in the options of the module";
+    throw new UsageError({ where: unused, expected: "data sets in files", found: "a module", hint });
+  }
   const opened: Dataset[] = [];
   try {
     for (const path of options.data) {
+      const source = parseModuleSource(path);
+      if (source !== undefined) {
+        if (options.allowModules !== true) refuseModule(source, "--data");
+        opened.push(await openModule(source, "."));
+        continue;
+      }
       const onProgress = terminal.progress.start(`opening ${path}`);
       opened.push(await openDataset({ path, columns, ...(split === undefined ? {} : { split }) }, { onProgress }));
     }

@@ -174,3 +174,23 @@ function quiet<T extends { readonly stderr: string }>(result: T): T {
     .join("\n");
   return { ...result, stderr };
 }
+
+test("a module as data: refused by name, trained on with --allow-modules, from the folder of the settings", async () => {
+  const { root, config, output } = await runFolder({
+    data: { train: { module: "./two.mjs" } },
+    batch_size: 2,
+    max_steps: 1,
+  });
+  const image = JSON.stringify(join(root, "pairs", "red-wide.png"));
+  const code = `import { readFile } from "node:fs/promises";
+export default { rows: 2, texts: () => ({ captions: ["a"] }), images: () => [{ name: "red", read: () => readFile(${image}) }] };`;
+  await writeFile(join(root, "two.mjs"), code);
+  const refused = await runCli(["train", config]);
+  expect([refused.code, refused.stderr]).toEqual([
+    1,
+    expect.stringContaining(`${config}: data.train: expected a path of data, because importing a module runs its code`),
+  ]);
+  expect(await readdir(root)).not.toContain("run");
+  const trained = await runCli(["train", config, "--allow-modules", "--json"]);
+  expect([trained.code, JSON.parse(trained.stdout)]).toEqual([0, expect.objectContaining({ output, steps: 1 })]);
+});

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Command } from "commander";
 import type { Collective } from "../../distributed/index.js";
 import { InputError } from "../../errors.js";
@@ -12,6 +13,7 @@ import { escapeControlChars } from "../terminal/text.js";
 interface TrainOptions {
   readonly output?: string;
   readonly set?: readonly string[];
+  readonly allowModules?: boolean;
   readonly json?: boolean;
 }
 
@@ -23,7 +25,11 @@ export function train(command: Command, terminal: Terminal): void {
     command
       .argument("<config...>", "JSON files with the settings of runs, which are trained one after another")
       .addOption(single("--output <folder>", "folder of the run (default: output in the file)"))
-      .addOption(repeated("--set <name=value>", "replace a setting, as in data.train=pairs; may be repeated")),
+      .addOption(repeated("--set <name=value>", "replace a setting, as in data.train=pairs; may be repeated"))
+      .option(
+        "--allow-modules",
+        "import the JavaScript modules that settings name as data sets, which runs their code",
+      ),
   )
     .addHelpText(
       "after",
@@ -63,29 +69,39 @@ ${exampleText([
     });
 }
 
+interface Run {
+  readonly input: TrainingInput;
+  /** What modules of the settings file start from, if they are allowed. */
+  readonly modulesFrom?: string;
+}
+
 /** Reads and checks the settings of all runs, before the first one starts. */
-async function settingsOf(files: readonly string[], { output, set = [] }: TrainOptions): Promise<TrainingInput[]> {
+async function settingsOf(
+  files: readonly string[],
+  { output, set = [], allowModules = false }: TrainOptions,
+): Promise<Run[]> {
   if (output !== undefined && files.length > 1) {
     const expected = "one file with settings, as every run has its own folder";
     throw new UsageError({ where: "--output", expected, found: String(files.length) });
   }
   const { assign, trainingSettings } = await import("../../training/index.js");
-  const runs: TrainingInput[] = [];
+  const runs: Run[] = [];
   for (const file of files) {
     const given = await settingsIn(file);
     if (output !== undefined) given.output = output;
     for (const assignment of set) assign(given, assignment);
-    trainingSettings(given, file);
-    runs.push(given as unknown as TrainingInput);
+    trainingSettings(given, file, { allowModules });
+    runs.push({ input: given as unknown as TrainingInput, ...(allowModules ? { modulesFrom: dirname(file) } : {}) });
   }
   return runs;
 }
 
-async function run(input: TrainingInput, collective: Collective, terminal: Terminal): Promise<TrainResult> {
+async function run({ input, ...modules }: Run, collective: Collective, terminal: Terminal): Promise<TrainResult> {
   const { progressText, train: trainRun } = await import("../../training/index.js");
   const { progress } = terminal;
   const validation = { rows: progress.startAtFirstReport("rows"), pairs: progress.startAtFirstReport("pairs") };
   return trainRun(input, {
+    ...modules,
     collective,
     signal: terminal.interrupts.signal,
     progressCallback: terminal.downloads(),

@@ -147,11 +147,9 @@ export class ImageThreads {
 
   private async read({ source, transform, seed, labels }: ImageJob) {
     // Copied, as what is moved to a thread is lost here, and the bytes may be a part of a larger array.
-    const image = source.pixels?.();
-    const bytes = new Uint8Array(image?.data ?? (await source.read()));
+    const bytes = new Uint8Array(await source.read());
     this.refuseIfDisposed();
-    const call = { call: "prepare", name: source.name, bytes, transform, seed, labels } as const;
-    return image === undefined ? call : { ...call, size: { width: image.width, height: image.height } };
+    return { call: "prepare", name: source.name, bytes, transform, seed, labels } as const;
   }
 
   private startThread(): Thread {

@@ -10,8 +10,6 @@ export interface ImageCall {
   /** What errors call it. */
   readonly name: string;
   readonly bytes: Uint8Array;
-  /** The size, if the bytes are the RGB pixels of an image and not a file. */
-  readonly size?: { readonly width: number; readonly height: number };
   readonly transform: Transform;
   readonly seed: number;
   readonly labels: readonly Label[];
@@ -30,8 +28,8 @@ export type ImageReply = ImageAnswer & { readonly id: number };
 /** Decodes and transforms one image. Errors are returned in the answer. */
 export async function prepareImage(call: ImageCall): Promise<ImageAnswer> {
   try {
-    const { bytes, name, size } = call;
-    const decoded = size === undefined ? await decodeImage(bytes, { name }) : { ...size, data: bytes };
+    const { bytes, name } = call;
+    const decoded = await decodeImage(bytes, { name });
     const random = new Random(call.seed, ...call.labels);
     const { shape, data } = transformImage({ ...decoded, name }, call.transform, random);
     // The new tensor does not share its memory, so it can be transferred.

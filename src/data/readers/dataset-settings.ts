@@ -2,12 +2,9 @@
 
 import type { ColumnNames } from "./column-roles.js";
 
-export const datasetFormats = ["folder", "arrow", "parquet", "webdataset", "scenes"] as const;
+export const datasetFormats = ["folder", "arrow", "parquet", "webdataset"] as const;
 
-/**
- * `folder`: a table of captions (JSON Lines, CSV, TSV) beside its images. `scenes`: a document that describes composed scenes,
- * `../scenes/scenes-file.ts`.
- */
+/** `folder`: a table of captions (JSON Lines, CSV, TSV) beside its images. */
 export type DatasetFormat = (typeof datasetFormats)[number];
 
 export interface DatasetSettings {
@@ -18,7 +15,7 @@ export interface DatasetSettings {
   readonly columns?: ColumnNames;
   /**
    * In a folder of several files: those with this word in their names (`train-00000-of-00002.parquet`), or its subfolder of this
-   * name. Otherwise: rows whose column `split` says it. Of scenes: what the document says, or nothing.
+   * name. Otherwise: rows whose column `split` says it.
    */
   readonly split?: string;
 }

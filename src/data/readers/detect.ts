@@ -7,8 +7,6 @@ import { basename, extname, join } from "node:path";
 import { InputError } from "../../errors.js";
 import { looksLikeArrow } from "./arrow/arrow-messages.js";
 import { captionTableExtensions } from "./captions/caption-table.js";
-
-import { scenesEnding } from "../scenes/scenes-file.js";
 import { statRegular } from "./open-files.js";
 import { listed } from "./column-roles.js";
 import type { DatasetFormat, DatasetSettings } from "./dataset-settings.js";
@@ -21,13 +19,11 @@ const endings: Readonly<Record<DatasetFormat, readonly string[]>> = {
   arrow: [".arrow", ".arrows", ".feather"],
   parquet: [".parquet"],
   webdataset: [".tar"],
-  scenes: [scenesEnding],
 };
 
 /** Formats of which a data set is one file. */
 const single: Readonly<Partial<Record<DatasetFormat, string>>> = {
   folder: "one table of captions",
-  scenes: "one description of scenes",
 };
 
 /** Names of parts that are never trained on as one. */

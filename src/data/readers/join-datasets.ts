@@ -6,7 +6,6 @@ import { lastAtMost } from "./packed-columns.js";
 /**
  * All rows of `datasets`, those of later ones after those of earlier ones. Closing it closes them all.
  * Where some have blocks and others none, each row of the others is a block of its own, because it is as quick as any.
- * Answers are known where all have the same, nouns where all know theirs.
  */
 export function joinDatasets(name: string, datasets: readonly Dataset[]): Dataset {
   const starts = [0];
@@ -18,7 +17,6 @@ export function joinDatasets(name: string, datasets: readonly Dataset[]): Datase
     return { dataset: datasets[index]!, row: row - starts[index]! };
   };
   const blocks = joinedBlocks(datasets, starts);
-  const [answers, nouns] = [commonAnswers(datasets), allNouns(datasets)];
   return {
     name,
     rows,
@@ -30,9 +28,7 @@ export function joinDatasets(name: string, datasets: readonly Dataset[]): Datase
       negatives: joinedCounts(datasets, "negatives", rows),
     },
     ...(blocks === undefined ? {} : { blocks }),
-    ...(datasets.length > 0 && datasets.every(({ generated }) => generated === true) ? { generated: true } : {}),
-    ...(answers === undefined ? {} : { answers }),
-    ...(nouns === undefined ? {} : { nouns }),
+    ...(datasets.length > 0 && datasets.every(({ labelled }) => labelled === true) ? { labelled: true } : {}),
     texts: (row) => {
       const at = place(row);
       return at.dataset.texts(at.row);
@@ -66,20 +62,4 @@ function joinedBlocks(datasets: readonly Dataset[], starts: readonly number[]): 
     for (let block = 0; block < count; block++) joined.push(starts[i]! + (blocks?.[block] ?? block));
   });
   return joined;
-}
-
-function commonAnswers([first, ...others]: readonly Dataset[]): readonly string[] | undefined {
-  const answers = first?.answers;
-  const isSame = (list: readonly string[] | undefined) =>
-    list?.length === answers?.length && list?.every((answer, i) => answer === answers?.[i]) === true;
-  return others.every((other) => isSame(other.answers)) ? answers : undefined;
-}
-
-function allNouns(datasets: readonly Dataset[]): string[] | undefined {
-  const all = new Set<string>();
-  for (const { nouns } of datasets) {
-    if (nouns === undefined) return undefined;
-    for (const noun of nouns) all.add(noun);
-  }
-  return datasets.length === 0 ? undefined : [...all];
 }

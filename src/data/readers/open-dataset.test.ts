@@ -3,7 +3,6 @@ import { basename, join } from "node:path";
 
 import { expect, test } from "vitest";
 
-import type { Dataset } from "../dataset.js";
 import { joinDatasets } from "./join-datasets.js";
 import { complaint, fixtures, opened, imageBytes, imagesOf, temporaryFolder } from "./tables.test-support.js";
 
@@ -123,17 +122,11 @@ test("data sets joined: rows, counts and images of later ones follow", async () 
   expect(joinDatasets("none", []).rows).toBe(0);
 });
 
-test("data sets joined: what all of them are and know", async () => {
+test("data sets joined are labelled if all of them are", async () => {
   const plain = await opened(join(fixtures, "nlvr2.arrow"));
-  const one = { ...plain, generated: true, answers: ["yes", "no"], nouns: ["dog", "cat"] };
-  const other = { ...one, answers: ["yes", "no"], nouns: ["cat", "bus"] };
-  const known = (...datasets: Dataset[]) => {
-    const { generated, answers, nouns } = joinDatasets("joined", datasets);
-    return { generated, answers, nouns };
-  };
-  expect(known(one, other)).toEqual({ generated: true, answers: ["yes", "no"], nouns: ["dog", "cat", "bus"] });
-  expect(known(one)).toEqual({ generated: true, answers: one.answers, nouns: one.nouns });
-  expect(known(one, { ...other, answers: ["no", "yes"] }).answers).toBeUndefined();
-  expect(known(one, { ...other, answers: ["yes"] }).answers).toBeUndefined();
-  for (const datasets of [[], [plain], [plain, one], [one, plain]]) expect(known(...datasets)).toEqual({});
+  const one = { ...plain, labelled: true };
+  expect(joinDatasets("joined", [one, one]).labelled).toBe(true);
+  for (const datasets of [[], [plain], [plain, one], [one, plain]]) {
+    expect(joinDatasets("joined", datasets)).not.toHaveProperty("labelled");
+  }
 });

@@ -2,7 +2,6 @@
 
 import { checkOptionNames, InputError, nearestHint } from "../../errors.js";
 import type { Dataset } from "../dataset.js";
-import { openScenes } from "../scenes/index.js";
 import { openArrow } from "./arrow/arrow-dataset.js";
 import { openCaptionTable } from "./captions/caption-table.js";
 import { findFiles } from "./detect.js";
@@ -19,12 +18,11 @@ const readers: Readonly<Record<DatasetFormat, (input: ReaderInput) => Promise<Da
   arrow: eachFile(openArrow),
   parquet: eachFile(openParquet),
   webdataset: openWebDataset,
-  scenes: eachFile(openDescribed),
 };
 
 /**
- * A data set by its path: a table of captions or its folder, Arrow or Parquet files, WebDataset archives, a description of scenes. Texts
- * are in memory afterwards, images stay in their files until they are read; those of scenes are made then. Close it after use.
+ * A data set by its path: a table of captions or its folder, Arrow or Parquet files, WebDataset archives. Texts are in memory
+ * afterwards, images stay in their files until they are read. Close it after use.
  * @throws InputError when files are missing, of an unknown or a damaged format, or hold no rows; the signal's reason when aborted
  * @example
  * const dataset = await openDataset("pairs/pairs.jsonl");
@@ -77,26 +75,6 @@ function checkSettings({ format, columns = {}, ...others }: DatasetSettings): vo
     found: JSON.stringify(format),
     hint: nearestHint(format, datasetFormats),
   });
-}
-
-/** Scenes: their split is that of the description, and they have no columns. */
-async function openDescribed({ name, paths, columns, split, signal }: ReaderInput): Promise<Dataset> {
-  const [path] = paths;
-  const [column] = Object.values(columns);
-  if (column !== undefined) {
-    const expected = "no names of columns, as scenes have none";
-    throw new InputError({
-      code: "invalid-setting",
-      where: path!,
-      expected,
-      found: JSON.stringify(column),
-      hint: "Leave them out",
-    });
-  }
-  const dataset = await openScenes(path!, { name, split: split.wanted, signal });
-  // It would have been refused if it were of another one.
-  split.keeps(split.wanted);
-  return dataset;
 }
 
 /** Reads each of several files by itself; progress counts in thousandths of all. */
