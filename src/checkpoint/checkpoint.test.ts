@@ -62,7 +62,7 @@ test.skipIf(process.platform === "win32")("a pipe in the place of weights is ref
   );
 });
 
-test("all that an index names and nobody holds is told at once", async () => {
+test("all missing tensors of an index are named together", async () => {
   const folder = await temporaryFolder();
   await write(folder, "one.safetensors", "a");
   const map = { a: "one.safetensors", b: "one.safetensors", c: "two.safetensors", d: "three.safetensors" };

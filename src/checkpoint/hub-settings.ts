@@ -1,4 +1,4 @@
-/** Where models come from and where they are kept: options first, then the variables that Python's hub library reads. */
+/** The hub and its cache: options first, then the environment variables that Python's hub library reads. */
 
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";

@@ -17,7 +17,7 @@ afterEach(() => {
 const weights = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7) % 251));
 const published = { "config.json": "{}", "tokenizer.json": "{ }", "model.safetensors": weights, "README.md": "# x" };
 
-/** Resolves org/name from the mock hub into `cacheDir`, without the tokens of whoever runs the tests. */
+/** Resolves org/name from the mock hub into `cacheDir`, without the tokens of the user who runs the tests. */
 function resolve(hub: MockHub, cacheDir: string, more: Parameters<typeof resolveModel>[1] = {}): Promise<string> {
   vi.stubEnv("HF_TOKEN", "");
   vi.stubEnv("HF_TOKEN_PATH", join(cacheDir, "no-token"));
@@ -54,7 +54,7 @@ test("fills the shared cache: blobs by etag, links by commit, refs by revision; 
   expect((await readdir(join(model, "blobs"))).filter((name) => name.includes("incomplete"))).toEqual([]);
 });
 
-test("a second call asks for the commit and nothing else; a commit as revision asks for nothing", async () => {
+test("a second call requests only the commit; with a commit as revision there is no request", async () => {
   const hub = await mockHub(published);
   const cacheDir = await temporaryFolder();
   await resolve(hub, cacheDir);
@@ -85,7 +85,7 @@ test("progress: initiate, download, rising percents, done, for each file", async
   });
 });
 
-test("a connection that is cut is taken up where it stopped", async () => {
+test("a download continues after its connection is cut", async () => {
   const hub = await mockHub(published);
   cutWeights(hub, 2, 100_000);
   const folder = await resolve(hub, await temporaryFolder());
@@ -182,9 +182,7 @@ test("a hub that is silent for too long is an error that says so", async () => {
   const cacheDir = await temporaryFolder();
   vi.stubEnv("HF_HUB_DOWNLOAD_TIMEOUT", "0.05");
   stallWeights(hub, 0);
-  expect(await complaint(cacheDir, resolve(hub, cacheDir))).toContain(
-    "broke off model.safetensors (nothing for 0.05 s)",
-  );
+  expect(await complaint(cacheDir, resolve(hub, cacheDir))).toContain("(nothing for 0.05 s)");
   hub.intercept = () => true;
   expect(await complaint(cacheDir, resolve(hub, cacheDir))).toContain("(nothing for 0.05 s)");
 });
@@ -278,7 +276,7 @@ test("HF_HUB_OFFLINE=1 asks nobody", async () => {
   expect(hub.requests).toEqual([]);
 });
 
-test("without an answer a complete snapshot serves, and nothing complete is an error", async () => {
+test("without an answer a complete snapshot is used; an incomplete one is an error", async () => {
   const hub = await mockHub(published);
   const [cacheDir, empty] = [await temporaryFolder(), await temporaryFolder()];
   const folder = await resolve(hub, cacheDir);
@@ -374,7 +372,7 @@ test("redirects without end are given up", async () => {
   expect(await complaint(cacheDir, resolve(hub, cacheDir))).toContain("redirects more than 8 times");
 });
 
-test("a folder is used as it is; what looks like one and is none is told", async () => {
+test("a folder is used unchanged; a name that looks like one but is not is an error", async () => {
   const folder = await temporaryFolder();
   expect(await resolveModel(folder)).toBe(folder);
   for (const name of ["./missing", join(folder, "missing"), "bare", "a/b/c", "../up", "C:\\models\\x", "org/..", ""]) {

@@ -1,4 +1,4 @@
-/** From a hub id to a folder on this machine. */
+/** Downloads a model from the hub into the cache. */
 
 import { join } from "node:path";
 
@@ -21,7 +21,7 @@ const modelInfo = z.object({
 
 /**
  * The folder of a hub id (`org/name`) in the Hugging Face cache, which is filled from the hub as needed. Without a network
- * the newest complete snapshot of the revision serves.
+ * the newest complete snapshot of the revision is used.
  * @throws InputError naming the model, what is missing and how to get it; the reason of `options.signal` when it is aborted
  */
 export async function fetchModel(id: string, options: HubOptions): Promise<string> {
@@ -33,7 +33,7 @@ async function fromHub(target: HubTarget, report: (event: HubProgress) => void):
   const { revision, offline, cacheDir } = target.settings;
   const cache = new ModelCache(cacheDir, target.id);
   const cached = await cache.complete(revision);
-  // A commit never changes, so a complete one needs no question.
+  // A commit never changes, so a complete one needs no request.
   if (cached !== undefined && (offline || cached === cache.snapshot(revision))) return cached;
   if (offline) {
     throw new InputError({
@@ -55,7 +55,7 @@ async function fromHub(target: HubTarget, report: (event: HubProgress) => void):
         where: target.id,
         expected: "an answer from the hub",
         found: error.message,
-        hint: "Check the network and HF_ENDPOINT and try again: a partial download is taken up where it stopped",
+        hint: "Check the network and HF_ENDPOINT and try again: the download continues where it stopped",
       },
       { cause: error },
     );

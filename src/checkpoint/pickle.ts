@@ -81,7 +81,7 @@ class PickleMachine<T> {
     return this.pop();
   }
 
-  step(): "stop" | "go on" {
+  step(): "stop" | "continue" {
     const start = this.at;
     const opcode = this.uint8();
     switch (opcode) {
@@ -214,11 +214,11 @@ class PickleMachine<T> {
           `opcode 0x${opcode.toString(16).padStart(2, "0")} at byte ${start}`,
         );
     }
-    return "go on";
+    return "continue";
   }
 
   problem(expected: string, found: string): InputError {
-    const hint = "Use a file that holds only tensors, best as safetensors; nothing in this one was run";
+    const hint = "Use a file that holds only tensors, best as safetensors; no code in this one was run";
     return new InputError({ code: "invalid-checkpoint", where: this.host.where, expected, found, hint });
   }
 
@@ -260,7 +260,7 @@ class PickleMachine<T> {
     this.push(new ForeignObject(type.name));
   }
 
-  /** State of an object. That of a dict, such as the `_metadata` of a state dict, is nothing that tensors need. */
+  /** State of an object. That of a dict, such as the `_metadata` of a state dict, is not needed for tensors. */
   private build(): void {
     const state = this.pop();
     const object = this.top();
@@ -319,7 +319,7 @@ class PickleMachine<T> {
     return value;
   }
 
-  /** Moves on by `count` bytes and returns where they began. */
+  /** Skips `count` bytes and returns their start. */
   private skip(count: number): number {
     const start = this.at;
     if (count > this.bytes.length - start) {

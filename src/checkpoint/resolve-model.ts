@@ -1,4 +1,4 @@
-/** From what a user calls a model (a folder or a hub id) to a folder on this machine. */
+/** Resolves the name of a model (a folder or a hub id) to a folder on this machine. */
 
 import { stat } from "node:fs/promises";
 
@@ -6,8 +6,8 @@ import { InputError } from "../errors.js";
 import type { HubOptions } from "./hub-settings.js";
 
 /**
- * The folder of a model: an existing folder as it is, a hub id (`org/name`) from the Hugging Face cache, which is
- * filled from the hub as needed. Without a network the newest complete snapshot of the revision serves.
+ * The folder of a model: an existing folder unchanged, a hub id (`org/name`) from the Hugging Face cache, which is
+ * filled from the hub as needed. Without a network the newest complete snapshot of the revision is used.
  * @returns the folder's path
  * @throws InputError naming the model, what is missing and how to get it; the reason of `options.signal` when it is aborted
  *
@@ -27,7 +27,7 @@ export async function resolveModel(idOrFolder: string, options: HubOptions = {})
       hint: kind === "file" ? "Name the folder that holds it" : "Check the path",
     });
   }
-  // A folder needs nothing of the hub: its code and what it imports take a tenth of a short command's time.
+  // Loading the hub's code takes a tenth of a short command's time, and a folder does not need it.
   const { fetchModel } = await import("./hub.js");
   return fetchModel(idOrFolder, options);
 }

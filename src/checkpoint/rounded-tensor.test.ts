@@ -26,7 +26,7 @@ test.each(["float16", "bfloat16"] as const)(
 );
 
 /** Between two neighbours: the lower half goes down, the upper half up, the middle to the one whose last bit is 0. */
-test.each(["float16", "bfloat16"] as const)("%s: what lies between two neighbours goes to the nearer one", (dtype) => {
+test.each(["float16", "bfloat16"] as const)("%s: values between two neighbours round to the nearer one", (dtype) => {
   const infinity = dtype === "float16" ? 0x7c00 : 0x7f80;
   const values = toFloat32(new HostTensor(dtype, [65536], everyPattern));
   // The two largest neighbours are the last that have a middle.

@@ -20,7 +20,7 @@ const formats: Readonly<Record<WeightDType, Format>> = {
 };
 
 /**
- * A floating-point tensor in the type `dtype`; the tensor itself where it has that type. Infinities and NaN stay what they are.
+ * A floating-point tensor in the type `dtype`; the tensor itself if it has that type. Infinities and NaN are unchanged.
  * @param where what an error calls the tensor
  * @throws InputError when a finite value would become infinite
  */

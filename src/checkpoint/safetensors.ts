@@ -1,6 +1,6 @@
 /**
  * safetensors: 8 bytes of header length, a JSON header, then the tensors' bytes end to end.
- * https://huggingface.co/docs/safetensors (format). Only the header is read, and nothing in it is believed unchecked.
+ * https://huggingface.co/docs/safetensors (format). Only the header is read, and all of it is validated.
  */
 
 import { type OpenFile, isObject, JsonProblem, parseJson, withFile } from "../files/index.js";
@@ -38,7 +38,7 @@ interface Entry {
 }
 
 /**
- * The tensors of a safetensors file, by name in the file's order, with their bytes left where they lie.
+ * The tensors of a safetensors file, by name in the file's order, without reading their bytes.
  * @throws InputError naming the file, and the tensor where one is to blame.
  */
 export function readSafetensors(path: string): Promise<Map<string, StoredTensor>> {

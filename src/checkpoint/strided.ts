@@ -3,7 +3,7 @@
 export interface StridedView {
   /** Bytes of one element. */
   readonly bytes: number;
-  /** Where the storage begins in the file, in bytes. */
+  /** Offset of the storage in the file, in bytes. */
   readonly base: number;
   /** First element in the storage. */
   readonly offset: number;

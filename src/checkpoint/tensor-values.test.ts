@@ -17,7 +17,7 @@ test("bytes at an odd offset are read, from a file as from memory", async () => 
   expect(await readTensor({ ...type, data: bytes.subarray(1) })).toEqual(expected);
 });
 
-test("a file that shrank since it was opened is told", async () => {
+test("a file that shrank since it was opened is an error", async () => {
   const folder = await temporaryFolder();
   const path = join(folder, "x");
   await writeFile(path, new Uint8Array(8));

@@ -21,7 +21,7 @@ export class TorchTensor implements StoredTensor {
   ) {}
 }
 
-/** The bytes of one storage, with the type that its elements have where the file tells (old-style storages do). */
+/** The bytes of one storage, and the type of its elements if the file says it (old-style storages do). */
 class TorchStorage {
   constructor(
     readonly dtype: DType,

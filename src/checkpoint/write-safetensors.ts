@@ -35,7 +35,7 @@ export async function writeSafetensors(
   });
 }
 
-/** Header length (8 bytes) and header, padded with spaces so that the data begin at a multiple of 8. */
+/** Header length (8 bytes) and header, padded with spaces so that the data starts at a multiple of 8. */
 function header(tensors: readonly [string, WritableTensor][], metadata: Readonly<Record<string, string>>): Uint8Array {
   const fields: [string, unknown][] = [["__metadata__", metadata]];
   let offset = 0;

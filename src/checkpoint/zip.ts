@@ -9,7 +9,7 @@ import { InputError } from "../errors.js";
 /** An entry's bytes in the archive file. */
 export interface ZipEntry {
   readonly name: string;
-  /** Where the entry's data begin in the file. */
+  /** Offset of the entry's data in the file. */
   readonly offset: number;
   readonly length: number;
 }

@@ -26,11 +26,11 @@ test("complete checkpoints by step, as numbers; torn and foreign folders are nam
     { step: 100, folder: join(output, "checkpoint-100") },
   ]);
   expect(warnings.map((line) => line.replaceAll(output, "run").replace(/of \d+ bytes/, "of N bytes"))).toEqual([
-    "run/checkpoint-300 is left out: expected a folder of step 3, found another name.",
-    "run/checkpoint-7 is left out: optimizer.safetensors: expected a file of N bytes, found 10: it was cut short or changed.",
-    "run/checkpoint-8 is left out: checkpoint.json: expected a JSON file, found no such file.",
-    "run/checkpoint-9 is left out: checkpoint.json: expected a JSON file, found a path that leads through a file.",
-    "run/checkpoint-last is left out: checkpoint.json: expected a JSON file, found no such file.",
+    "run/checkpoint-300 is skipped: expected a folder of step 3, found another name.",
+    "run/checkpoint-7 is skipped: optimizer.safetensors: expected a file of N bytes, found 10: it was cut short or changed.",
+    "run/checkpoint-8 is skipped: checkpoint.json: expected a JSON file, found no such file.",
+    "run/checkpoint-9 is skipped: checkpoint.json: expected a JSON file, found a path that leads through a file.",
+    "run/checkpoint-last is skipped: checkpoint.json: expected a JSON file, found no such file.",
   ]);
 });
 

@@ -14,7 +14,7 @@ export interface FoundCheckpoint {
 export interface FoundCheckpoints {
   /** Complete ones, by ascending step. */
   readonly checkpoints: readonly FoundCheckpoint[];
-  /** A line for each folder called like a checkpoint that is none. */
+  /** A line for each folder that is named like a checkpoint but is not one. */
   readonly warnings: readonly string[];
 }
 
@@ -43,7 +43,7 @@ async function problemOf(folder: string, step: number | undefined): Promise<stri
   try {
     const manifest = await readManifest(folder);
     if (manifest.step === step) return undefined;
-    const where = `${folder} is left out`;
+    const where = `${folder} is skipped`;
     return new InputError({
       code: "corrupt-file",
       where,
@@ -53,38 +53,38 @@ async function problemOf(folder: string, step: number | undefined): Promise<stri
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const { code, where, expected, found } = error;
-    return new InputError({ code, where: `${folder} is left out: ${basename(where)}`, expected, found }).message;
+    return new InputError({ code, where: `${folder} is skipped: ${basename(where)}`, expected, found }).message;
   }
 }
 
 export interface Keeping {
-  /** How many of the last are kept, 1 or more. */
+  /** Number of the last checkpoints to keep, 1 or more. */
   readonly keep: number;
-  /** Folder of one that is kept as well. */
+  /** Folder of another one to keep. */
   readonly best?: string | null;
-  /** Steps that the run has done. Checkpoints of later ones, which it could not go on from, neither count nor are they deleted. */
+  /** Steps that the run has done. Checkpoints of later steps, which it cannot resume from, do not count and are not deleted. */
   readonly step?: number;
 }
 
 /**
- * Deletes complete checkpoints but the last ones and the best. Each is renamed first, so that none is ever seen in parts.
- * @returns the folders that are gone
+ * Deletes complete checkpoints except the last ones and the best. Each is renamed first, so that no part of one is ever seen.
+ * @returns the folders that were deleted
  */
 export async function pruneCheckpoints(
   output: string,
   { keep, best, step: done = Infinity }: Keeping,
 ): Promise<string[]> {
   if (!Number.isInteger(keep) || keep < 1)
-    throw new RangeError(`pruneCheckpoints: keep ${keep} is no number from 1 on`);
+    throw new RangeError(`pruneCheckpoints: keep ${keep} is not an integer of at least 1`);
   const { checkpoints } = await findCheckpoints(output);
-  // By name: the folder of the run may have been moved since the best one was noted.
+  // By name: the folder of the run may have been moved since the best one was recorded.
   const spared = best === undefined || best === null ? undefined : stepOf(basename(best));
   const own = checkpoints.filter(({ step }) => step <= done);
   const surplus = own.slice(0, -keep).filter(({ step }) => step !== spared);
   for (const { folder, step } of surplus) {
-    const doomed = join(output, hiddenName(step, "pruned"));
-    await rename(folder, doomed);
-    await rm(doomed, { recursive: true, force: true });
+    const hidden = join(output, hiddenName(step, "pruned"));
+    await rename(folder, hidden);
+    await rm(hidden, { recursive: true, force: true });
   }
   if (surplus.length > 0) await syncFolder(output);
   return surplus.map(({ folder }) => folder);

@@ -29,7 +29,7 @@ const mayMount = async () => {
   );
 };
 
-test("a disk that is full: numbers, no leftovers, earlier checkpoints as they were", async ({ skip }) => {
+test("a full disk: the error has numbers, and earlier checkpoints are unchanged", async ({ skip }) => {
   if (!(await mayMount())) skip("this user may not mount a disk");
   const output = await temporaryFolder();
   const { stdout } = await onSmallDisk(output, process.execPath, "--import", "tsx", script, output);
@@ -43,7 +43,7 @@ test("a disk that is full: numbers, no leftovers, earlier checkpoints as they we
   expect(steps).toEqual([1]);
 });
 
-test("a disk that turns out full while writing", async () => {
+test("a disk that fills up while writing", async () => {
   const output = await temporaryFolder();
   await saveRunCheckpoint(output, runAt(1));
   const full = {
@@ -65,7 +65,7 @@ test("a disk that turns out full while writing", async () => {
   expect((await findCheckpoints(output)).checkpoints.length).toBe(1);
 });
 
-test("what can never fit is refused before a byte is written", async () => {
+test("a checkpoint that cannot fit is refused before a byte is written", async () => {
   const output = await temporaryFolder();
   const { blocks, bsize } = await statfs(output);
   const asked: string[] = [];

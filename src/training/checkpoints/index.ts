@@ -1,4 +1,4 @@
-/** Folders of a run that survive being killed, a full disk and a power cut. */
+/** Crash-safe checkpoint storage: a run survives being killed, a full disk and a power cut. */
 export {
   findCheckpoints,
   pruneCheckpoints,

@@ -1,6 +1,6 @@
 /**
- * `checkpoint.json`: the files of a checkpoint with size and hash. It is written last, so a folder that lacks it, or has
- * other files than it says, is torn or somebody else's.
+ * `checkpoint.json`: the files of a checkpoint with size and hash. It is written last, so a folder without it, or
+ * with other files, is incomplete or was not written by this program.
  */
 import { hashFile, readJson, writeJson } from "../../files/index.js";
 import { readdir, stat } from "node:fs/promises";
@@ -22,7 +22,7 @@ const count = z.number().int().nonnegative();
 const maxFiles = 1000;
 /** Of a manifest. */
 const maxBytes = 2 ** 20;
-/** A file beside the manifest: no separator, no way up, nothing hidden. */
+/** The name of a file beside the manifest: no separator, not hidden. */
 const plainName = z.string().regex(/^[\w-][\w.-]{0,199}$/);
 const schema = z.object({
   format: z.literal(1),
@@ -41,7 +41,7 @@ export async function writeManifest(folder: string, step: number): Promise<void>
 }
 
 /**
- * The manifest of a folder whose files are all there in the sizes it says. Reads none of them.
+ * The manifest of a folder that has all files in the recorded sizes. Does not read them.
  * @throws InputError when it is missing or broken, or a file is missing or of another size
  */
 export async function readManifest(folder: string): Promise<Manifest> {
@@ -83,7 +83,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
   return { step, files };
 }
 
-/** @throws InputError naming a file whose bytes are not those that were saved */
+/** @throws InputError naming a file whose content has changed since it was saved */
 export async function checkContents(folder: string, { files }: Manifest): Promise<void> {
   for (const [name, { sha256: saved }] of Object.entries(files)) {
     const path = join(folder, name);
@@ -91,8 +91,8 @@ export async function checkContents(folder: string, { files }: Manifest): Promis
     throw new InputError({
       code: "corrupt-file",
       where: path,
-      expected: `the bytes that ${manifestName} has the hash of`,
-      found: "others",
+      expected: `the content with the hash in ${manifestName}`,
+      found: "other content",
       hint,
     });
   }

@@ -14,7 +14,7 @@ beforeEach(async () => {
   folder = await saveRunCheckpoint(await temporaryFolder(), runAt(3));
 });
 
-/** What a user is told, without the folder's name. */
+/** The error for the user, without the folder's name. */
 async function complaint(expected: Parameters<typeof readRunCheckpoint>[1] = parameters, names?: readonly string[]) {
   const error: unknown = await readRunCheckpoint(folder, expected, names).catch((e: unknown) => e);
   expect(error).toBeInstanceOf(InputError);
@@ -42,7 +42,7 @@ test("a file of the right size with another bit", async () => {
   bytes[bytes.length - 1]! ^= 1;
   await writeFile(path, bytes);
   expect(await complaint()).toContain(
-    "optimizer.safetensors: expected the bytes that checkpoint.json has the hash of, found others.",
+    "optimizer.safetensors: expected the content with the hash in checkpoint.json, found other content.",
   );
 });
 
@@ -68,27 +68,27 @@ function manifestOf(name: string): string {
   return JSON.stringify({ format: 1, step: 3, files: { [name]: { bytes: 0, sha256: "0".repeat(64) } } });
 }
 
-test("all parameters that do not fit are named together", async () => {
+test("all parameters that do not match are named together", async () => {
   const [first, ...rest] = parameters;
   const other = [{ ...first, shape: [31, 4] }, ...rest.slice(1), { name: "logit_scale", shape: [] }];
   expect(await complaint(other)).toBe(
     "checkpoint-3/model.safetensors: expected the model's parameters, found " +
       "bridgetower.text_model.embeddings.word_embeddings.weight is float32 [30, 4], not float32 [31, 4]; no logit_scale; " +
-      "bridgetower.cross_modal_text_transform.bias is none of them. " +
+      "bridgetower.cross_modal_text_transform.bias is not one of them. " +
       "Resume with the model and the settings that the run began with, or from another checkpoint.",
   );
 });
 
-test("the optimizer has a state for just what is trained", async () => {
+test("the optimizer has a state for exactly the trained parameters", async () => {
   const names = [...trained.slice(1), "cross_modal_text_transform.bias"];
   expect(await complaint(parameters, names)).toContain(
     "optimizer.safetensors: expected the state of the parameters that are trained, found " +
       "no bridgetower.cross_modal_text_transform.bias.exp_avg; no bridgetower.cross_modal_text_transform.bias.exp_avg_sq; " +
-      "bridgetower.text_model.embeddings.word_embeddings.weight.exp_avg is none of them; ",
+      "bridgetower.text_model.embeddings.word_embeddings.weight.exp_avg is not one of them; ",
   );
 });
 
-test("tensors of the optimizer that are missing, of another type or of no parameter", async () => {
+test("tensors of the optimizer that are missing, of another type or of an unknown parameter", async () => {
   const value = new HostTensor("float32", [], Float32Array.of(1));
   const half = new HostTensor("float16", [], Uint16Array.of(1));
   const path = join(folder, "optimizer.safetensors");
@@ -101,7 +101,7 @@ test("tensors of the optimizer that are missing, of another type or of no parame
   );
   await rewrite("optimizer.safetensors", await readFile(path));
   expect(await complaint()).toContain(
-    "found temperature.exp_avg is float16 [], not float32 []; no temperature.exp_avg_sq; other.exp_avg is none of them.",
+    "found temperature.exp_avg is float16 [], not float32 []; no temperature.exp_avg_sq; other.exp_avg is not one of them.",
   );
 });
 
@@ -116,13 +116,13 @@ test.each([
   expect(await complaint()).toContain(expected);
 });
 
-test("fields of a later version stay in the state", async () => {
+test("fields of a later version are kept", async () => {
   const state = { ...runAt(3).state, total_flos: 5 };
   await rewrite("trainer_state.json", JSON.stringify(state));
   expect((await readRunCheckpoint(folder, parameters)).state).toEqual(state);
 });
 
-test("metadata of a value that JSON cannot hold comes back as null", async () => {
+test("a value that JSON does not have is read as null", async () => {
   const run = runAt(4);
   const state = { ...run.state, log_history: [{ step: 4, loss: NaN }] };
   const saved = await saveRunCheckpoint(await temporaryFolder(), { ...run, state });

@@ -1,4 +1,4 @@
-/** A checkpoint read back; nothing in it is believed before its size, hash, names and shapes are checked. */
+/** Reads a checkpoint, and validates size, hash, names and shapes. */
 import { basename, join } from "node:path";
 import { readSafetensors, readTensor } from "../../checkpoint/index.js";
 import { InputError } from "../../errors.js";
@@ -13,7 +13,7 @@ export interface RunCheckpoint {
   readonly folder: string;
   /** Optimizer steps done. */
   readonly step: number;
-  /** Of every parameter, by name without the prefix `bridgetower.`; each array fills an ArrayBuffer of its own. */
+  /** Of each parameter, by name without the prefix `bridgetower.`; each array fills an ArrayBuffer of its own. */
   readonly values: Arrays;
   /** Of the parameters that were trained; each array fills an ArrayBuffer of its own. */
   readonly optimizer: Map<string, Moments>;
@@ -28,9 +28,9 @@ export interface ExpectedParameter {
 
 /**
  * Reads `checkpoint-<step>/`.
- * @param parameters  all that the checkpoint must hold, and no others
- * @param trained     names of those that the optimizer must have a state for, and for no others; by default any of them
- * @throws InputError naming all tensors that are missing, surplus or misshapen, or the file that is not as it was saved
+ * @param parameters  those that the checkpoint must have, and no others
+ * @param trained     names of those that the optimizer must have a state for, and no others; by default any of them
+ * @throws InputError naming all tensors that are missing, surplus or misshapen, or the file that has changed since it was saved
  */
 export async function readRunCheckpoint(
   folder: string,
@@ -84,7 +84,7 @@ async function readOptimizer(
   return states;
 }
 
-/** Parameters of which the file has anything. */
+/** Parameters with a tensor in the file. */
 function namesIn(tensors: ReadonlyMap<string, StoredTensor>, parameters: readonly ExpectedParameter[]): string[] {
   const stems = new Set([...tensors.keys()].map((name) => name.replace(/\.(exp_avg|exp_avg_sq)$/, "")));
   return parameters.map(({ name }) => name).filter((name) => stems.has(publishedName(name)));
@@ -102,7 +102,7 @@ function problems(
       if (there.dtype === "float32" && sameShape(there.shape, shape)) return [];
       return [`${name} is ${there.dtype} [${there.shape.join(", ")}], not float32 [${shape.join(", ")}]`];
     }),
-    ...surplus.map((name) => `${name.slice(0, 200)} is none of them`),
+    ...surplus.map((name) => `${name.slice(0, 200)} is not one of them`),
   ];
 }
 
@@ -119,7 +119,7 @@ function refuse(path: string, found: readonly string[]): void {
   });
 }
 
-/** The values of a float32 tensor, in memory of their own. */
+/** The values of a float32 tensor, in a buffer of their own. */
 async function readFloats(tensor: StoredTensor): Promise<Float32Array<ArrayBuffer>> {
   const { data } = await readTensor(tensor);
   if (data instanceof Float32Array && data.buffer instanceof ArrayBuffer) return new Float32Array(data.buffer);

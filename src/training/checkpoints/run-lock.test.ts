@@ -22,7 +22,7 @@ async function livingProcess() {
   return child;
 }
 
-test("one run at a time; released, the folder is free", async () => {
+test("one run at a time, until the lock is released", async () => {
   const output = join(await temporaryFolder(), "a", "run");
   const lock = await lockRun(output);
   const error: unknown = await lockRun(output).catch((e: unknown) => e);
@@ -54,13 +54,13 @@ test("the lock of a process that was killed does not hold, and what it was writi
   await lock.release();
 });
 
-test.runIf(process.platform === "linux")("another process with the number of one that died does not hold", async () => {
+test.runIf(process.platform === "linux")("a lock does not hold for another process with the same number", async () => {
   const output = await temporaryFolder();
   await writeFile(join(output, "run.lock"), lockOf({ start: "another boot 12" }));
   await (await lockRun(output)).release();
 });
 
-test("a process of another machine holds: nobody here can tell", async () => {
+test("a lock of a process of another machine holds", async () => {
   const output = await temporaryFolder();
   await writeFile(join(output, "run.lock"), lockOf({ host: "elsewhere", pid: 1 }));
   await expect(lockRun(output)).rejects.toThrow(
@@ -69,7 +69,7 @@ test("a process of another machine holds: nobody here can tell", async () => {
 });
 
 test.each(["", "{", "null", '{"pid":0}', '{"pid":-1,"host":"x","start":null,"token":""}'])(
-  "a lock torn by a power cut does not hold: %j",
+  "a lock that a power cut damaged does not hold: %j",
   async (text) => {
     const output = await temporaryFolder();
     await writeFile(join(output, "run.lock"), text);
@@ -80,7 +80,7 @@ test.each(["", "{", "null", '{"pid":0}', '{"pid":-1,"host":"x","start":null,"tok
   },
 );
 
-test("of several that find a stale lock at once one gets the folder", async () => {
+test("of several runs that find a stale lock at once, one gets the folder", async () => {
   const output = await temporaryFolder();
   await writeFile(join(output, "run.lock"), lockOf({ pid: 2 ** 30 }));
   const tries = await Promise.allSettled([lockRun(output), lockRun(output), lockRun(output)]);

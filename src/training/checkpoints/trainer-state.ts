@@ -1,4 +1,4 @@
-/** `trainer_state.json`: how far a run has come, under the names of Hugging Face's trainer, and our own under one key. */
+/** `trainer_state.json`: the progress of a run, under the names of Hugging Face's trainer, and further fields under one key. */
 import { readJson } from "../../files/index.js";
 import { z } from "zod";
 import { InputError } from "../../errors.js";
@@ -6,7 +6,7 @@ import { InputError } from "../../errors.js";
 export interface TrainerState {
   /** Optimizer steps done. */
   readonly global_step: number;
-  /** Epochs done, with the fraction of the one under way. */
+  /** Epochs done, with the fraction of the current one. */
   readonly epoch: number;
   readonly max_steps: number;
   readonly num_train_epochs: number;
@@ -14,9 +14,9 @@ export interface TrainerState {
   /** Folder of the best checkpoint. */
   readonly best_model_checkpoint: string | null;
   readonly best_global_step: number | null;
-  /** What was logged, in order; a value that is not finite is null. */
+  /** Records of the log, in order; a value that is not finite is null. */
   readonly log_history: readonly object[];
-  /** What Hugging Face's trainer has no field for. */
+  /** Fields that Hugging Face's trainer does not have. */
   readonly bridgetower: {
     readonly seed: number;
     /** The settings of the run, as given. */
@@ -45,7 +45,7 @@ const schema: z.ZodType<TrainerState> = z.looseObject({
   bridgetower: z.looseObject({ seed: count, settings: object, samples_seen: count }),
 });
 
-/** @throws InputError naming the first field that is not as it should be */
+/** @throws InputError naming the first invalid field */
 export async function readTrainerState(path: string): Promise<TrainerState> {
   const result = schema.safeParse(await readJson(path, { maxBytes, hint }));
   if (result.success) return result.data;

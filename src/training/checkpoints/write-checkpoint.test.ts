@@ -7,7 +7,7 @@ import { findCheckpoints, lockRun, readRunCheckpoint, saveRunCheckpoint } from "
 import { parameters, runAt, trained } from "./run-at.test-support.js";
 import { expectedAt, plain, temporaryFolder } from "./sample-run.test-support.js";
 
-test("what is saved is read back, bit for bit, each array with a buffer of its own", async () => {
+test("a checkpoint is read back bit for bit, each array with a buffer of its own", async () => {
   const output = join(await temporaryFolder(), "new", "run");
   const folder = await saveRunCheckpoint(output, runAt(3));
   expect(folder).toBe(join(output, "checkpoint-3"));
@@ -18,7 +18,7 @@ test("what is saved is read back, bit for bit, each array with a buffer of its o
   expect(new Set(arrays.map(({ buffer }) => buffer)).size).toBe(arrays.length);
 });
 
-test("the layout that Hugging Face's trainer has, under its names", async () => {
+test("the layout and names of Hugging Face's trainer", async () => {
   const output = await temporaryFolder();
   const folder = await saveRunCheckpoint(output, runAt(3));
   expect((await readdir(folder)).sort()).toEqual([
@@ -44,7 +44,7 @@ test("the layout that Hugging Face's trainer has, under its names", async () => 
   expect(state).toEqual(runAt(3).state);
 });
 
-test("a checkpoint of the same step is replaced, and nothing hidden stays", async () => {
+test("a checkpoint of the same step is replaced, and no hidden file stays", async () => {
   const output = await temporaryFolder();
   const first = runAt(3);
   await saveRunCheckpoint(output, { ...first, state: { ...first.state, epoch: 9 } });
@@ -68,7 +68,7 @@ test("a run killed between the two moves of a replacement gets the old one back"
   expect((await readRunCheckpoint(folder, parameters)).step).toBe(3);
 });
 
-test("what was set aside goes when its replacement is there", async () => {
+test("a checkpoint that was replaced is removed", async () => {
   const output = await temporaryFolder();
   await saveRunCheckpoint(output, runAt(3));
   await mkdir(join(output, ".checkpoint-3.0123456789ab.old"));
@@ -81,7 +81,7 @@ test("a folder that another program wrote is not replaced", async () => {
   await mkdir(join(output, "checkpoint-3"));
   await writeFile(join(output, "checkpoint-3", "pytorch_model.bin"), "theirs");
   await expect(saveRunCheckpoint(output, runAt(3))).rejects.toThrow(
-    "expected a free name, or a checkpoint to replace, found something without checkpoint.json",
+    "expected a free name, or a checkpoint to replace, found a folder without checkpoint.json",
   );
   expect(await readdir(join(output, "checkpoint-3"))).toEqual(["pytorch_model.bin"]);
 });
@@ -104,12 +104,12 @@ test("a failure leaves the checkpoint of the same step and nothing else", async 
   expect(plain(await readRunCheckpoint(folder, parameters))).toEqual(expectedAt(3));
 });
 
-test("what does not belong together is refused before anything is written", async () => {
+test("parts that do not match are refused before anything is written", async () => {
   const output = join(await temporaryFolder(), "run");
   const run = runAt(3);
   await expect(saveRunCheckpoint(output, { ...run, step: 4 })).rejects.toThrow("step 4, global_step 3");
   await expect(saveRunCheckpoint(output, { ...run, documents: { "trainer_state.json": {} } })).rejects.toThrow(
-    "trainer_state.json is a checkpoint's own file",
+    "trainer_state.json is a name that checkpoints use themselves",
   );
   const stranger = new Map([["other.weight", { m: new Float32Array(1), v: new Float32Array(1) }]]);
   await expect(saveRunCheckpoint(output, { ...run, optimizer: stranger })).rejects.toThrow("other.weight");

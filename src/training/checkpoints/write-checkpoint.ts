@@ -1,6 +1,6 @@
 /**
- * `checkpoint-<step>/`: a model folder, and what a run needs to go on as if it had never stopped. It is written under
- * another name, brought to the disk, and renamed: whenever the process is killed there is the whole of it or nothing.
+ * `checkpoint-<step>/`: a model folder, and what a run needs to resume bit-exactly. It is written under
+ * another name, flushed to the disk, and renamed: a process that is killed leaves a complete checkpoint or none.
  */
 import { makeFolder, syncFolder, writeJson } from "../../files/index.js";
 import { rename, rm, stat } from "node:fs/promises";
@@ -49,7 +49,7 @@ export const publishedName = (name: string): string => (isHeadParameter(name) ? 
 /**
  * Writes `<output>/checkpoint-<step>/`; one of the same step is replaced when the new one is complete.
  * @returns the folder
- * @throws InputError when it cannot be written, or there is no room for it; nothing has changed then
+ * @throws InputError if it cannot be written, or there is no room for it; the folder is unchanged then
  */
 export async function saveRunCheckpoint(output: string, run: SavedRun): Promise<string> {
   if (run.state.global_step !== run.step) {
@@ -75,7 +75,8 @@ export async function saveRunCheckpoint(output: string, run: SavedRun): Promise<
 async function write(folder: string, run: SavedRun): Promise<void> {
   const { config, parameters, files = new Map<string, string>(), documents = {} } = run;
   const taken = [...files.keys(), ...Object.keys(documents)].find((name) => ownNames.has(name));
-  if (taken !== undefined) throw new RangeError(`saveRunCheckpoint: ${taken} is a checkpoint's own file`);
+  if (taken !== undefined)
+    throw new RangeError(`saveRunCheckpoint: ${taken} is a name that checkpoints use themselves`);
   await saveCheckpoint(folder, { config, parameters, files, documents });
   await writeSafetensors(join(folder, optimizerName), optimizerTensors(run));
   await writeJson(join(folder, stateName), run.state);
@@ -83,7 +84,7 @@ async function write(folder: string, run: SavedRun): Promise<void> {
   await syncFolder(folder);
 }
 
-/** Gives the folder its place. Between the two moves of a replacement only `clearLeftovers` knows where the old one is. */
+/** Moves the folder into place. Between the two moves of a replacement only `clearLeftovers` finds the old one. */
 async function moveInto(output: string, unfinished: string, step: number): Promise<void> {
   const folder = join(output, checkpointName(step));
   const old = join(output, hiddenName(step, "old"));
@@ -96,18 +97,18 @@ async function moveInto(output: string, unfinished: string, step: number): Promi
     throw error;
   }
   await syncFolder(output);
-  // The checkpoint is saved: a file of the old one that somebody has open is no reason to fail. The next run removes it.
+  // The checkpoint is saved. If a file of the old one cannot be removed because it is open, the next run removes it.
   if (replaces) await rm(old, { recursive: true, force: true }).catch(() => undefined);
 }
 
-/** A folder of that name that another program wrote is not ours to replace. */
+/** A folder of that name that another program wrote is not replaced. */
 async function checkReplaceable(folder: string): Promise<void> {
   if (!(await isThere(folder)) || (await isThere(join(folder, manifestName)))) return;
   throw new InputError({
     code: "file-exists",
     where: folder,
     expected: "a free name, or a checkpoint to replace",
-    found: `something without ${manifestName}, which this program did not write`,
+    found: `a folder without ${manifestName}, which this program did not write`,
     hint: "Move it away, or name another output folder",
   });
 }

@@ -1,4 +1,4 @@
-/** What a run tells: its log, TensorBoard's events, curves, and a line for the terminal. */
+/** Logs of a run: `log.jsonl`, TensorBoard events, curves, and a line for the terminal. */
 export { curves, type Panel, type Point, writeCurves } from "./curves.js";
 export { type Axis, linearRange, logRange, type Plot, plots, text } from "./plot.js";
 export { durationText, progressText, type StepProgress } from "./progress-text.js";

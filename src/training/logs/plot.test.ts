@@ -49,7 +49,7 @@ test("one point is a dot, none is a legend", () => {
   expect(curves([], [panel("a")])).toContain("<svg");
 });
 
-test("text of strangers is text", () => {
+test("text is escaped", () => {
   const svg = curves([{ step: 1, values: {} }], [panel('</svg><script x="">', "a\u0000b")]);
   expect(svg).not.toContain("<script");
   expect(svg).toContain("a &lt; b &amp; c");

@@ -1,4 +1,4 @@
-/** What a training step tells while a run is watched. */
+/** The progress of a training run, for a terminal. */
 export interface StepProgress {
   /** Steps done. */
   readonly step: number;
@@ -9,7 +9,7 @@ export interface StepProgress {
   /** By objective. */
   readonly losses: Readonly<Record<string, number>>;
   readonly pairsPerSecond: number;
-  /** Undefined until it can be told. */
+  /** Undefined until it can be estimated. */
   readonly secondsLeft?: number;
 }
 
@@ -19,7 +19,7 @@ const maxColumns = 100;
 export function progressText(progress: StepProgress): string {
   const { step, max_steps, epoch, loss, losses, pairsPerSecond, secondsLeft } = progress;
   const parts = Object.entries(losses).map(([name, value]) => `${name} ${short(value)}`);
-  // One objective's loss is the loss, but for its weight.
+  // The loss of a single objective is the loss, except for its weight.
   for (let shown = parts.length === 1 ? 0 : parts.length; ; shown--) {
     const rest = shown < parts.length ? " …" : "";
     const detail = shown === 0 ? "" : ` (${parts.slice(0, shown).join(" ")}${rest})`;

@@ -43,7 +43,7 @@ test("what stays is untouched to the byte", async () => {
   expect(await readFile(join(output, "log.jsonl"), "utf8")).toBe(line);
 });
 
-test("without a step the log begins anew, a validation before the first step included", async () => {
+test("without a step the log is emptied, also of a validation before the first step", async () => {
   const output = await temporaryFolder();
   await writeFile(join(output, "log.jsonl"), '{"step":0,"eval_loss":1}\n{"step":1}\n');
   const log = await RunLog.open(output);

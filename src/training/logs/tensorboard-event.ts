@@ -6,7 +6,7 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 
 export type EventContent =
   | { readonly kind: "version" }
-  /** A session begins: what earlier files have from this event's step on is hidden. */
+  /** A session starts: earlier files are hidden from this event's step. */
   | { readonly kind: "start" }
   | { readonly kind: "scalars"; readonly values: Readonly<Record<string, number>> }
   /** Markdown. */

@@ -7,7 +7,7 @@ import { TensorBoardWriter } from "./index.js";
 import { temporaryFolder } from "./temporary-folder.test-support.js";
 import { maskedCrc } from "./tensorboard-event.js";
 
-/** The bytes of the records of a file, checksums held against what they cover. */
+/** The bytes of the records of a file, after a check of their checksums. */
 function recordsOf(file: Buffer): Uint8Array[] {
   const records: Uint8Array[] = [];
   for (let at = 0; at < file.length;) {
@@ -43,7 +43,7 @@ async function eventsIn(writer: TensorBoardWriter): Promise<Uint8Array[]> {
   return recordsOf(await readFile(writer.path));
 }
 
-test("version, beginning of the session, scalars and text", async () => {
+test("version, start of the session, scalars and text", async () => {
   const output = join(await temporaryFolder(), "run");
   const before = Date.now() / 1000;
   const writer = await TensorBoardWriter.open(output, { fromStep: 40 });
@@ -72,7 +72,7 @@ test("version, beginning of the session, scalars and text", async () => {
   expect(inside(text!, 5, 1, 9, 4)).toBe(2);
 });
 
-test("a run that begins anew hides all that is there", async () => {
+test("a new run hides all earlier events", async () => {
   const writer = await TensorBoardWriter.open(await temporaryFolder());
   expect(inside((await eventsIn(writer))[1]!, 2)).toBe(0);
   await writer.close();
@@ -88,7 +88,7 @@ test("each file of a run is read after those before it, within one second too", 
   await Promise.all(writers.map((writer) => writer.close()));
 });
 
-test("a file in the place of the folder is told", async () => {
+test("a file in the place of the folder is an error", async () => {
   const output = await temporaryFolder();
   await writeFile(join(output, "logs"), "");
   await expect(TensorBoardWriter.open(output)).rejects.toThrow(InputError);

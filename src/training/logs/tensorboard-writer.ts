@@ -14,9 +14,9 @@ export class TensorBoardWriter {
   ) {}
 
   /**
-   * Begins a new event file, which hides what earlier ones have of later steps.
-   * @param fromStep steps done in the checkpoint that a run goes on from; without it all that earlier files have is hidden
-   * @throws InputError when it cannot be written
+   * Starts a new event file, which hides later steps of earlier files.
+   * @param fromStep steps done in the checkpoint that a run resumes from; without it all steps of earlier files are hidden
+   * @throws InputError if it cannot be written
    */
   static async open(
     output: string,
@@ -33,7 +33,7 @@ export class TensorBoardWriter {
     return writer;
   }
 
-  /** Numbers by tag, such as `train/loss`; they have single precision there. */
+  /** Numbers by tag, such as `train/loss`, in single precision. */
   scalars(step: number, values: Readonly<Record<string, number>>): Promise<void> {
     return this.write(step, { kind: "scalars", values });
   }
@@ -43,7 +43,7 @@ export class TensorBoardWriter {
     return this.write(step, { kind: "text", tag, text });
   }
 
-  /** Brings all events to the disk. */
+  /** Flushes all events to the disk. */
   async flush(): Promise<void> {
     await forWriting(this.path, () => this.file.sync());
   }
@@ -59,7 +59,7 @@ export class TensorBoardWriter {
   }
 }
 
-/** The time in seconds, but later than that of any file there: they are read in the order of their names. */
+/** The time in seconds, but later than that of any existing file: they are read in the order of their names. */
 async function secondsAfter(folder: string): Promise<number> {
   const names = await forWriting(folder, () => readdir(folder));
   const times = names.map((name) => Number(/^events\.out\.tfevents\.(\d{1,12})\./.exec(name)?.[1] ?? 0));
