@@ -91,7 +91,7 @@ test("a folder in place of the file, and no file at all", async () => {
     "x.safetensors: expected a file, found a folder. Check the path.",
   );
   expect(await complaint(folder, readSafetensors(join(folder, "y.safetensors")))).toBe(
-    "y.safetensors: expected a file that can be opened, found no such file. Check the path and its permissions.",
+    "y.safetensors: expected a file that can be read, found no such file. Check the path and its permissions.",
   );
 });
 

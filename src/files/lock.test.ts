@@ -83,10 +83,10 @@ test.each(Object.entries(starts))(
   async (_, text) => {
     const folder = await temporaryFolder();
     const path = join(folder, "run.lock");
-    // A schedule is a sequence of contenders; a linear congruential generator gives a hundred of them.
+    // A schedule is a sequence of contenders; a linear congruential generator gives thirty of them.
     let state = 7;
     const random = (n: number) => ((state = (state * 1_103_515_245 + 12_345) % 2 ** 31) >>> 16) % n;
-    for (let schedule = 0; schedule < 100; schedule++) {
+    for (let schedule = 0; schedule < 30; schedule++) {
       if (text !== undefined) await writeFile(path, text);
       const contenders = [1, 2, 3].map(() => new Contender(path));
       const running = [...contenders];
@@ -135,14 +135,9 @@ test("a process that is killed at any step of a takeover leaves a lock that one 
     // What the killed one has left has no effect any more.
     for (const name of await readdir(folder)) await rm(join(folder, name));
   }
-  expect([...seen]).toEqual([
-    "create lock",
-    "read lock",
-    "create guard",
-    "compare lock",
-    "remove lock",
-    "release guard",
-  ]);
+  expect(seen).toEqual(
+    new Set(["create lock", "read lock", "create guard", "compare lock", "remove lock", "release guard"]),
+  );
 });
 
 test("of several processes that find a stale lock at the same moment, one gets it", async () => {
@@ -155,7 +150,7 @@ test("of several processes that find a stale lock at the same moment, one gets i
   });
   const folder = await temporaryFolder();
   for (const { line } of children) expect(await line()).toBe("ready");
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < 40; round++) {
     const path = join(folder, `${round}.lock`);
     await writeFile(path, round % 2 === 0 ? staleLock : "");
     for (const { child } of children) child.stdin.write(`${path}\n`);
