@@ -47,7 +47,7 @@ test.each<[string, Readonly<Record<string, unknown>>, string]>([
   ["a gap", { "answers.json": { 0: "yes", 2: "no" } }, "found none for 1."],
   ["a number", { "answers.json": ["yes", 2] }, "found no text for 1."],
   ["a single value", { "answers.json": '"yes"' }, "found a single value."],
-  ["no JSON", { "answers.json": '["yes",' }, "found no JSON."],
+  ["no JSON", { "answers.json": '["yes",' }, "found text that is not JSON."],
   ["a key that an object has anyway", { "answers.json": '{"0": "yes", "__proto__": "no"}' }, "found none for 1."],
   ["more than a list of answers takes", { "answers.json": `["${"x".repeat(2 ** 20)}", "no"]` }, "1048576 bytes"],
 ])("%s is refused", async (_, files, message) => {

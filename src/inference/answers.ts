@@ -1,5 +1,5 @@
 /** What the outputs of a VQA classifier stand for. */
-import { readJsonObjectIfPresent, readTextIfPresent } from "../files/index.js";
+import { readJsonIfPresent, readJsonObjectIfPresent } from "../files/index.js";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 
@@ -9,7 +9,7 @@ const maxBytes = 2 ** 20;
  * The answers of a model folder in the order of the classifier's outputs: `id2label` of `config.json` as transformers
  * writes it, else `answers.json`. Nothing where the folder names none.
  * @param count outputs of the classifier
- * @throws InputError when there is not one for each output
+ * @throws InputError if there is not one for each output
  */
 export async function findAnswers(folder: string, count: number): Promise<readonly string[] | undefined> {
   const configFile = join(folder, "config.json");
@@ -32,21 +32,12 @@ export async function readAnswers(folder: string, count: number): Promise<readon
 }
 
 /**
- * The answers in a JSON file: a list, or an object with the indices as its keys. Nothing where there is no such file.
- * @throws InputError when there is not one for each of `count` outputs
+ * The answers in a JSON file: a list, or an object with the indices as its keys. Undefined if there is no such file.
+ * @throws InputError if there is not one for each of `count` outputs
  */
 export async function answersInFile(file: string, count: number): Promise<readonly string[] | undefined> {
-  const text = await readTextIfPresent(file, maxBytes);
-  return text === undefined ? undefined : answersIn(parsed(text), file, count);
-}
-
-/** Text that is not JSON counts as nothing that could be a list. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const json = await readJsonIfPresent(file, { maxBytes, expected: "a JSON list of answers" });
+  return json === undefined ? undefined : answersIn(json, file, count);
 }
 
 function answersIn(json: unknown, where: string, count: number): readonly string[] {

@@ -53,7 +53,7 @@ test.each([
   ['{"1": "a"}', '"1" in place of 0'],
   ['{"yes": "0"}', '"yes" in place of 0'],
   ['{"0": "a", "__proto__": "b"}', '"__proto__" in place of 1'],
-  ["[", "no JSON"],
+  ["[", "text that is not JSON"],
 ])("%s is no list of answers", async (text, found) => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, "answers.json"), text);

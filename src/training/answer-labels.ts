@@ -1,5 +1,5 @@
 /** The answers of a VQA classifier, and the targets of a question. */
-import { readTextIfPresent } from "../files/index.js";
+import { readJsonIfPresent } from "../files/index.js";
 import { dirname, join } from "node:path";
 import { stat } from "node:fs/promises";
 import { InputError } from "../errors.js";
@@ -97,15 +97,9 @@ const isFolder = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => undefined))?.isDirectory() === true;
 
 async function answersInFile(file: string): Promise<AnswerTable | undefined> {
-  const text = await readTextIfPresent(file, maxFile);
-  if (text === undefined) return undefined;
   const expected = "a JSON list of different texts, or an object with the keys 0, 1, 2, …";
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new InputError({ code: "invalid-json", where: file, expected, found: "no JSON" }, { cause });
-  }
+  const json = await readJsonIfPresent(file, { maxBytes: maxFile, expected });
+  if (json === undefined) return undefined;
   const found = invalidAnswers(json);
   if (found !== undefined) throw new InputError({ code: "invalid-json", where: file, expected, found });
   // Every entry is text, in the order of the keys.

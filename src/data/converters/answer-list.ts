@@ -1,5 +1,5 @@
 /** `answers.json` beside the tables: the answers that their labels stand for. */
-import { makeFolder, writeAtomically, readTextIfPresent } from "../../files/index.js";
+import { makeFolder, writeAtomically, readJsonIfPresent } from "../../files/index.js";
 import { join } from "node:path";
 import { z } from "zod";
 
@@ -28,9 +28,9 @@ export const annotationFile = (source: string, year: string): Promise<string> =>
 /** The list of an earlier run; undefined if there is none. */
 export async function readAnswerList(out: string): Promise<readonly string[] | undefined> {
   const file = answerListFile(out);
-  const text = await readTextIfPresent(file, maxBytes);
-  if (text === undefined) return undefined;
-  const list = checkedRecord(listSchema, jsonOrUndefined(text), file, "the file");
+  const json = await readJsonIfPresent(file, { maxBytes, expected: "a JSON list of answers" });
+  if (json === undefined) return undefined;
+  const list = checkedRecord(listSchema, json, file, "the file");
   if (new Set(list).size === list.length) return list;
   throw new InputError({
     code: "invalid-dataset",
@@ -81,13 +81,4 @@ export async function hasAnnotations(source: string): Promise<boolean> {
     ["train2014", "val2014"].map((year) => findFileIfPresent(source, annotationNames(year))),
   );
   return found.every((file) => file !== undefined);
-}
-
-/** Undefined for text that is not JSON; the schema refuses it. */
-function jsonOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
