@@ -21,7 +21,7 @@ let files: Uint8Array[];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "images-"));
   files = await Promise.all(Array.from({ length: 6 }, (_, i) => png(40 + 7 * i, 60 - 5 * i)));
-  // The real thread, but it fails over bytes that begin with 222, and after 221 it exits when another call follows.
+  // The real worker, but it throws for bytes that begin with 222, and after 221 it exits at the next call.
   const real = new URL("image-worker.js", import.meta.url).href;
   const source = `import { parentPort } from "node:worker_threads";
 await import(${JSON.stringify(real)});
@@ -90,7 +90,7 @@ test("the results are those of a direct call, whatever the number of threads and
   expect(expected[0]!.data).not.toEqual(expected[1]!.data);
 });
 
-test("the bytes of the source stay, also where they are a part of a larger array", async () => {
+test("the bytes of the source stay, also if they are a part of a larger array", async () => {
   const larger = new Uint8Array(files[0]!.length + 20).fill(7);
   larger.set(files[0]!, 10);
   const part = larger.subarray(10, 10 + files[0]!.length);
@@ -141,7 +141,7 @@ test("a fault of the program is no fault of the image", async () => {
   });
 });
 
-test("an image that ends its thread is tried once more and then refused; the others are not touched", async () => {
+test("an image that ends its thread is tried once more and then refused; the others succeed", async () => {
   let reads = 0;
   const killer: ImageSource = { name: "killer.png", read: () => Promise.resolve(Uint8Array.of(222, ++reads)) };
   const expected = await Promise.all(jobs().map(direct));
@@ -151,15 +151,15 @@ test("an image that ends its thread is tried once more and then refused; the oth
     expect(others).toEqual(expected);
     expect(await killed).toBeInstanceOf(InputError);
     expect(await killed).toMatchInlineSnapshot(
-      `[InputError: killer.png: expected an image that can be decoded and transformed, found one over which two threads ended: out of room. Leave it out, shrink it, or free memory.]`,
+      `[InputError: killer.png: expected an image that can be decoded and transformed, found one that ended two threads: out of room. Leave it out, shrink it, or free memory.]`,
     );
     expect(reads).toBe(2);
     expect(await threads.process(jobs()[3]!)).toEqual(expected[3]);
   });
 });
 
-test("images that die with another's thread are tried again on their own", async () => {
-  // Each of these two is deadly to its neighbour only.
+test("images of a thread that ended are tried again alone", async () => {
+  // Each of these two ends the thread only for the other.
   const shy = sourceOf(Uint8Array.of(221), "shy.png");
   await withThreads({ threads: 1, worker: deadly }, async (threads) => {
     const results = await Promise.allSettled([threads.process(jobOf(shy)), threads.process(jobs()[0]!)]);
@@ -186,7 +186,7 @@ test("at most two images a thread are read at a time", async () => {
   expect(most).toBe(2);
 });
 
-test("disposed of, it fails what is under way, what waits and what comes", async () => {
+test("dispose() rejects current, waiting and later images", async () => {
   const threads = new ImageThreads({ threads: 1 });
   const results = Promise.allSettled(jobs().map((job) => threads.process(job)));
   await threads.dispose();
@@ -194,18 +194,32 @@ test("disposed of, it fails what is under way, what waits and what comes", async
     expect(result).toMatchObject({ status: "rejected", reason: { code: "disposed", where: "images" } });
   }
   await expect(threads.process(jobs()[0]!)).rejects.toThrowErrorMatchingInlineSnapshot(
-    `[InputError: images: expected threads in use, found threads that were disposed of. Dispose of them later.]`,
+    `[InputError: images: expected threads that are in use, found threads after dispose(). Call dispose() later.]`,
   );
   await threads.dispose();
 });
 
-test("no thread is no number of threads", () => {
+test("an aborted signal rejects with its reason: before, while it waits and while it is decoded; other images go on", async () => {
+  const reason = new Error("stopped");
+  await withThreads({ threads: 1 }, async (threads) => {
+    await expect(threads.process(jobs()[0]!, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const stop = new AbortController();
+    const stopped = jobs().map((job) => threads.process(job, { signal: stop.signal }));
+    const other = threads.process(jobs()[1]!);
+    stop.abort(reason);
+    for (const result of await Promise.allSettled(stopped)) expect(result).toEqual({ status: "rejected", reason });
+    expect(await other).toEqual(await direct(jobs()[1]!));
+  });
+});
+
+test("zero threads, and options that do not exist, are refused", () => {
+  expect(() => new ImageThreads({ thread: 2 } as object)).toThrow("ImageThreads: thread: expected only the options");
   expect(() => new ImageThreads({ threads: 0 })).toThrowErrorMatchingInlineSnapshot(
-    `[InputError: threads: expected a whole number from 1 on, found 0.]`,
+    `[InputError: threads: expected a whole number, 1 or more, found 0.]`,
   );
 });
 
-test("neither idle nor ended threads keep the process", async () => {
+test("neither idle nor ended threads keep the process running", async () => {
   await writeFile(join(folder, "image.png"), files[0]!);
   const script = `import { readFile } from "node:fs/promises";
 import { ImageThreads } from ${JSON.stringify(new URL("image-threads.ts", import.meta.url).href)};

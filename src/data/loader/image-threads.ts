@@ -1,8 +1,8 @@
-/** Threads that decode and transform images while the model is busy with earlier ones. */
+/** Worker threads that decode and transform images while the model computes with earlier ones. */
 import { WorkerThread } from "../../threads/index.js";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { InputError } from "../../errors.js";
+import { checkOptionNames, InputError } from "../../errors.js";
 import { HostTensor } from "../../graph/index.js";
 import type { Label } from "../../random/index.js";
 
@@ -10,54 +10,73 @@ import type { ImageSource } from "../dataset.js";
 import type { Transform } from "../transforms/transform-image.js";
 import type { ImageAnswer, ImageCall, ImageReply } from "./prepare-image.js";
 
+/** One image to decode and transform. */
 export interface ImageJob {
   readonly source: ImageSource;
   readonly transform: Transform;
-  /** The transform draws from `new Random(seed).at(...labels)`. */
+  /** Random transforms sample from the stream with this seed and these labels, such as epoch and image. */
   readonly seed: number;
   readonly labels: readonly Label[];
 }
 
+/** Options of `ImageThreads`. */
 export interface ImageThreadsOptions {
-  /** Default: half of `cores`, at least 1 and at most 8; the others are the model's. */
+  /** Number of threads. Default: half of `cores`, at least 1 and at most 8. The model uses the others. */
   readonly threads?: number;
   /** Cores that this process may use. Default: those that the system gives it. */
   readonly cores?: number | undefined;
-  /** The file that the threads run. Tests give another. */
+  /** The file that the threads run, for tests. @internal */
   readonly worker?: URL;
 }
 
-/** One is decoded, which happens outside JavaScript, while another is transformed. */
+/** One is decoded outside of JavaScript while another is transformed. */
 const jobsPerThread = 2;
 const maxThreads = 8;
 
 type Thread = WorkerThread<ImageCall, ImageReply>;
 
-/** The place of a thread, which is started with its first image and again after it died. */
+/** The place of one thread. The thread starts with its first image, and again if it ended. */
 interface Slot {
   thread: Thread | undefined;
   jobs: number;
 }
 
-/** Results depend on the jobs alone, not on the number of threads nor on the order in which images come and go. */
+interface Waiting {
+  readonly start: (slot: Slot) => void;
+  readonly fail: (reason: Error) => void;
+}
+
+/**
+ * Decodes and transforms images in worker threads. The results depend only on the jobs, not on the number of threads or the order.
+ * @example
+ * const threads = new ImageThreads({ threads: 1 });
+ * const dataset = await openDataset("examples/images");
+ * const transform = { key: "blip", image_size: 96 } as const;
+ * const [source] = dataset.images(0);
+ * const pixels = await threads.process({ source: source!, transform, seed: 0, labels: [] });
+ * console.log(pixels.shape); // [ 3, 96, 96 ]
+ * await threads.dispose();
+ * await dataset.close();
+ */
 export class ImageThreads {
   private readonly slots: readonly Slot[];
   private readonly worker: URL;
-  /** Jobs that wait for a place, in the order in which they came. */
-  private readonly waiting: { readonly admit: (slot: Slot) => void; readonly refuse: (why: Error) => void }[] = [];
+  /** Jobs that wait for a slot, first in, first out. */
+  private waiting: Waiting[] = [];
   private readonly living = new Set<Thread>();
-  /** The last of the second attempts, which happen one after the other. */
+  /** The last of the second attempts, which run one at a time. */
   private lastRetry: Promise<unknown> = Promise.resolve();
   private disposed = false;
 
   constructor(options: ImageThreadsOptions = {}) {
+    checkOptionNames("ImageThreads", options, ["threads", "cores", "worker"]);
     const { cores = availableParallelism() } = options;
     const { threads = Math.min(maxThreads, Math.max(1, Math.floor(cores / 2))) } = options;
     if (!Number.isInteger(threads) || threads < 1) {
       throw new InputError({
         code: "invalid-argument",
         where: "threads",
-        expected: "a whole number from 1 on",
+        expected: "a whole number, 1 or more",
         found: String(threads),
       });
     }
@@ -66,51 +85,77 @@ export class ImageThreads {
   }
 
   /**
-   * Reads, decodes and transforms one image. Call it ahead, for as many images as results may be held: bytes are
-   * read when a thread has room.
+   * Reads, decodes and transforms one image. Call it for several images at once to prefetch them: bytes are read when a thread has room.
    *
-   * A thread that dies takes nothing with it but its images of that moment; each of them is tried once more, alone in a
-   * thread of its own, so that none is blamed for another.
-   * @returns [3, height, width]
-   * @throws InputError an image that cannot be read, decoded or transformed, or that ended two threads; the threads live on
+   * If a thread ends unexpectedly, each of its current images is tried once more, alone in a new thread, so that one bad image does not
+   * fail others.
+   * @param options.signal rejects with `signal.reason`. An image that is being decoded is finished in its thread, and its result dropped
+   * @returns [3, image_size, image_size]
+   * @throws InputError if the image cannot be read, decoded or transformed, or if it ended two threads. The other images are not affected
    */
-  async process(job: ImageJob): Promise<HostTensor<"float32">> {
-    const slot = await this.freeSlot();
+  async process(
+    job: ImageJob,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<HostTensor<"float32">> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const slot = await this.freeSlot(signal);
     let answer: ImageAnswer | undefined;
     try {
       answer = await this.attempt(job, slot);
     } finally {
-      this.leave(slot);
+      this.releaseSlot(slot);
     }
-    return tensorOf(answer ?? (await this.retry(job)), job.source.name);
+    signal?.throwIfAborted();
+    answer ??= await this.retry(job);
+    signal?.throwIfAborted();
+    return tensorOf(answer, job.source.name);
   }
 
-  /** Ends the threads; images under way and waiting fail. */
+  /** Ends the threads. Current and waiting images are rejected with an InputError `disposed`. */
   async dispose(): Promise<void> {
     this.disposed = true;
-    const why = disposedError();
-    for (const { refuse } of this.waiting.splice(0)) refuse(why);
-    await Promise.all([...this.living].map((thread) => thread.end(why)));
+    const reason = disposedError();
+    for (const { fail } of this.waiting.splice(0)) fail(reason);
+    await Promise.all([...this.living].map((thread) => thread.end(reason)));
   }
 
-  private freeSlot(): Promise<Slot> {
+  private freeSlot(signal: AbortSignal | undefined): Promise<Slot> {
     if (this.disposed) return Promise.reject(disposedError());
     const slot = this.slots.reduce((best, other) => (other.jobs < best.jobs ? other : best));
     if (slot.jobs < jobsPerThread) {
       slot.jobs++;
       return Promise.resolve(slot);
     }
-    return new Promise((admit, refuse) => this.waiting.push({ admit, refuse }));
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        start: (free) => {
+          signal?.removeEventListener("abort", onAbort);
+          resolve(free);
+        },
+        fail: (reason) => {
+          signal?.removeEventListener("abort", onAbort);
+          reject(reason);
+        },
+      };
+      const onAbort = () => {
+        this.waiting = this.waiting.filter((other) => other !== waiting);
+        const reason: unknown = signal?.reason;
+        waiting.fail(reason as Error);
+      };
+      this.waiting.push(waiting);
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
   }
 
-  /** Hands the place to the next job that waits. */
-  private leave(slot: Slot): void {
+  /** Gives the slot to the next waiting job. */
+  private releaseSlot(slot: Slot): void {
     const next = this.waiting.shift();
     if (next === undefined) slot.jobs--;
-    else next.admit(slot);
+    else next.start(slot);
   }
 
-  /** @returns nothing when the thread ended meanwhile */
+  /** @returns undefined if the thread ended before it answered */
   private async attempt(job: ImageJob, slot: Slot): Promise<ImageAnswer | undefined> {
     const call = await this.read(job);
     const thread = (slot.thread ??= this.startThread());
@@ -119,7 +164,7 @@ export class ImageThreads {
     } catch {
       this.refuseIfDisposed();
       this.living.delete(thread);
-      // Another image of the same thread may have made the place free before.
+      // Another image of the same thread may have cleared it before.
       if (slot.thread === thread) slot.thread = undefined;
       return undefined;
     }
@@ -146,7 +191,7 @@ export class ImageThreads {
   }
 
   private async read({ source, transform, seed, labels }: ImageJob) {
-    // Copied, as what is moved to a thread is lost here, and the bytes may be a part of a larger array.
+    // Copied, because transferred memory is lost here, and the bytes may be a part of a larger array.
     const bytes = new Uint8Array(await source.read());
     this.refuseIfDisposed();
     return { call: "prepare", name: source.name, bytes, transform, seed, labels } as const;
@@ -173,7 +218,7 @@ function tensorOf(answer: ImageAnswer, name: string): HostTensor<"float32"> {
 function deadlyError(where: string, cause: unknown): InputError {
   const message = cause instanceof Error ? cause.message : String(cause);
   const expected = "an image that can be decoded and transformed";
-  const found = `one over which two threads ended: ${message}`;
+  const found = `one that ended two threads: ${message}`;
   return new InputError(
     { code: "invalid-image", where, expected, found, hint: "Leave it out, shrink it, or free memory" },
     { cause },
@@ -184,8 +229,8 @@ function disposedError(): InputError {
   return new InputError({
     code: "disposed",
     where: "images",
-    expected: "threads in use",
-    found: "threads that were disposed of",
-    hint: "Dispose of them later",
+    expected: "threads that are in use",
+    found: "threads after dispose()",
+    hint: "Call dispose() later",
   });
 }

@@ -1,6 +1,6 @@
 /**
- * A thread that decodes and transforms images ahead of the step. Plain JavaScript, so that the same file starts from the
- * sources, where tsx reads the modules, and from the built package.
+ * The worker thread of the loader. Plain JavaScript, so that the same file runs from the sources, loaded by tsx, and from the built
+ * package.
  */
 import { existsSync } from "node:fs";
 import { parentPort } from "node:worker_threads";

@@ -1,4 +1,7 @@
-/** Shards by a pattern, as in the shell: `shard-{000..012}.tar`, `{train,val}.tar`. */
+/**
+ * Shards by a pattern, as in the shell: `shard-{000..012}.tar`, `{train,val}.tar`. brace-expansion is not used, because it takes the
+ * backslashes of Windows paths as escapes and cuts off long lists silently.
+ */
 
 import { InputError } from "../../errors.js";
 
@@ -10,8 +13,8 @@ export function isBracePattern(path: string): boolean {
 }
 
 /**
- * The paths that a pattern stands for, in its order; the last part changes fastest.
- * @throws InputError when there are more than 100,000
+ * The paths of a pattern in order. The last part changes fastest.
+ * @throws InputError if there are more than 100,000
  */
 export function expandBraces(pattern: string): string[] {
   let paths = [""];

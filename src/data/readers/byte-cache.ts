@@ -1,6 +1,4 @@
-/** Decoded blocks that are kept while they are likely to be asked for again. */
-
-/** The most recently used values within a bound of bytes, each made once even when asked for twice at the same time. */
+/** A least recently used cache, bounded in bytes. Concurrent calls for one key share one value. */
 export class ByteCache<T> {
   readonly #limit: number;
   readonly #sizeOf: (value: T) => number;
@@ -8,13 +6,13 @@ export class ByteCache<T> {
   /** Least recently used first. */
   readonly #entries = new Map<string, { value: Promise<T>; size: number }>();
 
-  /** @param limit bytes kept; a value that is larger by itself is kept until the next one */
+  /** @param limit bytes; a single larger value is kept until the next one */
   constructor(limit: number, sizeOf: (value: T) => number) {
     this.#limit = limit;
     this.#sizeOf = sizeOf;
   }
 
-  /** The value of `key`, made by `make` where it is not kept. */
+  /** The value of `key`, created by `make` if it is not cached. */
   get(key: string, make: () => Promise<T>): Promise<T> {
     const kept = this.#entries.get(key);
     if (kept !== undefined) {

@@ -29,7 +29,7 @@ export type ColumnRole = (typeof columnRoles)[number];
 /** Columns by role, for names that are not known. */
 export type ColumnNames = Readonly<Partial<Record<ColumnRole, string>>>;
 
-/** Names under which a column is found by itself, the first that is there. */
+/** Names by which a column is found. The first that exists is used. */
 export const knownNames: Readonly<Record<ColumnRole, readonly string[]>> = {
   image: ["image", "file_name", "filename", "image_path", "image_file", "path", "filepath", "file", "img", "picture"],
   image_0: ["image_0", "image0"],
@@ -49,7 +49,7 @@ export const knownNames: Readonly<Record<ColumnRole, readonly string[]>> = {
   split: ["split"],
 };
 
-/** The column of each role that is there. */
+/** The names of the columns that exist, by role. */
 export type FoundColumns = Partial<Record<ColumnRole, string>>;
 
 /** Columns by role, as named by the user or by `knownNames`. */
@@ -86,14 +86,14 @@ export function checkNamedColumns(where: string, columns: readonly string[], nam
     throw new InputError({
       code: "missing-column",
       where,
-      expected: `a column ${JSON.stringify(name)} for ${role}, as the settings say`,
+      expected: `a column ${JSON.stringify(name)} for ${role}, as in the settings`,
       found: listed(columns),
       hint: nearestHint(name, columns) ?? "Name one of these",
     });
   }
 }
 
-/** Columns of tables whose rows say their own. */
+/** Columns of formats whose rows have their own fields. */
 export class RecordColumns {
   readonly #named: ColumnNames;
   readonly #unseen: Set<ColumnRole>;
@@ -113,23 +113,23 @@ export class RecordColumns {
     return found;
   }
 
-  /** @throws InputError when the user named a column that no row has */
+  /** @throws InputError if the user named a column that no row has */
   finish(where: string): void {
     if (this.#unseen.size > 0) checkNamedColumns(where, this.#first ?? [], this.#named);
   }
 }
 
 /** Names in an error, the first few of many. */
-export function listed(names: readonly string[], most = 12): string {
+export function listed(names: readonly string[], max = 12): string {
   if (names.length === 0) return "none";
-  const shown = names.slice(0, most).map((name) => (name.length > 60 ? `${name.slice(0, 60)}…` : name));
-  return shown.join(", ") + (names.length > most ? ` and ${names.length - most} more` : "");
+  const shown = names.slice(0, max).map((name) => (name.length > 60 ? `${name.slice(0, 60)}…` : name));
+  return shown.join(", ") + (names.length > max ? ` and ${names.length - max} more` : "");
 }
 
 /**
- * One column, or those of the left and the right image.
+ * The image column, or those of the left and the right image.
  * @param names all columns, for the error
- * @throws InputError when there is none
+ * @throws InputError if there is none
  */
 export function imageColumns(where: string, names: readonly string[], columns: FoundColumns): readonly string[] {
   const { image, image_0, image_1 } = columns;
@@ -140,11 +140,11 @@ export function imageColumns(where: string, names: readonly string[], columns: F
     where,
     expected: `a column of images (${listed(knownNames.image)}, or image_0 and image_1)`,
     found: listed(names.map((name) => JSON.stringify(name))),
-    hint: "Say in the settings which column has the images",
+    hint: "Name the column of the images in the settings",
   });
 }
 
-/** The columns that are read besides the images. */
+/** The columns that are read, except the images. */
 export function textColumns(columns: FoundColumns, split: SplitFilter): readonly string[] {
   const isText = (role: string) => !role.startsWith("image") && (role !== "split" || split.isActive);
   return [...new Set(columnRoles.flatMap((role) => (isText(role) ? (columns[role] ?? []) : [])))];

@@ -32,6 +32,7 @@ const readers: Readonly<Record<DatasetFormat, (input: ReaderInput) => Promise<Da
 export async function openDataset(given: string | DatasetSettings, options: OpenOptions = {}): Promise<Dataset> {
   const settings = typeof given === "string" ? { path: given } : given;
   checkSettings(settings);
+  checkOptionNames("openDataset", options, ["onProgress", "signal"]);
   options.signal?.throwIfAborted();
   const { format, paths, rowSplit } = await findFiles(settings);
   const files = new OpenFiles();
@@ -46,6 +47,7 @@ export async function openDataset(given: string | DatasetSettings, options: Open
       onProgress: options.onProgress ?? (() => undefined),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
+    options.signal?.throwIfAborted();
     split.finish();
     if (dataset.rows === 0) {
       const expected = "at least one row with an image";

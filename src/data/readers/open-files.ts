@@ -1,21 +1,21 @@
-/** Files that stay open while a data set is: few handles for any number of shards, and every read inside the file. */
+/** The files of an open data set: few handles for any number of shards, and no read outside of a file. */
 
 import { fileError, readExactly } from "../../files/index.js";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { InputError } from "../../errors.js";
 
-/** Handles kept open; far below the limit that systems set for a process. */
-const maxHandles = 64;
+/** Far below the limits of systems for a process. */
+const maxOpenFiles = 64;
 
-/** A file read by ranges, as opening found it. */
+/** A file that is read by ranges. */
 export interface DataFile {
-  /** The path as the user knows it. */
+  /** The path as the user gave it. */
   readonly name: string;
   /** Bytes. */
   readonly size: number;
   /**
-   * Exactly `length` bytes from `offset` on, in memory of their own.
-   * @throws InputError when the range is not inside the file, or the file has changed or gone.
+   * Exactly `length` bytes from `offset` on, in their own memory.
+   * @throws InputError if the range is outside of the file, or the file has changed or was removed
    */
   readonly read: (offset: number, length: number) => Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -31,14 +31,14 @@ export class OpenFiles {
   readonly #slots = new Map<string, Slot>();
   #closed = false;
 
-  /** @throws InputError when the file is missing, is no regular file or cannot be read */
+  /** @throws InputError if the file is missing, not regular or not readable */
   async add(path: string): Promise<DataFile> {
     const { size, mtimeMs } = await statRegular(path);
     const read = (offset: number, length: number) => this.#read(path, { size, mtimeMs }, offset, length);
     return { name: path, size, read };
   }
 
-  /** Closes all handles; reads that come later fail. */
+  /** Closes all handles. Later reads fail. */
   async close(): Promise<void> {
     this.#closed = true;
     const slots = [...this.#slots.values()];
@@ -53,7 +53,7 @@ export class OpenFiles {
         where: path,
         expected: `${length} bytes at offset ${offset}`,
         found: `a file of ${known.size} bytes`,
-        hint: "Fetch or copy the file again: it is damaged or was cut short",
+        hint: "Fetch or copy the file again: it is damaged or truncated",
       });
     }
     const slot = this.#slot(path, known);
@@ -83,7 +83,7 @@ export class OpenFiles {
     this.#slots.delete(path);
     this.#slots.set(path, slot);
     for (const [old, { handle, users }] of this.#slots) {
-      if (this.#slots.size <= maxHandles) break;
+      if (this.#slots.size <= maxOpenFiles) break;
       if (users > 0 || old === path) continue;
       this.#slots.delete(old);
       void handle.then((open) => open.close()).catch(() => undefined);
@@ -97,7 +97,7 @@ interface FileState {
   readonly mtimeMs: number;
 }
 
-/** Size and time of a regular file. Asked before opening, because opening a pipe waits for somebody to write to it. */
+/** Size and time of a regular file. Called before opening, because opening a pipe blocks until something writes to it. */
 export async function statRegular(path: string): Promise<FileState> {
   const stats = await stat(path).catch((error: unknown) => {
     throw fileError(path, error);
@@ -109,11 +109,11 @@ export async function statRegular(path: string): Promise<FileState> {
   return { size: stats.size, mtimeMs: stats.mtimeMs };
 }
 
-/** Offsets were taken from the file as it was: another one under the same name would be read at the wrong places. */
+/** Offsets are those of the original file; in a changed one they would be wrong. */
 async function reopen(path: string, known: FileState): Promise<FileHandle> {
   const { size, mtimeMs } = await statRegular(path);
   if (size !== known.size || mtimeMs !== known.mtimeMs) {
-    const hint = "Start again, and leave data files alone while they are in use";
+    const hint = "Start again, and do not change data files while they are in use";
     throw new InputError({
       code: "corrupt-file",
       where: path,

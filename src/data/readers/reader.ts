@@ -6,27 +6,27 @@ import { type ColumnNames, listed } from "./column-roles.js";
 import type { OpenFiles } from "./open-files.js";
 import type { RowStore } from "./row-store.js";
 
-/** One file, or the shards of one format, to be read. */
+/** The input of a reader: one file, or the shards of one format. */
 export interface ReaderInput {
-  /** What the user called the data set. */
+  /** The path that the user gave. */
   readonly name: string;
   /** In the order of their rows. */
   readonly paths: readonly string[];
   readonly columns: ColumnNames;
-  /** Which rows are kept. Shared, like the files, by all readers of the data set. */
+  /** Which rows are kept. Shared by all readers of the data set, like the files. */
   readonly split: SplitFilter;
-  /** Shared by all readers of the data set, which is closed by closing it. */
+  /** Closing it closes the data set. */
   readonly files: OpenFiles;
   readonly onProgress: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Splits named in an error. */
+/** Splits listed in an error. */
 const maxNamed = 20;
 
 export class SplitFilter {
   readonly #where: string;
-  /** Every row is kept where it is undefined. */
+  /** If undefined, every row is kept. */
   readonly wanted: string | undefined;
   readonly #others = new Set<string>();
   #kept = false;
@@ -36,7 +36,7 @@ export class SplitFilter {
     this.wanted = wanted;
   }
 
-  /** Whether the column `split` matters at all. */
+  /** Whether the column `split` is needed. */
   get isActive(): boolean {
     return this.wanted !== undefined;
   }
@@ -49,15 +49,15 @@ export class SplitFilter {
     return false;
   }
 
-  /** @throws InputError when no row was of the wanted split */
+  /** @throws InputError if no row was of the wanted split */
   finish(): void {
     if (this.wanted === undefined || this.#kept) return;
     const others = [...this.#others];
     throw new InputError({
       code: "missing-data",
       where: this.#where,
-      expected: `rows whose column split says ${JSON.stringify(this.wanted)}`,
-      found: others.length === 0 ? "no row that names a split" : listed(others),
+      expected: `rows with split ${JSON.stringify(this.wanted)}`,
+      found: others.length === 0 ? "no row with a split" : listed(others),
       hint:
         others.length === 0
           ? "Leave out the split, or name the file of that split"
@@ -66,8 +66,8 @@ export class SplitFilter {
   }
 }
 
-/** An image that takes more bytes than this is no image to train on. */
-export const maxImage = 2 ** 28;
+/** Bytes. Larger images are refused. */
+export const maxImageBytes = 2 ** 28;
 
 export interface TableParts {
   readonly name: string;
@@ -76,7 +76,7 @@ export interface TableParts {
   readonly images: (row: number) => readonly ImageSource[];
 }
 
-/** Closing it does nothing: `openDataset` closes the files that all readers of a data set share. */
+/** A `Dataset` of stored texts. Its `close` does nothing: `openDataset` closes the files that all readers share. */
 export function tableDataset({ name, store, blocks, images }: TableParts): Dataset {
   return {
     name,

@@ -54,14 +54,14 @@ function integer(row: RowValues, role: ColumnRole, value: unknown): number {
 }
 
 /**
- * One text, a list of texts, or a list of objects with `answer`, and `label` and `score` where known; labels and scores may also come
- * as lists beside the answers. An answer without score is right: 1. Counting the ten human answers of VQA is for the writers of files.
+ * One text, a list of texts, or a list of objects with `answer` and optionally `label` and `score`. Labels and scores may also be
+ * lists parallel to the answers. An answer without score has score 1. The converters count the ten human answers of VQA.
  */
 function answersOf(row: RowValues, answer: unknown, labels: unknown, scores: unknown): AnswerScore[] {
   if (answer === undefined || answer === null) return [];
   const list: readonly unknown[] = Array.isArray(answer) ? answer : [answer];
-  const label = beside(row, "answer_labels", labels, list.length);
-  const score = beside(row, "answer_scores", scores, list.length);
+  const label = parallelTo(row, "answer_labels", labels, list.length);
+  const score = parallelTo(row, "answer_scores", scores, list.length);
   return list.map((item, i) => {
     if (!isObject(item)) return answerScore(row, item, label(i), score(i));
     return answerScore(row, item["answer"], item["label"] ?? undefined, item["score"] ?? undefined);
@@ -75,8 +75,8 @@ function answerScore(row: RowValues, answer: unknown, label: unknown, score: unk
   return label === undefined ? graded : { ...graded, label: labelOf(row, label) };
 }
 
-/** Reads from a list that goes along with a list of answers, or from one value beside one answer. */
-function beside(
+/** Reads from a list parallel to the answers, or from one value for one answer. */
+function parallelTo(
   row: RowValues,
   role: "answer_labels" | "answer_scores",
   given: unknown,

@@ -1,9 +1,9 @@
-/** The texts of all rows in columns, small enough for millions of rows. */
+/** The texts of all rows, in packed columns. */
 
 import type { Negative, Question, RowTexts, Statement, TextKind } from "../dataset.js";
 import { growableFloat64, growableInt32, growableInt8, Spans, Interned, TextPool } from "./packed-columns.js";
 
-/** Stands for «absent» in columns of labels; no label is negative. */
+/** Marks an absent label. Labels are not negative. */
 const absent = -1;
 
 /** Rows are added in order and read by number. */
@@ -19,7 +19,7 @@ export class RowStore {
     return this.#rows;
   }
 
-  /** Adds a row. Of a caption that comes twice in it the first stays. */
+  /** Adds a row. Repeated captions are stored once. */
   add(texts: RowTexts): void {
     this.#captions.add([...new Set(texts.captions)]);
     this.#questions.add(texts.questions);
@@ -56,7 +56,7 @@ export class RowStore {
   }
 }
 
-/** Texts of rows made one: record i belongs to row `rowOf[i]`; rows are numbered from 0 without a gap. */
+/** Merges records into rows: record i belongs to row `rowOf[i]`. Rows are numbered from 0 without gaps. */
 export function mergeRows(records: RowStore, rowOf: readonly number[], rows: number): RowStore {
   const members: number[][] = Array.from({ length: rows }, () => []);
   rowOf.forEach((row, record) => members[row]!.push(record));
@@ -65,7 +65,7 @@ export function mergeRows(records: RowStore, rowOf: readonly number[], rows: num
   return merged;
 }
 
-/** All texts of `parts` as those of one row. */
+/** The texts of all parts, as one row. */
 export function joinTexts(parts: readonly RowTexts[]): RowTexts {
   return {
     captions: parts.flatMap((part) => part.captions),
@@ -76,7 +76,7 @@ export function joinTexts(parts: readonly RowTexts[]): RowTexts {
   };
 }
 
-/** Whether there is any text at all. */
+/** Whether there is any text. */
 export function hasTexts(texts: RowTexts): boolean {
   return Object.values(texts).some((list: readonly unknown[]) => list.length > 0);
 }
@@ -96,7 +96,7 @@ class TextColumn {
   }
 }
 
-/** Hypotheses and statements: texts with a small label or none. */
+/** Hypotheses and statements: texts with an optional small label. */
 class LabelledColumn {
   readonly #texts = new TextColumn();
   readonly #labels = growableInt8();
@@ -144,7 +144,7 @@ class NegativeColumn {
 
 class QuestionColumn {
   readonly #texts = new TextColumn();
-  /** NaN where absent: an id may be any integer. */
+  /** NaN if absent: an id may be any integer. */
   readonly #ids = growableFloat64();
   /** Answers of each question. */
   readonly #spans = new Spans();

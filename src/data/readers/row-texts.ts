@@ -1,4 +1,4 @@
-/** The values of one row, as any format gives them, to its texts. */
+/** The values of one row, in any format, to its texts. */
 
 import type { Hypothesis, Negative, Question, RowTexts, Statement } from "../dataset.js";
 import { questionsOf } from "./row-questions.js";
@@ -7,8 +7,8 @@ import type { ColumnRole } from "./column-roles.js";
 
 /**
  * All texts of a row.
- * @param pair whether the row has two images: then questions that are answered True or False are statements (NLVR2)
- * @throws InputError naming row and column when a value is of the wrong kind
+ * @param pair whether the row has two images. Its questions, answered True or False, are then statements (NLVR2)
+ * @throws InputError naming row and column if a value has the wrong type
  */
 export function rowTexts(row: RowValues, pair: boolean): RowTexts {
   const asked = questionsOf(row);
@@ -22,7 +22,7 @@ export function rowTexts(row: RowValues, pair: boolean): RowTexts {
   };
 }
 
-/** Empty captions say nothing and are left out. */
+/** Empty captions are left out. */
 function captionsOf(row: RowValues): string[] {
   const value = row.get("caption");
   const texts = Array.isArray(value) ? value.filter((text) => text !== null && text !== undefined) : (value ?? []);
@@ -101,7 +101,7 @@ function truth(row: RowValues, role: ColumnRole, value: unknown): number | undef
   return labelNumber(row, role, value, truths, "True or False, or 1 or 0");
 }
 
-/** A label by its name or number. -1 is how files without labels say so. */
+/** A label by its name or number. -1 means no label. */
 function labelNumber(
   row: RowValues,
   role: ColumnRole,

@@ -1,13 +1,13 @@
-/** A row of any format by what its columns mean, and how errors speak of its values. */
+/** The values of a row in any format, by the roles of its columns, and their descriptions in errors. */
 
 import { InputError } from "../../errors.js";
 import type { FoundColumns, ColumnRole } from "./column-roles.js";
 
-/** Values of a row by role. JSON null and an absent column are both undefined. */
+/** Values of a row by role. JSON null and absent columns are undefined. */
 export class RowValues {
   readonly #columns: FoundColumns;
   readonly #record: Readonly<Record<string, unknown>>;
-  /** The file and the row, for errors. Asked for only when there is one. */
+  /** The file and the row, for errors. */
   readonly #where: () => string;
 
   constructor(columns: FoundColumns, record: Readonly<Record<string, unknown>>, where: () => string) {
@@ -21,7 +21,7 @@ export class RowValues {
     return name === undefined || !Object.hasOwn(this.#record, name) ? undefined : (this.#record[name] ?? undefined);
   }
 
-  /** The error that the value of a role is not what it should be. */
+  /** The error for an invalid value of a role. */
   wrong(role: ColumnRole, expected: string, value: unknown): InputError {
     const where = `${this.#where()}, column ${JSON.stringify(this.#columns[role] ?? role)}`;
     return new InputError({
@@ -39,7 +39,7 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
 }
 
-/** A value in an error: its kind, and itself where it is short. */
+/** A value in an error: its type, and the value itself if it is short. */
 export function describe(value: unknown): string {
   if (value === undefined || value === null) return "nothing";
   if (typeof value === "string") return `the text ${JSON.stringify(value.slice(0, 60))}${value.length > 60 ? "…" : ""}`;
@@ -51,10 +51,10 @@ export function describe(value: unknown): string {
   return isObject(value) ? `an object with ${Object.keys(value).slice(0, 6).join(", ") || "no fields"}` : typeof value;
 }
 
-/** The item of a list that goes along with a list of questions. */
+/** The item of a list parallel to a list of questions. */
 export function itemOf(row: RowValues, role: ColumnRole, list: unknown, index: number, length: number): unknown {
   if (list === undefined) return undefined;
-  // Test files have one empty list in place of a list for each question.
+  // Test files have one empty list instead of one for each question.
   if (Array.isArray(list) && (list.length === length || list.length === 0))
     return (list[index] as unknown) ?? undefined;
   throw row.wrong(role, `a list of ${length}, one for each question`, list);

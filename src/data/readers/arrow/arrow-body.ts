@@ -1,4 +1,4 @@
-/** The buffers of one batch, read by ranges; compressed ones are decompressed whole and kept while they are in use. */
+/** The buffers of one batch, read by ranges; compressed ones are decompressed whole and cached. */
 
 import { decompress as decompressZstd } from "fzstd";
 import lz4 from "lz4js";
@@ -8,8 +8,8 @@ import type { DataFile } from "../open-files.js";
 import { damaged, type ArrowMessage } from "./arrow-messages.js";
 import type { BufferRange } from "./arrow-schema.js";
 
-/** Bytes. Offsets of 32 bits reach no further, so larger buffers come from files made to exhaust memory, or from huge batches. */
-const maxBuffer = 2 ** 31 - 1;
+/** The limit of 32-bit offsets. Larger buffers come from huge batches, or from files made to exhaust memory. */
+const maxBufferBytes = 2 ** 31 - 1;
 
 export type BufferCache = ByteCache<Uint8Array<ArrayBuffer>>;
 
@@ -18,7 +18,7 @@ export interface OpenBuffer {
   readonly length: number;
   /** Whether reading a part reads all of it. */
   readonly isCompressed: boolean;
-  /** @throws InputError when the range reaches outside of the buffer */
+  /** @throws InputError if the range is outside of the buffer */
   readonly read: (offset: number, length: number) => Promise<Uint8Array<ArrayBuffer>>;
 }
 
@@ -48,10 +48,10 @@ export class ArrowBody {
     if (length < 8) throw damaged(this.file.name, "the length of a compressed buffer", `${length} bytes`);
     const prefix = await this.file.read(start, 8);
     const size = Number(new DataView(prefix.buffer).getBigInt64(0, true));
-    // -1 stands for a buffer that compression would have made longer.
+    // -1 marks a buffer that compression would have made longer.
     if (size === -1) return this.#plain(start + 8, length - 8);
-    if (size < 0 || size > maxBuffer) {
-      const expected = `a compressed buffer of at most ${maxBuffer} bytes`;
+    if (size < 0 || size > maxBufferBytes) {
+      const expected = `a compressed buffer of at most ${maxBufferBytes} bytes`;
       throw damaged(
         this.file.name,
         expected,
@@ -87,7 +87,7 @@ export class ArrowBody {
 function decompressed(where: string, codec: "lz4" | "zstd", input: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
   const output = new Uint8Array(size);
   try {
-    // Both write into what they are given and no further.
+    // Neither writes past the end of its output.
     if (codec === "zstd") decompressZstd(input, output);
     else if (lz4.decompressFrame(input, output) !== size) throw new Error("another length");
     return output;

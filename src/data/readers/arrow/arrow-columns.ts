@@ -6,7 +6,7 @@ import type { ArrowField, ArrowType, BatchMetadata } from "./arrow-schema.js";
 
 export interface ArrowColumn {
   readonly field: ArrowField;
-  /** How its values lie in the buffers: the type of the field, or of the numbers that stand for a dictionary's values. */
+  /** The type of the values in the buffers: that of the field, or of the indices into its dictionary. */
   readonly type: ArrowType;
   readonly body: ArrowBody;
   readonly length: number;
@@ -18,7 +18,7 @@ export interface ArrowColumn {
 
 /**
  * The columns of a batch by position in `fields`.
- * @throws InputError when the batch has other nodes and buffers than its schema says
+ * @throws InputError if the nodes and buffers of the batch do not match its schema
  */
 export function batchColumns(body: ArrowBody, fields: readonly ArrowField[], batch: BatchMetadata): ArrowColumn[] {
   let [node, buffer, view] = [0, 0, 0];
@@ -65,7 +65,7 @@ function bufferCount(type: ArrowType): number {
   }
 }
 
-/** Bits of a column that say which values are there; undefined where all are. [ceil((to - from + from % 8) / 8)] from the byte of `from` */
+/** The validity bits of a column; undefined if no value is null. [ceil((to - from + from % 8) / 8)] from the byte of `from` */
 export async function validity(column: ArrowColumn, from: number, to: number): Promise<Uint8Array | undefined> {
   if (column.nullCount === 0 || column.type.kind === "null" || from === to) return undefined;
   const bits = await column.body.buffer(column.buffer);
@@ -78,9 +78,9 @@ export function bitAt(bytes: Uint8Array, from: number, index: number): boolean {
 }
 
 /**
- * Where the values `from` to `to` of a text, binary or list column begin, and where the last one ends. [to - from + 1]
+ * The starts of the values `from` to `to` of a text, binary or list column, and the end of the last one. [to - from + 1]
  * @param limit what they may reach: bytes of the buffer of values, or values of the child
- * @throws InputError when they run backwards or reach further
+ * @throws InputError if they decrease or exceed the limit
  */
 export async function offsetsOf(
   column: ArrowColumn,

@@ -1,4 +1,4 @@
-/** Arrow IPC files as pandas and Hugging Face write them: texts into memory at once, images when they are asked for. */
+/** Arrow IPC files as written by pandas and Hugging Face: texts are read into memory, images on demand. */
 
 import { InputError } from "../../../errors.js";
 import type { Dataset, ImageSource } from "../../dataset.js";
@@ -16,13 +16,13 @@ import { type BatchImages, batchImages, checkImageField } from "./arrow-images.j
 import type { ArrowField } from "./arrow-schema.js";
 import { columnValues } from "./arrow-values.js";
 
-/** Bytes of decompressed buffers that are kept. */
-const keptBytes = 2 ** 29;
+/** Bytes of decompressed buffers. */
+const maxCachedBytes = 2 ** 29;
 /** Rows whose texts are decoded at once. */
 const window = 1024;
 
 /**
- * The rows of one Arrow file, file or stream format. A row without image and text is left out; one that has only text is kept, and its
+ * The rows of one Arrow file, file or stream format. A row without image and text is left out. One with only text is kept, and its
  * image is an error when it is read. `blocks` are the batches where images are compressed.
  * @throws InputError naming file and column for damage, columns of other types, or none with images
  */
@@ -30,7 +30,7 @@ export async function openArrow(input: ReaderInput): Promise<Dataset> {
   const file = await input.files.add(input.paths[0]!);
   const layout = await readArrowLayout(file);
   try {
-    const cache: BufferCache = new ByteCache(keptBytes, (bytes) => bytes.length);
+    const cache: BufferCache = new ByteCache(maxCachedBytes, (bytes) => bytes.length);
     const reader = new ArrowReader(input, layout, file.name);
     for (const message of layout.messages) await reader.add(message, new ArrowBody(file, message, cache));
     return reader.finish();
@@ -55,7 +55,7 @@ class ArrowReader {
   readonly #texts: readonly string[];
   readonly #dictionaries = new Map<number, unknown[]>();
   readonly #store = new RowStore();
-  /** Row of the file of each row kept. */
+  /** The file's row number of each row that is kept. */
   readonly #fileRow = growableUint32();
   readonly #batches: Batch[] = [];
   readonly #total: number;
@@ -146,7 +146,7 @@ class ArrowReader {
     }
   }
 
-  /** Dictionaries of columns that are read; a later one takes the place of an earlier one or adds to it. */
+  /** A later dictionary replaces an earlier one or is appended to it. */
   async #addDictionary({ batch, dictionary }: ArrowMessage, body: ArrowBody): Promise<void> {
     const { id, isDelta } = dictionary!;
     const field = this.#texts.map((name) => withDictionary(this.#field(name), id)).find((found) => found !== undefined);
@@ -157,7 +157,7 @@ class ArrowReader {
     this.#dictionaries.set(id, isDelta ? [...(this.#dictionaries.get(id) ?? []), ...words] : words);
   }
 
-  /** First rows of the batches among the rows kept. */
+  /** First rows of the batches, counted in rows that are kept. */
   #blocks(starts: readonly number[]): number[] {
     const blocks: number[] = [];
     let previous = -1;

@@ -1,21 +1,21 @@
-/** The images of one batch: where each lies, so that reading one reads nothing else. */
+/** The images of one batch: where each is stored, so that reading one reads nothing else. */
 
 import { InputError } from "../../../errors.js";
-import { maxImage } from "../reader.js";
+import { maxImageBytes } from "../reader.js";
 import type { OpenBuffer } from "./arrow-body.js";
 import { type ArrowColumn, bitAt, offsetsOf, validity } from "./arrow-columns.js";
 import { type ArrowField, typeName } from "./arrow-schema.js";
 
 /** A column of images in one batch. Rows are those of the batch. */
 export interface BatchImages {
-  /** Whether reading one image decompresses those of the whole batch. */
+  /** Whether reading one image decompresses the whole batch. */
   readonly isCompressed: boolean;
   readonly has: (row: number) => boolean;
   /** @param where file, row and column, for errors */
   readonly read: (row: number, where: string) => Promise<Uint8Array>;
 }
 
-/** @throws InputError when the column is neither bytes nor a struct with bytes, as Hugging Face writes it */
+/** @throws InputError if the column is neither binary nor a struct with bytes, as Hugging Face writes it */
 export function checkImageField(where: string, field: ArrowField): void {
   const bytes = field.type.kind === "struct" ? field.children.find(({ name }) => name === "bytes") : field;
   if (bytes?.type.kind === "binary" && bytes.dictionary === undefined) return;
@@ -49,8 +49,8 @@ export async function batchImages(column: ArrowColumn): Promise<BatchImages> {
 }
 
 async function readImage(data: OpenBuffer, start: number, end: number, where: string): Promise<Uint8Array> {
-  if (end - start <= maxImage) return data.read(start, end - start);
-  const expected = `an image of at most ${maxImage} bytes`;
+  if (end - start <= maxImageBytes) return data.read(start, end - start);
+  const expected = `an image of at most ${maxImageBytes} bytes`;
   throw new InputError({
     code: "image-too-large",
     where,

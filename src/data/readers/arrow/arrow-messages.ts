@@ -1,4 +1,4 @@
-/** Where the batches of an Arrow file lie: by the footer of the file format, or by walking the stream format. Bodies are not read. */
+/** Where the batches of an Arrow file are stored: from the footer of the file format, or by walking the stream format. Bodies are not read. */
 
 import { InputError } from "../../../errors.js";
 import type { DataFile } from "../open-files.js";
@@ -33,7 +33,7 @@ export function looksLikeArrow(head: Uint8Array): boolean {
   return startsWithMagic(head) || (head.length >= 8 && viewOf(head).getUint32(0, true) === continuation);
 }
 
-/** @throws InputError naming the file when its structure is damaged or reaches outside of it */
+/** @throws InputError naming the file if its structure is damaged or points outside of it */
 export async function readArrowLayout(file: DataFile): Promise<ArrowLayout> {
   try {
     const head = await file.read(0, Math.min(8, file.size));
@@ -50,7 +50,7 @@ export function arrowProblem(where: string, error: unknown): unknown {
   return damaged(where, "the structure of an Arrow file", found, error);
 }
 
-/** The error that a file breaks its own format. */
+/** The error for a file that breaks its format. */
 export function damaged(where: string, expected: string, found: string, cause?: unknown): InputError {
   const hint = "Fetch or write the file again: it is damaged or was cut short";
   return new InputError({ code: "corrupt-file", where, expected, found, hint }, { cause });

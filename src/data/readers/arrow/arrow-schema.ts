@@ -16,7 +16,7 @@ export type ArrowType =
 
 export interface ArrowField {
   readonly name: string;
-  /** Of the values, also where they are kept in a dictionary. */
+  /** The type of the values, also if they are in a dictionary. */
   readonly type: ArrowType;
   readonly children: readonly ArrowField[];
   readonly dictionary?: { readonly id: number; readonly index: ArrowType };
@@ -41,7 +41,7 @@ export interface BatchMetadata {
 const maxFields = 10_000;
 const deepest = 32;
 
-/** @throws FlatbufferProblem for what a schema cannot say */
+/** @throws FlatbufferProblem for an invalid schema */
 export function readSchema(table: FlatTable): ArrowField[] {
   if (table.int16(0) !== 0) throw new FlatbufferProblem("numbers with the most significant byte first");
   const budget = { fields: maxFields };
@@ -132,7 +132,7 @@ export function typeName({ type, children }: ArrowField): string {
   return type.kind === "list" || type.kind === "struct" ? `${type.kind}<${inside}>` : type.kind;
 }
 
-/** The `RecordBatch` of a message. @throws FlatbufferProblem for lengths that no batch has */
+/** The `RecordBatch` of a message. @throws FlatbufferProblem for invalid lengths */
 export function readBatch(table: FlatTable): BatchMetadata {
   const pair = [
     { at: 0, bits: 64 },

@@ -1,4 +1,4 @@
-/** Values of text columns, some rows at a time: a batch may be as large as its file. */
+/** Values of text columns, a few rows at a time: a batch may be as large as its file. */
 
 import { InputError } from "../../../errors.js";
 import { type ArrowColumn, bitAt, offsetsOf, validity } from "./arrow-columns.js";

@@ -1,5 +1,5 @@
 /**
- * Tables of a flatbuffer, read with every bound checked: the generated readers return zeros past the end and believe any count.
+ * Tables of a flatbuffer, read with every bound checked: the generated readers return zeros past the end and accept any count.
  * https://flatbuffers.dev/internals/
  */
 
@@ -15,7 +15,7 @@ export class FlatTable {
   readonly #vtable: number;
   readonly #vtableSize: number;
 
-  /** The table at `position`; the root table where it is left out. */
+  /** The table at `position`. Default: the root table. */
   constructor(view: DataView, position = view.getUint32(0, true)) {
     this.#view = view;
     this.#position = position;

@@ -32,9 +32,9 @@ const kinds: Readonly<Record<string, "jsonl" | "csv" | "tsv">> = {
 export const captionTableExtensions: readonly string[] = Object.keys(kinds);
 
 /**
- * The rows of a table; lines with the same image, or the same two, are one row at the place of the first. A line with neither
- * image nor text is passed over. Image paths are relative to the table and are not looked at before an image is read.
- * @throws InputError naming the line for anything that cannot be a row
+ * The rows of a table. Lines with the same image, or the same two, are one row, in place of the first. A line without image and text
+ * is skipped. Image paths are relative to the table and are not checked before an image is read.
+ * @throws InputError naming the line for an invalid row
  */
 export async function openCaptionTable(input: ReaderInput): Promise<Dataset> {
   const path = input.paths[0]!;
@@ -77,13 +77,13 @@ class TableBuilder {
   readonly #images = { paths: new TextPool(), spans: new Spans() };
   /** Columns by the header. */
   #columns: FoundColumns | undefined;
-  /** Columns of JSON Lines, which say them in each row. */
-  readonly #own: RecordColumns;
+  /** Columns of JSON Lines, where each row has its own fields. */
+  readonly #fields: RecordColumns;
 
   constructor(input: ReaderInput, path: string) {
     this.#input = input;
     this.#path = path;
-    this.#own = new RecordColumns(input.columns);
+    this.#fields = new RecordColumns(input.columns);
   }
 
   setHeader(names: readonly string[]): void {
@@ -92,7 +92,7 @@ class TableBuilder {
     this.#columns = findColumns((name) => names.includes(name), this.#input.columns);
     if (Object.keys(this.#columns).length === 0 && Object.keys(this.#input.columns).length === 0) {
       const expected = `the names of the columns, such as ${knownNames.image[0]!} and ${knownNames.caption[0]!}`;
-      const hint = "Add a first line of names, or say in the settings which column is which";
+      const hint = "Add a first line of names, or name the columns in the settings";
       throw new InputError({ code: "missing-column", where, expected, found, hint });
     }
     checkNamedColumns(where, names, this.#input.columns);
@@ -122,7 +122,7 @@ class TableBuilder {
 
   add({ line, values }: TableRecord): void {
     const where = () => `${this.#path}, line ${line}`;
-    const columns = this.#columns ?? this.#own.of(values);
+    const columns = this.#columns ?? this.#fields.of(values);
     const row = new RowValues(columns, values, where);
     if (!this.#input.split.keeps(row.get("split"))) return;
     const images = this.#imagesOf(row, where);
@@ -130,7 +130,7 @@ class TableBuilder {
     if (images.length === 0) {
       if (!hasTexts(texts)) return;
       const expected = `an image (${listed(knownNames.image)}, or image_0 and image_1)`;
-      const hint = "Name its image, or say in the settings which column has the images";
+      const hint = "Name its image, or name the column of the images in the settings";
       throw new InputError({
         code: "missing-column",
         where: where(),
@@ -151,13 +151,13 @@ class TableBuilder {
   }
 
   finish(): Dataset {
-    if (this.#columns === undefined) this.#own.finish(this.#path);
+    if (this.#columns === undefined) this.#fields.finish(this.#path);
     const { paths, spans } = this.#images;
     const folder = dirname(this.#path);
-    const joined = this.#rows.size === this.#records.rows;
+    const isOneLinePerRow = this.#rows.size === this.#records.rows;
     return tableDataset({
       name: this.#input.name,
-      store: joined ? this.#records : mergeRows(this.#records, this.#rowOf, this.#rows.size),
+      store: isOneLinePerRow ? this.#records : mergeRows(this.#records, this.#rowOf, this.#rows.size),
       images: (row) =>
         Array.from({ length: spans.count(row) }, (_, i) => imageFile(folder, paths.at(spans.start(row) + i))),
     });

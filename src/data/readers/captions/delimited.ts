@@ -6,9 +6,9 @@ import { CsvError, type Options, parse } from "csv-parse";
 
 import { InputError } from "../../../errors.js";
 
-/** One row as its table writes it. */
+/** One row of a table. */
 export interface TableRecord {
-  /** Where it begins or, over several lines, ends. From 1. */
+  /** Its last line. From 1. */
   readonly line: number;
   readonly values: Readonly<Record<string, unknown>>;
 }
@@ -38,7 +38,7 @@ export async function readDelimited(
     skip_empty_lines: true,
     record_delimiter: ["\r\n", "\n", "\r"],
     max_record_size: maxRow,
-    // Captions in tab-separated files are often written without any quoting.
+    // Captions in tab-separated files are often written without quoting.
     relax_quotes: kind === "tsv",
   };
   let names: readonly string[] | undefined;
@@ -89,12 +89,12 @@ const problems: Readonly<Record<string, readonly [expected: string, found: strin
   CSV_RECORD_INCONSISTENT_FIELDS_LENGTH: [
     "as many cells as the first line has names",
     "more or fewer",
-    "Put cells that hold the separator into quotes",
+    "Quote cells that contain the separator",
   ],
   CSV_MAX_RECORD_SIZE: [
     `rows of at most ${maxRow} characters`,
     "a longer one",
-    "Look for a quote that is never closed, or check that the file has one row a line",
+    "Look for a quote that is never closed, or check that the file has one row per line",
   ],
   CSV_QUOTE_NOT_CLOSED: [
     "every quote closed",

@@ -1,4 +1,4 @@
-/** Images beside a table, named by it: only what lies in its folder is read. */
+/** Images named by a table. Only files in the folder of the table are read. */
 
 import { fileError } from "../../../files/index.js";
 import { open } from "node:fs/promises";
@@ -8,12 +8,12 @@ import { InputError } from "../../../errors.js";
 import type { ImageSource } from "../../dataset.js";
 
 import { statRegular } from "../open-files.js";
-import { maxImage } from "../reader.js";
+import { maxImageBytes } from "../reader.js";
 
 /**
- * The path without detours. Symbolic links inside the folder are followed when the image is read: they are the user's own, and
- * caches of downloads are made of them.
- * @throws InputError for a path that is absolute or has `..`, or an address on the web
+ * The normalized path. Symbolic links inside the folder are followed when the image is read: they are the user's own, and download
+ * caches consist of them.
+ * @throws InputError for an absolute path, a path with `..`, or a URL
  */
 export function pathInside(where: string, path: string): string {
   const refused = (found: string, hint: string) =>
@@ -42,8 +42,8 @@ export function imageFile(folder: string, path: string): ImageSource {
 
 async function readImage(name: string): Promise<Uint8Array> {
   const { size } = await statRegular(name);
-  if (size > maxImage) {
-    const expected = `an image of at most ${maxImage} bytes`;
+  if (size > maxImageBytes) {
+    const expected = `an image of at most ${maxImageBytes} bytes`;
     throw new InputError({
       code: "image-too-large",
       where: name,

@@ -1,4 +1,4 @@
-/** Text columns of one row group, whole. */
+/** The text columns of one row group. */
 
 import type { DecodedArray, SchemaTree } from "hyparquet";
 import { assembleLists, assembleNested } from "hyparquet/src/assemble.js";
@@ -23,7 +23,7 @@ const maxValues = 2 ** 26;
 
 /**
  * The values of a column, one for each row: texts, numbers, bigints, lists of these, objects for structs.
- * @throws InputError naming the column when it is damaged
+ * @throws InputError naming the column if it is damaged
  */
 export async function groupColumn(
   file: DataFile,
@@ -55,7 +55,7 @@ function leafValues(leaf: Leaf, chunk: Parameters<typeof decodePage>[1], bytes: 
   let dictionary: DecodedArray | undefined;
   let count = 0;
   for (let position = 0; position < bytes.length;) {
-    // Some writers fill up the end of a column.
+    // Some writers pad the end of a column.
     if (leaf.maxRepetition === 0 && values.length >= rows) break;
     const page: PageInfo = pageInfo(bytes.subarray(position));
     const start = position + page.headerLength;

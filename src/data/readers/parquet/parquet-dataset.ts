@@ -1,4 +1,4 @@
-/** Parquet files, those of Hugging Face among them: texts into memory at once, images by the page when they are asked for. */
+/** Parquet files, including those of Hugging Face: texts are read into memory, images page by page on demand. */
 
 import type { Dataset, ImageSource } from "../../dataset.js";
 import { growableUint32, lastAtMost } from "../packed-columns.js";
@@ -12,7 +12,7 @@ import { readParquetLayout } from "./parquet-file.js";
 import { ParquetImages } from "./parquet-images.js";
 
 /**
- * The rows of one Parquet file, all of them: whether a row has its image shows when it is read. `blocks` are the row groups.
+ * All rows of one Parquet file. A missing image is an error when it is read. `blocks` are the row groups.
  * @throws InputError naming file and column for damage, columns of other types, or none with images
  */
 export async function openParquet(input: ReaderInput): Promise<Dataset> {

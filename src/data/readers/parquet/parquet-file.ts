@@ -1,4 +1,4 @@
-/** The footer of a Parquet file: its schema and where the columns of each row group lie. Values are not read. */
+/** The footer of a Parquet file: its schema and where the columns of each row group are stored. Values are not read. */
 
 import { type ColumnMetaData, type FileMetaData, parquetMetadata, parquetSchema, type SchemaTree } from "hyparquet";
 import { getMaxDefinitionLevel, getMaxRepetitionLevel, getTreePath } from "hyparquet/src/schema.js";
@@ -11,7 +11,7 @@ import { PageProblem } from "./parquet-limits.js";
 const maxFooter = 2 ** 28;
 const magic = "PAR1";
 
-/** A column of plain values; lists and structs have one for each of their ends. */
+/** A column of plain values. Lists and structs have one for each of their leaves. */
 export interface Leaf {
   /** From the root down to the column. */
   readonly path: readonly SchemaTree[];
@@ -42,7 +42,7 @@ export interface ParquetLayout {
   readonly rows: number;
 }
 
-/** @throws InputError naming the file when its footer is damaged or points outside of it */
+/** @throws InputError naming the file if its footer is damaged or points outside of it */
 export async function readParquetLayout(file: DataFile): Promise<ParquetLayout> {
   const tail = file.size < 12 ? new Uint8Array(8) : await file.read(file.size - 8, 8);
   const end = Buffer.from(tail.subarray(4)).toString("latin1");
@@ -77,13 +77,13 @@ export function chunkOf(where: string, group: RowGroup, leaf: Leaf): Chunk {
   throw damagedParquet(where, `column ${name} in the row group at row ${group.start}`, "none");
 }
 
-/** The error that a file breaks its own format. */
+/** The error for a file that breaks its format. */
 export function damagedParquet(where: string, expected: string, found: string, cause?: unknown): InputError {
-  const hint = "Fetch or write the file again: it is damaged or was cut short";
+  const hint = "Fetch or write the file again: it is damaged or truncated";
   return new InputError({ code: "corrupt-file", where, expected, found, hint }, { cause });
 }
 
-/** What `decode` gives. The decoder fails in its own words, or by reading past an end, on bytes that are no Parquet. */
+/** The result of `decode`, with any error of the decoder as an InputError: on bytes that are not Parquet it fails in many ways. */
 export function guarded<T>(where: string, decode: () => T): T {
   try {
     return decode();
@@ -99,7 +99,7 @@ function groupsOf(file: DataFile, metadata: FileMetaData): { groups: RowGroup[];
   const groups = metadata.row_groups.map((group): RowGroup => {
     const start = rows;
     rows += count(group.num_rows);
-    // Columns of nulls take next to nothing, so a small file could claim any number of rows.
+    // Columns of nulls take almost no space, so a small file could claim any number of rows.
     if (rows > file.size) throw new PageProblem(`more rows than bytes`);
     const chunks = group.columns.flatMap(({ meta_data: column, file_path: elsewhere }) => {
       if (column === undefined || (elsewhere !== undefined && elsewhere !== "")) return [];

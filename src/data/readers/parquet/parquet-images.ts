@@ -1,4 +1,4 @@
-/** Images of a Parquet file: one page is read and decompressed for the rows in it, and kept for the next of them. */
+/** Images of a Parquet file. The page of an image is decompressed and cached for the other rows in it. */
 
 import type { DecodedArray, SchemaTree } from "hyparquet";
 
@@ -6,7 +6,7 @@ import { InputError } from "../../../errors.js";
 import { ByteCache } from "../byte-cache.js";
 import { lastAtMost } from "../packed-columns.js";
 import type { DataFile } from "../open-files.js";
-import { maxImage } from "../reader.js";
+import { maxImageBytes } from "../reader.js";
 import {
   type Chunk,
   chunkOf,
@@ -19,16 +19,16 @@ import {
 } from "./parquet-file.js";
 import { decodeDictionary, decodePage, elementName, type PageInfo, pageInfo } from "./parquet-pages.js";
 
-/** Bytes of decoded pages that are kept. */
-const keptBytes = 2 ** 29;
-/** Bytes read for a header at first, and at most: its statistics may hold values. */
+/** Bytes of decoded pages. */
+const maxCachedBytes = 2 ** 29;
+/** Bytes read for a header at first, and at most: its statistics may contain values. */
 const headerBytes = 2 ** 12;
 const maxHeaderBytes = 2 ** 22;
 
 /** Pages of the images in one row group. */
 interface PageIndex {
   readonly chunk: Chunk;
-  /** First row of each page in the row group, and where it lies in the file. */
+  /** First row of each page in the row group. */
   readonly starts: readonly number[];
   readonly pages: readonly LocatedPage[];
   readonly dictionary?: LocatedPage;
@@ -40,7 +40,7 @@ interface LocatedPage {
   readonly offset: number;
 }
 
-/** Decoded values with the bytes that they keep in memory. */
+/** Decoded values, and the bytes of memory that they take. */
 interface Kept {
   readonly values: ArrayLike<unknown>;
   readonly bytes: number;
@@ -52,9 +52,9 @@ export class ParquetImages {
   readonly #leaf: Leaf;
   readonly #where: string;
   readonly #indexes = new Map<RowGroup, Promise<PageIndex>>();
-  readonly #cache = new ByteCache<Kept>(keptBytes, ({ bytes }) => bytes);
+  readonly #cache = new ByteCache<Kept>(maxCachedBytes, ({ bytes }) => bytes);
 
-  /** @throws InputError when the column is neither bytes nor a struct with bytes, as Hugging Face writes it */
+  /** @throws InputError if the column is neither binary nor a struct with bytes, as Hugging Face writes it */
   constructor(file: DataFile, layout: ParquetLayout, column: SchemaTree) {
     this.#file = file;
     this.#where = `${file.name}, column ${JSON.stringify(column.element.name)}`;
@@ -73,7 +73,7 @@ export class ParquetImages {
         where: this.#where,
         expected: "images: binary, or struct<bytes: binary, path: text>",
         found: treeName(column),
-        hint: "Write the bytes of the images into the column, or say in the settings which column has them",
+        hint: "Write the bytes of the images into the column, or name another column in the settings",
       });
     }
     this.#leaf = leaf;
@@ -89,17 +89,17 @@ export class ParquetImages {
       const hint = "Leave the row out, or write its image into the file";
       throw new InputError({ code: "missing-data", where, expected: "an image", found: "nothing", hint });
     }
-    if (value.length > maxImage) {
+    if (value.length > maxImageBytes) {
       const hint = "Make it smaller or leave it out";
       throw new InputError({
         code: "image-too-large",
         where,
-        expected: `an image of at most ${maxImage} bytes`,
+        expected: `an image of at most ${maxImageBytes} bytes`,
         found: `${value.length}`,
         hint,
       });
     }
-    // A view would keep the page in memory for as long as one image of it.
+    // A view would keep the whole page in memory.
     return new Uint8Array(value);
   }
 
@@ -143,7 +143,7 @@ export class ParquetImages {
       try {
         return pageInfo(bytes);
       } catch {
-        // The header may go on after what was read.
+        // The header may be longer than what was read.
       }
     }
   }

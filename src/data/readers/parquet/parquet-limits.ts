@@ -10,17 +10,17 @@ import { decompress as decompressZstd } from "fzstd";
 import type { CompressionCodec } from "hyparquet";
 import { decompressLz4, decompressLz4Raw, decompressSnappy } from "hyparquet-compressors";
 
-/** What is wrong with a page; the caller knows file and column. */
+/** Why a page is invalid. The caller adds file and column. */
 export class PageProblem extends Error {
   override readonly name = "PageProblem";
 }
 
-/** Bytes. Pages are about a megabyte; some writers put a thousand images into one. */
-export const maxPage = 2 ** 30;
+/** Bytes. Pages have about a megabyte; some writers put a thousand images into one. */
+const maxPage = 2 ** 30;
 
 /**
- * @param length bytes that the page takes uncompressed
- * @throws PageProblem when it takes another length, or the codec is none that is read
+ * @param length uncompressed bytes
+ * @throws PageProblem if the length differs, or the codec is not supported
  */
 export function decompressPage(codec: CompressionCodec, bytes: Uint8Array, length: number): Uint8Array {
   if (length > maxPage) throw new PageProblem(`a page of ${length} bytes`);
@@ -54,12 +54,12 @@ function decompressed(codec: CompressionCodec, bytes: Uint8Array, length: number
   }
 }
 
-/** Bit-packed runs are filled up to whole groups of this many. */
+/** Bit-packed runs are padded to groups of this many values. */
 const group = 8;
 
 /**
- * Looks over runs of values of `width` bits, until there are `count`, in bytes `start` to `end`.
- * @throws PageProblem when a run is longer than what is left to come
+ * Checks runs of values of `width` bits in bytes `start` to `end`, until there are `count`.
+ * @throws PageProblem if a run is longer than the remaining values
  */
 export function checkRuns(bytes: Uint8Array, start: number, end: number, width: number, count: number): void {
   let position = start;

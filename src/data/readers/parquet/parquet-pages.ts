@@ -10,7 +10,7 @@ import { readPlain } from "hyparquet/src/plain.js";
 import { decompressPage, checkRuns, PageProblem } from "./parquet-limits.js";
 import type { Chunk, Leaf } from "./parquet-file.js";
 
-/** Bounds of what one page may decode to. Writers begin a new page after 20,000 values or a megabyte, rarely after a million. */
+/** Writers start a new page after 20,000 values or a megabyte, rarely after a million values. */
 const maxValues = 2 ** 24;
 
 export interface PageInfo {
@@ -18,12 +18,12 @@ export interface PageInfo {
   readonly isDictionary: boolean;
   /** Values, with nulls; rows in a column without lists. */
   readonly values: number;
-  /** Bytes of the header, and of the page after it as it lies in the file. */
+  /** Bytes of the header, and of the page after it in the file. */
   readonly headerLength: number;
   readonly length: number;
 }
 
-/** The header at the start of `bytes`. @throws PageProblem, or what the decoder throws at bytes that are none */
+/** The header at the start of `bytes`. @throws PageProblem, or an error of the decoder */
 export function pageInfo(bytes: Uint8Array): PageInfo {
   const reader = { view: viewOf(bytes), offset: 0 };
   const header = parquetHeader(reader);
@@ -43,7 +43,7 @@ export function pageInfo(bytes: Uint8Array): PageInfo {
   };
 }
 
-/** The values that a dictionary page holds, for pages that refer to them. */
+/** The values of a dictionary page. */
 export function decodeDictionary(leaf: Leaf, chunk: Chunk, page: PageInfo, bytes: Uint8Array): DecodedArray {
   const plain = decompressPage(chunk.metadata.codec, bytes, page.header.uncompressed_page_size);
   const { element } = leaf.path.at(-1)!;
@@ -52,11 +52,11 @@ export function decodeDictionary(leaf: Leaf, chunk: Chunk, page: PageInfo, bytes
 }
 
 export interface PageValues {
-  /** Empty where no value can be null. */
+  /** Empty if no value can be null. */
   readonly definitions: readonly number[];
-  /** Empty where there are no lists. */
+  /** Empty if there are no lists. */
   readonly repetitions: readonly number[];
-  /** Those that are not null. */
+  /** The values that are not null. */
   readonly values: DecodedArray;
 }
 
@@ -111,14 +111,14 @@ function decoderOf(leaf: Leaf, { metadata }: Chunk) {
     schemaPath: [...leaf.path],
     codec: metadata.codec,
     parsers: DEFAULT_PARSERS,
-    // Without it images are decoded as if they were text.
+    // The default decodes images as text.
     utf8: false,
   };
 }
 
 /**
- * Looks over the runs of an uncompressed page before they are decoded.
- * @param levels bytes of the levels, where they stand in the header and not before the levels
+ * Checks the runs of an uncompressed page before they are decoded.
+ * @param levels bytes of the levels, if they are in the header and not before the levels
  */
 function checkPage(
   leaf: Leaf,
@@ -149,7 +149,7 @@ function checkPage(
   if (encoding === "RLE" && isBoolean) checkRuns(bytes, position + 4, bytes.length, 1, present);
   else if (encoding === "RLE" || encoding === "PLAIN_DICTIONARY" || encoding === "RLE_DICTIONARY") {
     const width = isBoolean ? 1 : (bytes[position] ?? 0);
-    // Without bits all are the first value, and there are no runs to read.
+    // With 0 bits all are the first value, and there are no runs.
     if (width > 32) throw new PageProblem(`dictionary indices of ${width} bits`);
     if (width > 0 && present > 0) checkRuns(bytes, position + 1, bytes.length, width, present);
   }
@@ -163,7 +163,7 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** The kind of a column, as errors name it. */
+/** The type of a column in errors. */
 export function elementName({ type, converted_type: converted, logical_type: logical }: SchemaElement): string {
   if (converted === "UTF8" || logical?.type === "STRING") return "text";
   return type === "BYTE_ARRAY" ? "binary" : (converted ?? type ?? "nothing").toLowerCase();

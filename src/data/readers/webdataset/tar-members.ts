@@ -1,5 +1,5 @@
 /**
- * Where the files in a tar archive lie. Headers are read, bodies stepped over.
+ * Where the files in a tar archive are stored. Headers are read, bodies skipped.
  * POSIX ustar and pax, GNU long names and large sizes: https://www.gnu.org/software/tar/manual/html_node/Standard.html
  */
 
@@ -14,12 +14,12 @@ export interface TarMember {
 }
 
 const block = 512;
-/** Bytes read ahead: headers and short texts beside an image come in one read, and little of the image with them. */
-const ahead = 2 ** 13;
+/** Bytes of one read: headers and short texts next to an image, and little of the image. */
+const readAhead = 2 ** 13;
 /** Bytes of a long name or a pax header. */
 const maxHeader = 2 ** 16;
 
-/** Reads that follow each other closely come from one larger one. */
+/** Serves small consecutive reads from a larger one. */
 export class ForwardReader {
   readonly #file: DataFile;
   #start = 0;
@@ -31,7 +31,7 @@ export class ForwardReader {
 
   async read(offset: number, length: number): Promise<Uint8Array> {
     if (offset < this.#start || offset + length > this.#start + this.#bytes.length) {
-      const wanted = Math.max(length, Math.min(ahead, this.#file.size - offset));
+      const wanted = Math.max(length, Math.min(readAhead, this.#file.size - offset));
       this.#bytes = await this.#file.read(offset, wanted);
       this.#start = offset;
     }
@@ -40,8 +40,8 @@ export class ForwardReader {
 }
 
 /**
- * The regular files of an archive in their order.
- * @throws InputError for a header that is none, or a body that the archive cuts off
+ * The regular files of an archive in order.
+ * @throws InputError for an invalid header, or a body that is cut off
  */
 export async function* tarMembers(file: DataFile, reader: ForwardReader): AsyncGenerator<TarMember> {
   let long: { name?: string; size?: number } = {};
@@ -54,7 +54,7 @@ export async function* tarMembers(file: DataFile, reader: ForwardReader): AsyncG
     const size = (isMember ? long.size : undefined) ?? plainSize;
     const offset = position + block;
     position = offset + Math.ceil(size / block) * block;
-    // A file without the last bytes of padding is whole.
+    // The padding of the last file may be missing.
     if (offset + size > file.size) throw cutShort(file, name, offset + size);
     if (type === "L" || type === "x") {
       if (size > maxHeader) throw damagedTar(file.name, `a header of at most ${maxHeader} bytes`, `${size}`);
@@ -74,7 +74,7 @@ export async function* tarMembers(file: DataFile, reader: ForwardReader): AsyncG
   }
 }
 
-/** Whether the bytes are the header of a tar archive: its checksum is right. */
+/** Whether the bytes are the header of a tar archive, by its checksum. */
 export function looksLikeTar(head: Uint8Array): boolean {
   return head.length >= block && checksumAgrees(head.subarray(0, block));
 }
@@ -99,7 +99,7 @@ function checksumAgrees(header: Uint8Array): boolean {
   return numberOf(header.subarray(148, 156)) === sum;
 }
 
-/** An octal number, or a binary one as GNU writes sizes of 8 GiB and more. */
+/** An octal number, or a binary one: GNU tar writes sizes from 8 GiB on so. */
 function numberOf(field: Uint8Array): number | undefined {
   if ((field[0]! & 0x80) !== 0) {
     let value = BigInt(field[0]! & 0x7f);
@@ -110,7 +110,7 @@ function numberOf(field: Uint8Array): number | undefined {
   return /^[0-7]+$/.test(text) ? parseInt(text, 8) : undefined;
 }
 
-/** `length key=value\n` one after the other. */
+/** Records `length key=value\n`. */
 function paxOf(bytes: Uint8Array): { name?: string; size?: number } {
   const found: { name?: string; size?: number } = {};
   for (let position = 0; position < bytes.length;) {
@@ -135,6 +135,6 @@ function cutShort(file: DataFile, name: string, end: number): InputError {
 }
 
 function damagedTar(where: string, expected: string, found: string): InputError {
-  const hint = "Fetch or write the archive again: it is damaged or was cut short";
+  const hint = "Fetch or write the archive again: it is damaged or truncated";
   return new InputError({ code: "corrupt-file", where, expected, found, hint });
 }

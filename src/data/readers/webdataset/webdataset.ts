@@ -8,21 +8,21 @@ import { RecordColumns } from "../column-roles.js";
 import { rowTexts } from "../row-texts.js";
 import { joinTexts, RowStore } from "../row-store.js";
 import { describe, isObject, RowValues } from "../row-values.js";
-import { type ReaderInput, maxImage, tableDataset } from "../reader.js";
+import { type ReaderInput, maxImageBytes, tableDataset } from "../reader.js";
 import { ForwardReader, type TarMember, tarMembers } from "./tar-members.js";
 
-/** Of two images with the same name the first of these. */
+/** In order of preference for images with the same name. */
 const imageEndings = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"];
 const captionEndings = ["txt", "caption"];
-/** Bytes of a caption or of a JSON file, as long as a row of a table may be. */
-const maxText = 2 ** 24;
-/** Samples between two reports of progress. */
-const reportEvery = 1000;
+/** Bytes of a caption or a JSON file: the limit of a row in a table. */
+const maxTextBytes = 2 ** 24;
+/** Archive members between two calls of `onProgress`. */
+const progressInterval = 1000;
 
 /**
  * One row for each sample with an image; samples without one, and files that are neither image, `txt`, `caption` nor `json`, are
- * passed over. `KEY.image_0.png` and `KEY.image_1.png` are the two images of a statement. JSON has the fields of a row of JSON Lines.
- * @throws InputError naming archive and file when an archive is damaged or a text is not what it should be
+ * skipped. `KEY.image_0.png` and `KEY.image_1.png` are the two images of a statement. JSON has the fields of a row of JSON Lines.
+ * @throws InputError naming archive and file if an archive is damaged or a text is invalid
  */
 export async function openWebDataset(input: ReaderInput): Promise<Dataset> {
   const rows = new Rows(input);
@@ -38,16 +38,16 @@ export async function openWebDataset(input: ReaderInput): Promise<Dataset> {
   return rows.finish();
 }
 
-/** What is known of a sample while its archive is read. */
+/** The files of one sample. */
 interface Sample {
-  /** By their place in `imageEndings`, the best one of the left or only one and of the right one. */
-  readonly images: [RawImage?, RawImage?];
+  /** The left or only image and the right one, each with the most preferred ending. */
+  readonly images: [MemberImage?, MemberImage?];
   isPair: boolean;
   readonly texts: TarMember[];
   json?: TarMember;
 }
 
-interface RawImage {
+interface MemberImage {
   readonly member: TarMember;
   readonly rank: number;
 }
@@ -74,7 +74,7 @@ class Rows {
     const samples = new Map<string, Sample>();
     let members = 0;
     for await (const member of tarMembers(file, new ForwardReader(file))) {
-      if (members++ % reportEvery === 0) {
+      if (members++ % progressInterval === 0) {
         this.#input.signal?.throwIfAborted();
         onProgress(member.offset);
       }
@@ -118,7 +118,7 @@ class Rows {
     this.#store.add(found);
   }
 
-  /** The texts of a sample; undefined where it belongs to another split. */
+  /** The texts of a sample; undefined if it belongs to another split. */
   async #textsOf(file: DataFile, reader: ForwardReader, sample: Sample): Promise<RowTexts | undefined> {
     const captions: string[] = [];
     for (const member of sample.texts) {
@@ -135,7 +135,7 @@ class Rows {
   }
 }
 
-/** Puts a file where it belongs in its sample; other files are passed over. */
+/** Adds a file to its sample. Other files are skipped. */
 function addMember(samples: Map<string, Sample>, member: TarMember): void {
   const slash = member.name.lastIndexOf("/") + 1;
   const dot = member.name.indexOf(".", slash);
@@ -164,8 +164,8 @@ function addMember(samples: Map<string, Sample>, member: TarMember): void {
 
 async function readText(file: DataFile, reader: ForwardReader, { name, offset, size }: TarMember): Promise<string> {
   const where = `${file.name}, ${name}`;
-  if (size > maxText) {
-    const expected = `a text of at most ${maxText} bytes`;
+  if (size > maxTextBytes) {
+    const expected = `a text of at most ${maxTextBytes} bytes`;
     throw new InputError({
       code: "file-too-large",
       where,
@@ -202,8 +202,8 @@ function parsed(where: string, text: string): Readonly<Record<string, unknown>> 
 }
 
 async function readMember(file: DataFile, where: string, offset: number, size: number): Promise<Uint8Array> {
-  if (size <= maxImage) return file.read(offset, size);
-  const expected = `an image of at most ${maxImage} bytes`;
+  if (size <= maxImageBytes) return file.read(offset, size);
+  const expected = `an image of at most ${maxImageBytes} bytes`;
   throw new InputError({
     code: "image-too-large",
     where,
