@@ -1,21 +1,23 @@
-/** What every data set gives, whatever its files: images to be read when they are wanted, and texts that go with them. */
+/** The interface of every data set: images that are read on demand, and the texts that belong to them. */
 
-/** The bytes of one image, read when asked. */
+/** One encoded image, read on demand. */
 export interface ImageSource {
-  /** What errors call it: its file, with its row where the file holds many. */
+  /** How errors call it: its file, and its row if the file has several. */
   readonly name: string;
-  /** @throws InputError when the file has gone or the bytes cannot be read */
+  /** The bytes of the image file. @throws InputError if it is missing or cannot be read */
   readonly read: () => Promise<Uint8Array>;
 }
 
+/** One answer to a question. */
 export interface AnswerScore {
   readonly answer: string;
-  /** Its number in the vocabulary that the file was written with; absent where the file has text only. */
+  /** Its index in the vocabulary that the file was written with; absent if the file has only text. */
   readonly label?: number;
-  /** How right it is, 0..1. */
+  /** Soft score, 0..1. */
   readonly score: number;
 }
 
+/** A question about an image (VQA). */
 export interface Question {
   readonly question: string;
   readonly questionId?: number;
@@ -23,24 +25,24 @@ export interface Question {
   readonly answers: readonly AnswerScore[];
 }
 
-/** SNLI-VE. */
+/** A hypothesis about an image (SNLI-VE). */
 export interface Hypothesis {
   readonly text: string;
   /** 0 contradiction, 1 neutral, 2 entailment; absent in files without labels. */
   readonly label?: number;
 }
 
-/** NLVR2: about two images. */
+/** A statement about two images (NLVR2). */
 export interface Statement {
   readonly text: string;
-  /** 1 where it is true of both images; absent in files without labels. */
+  /** 1 true, 0 false; absent in files without labels. */
   readonly label?: number;
 }
 
-/** A text that is false of the image. */
+/** A false caption of the image: a hard negative. */
 export interface Negative {
   readonly text: string;
-  /** What was changed in a true text, such as `obj` or `rel`. */
+  /** The attribute that was changed in a true caption, such as `obj` or `rel`. */
   readonly facet?: string;
 }
 
@@ -53,18 +55,19 @@ export interface RowTexts {
   readonly negatives: readonly Negative[];
 }
 
+/** A kind of text of a row. */
 export type TextKind = keyof RowTexts;
 
-/** Rows of images with texts. Rows are numbered from 0 in the order of the file. */
+/** Rows of images with texts, numbered from 0 in the order of the file. */
 export interface Dataset {
-  /** As the user named it. */
+  /** The path that the user gave. */
   readonly name: string;
   readonly rows: number;
-  /** How many texts of each kind each row has. [rows] each */
+  /** The number of texts of each kind in each row. [rows] each */
   readonly counts: Readonly<Record<TextKind, Uint32Array>>;
   /**
-   * First rows of blocks that are read at once, ascending from 0, where reading rows in any order would read whole blocks
-   * again and again. Absent where every row is as quick as any.
+   * First rows of the blocks that are read as a whole, ascending from 0. Training shuffles within blocks, because random access would
+   * read whole blocks repeatedly. Absent if random access is fast.
    */
   readonly blocks?: readonly number[];
   /**

@@ -67,8 +67,17 @@ const defaultShardSize = 100_000;
  * @throws InputError for an unknown data set, split or option, missing or invalid sources, an existing file, or a table without any
  *   readable image; `signal.reason` if aborted
  * @example
- * const { tables } = await prepareDataset("f30k", { source: "flickr30k", out: "data", splits: ["val", "test"] });
- * for (const { file, rows, texts } of tables) console.log(file, rows, texts);
+ * import { cp, mkdtemp, writeFile } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ *
+ * const source = await mkdtemp(join(tmpdir(), "flickr30k-"));
+ * await cp("examples/images", join(source, "flickr30k-images"), { recursive: true });
+ * const images = [{ filename: "000.png", split: "val", sentences: [{ raw: "an angel" }, { raw: "a snowman" }] }];
+ * await writeFile(join(source, "dataset_flickr30k.json"), JSON.stringify({ images }));
+ *
+ * const { tables } = await prepareDataset("f30k", { source, out: join(source, "tables"), splits: ["val"] });
+ * for (const { file, rows, texts } of tables) console.log(file, rows, texts); // f30k_caption_karpathy_val.arrow 1 2
  */
 export async function prepareDataset(name: string, options: PrepareOptions): Promise<PrepareReport> {
   const converter = converterOf(name);

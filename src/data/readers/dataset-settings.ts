@@ -7,10 +7,11 @@ export const datasetFormats = ["folder", "arrow", "parquet", "webdataset"] as co
 /** `folder`: a table of captions (JSON Lines, CSV, TSV) beside its images. */
 export type DatasetFormat = (typeof datasetFormats)[number];
 
+/** A data set and how to read it. */
 export interface DatasetSettings {
   /** A file, a folder, or shards by a pattern such as `shard-{000..012}.tar`. */
   readonly path: string;
-  /** Told from names and first bytes where it is not given. */
+  /** Default: detected from names and first bytes. */
   readonly format?: DatasetFormat;
   readonly columns?: ColumnNames;
   /**
@@ -20,9 +21,10 @@ export interface DatasetSettings {
   readonly split?: string;
 }
 
+/** Options of `openDataset`. */
 export interface OpenOptions {
-  /** How far opening is, in a unit of the format's own. */
+  /** Progress in a unit that depends on the format. An error that it throws rejects the call. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** Stops opening with the signal's reason. */
+  /** Rejects with `signal.reason` when aborted. */
   readonly signal?: AbortSignal;
 }

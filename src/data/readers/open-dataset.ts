@@ -25,9 +25,11 @@ const readers: Readonly<Record<DatasetFormat, (input: ReaderInput) => Promise<Da
  * afterwards, images stay in their files until they are read. Close it after use.
  * @throws InputError when files are missing, of an unknown or a damaged format, or hold no rows; the signal's reason when aborted
  * @example
- * const dataset = await openDataset("pairs/pairs.jsonl");
- * const { captions } = dataset.texts(0);
+ * const dataset = await openDataset("examples/images");
+ * console.log(dataset.rows); // 12
+ * console.log(dataset.texts(0).captions[0]); // an angel between a traffic light and a snowman
  * const bytes = await dataset.images(0)[0]!.read();
+ * await dataset.close();
  */
 export async function openDataset(given: string | DatasetSettings, options: OpenOptions = {}): Promise<Dataset> {
   const settings = typeof given === "string" ? { path: given } : given;

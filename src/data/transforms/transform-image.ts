@@ -99,8 +99,9 @@ export function sampleSteps(
  * @throws InputError `invalid-argument` for an unknown transform, `image-too-large` for an extreme aspect ratio
  * @example
  * const image = { width: 2, height: 2, data: new Uint8Array(12).fill(255) };
- * const pixels = transformImage(image, { key: "blip", image_size: 4 }, new Random(0));
- * console.log(pixels.shape); // [3, 4, 4]
+ * const random = { uniform: Math.random, below: (n: number) => Math.floor(n * Math.random()) };
+ * const pixels = transformImage(image, { key: "blip_randaug", image_size: 4 }, random);
+ * console.log(pixels.shape); // [ 3, 4, 4 ]
  */
 export function transformImage(image: RawImage, transform: Transform, random: RandomSource): HostTensor<"float32"> {
   const steps = sampleSteps(image, transform, random);

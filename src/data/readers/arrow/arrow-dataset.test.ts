@@ -43,7 +43,7 @@ test("rows of one split by its column", async () => {
   expect([dataset.rows, dataset.texts(1).captions[0]]).toEqual([2, "caption 3"]);
   expect(await imagesOf(dataset, 1)).toEqual([imageBytes(3)]);
   expect(await complaint(fixtures, opened({ path: join(fixtures, "captions.arrow"), split: "test" }))).toBe(
-    'captions.arrow: expected rows whose column split says "test", found train, val. Name one of these.',
+    'captions.arrow: expected rows with split "test", found train, val. Name one of these.',
   );
 });
 
