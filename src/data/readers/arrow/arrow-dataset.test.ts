@@ -275,7 +275,7 @@ test("columns by the names that the user gives", async () => {
   const dataset = await opened({ path, columns: { image: "jpg", caption: "alt" } });
   expect([dataset.texts(0).captions, await imagesOf(dataset, 0)]).toEqual([["words"], [text("a")]]);
   expect(await complaint(folder, opened({ path, columns: { image: "jpgs" } }))).toMatchInlineSnapshot(
-    `"x.arrow: expected a column "jpgs" for image, as the settings say, found jpg, alt. The nearest is jpg."`,
+    `"x.arrow: expected a column "jpgs" for image, as in the settings, found jpg, alt. The nearest is jpg."`,
   );
 });
 
