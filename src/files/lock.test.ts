@@ -83,10 +83,10 @@ test.each(Object.entries(starts))(
   async (_, text) => {
     const folder = await temporaryFolder();
     const path = join(folder, "run.lock");
-    // A schedule is a sequence of contenders; a linear congruential generator gives thirty of them.
+    // A schedule is a sequence of contenders; a linear congruential generator gives twenty of them.
     let state = 7;
     const random = (n: number) => ((state = (state * 1_103_515_245 + 12_345) % 2 ** 31) >>> 16) % n;
-    for (let schedule = 0; schedule < 30; schedule++) {
+    for (let schedule = 0; schedule < 20; schedule++) {
       if (text !== undefined) await writeFile(path, text);
       const contenders = [1, 2, 3].map(() => new Contender(path));
       const running = [...contenders];
@@ -150,7 +150,7 @@ test("of several processes that find a stale lock at the same moment, one gets i
   });
   const folder = await temporaryFolder();
   for (const { line } of children) expect(await line()).toBe("ready");
-  for (let round = 0; round < 40; round++) {
+  for (let round = 0; round < 24; round++) {
     const path = join(folder, `${round}.lock`);
     await writeFile(path, round % 2 === 0 ? staleLock : "");
     for (const { child } of children) child.stdin.write(`${path}\n`);

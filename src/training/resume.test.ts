@@ -274,7 +274,7 @@ test("with other settings it is refused before anything else is said", async () 
   expect(await refused({ objectives: { vqa: 1 } })).toEqual([message("objectives"), []]);
 });
 
-test("a damaged checkpoint is passed over for the one before it; where all are damaged, nothing is begun anew", async () => {
+test("a damaged checkpoint is skipped for the one before it; if all are damaged, no new run starts", async () => {
   const root = await temporaryFolder();
   await runWith(root, {}, 2, 4, 6);
   const damage = async (step: number, name: string) => {
@@ -290,7 +290,7 @@ test("a damaged checkpoint is passed over for the one before it; where all are d
   expect(found.step).toBe(2);
   expect(found.values.get(positions)![0]).toBe(2);
   expect(warnings).toHaveLength(2);
-  expect(warnings[0]).toMatch(/checkpoint-4 is left out: trainer_state\.json: expected a file of \d+ bytes/);
+  expect(warnings[0]).toMatch(/checkpoint-4 is skipped: trainer_state\.json: expected a file of \d+ bytes/);
   expect(warnings[1]).toMatch(/^skipped .*checkpoint-6: .*optimizer\.safetensors/);
   await damage(2, "model.safetensors");
   await expect(begin(root)).rejects.toThrow(/checkpoint-2/);
