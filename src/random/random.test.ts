@@ -82,7 +82,7 @@ test("successive normal numbers are not correlated, within pairs and across them
   }
 });
 
-test("argmax of log weights plus Gumbel noise draws by weight", () => {
+test("argmax of log weights plus Gumbel noise samples by weight", () => {
   const weights = [0.1, 0.6, 0.3];
   const random = new Random(2);
   const count = 50_000;
@@ -144,7 +144,7 @@ test("normal fills scale the numbers that single calls give", () => {
   expect([...values]).toEqual(Array.from(values, () => Math.fround(0.02 * stream.normal())));
 });
 
-test("a permutation holds every number once, and every order comes up", () => {
+test("a permutation has every number once, and every order comes up", () => {
   fc.assert(
     fc.property(fc.nat(200), fc.nat(), (n, seed) => {
       expect([...new Random(seed).permutation(n)].sort((a, b) => a - b)).toEqual(

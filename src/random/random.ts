@@ -1,6 +1,6 @@
 /**
- * Random numbers by name. A stream depends on the seed and on the labels that lead to it, never on what other streams gave:
- * a resumed run draws what the uninterrupted one would have drawn, and no state of a generator goes into a checkpoint.
+ * Random streams by name. A stream depends on its seed and labels alone, not on the use of other streams. A resumed run samples the same
+ * numbers as an uninterrupted one, and checkpoints need no generator state.
  */
 import { createHash } from "node:crypto";
 import { InputError } from "../errors.js";
@@ -8,14 +8,19 @@ import { Xoshiro128 } from "./xoshiro.js";
 
 export type Label = string | number;
 
-/** Words drawn at a time: 64 KiB stay in the first-level caches. */
+/** Words generated at a time: 64 KiB stay in the first-level caches. */
 const chunkWords = 16_384;
 
 /**
- * The stream of a seed, and by `at` all others: `new Random(seed).at("dropout", step)`. The state of xoshiro128++ is the start of SHA-256
- * of seed and labels, so streams of different labels are unrelated and two of them meet with a chance below 2^-60.
+ * The stream of a seed; `at` gives all other streams. The state of xoshiro128++ is the start of the SHA-256 of seed and labels, so streams
+ * of different labels are independent, and two of them overlap with a probability below 2^-60.
  * Words, bytes, `below` and permutations are the same on every machine; `normal` and `gumbel` may differ in the last
- * digit between JavaScript engines, whose logarithms and cosines do.
+ * digit between JavaScript engines, because their logarithms and cosines do.
+ * @example
+ * ```ts
+ * const dropout = new Random(7).at("dropout", step);
+ * dropout.fillBytes(mask);
+ * ```
  */
 export class Random {
   private readonly path: readonly Label[];
@@ -33,16 +38,16 @@ export class Random {
         found: String(seed),
       });
     }
-    const odd = labels.find((label) => typeof label === "number" && !Number.isSafeInteger(label));
-    if (odd !== undefined) throw new RangeError(`Random: the label ${odd} is no whole number`);
+    const invalid = labels.find((label) => typeof label === "number" && !Number.isSafeInteger(label));
+    if (invalid !== undefined) throw new RangeError(`Random: the label ${invalid} is no whole number`);
     this.path = [seed, ...labels];
-    // JSON tells 1 from "1" and ["a", "b"] from ["ab"].
+    // JSON distinguishes 1 from "1" and ["a", "b"] from ["ab"].
     const hash = createHash("sha256").update(JSON.stringify(this.path)).digest();
     const word = (i: number) => hash.readInt32LE(4 * i);
     this.source = new Xoshiro128([word(0), word(1), word(2), word(3)]);
   }
 
-  /** The stream below this one with these labels, at its start, whatever was drawn before: `at("a").at(1)` is `at("a", 1)`. */
+  /** The stream with these additional labels, at its start: `at("a").at(1)` is `at("a", 1)`. */
   at(...labels: readonly Label[]): Random {
     const [seed, ...above] = this.path;
     return new Random(Number(seed), ...above, ...labels);
@@ -65,7 +70,7 @@ export class Random {
     if (!Number.isInteger(n) || n < 1 || n > 2 ** 32) {
       throw new RangeError(`below(${n}): the bound is a whole number from 1 to 2^32`);
     }
-    // Words past the last whole multiple of n would favour the small results.
+    // Words past the last multiple of n would favour small results.
     const limit = 2 ** 32 - (2 ** 32 % n);
     let word = this.source.next();
     while (word >= limit) word = this.source.next();
@@ -85,14 +90,14 @@ export class Random {
     return radius * Math.cos(angle);
   }
 
-  /** Gumbel noise -ln(-ln u): argmax(log weight + noise) draws an index by its weight. */
+  /** Gumbel noise -ln(-ln u): argmax(log weight + noise) samples an index by its weight. */
   gumbel(): number {
     return -Math.log(-Math.log(this.open()));
   }
 
   /** Uniformly random bytes: the words of the stream, each from its lowest byte on. */
   fillBytes(bytes: Uint8Array): void {
-    // Through a small buffer, as a view may start at any byte.
+    // Through a small buffer, because a view may start at any byte.
     const words = new Int32Array(Math.min(chunkWords, Math.ceil(bytes.length / 4)));
     const chunk = new Uint8Array(words.buffer);
     for (let start = 0; start < bytes.length; start += chunk.length) {

@@ -18,7 +18,7 @@ test("gives the word after 102,400 others that PHP's test of the generator expec
   expect(source.next().toString(16)).toBe("2c873cfa");
 });
 
-test("a filled array holds what single calls give, and leaves the state as they do", () => {
+test("a filled array has the numbers of single calls, and leaves the same state", () => {
   const word = fc.integer({ min: 1, max: 2 ** 32 - 1 });
   fc.assert(
     fc.property(fc.tuple(word, word, word, word), fc.nat(40), (state, count) => {

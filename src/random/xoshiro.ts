@@ -1,6 +1,6 @@
 /**
  * xoshiro128++ 1.0 of D. Blackman and S. Vigna, "Scrambled linear pseudorandom number generators" (ACM TOMS 47, 2021),
- * https://prng.di.unimi.it/xoshiro128plusplus.c: 32-bit additions, rotations and exclusive ors only, so every machine draws
+ * https://prng.di.unimi.it/xoshiro128plusplus.c: 32-bit additions, rotations and exclusive ors only, so every machine gives
  * the same numbers; period 2^128 - 1.
  */
 export class Xoshiro128 {
@@ -32,7 +32,7 @@ export class Xoshiro128 {
     return (((sum << 7) | (sum >>> 25)) + a) >>> 0;
   }
 
-  /** The next `words.length` words, as that many calls of `next` would give; the state stays in registers meanwhile. */
+  /** The next `words.length` words, the same as from `next`. The state stays in registers. */
   fill(words: Int32Array): void {
     let { a, b, c, d } = this;
     for (let i = 0; i < words.length; i++) {

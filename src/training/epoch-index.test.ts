@@ -32,7 +32,7 @@ function large(count: number, blocks?: readonly number[]): Dataset {
   };
 }
 
-test("captions are the unit where any objective reads them; else what it reads", () => {
+test("each caption is a sample if an objective reads captions; otherwise each text that it reads", () => {
   expect(kindsOf(["snli", "itm", "mlm"])).toEqual(["captions", "hypotheses"]);
   expect(kindsOf(["nlvr2", "vqa"])).toEqual(["questions", "statements"]);
   const data = [memoryData([captions("a", "b"), captions("c")], "one"), memoryData([captions("d", "e")], "two")];
@@ -73,7 +73,7 @@ test("rows that lack what an objective reads are left out, and counted", () => {
   expect([places(snli), snli.skippedRows]).toEqual([["pairs 1.1", "pairs 3.0"], 2]);
 });
 
-test("questions count that have an answer of the table", () => {
+test("questions count if the table has one of their answers", () => {
   const data = memoryData([
     row({ questions: [question("red"), question("mauve"), question("mauve", "blue"), question()] }),
     row({ questions: [question("mauve")] }),
@@ -110,7 +110,7 @@ test("no data set, and one without rows for the objectives in the middle", () =>
   expect(places(epochIndex)).toEqual(["one 0.0", "two 2.0"]);
 });
 
-test("an epoch takes every unit once, in an order of seed and epoch alone", () => {
+test("an epoch takes every sample once, in an order that depends on seed and epoch alone", () => {
   const epochIndex = EpochIndex.of([large(500), large(37)], ["itm"]);
   const order = (epoch: number, seed = 0) => Array.from(epochIndex.order(epoch, new Random(seed)));
   expect([...order(0)].sort((a, b) => a - b)).toEqual([...Array(537).keys()]);
@@ -123,7 +123,7 @@ test("an epoch takes every unit once, in an order of seed and epoch alone", () =
   expect(Array.from(epochIndex.order(3, random))).toEqual(order(3));
 });
 
-test("where files are read by blocks, eight of them at a time are shuffled together", () => {
+test("if files are read by blocks, eight of them at a time are shuffled together", () => {
   const size = 10;
   const blocks = Array.from({ length: 40 }, (_, i) => i * size);
   const epochIndex = EpochIndex.of([large(400, blocks)], ["itm"]);
@@ -137,7 +137,7 @@ test("where files are read by blocks, eight of them at a time are shuffled toget
   expect(order).not.toEqual(Array.from(epochIndex.order(2, new Random(0))));
 });
 
-test("blocks without epochIndex, and a data set without blocks beside one with them", () => {
+test("blocks without samples, and a data set without blocks beside one with them", () => {
   const rows = Array.from({ length: 30 }, (_, i) => (i < 10 ? row({}) : captions("a", "b")));
   const blocked: Dataset = { ...memoryData(rows, "blocked"), blocks: [0, 5, 10, 12, 29] };
   const epochIndex = EpochIndex.of([blocked, large(2_500)], ["itm"]);
@@ -146,7 +146,7 @@ test("blocks without epochIndex, and a data set without blocks beside one with t
   expect([...order].sort((a, b) => a - b)).toEqual([...Array(2_540).keys()]);
 });
 
-test("a million rows take a moment", { timeout: 20_000 }, () => {
+test("a million rows", { timeout: 20_000 }, () => {
   const half = 500_000;
   const blocks = Array.from({ length: half / 100 }, (_, i) => 100 * i);
   const started = performance.now();

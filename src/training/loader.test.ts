@@ -16,7 +16,7 @@ async function steps(loader: Loader, from: number, to: number): Promise<unknown[
 
 const every = ["mlm", "itm", "itc", "irtr", "vqa", "snli"] as const;
 
-test("batches are the same to the bit, whatever the number of threads and wherever a run begins again", async () => {
+test("batches are bit-exact for any number of threads and any step that a run resumes from", async () => {
   const data = [await dataOf(5, { captions: 2 }), withBroken(await dataOf(4, { set: 1 }), (row) => row === 1)];
   const one = await steps(loaderOf(sourceOf(data, { objectives: every }), every), 0, 7);
   const three = await steps(loaderOf(sourceOf(data, { objectives: every, threads: 3 }), every), 0, 7);
@@ -25,7 +25,7 @@ test("batches are the same to the bit, whatever the number of threads and wherev
   expect(await steps(resumed, 4, 7)).toEqual(one.slice(4));
 });
 
-test("two processes make the micro-batches that one alone would", async () => {
+test("two processes make the same micro-batches as one", async () => {
   const data = [await dataOf(7)];
   const cut = { batch_size: 7, microBatches: 4 };
   const alone = loaderOf(sourceOf(data), ["itm", "mlm"], { ...cut, localMicroBatches: [0, 1, 2, 3] });
@@ -51,7 +51,7 @@ test("samples follow one another from epoch to epoch, each once in each", async 
   expect(epochs[0]).not.toEqual(epochs[1]);
 });
 
-test("an error of a step ahead is told when the step is asked for", async () => {
+test("an error of a prefetched step is thrown when the step is requested", async () => {
   let gone = false;
   const data = await dataOf(12);
   const vanishing: Dataset = {

@@ -64,7 +64,7 @@ async function modelFolder(
   return { folder, valueOf };
 }
 
-test("from nothing: values of the seed, in the config that is given", async () => {
+test("without starting point: values of the seed, in the given config", async () => {
   const root = await temporaryFolder();
   const first = await begin(root, { seed: 1 });
   expect(first).toMatchObject({ step: 0, checkpoint: undefined, optimizer: undefined, interval: emptyInterval });
@@ -107,7 +107,7 @@ test("from a model folder: its values, its tokenizer, and heads that are not tra
   expect(model.tokenizerFiles.get("tokenizer.json")).toBe(join(folder, "tokenizer.json"));
 });
 
-test("a new head beside old ones is drawn, and what reset names as well", async () => {
+test("a new head is initialized, and so are the parameters in reset", async () => {
   const root = await temporaryFolder();
   const { folder, valueOf } = await modelFolder(root);
   const changes = { start: folder, config: {}, objectives: { itm: 1, snli: 1 } };
@@ -122,7 +122,7 @@ test("a new head beside old ones is drawn, and what reset names as well", async 
   );
 });
 
-test("another image_size resizes the table of positions, and is the size of images later on", async () => {
+test("another image_size resizes the table of positions, and is the size of images of the run", async () => {
   const root = await temporaryFolder();
   const { folder, valueOf } = await modelFolder(root);
   const { model, values } = await begin(root, { start: folder, config: {}, image_size: 32 });
@@ -132,7 +132,7 @@ test("another image_size resizes the table of positions, and is the size of imag
   expect(model.preprocessor).toMatchObject({ size: { shortest_edge: 32 }, size_divisor: 1 });
 });
 
-test("a new classifier is as wide as there are answers", async () => {
+test("a new classifier has an output for each answer", async () => {
   const root = await temporaryFolder();
   const { folder } = await modelFolder(root);
   const { model, values } = await begin(root, { start: folder, config: {}, objectives: { vqa: 1 } });
@@ -141,7 +141,7 @@ test("a new classifier is as wide as there are answers", async () => {
   expect(values.get("vqa_classifier.3.bias")).toHaveLength(4);
 });
 
-test("a classifier goes on with its own answers, from answers.json or id2label", async () => {
+test("a classifier keeps its own answers, from answers.json or id2label", async () => {
   const root = await temporaryFolder();
   const vqa: Folder = { heads: ["itm", "vqa"] };
   const changes = { config: {}, objectives: { vqa: 1 } };
@@ -155,7 +155,7 @@ test("a classifier goes on with its own answers, from answers.json or id2label",
   }
 });
 
-test("other answers need another classifier, which reset gives", async () => {
+test("other answers need a new classifier, through reset", async () => {
   const root = await temporaryFolder();
   const { folder } = await modelFolder(root, { heads: ["vqa"], answers: old });
   const changes = { start: folder, config: {}, objectives: { vqa: 1 } };
@@ -175,7 +175,7 @@ test("other answers need another classifier, which reset gives", async () => {
   expect(fresh.model.answers!.answers).toEqual(["yes", "no", "red", "two"]);
 });
 
-test("a classifier of another width is named with its reset", async () => {
+test("the error for a classifier of another width names the reset", async () => {
   const root = await temporaryFolder();
   const { folder } = await modelFolder(root, { heads: ["snli"] });
   const changes = { start: folder, config: { head_hidden_scale: 2 }, objectives: { snli: 1 } };
@@ -242,7 +242,7 @@ async function runWith(root: string, changes: Partial<TrainingInput>, ...steps: 
   return start;
 }
 
-test("a run goes on from its last checkpoint, which holds all of it", async () => {
+test("a run resumes from its last checkpoint, which has its whole state", async () => {
   const root = await temporaryFolder();
   const changes = { objectives: { itm: 1, vqa: 1 } } as const;
   const start = await runWith(root, changes, 4, 8);
@@ -258,7 +258,7 @@ test("a run goes on from its last checkpoint, which holds all of it", async () =
   expect((await begin(root, { ...changes, threads: 2, save_steps: 3, log_every_n_steps: 7 })).step).toBe(8);
 });
 
-test("with other settings it is refused before anything else is said", async () => {
+test("other settings are refused before any other error", async () => {
   const root = await temporaryFolder();
   await runWith(root, {}, 4, 8);
   const refused = async (changes: Partial<TrainingInput>) => {

@@ -1,4 +1,4 @@
-/** A run whose image threads die under it. */
+/** A run whose image threads die. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -18,26 +18,26 @@ vi.mock("../data/index.js", async (importOriginal) => {
   return { ...data, ImageThreads };
 });
 
-test("an image thread that dies does not end the run, and changes no number of it", async () => {
+test("an image thread that dies neither ends the run nor changes its numbers", async () => {
   const root = await temporaryFolder();
   await makePairs(root);
   const settings = { max_steps: 5, objectives: { itm: 1 } };
-  await train(tinySettings(root, { ...settings, output: join(root, "calm") }));
-  // The real thread, which exits when it is asked for a seventh image.
-  const real = new URL("../data/loader/image-worker.js", import.meta.url).href;
+  await train(tinySettings(root, { ...settings, output: join(root, "undisturbed") }));
+  // The real worker, which exits when it gets its seventh image.
+  const real = new URL("../../dist/data/loader/image-worker.js", import.meta.url).href;
   const file = join(root, "deadly-worker.mjs");
   await writeFile(
     file,
     `import { parentPort } from "node:worker_threads";
 await import(${JSON.stringify(real)});
-let asked = 0;
+let images = 0;
 parentPort.on("message", ({ call }) => {
-  if (call === "prepare" && ++asked === 7) process.exit(3);
+  if (call === "prepare" && ++images === 7) process.exit(3);
 });`,
   );
   deadly.worker = pathToFileURL(file);
   const warnings: string[] = [];
   const { steps } = await train(tinySettings(root, settings), { onWarning: (line) => warnings.push(line) });
   expect([steps, warnings]).toEqual([5, []]);
-  expect(await logOf(join(root, "run"))).toEqual(await logOf(join(root, "calm")));
+  expect(await logOf(join(root, "run"))).toEqual(await logOf(join(root, "undisturbed")));
 });

@@ -32,18 +32,18 @@ async function runIn(root: string, changes: Partial<TrainingInput> = {}, options
   return { ...result, warnings };
 }
 
-const judged = (root: string): Partial<TrainingInput> => ({
+const validated = (root: string): Partial<TrainingInput> => ({
   data: { train: join(root, "pairs"), validation: join(root, "pairs") },
   val_check_interval: 2,
   max_steps: 8,
 });
 
-test("a run leaves its best model, its results and its log, and is over when it is over", async () => {
+test("a run leaves its best model, its results and its log, and a finished run is not repeated", async () => {
   const root = await pairs();
   const validations: [number, number][] = [];
   const result = await runIn(
     root,
-    { ...judged(root), save_total_limit: 1 },
+    { ...validated(root), save_total_limit: 1 },
     { onValidation: ({ itm_accuracy, mlm_accuracy }, step) => validations.push([step, itm_accuracy! + mlm_accuracy!]) },
   );
   const { output } = result;
@@ -59,9 +59,9 @@ test("a run leaves its best model, its results and its log, and is over when it 
 
   const state = await json(join(output, "checkpoint-8", "trainer_state.json"));
   expect(state).toMatchObject({ global_step: 8, max_steps: 8, epoch: 2, num_train_epochs: 2 });
-  const told = await json(join(output, "train_results.json"));
-  expect(told).toMatchObject({ epoch: 2, global_step: 8 });
-  expect(told.train_runtime).toBeGreaterThan(0);
+  const trainResults = await json(join(output, "train_results.json"));
+  expect(trainResults).toMatchObject({ epoch: 2, global_step: 8 });
+  expect(trainResults.train_runtime).toBeGreaterThan(0);
   expect(await json(join(output, "eval_results.json"))).toEqual(result.results);
   expect(result.results.itm_accuracy! + result.results.mlm_accuracy!).toBe(most);
   expect(await readFile(join(output, "curves.svg"), "utf8")).toMatch(/^<svg/);
@@ -78,30 +78,30 @@ test("a run leaves its best model, its results and its log, and is over when it 
   expect(match).toBeDefined();
   await model.dispose();
 
-  // Once more: nothing is done, and nothing is lost.
-  const again = await runIn(root, { ...judged(root), save_total_limit: 1 });
+  // Once more: no step is repeated, and no file is lost.
+  const again = await runIn(root, { ...validated(root), save_total_limit: 1 });
   expect(again).toMatchObject({
     steps: 8,
     interrupted: false,
     bestCheckpoint: result.bestCheckpoint,
     results: result.results,
   });
-  expect(await json(join(output, "train_results.json"))).toEqual(told);
+  expect(await json(join(output, "train_results.json"))).toEqual(trainResults);
   expect(await logIn(output)).toEqual(log);
   expect(await checkpointsIn(output)).toHaveLength(best === 8 ? 1 : 2);
 
-  // The best of those that are there counts.
+  // The best of the existing checkpoints counts.
   if (best === 8) return;
   await rm(result.bestCheckpoint!, { recursive: true });
-  const without = await runIn(root, { ...judged(root), save_total_limit: 1 });
+  const without = await runIn(root, { ...validated(root), save_total_limit: 1 });
   expect(without.bestCheckpoint).toBe(join(output, "checkpoint-8"));
   expect((await weightsIn(output)).equals(await weightsIn(without.bestCheckpoint!))).toBe(true);
 });
 
-test("a validation that was broken off is made up when the run goes on", async () => {
+test("a validation that was interrupted is repeated when the run resumes", async () => {
   const root = await pairs();
   const data = { train: join(root, "pairs"), validation: [join(root, "pairs"), join(root, "pairs")] };
-  const settings = { ...judged(root), data, max_steps: 4, validation: { limit: 4 } };
+  const settings = { ...validated(root), data, max_steps: 4, validation: { limit: 4 } };
   const whole = await runIn(root, { ...settings, output: join(root, "whole") });
   const halted = new AbortController();
   let last = 0;
@@ -118,9 +118,18 @@ test("a validation that was broken off is made up when the run goes on", async (
   expect((await weightsIn(rest.output)).equals(await weightsIn(whole.output))).toBe(true);
 });
 
-test("one that is broken off at the last step leaves the run unfinished", async () => {
+test("what a callback throws rejects the call, and the folder is released", async () => {
   const root = await pairs();
-  const settings = { ...judged(root), max_steps: 2 };
+  const onLog = () => {
+    throw new Error("no screen");
+  };
+  await expect(runIn(root, { max_steps: 2 }, { onLog })).rejects.toThrow("no screen");
+  expect(await readdir(join(root, "run"))).not.toContain("run.lock");
+});
+
+test("a validation that is interrupted at the last step leaves the run unfinished", async () => {
+  const root = await pairs();
+  const settings = { ...validated(root), max_steps: 2 };
   const halted = new AbortController();
   const options = { signal: halted.signal, onStep: ({ step }: { step: number }) => step === 2 && halted.abort() };
   const stopped = await runIn(root, settings, options);
@@ -129,24 +138,24 @@ test("one that is broken off at the last step leaves the run unfinished", async 
   const done = await runIn(root, settings);
   expect(done).toMatchObject({ steps: 2, interrupted: false });
   expect(Object.keys(done.results)).toContain("itm_accuracy");
-  // Written although the steps are those of another process, which did not get to it.
+  // Written although an earlier process did the steps, which was interrupted before.
   expect(await json(join(done.output, "train_results.json"))).toEqual({ epoch: 0.5, global_step: 2 });
 });
 
 /** A rate at which the second step has no finite gradient. */
 const explosive = { learning_rate: 1e30, max_steps: 6, save_steps: 1, objectives: { itm: 1 } };
 
-test("numbers that are not finite end the run with the step, the images and the way back", async () => {
+test("a gradient that is not finite ends the run with the step, the images and a hint", async () => {
   const root = await pairs();
   const error: unknown = await runIn(root, explosive).catch((reason: unknown) => reason);
   const message = (error as Error).message.replaceAll(root, "").replace(/gradient of [\w.]*\w/, "gradient of X");
   expect(message).toMatch(
     /^step 2 with the images \/pairs\/\w+-\w+\.png, .* and 1 more: expected finite losses and gradients, found NaN or infinity in the gradient of X\. Start another run from \/run\/checkpoint-1 with a lower learning_rate or a longer warm-up, or set non_finite to skip\.$/,
   );
-  // What came before is saved, and nobody holds the folder.
+  // Earlier steps are saved, and the folder is not locked.
   expect(await checkpointsIn(join(root, "run"))).toEqual(["checkpoint-1"]);
   expect(await readdir(join(root, "run"))).not.toContain("run.lock");
-  // With the option the same run goes on: what it skips is told and counted.
+  // With the option the same run resumes; skipped steps are reported and counted.
   const skipping = await runIn(root, { ...explosive, non_finite: "skip" });
   expect(skipping.steps).toBe(6);
   expect(skipping.warnings).toHaveLength(5);
@@ -156,14 +165,14 @@ test("numbers that are not finite end the run with the step, the images and the 
   expect(log[1]).not.toHaveProperty("loss");
 });
 
-test("too many such steps one after another end it all the same", async () => {
+test("too many such steps in a row end the run in any case", async () => {
   const root = await pairs();
   await expect(runIn(root, { ...explosive, non_finite: "skip", max_steps: 40, save_steps: 100 })).rejects.toThrow(
     /^step 22 with the images /,
   );
 });
 
-test("broken images are named, counted in their steps, and no matter to a run that goes on", async () => {
+test("broken images are named, counted in their steps, and do not change a resumed run", async () => {
   const root = await pairs();
   const names = (await readdir(join(root, "pairs"))).filter((name) => name.endsWith(".png")).sort();
   for (const name of names.slice(0, 3)) await writeFile(join(root, "pairs", name), "no image");
@@ -179,14 +188,14 @@ test("broken images are named, counted in their steps, and no matter to a run th
       signal: halted.signal,
       onStep: ({ step }) => void (step === stop && halted.abort()),
     });
-    // Steps that were being made ready are not mistaken for broken ones.
+    // Prefetched steps are not reported as broken.
     expect(warnings.filter((line) => !names.slice(0, 3).some((name) => line.includes(name)))).toEqual([]);
   }
   await runIn(root, settings);
   expect(await logIn(join(root, "run"))).toEqual(log);
 });
 
-test("two processes write the files of one, with the broken images of both", async () => {
+test("two processes write the same files as one, with the broken images of both", async () => {
   const root = await pairs();
   const names = (await readdir(join(root, "pairs"))).filter((name) => name.endsWith(".png")).sort();
   for (const name of names.slice(0, 3)) await writeFile(join(root, "pairs", name), "no image");
@@ -206,7 +215,7 @@ test("two processes write the files of one, with the broken images of both", asy
   expect(await counts("two")).toEqual(await counts("one"));
   expect(warnings[0]!.length).toBeGreaterThan(0);
   expect(warnings[1]).toEqual([]);
-  // Alone, all pairs of a step go on in other micro-batches than before.
+  // In one process, all pairs of a step are in other micro-batches than before.
   const more = { ...settings, per_gpu_batchsize: 0, output: join(root, "other") };
   await Promise.all(
     ranksInMemory(2).map((collective, rank) => {
@@ -220,7 +229,7 @@ test("two processes write the files of one, with the broken images of both", asy
   );
 });
 
-test("what a validation would lack is told before the first step", async () => {
+test("missing texts of a validation are an error before the first step", async () => {
   const root = await pairs();
   const plain = join(root, "plain");
   await makePairs(plain);
@@ -243,16 +252,16 @@ test("what a validation would lack is told before the first step", async () => {
     validation: { metrics: ["itm"], limit: 2 },
     max_steps: 1,
   });
-  // Two sets of one name are told apart.
+  // Two sets with the same name are distinguished.
   expect(Object.keys(results)).toEqual(
     expect.arrayContaining(["itm_accuracy", "pairs_2_itm_accuracy", "rows", "pairs_2_rows"]),
   );
   expect(results.rows).toBe(2);
 });
 
-test("a run that was moved goes on, with its best checkpoint", async () => {
+test("a run that was moved resumes, with its best checkpoint", async () => {
   const root = await pairs();
-  const settings = { ...judged(root), max_steps: 4 };
+  const settings = { ...validated(root), max_steps: 4 };
   const halted = new AbortController();
   await runIn(root, settings, { signal: halted.signal, onStep: ({ step }) => void (step === 3 && halted.abort()) });
   await rename(join(root, "run"), join(root, "moved"));

@@ -3,7 +3,7 @@ import { maxTextLength } from "../model/index.js";
 import type { MadeSample } from "./sample-source.js";
 import { collating, config, dataOf, loaderOf, sourceOf, tokenizer, withBroken } from "./samples.test-support.js";
 
-test("false images are made for negatives alone, and come from the sample's own data set", async () => {
+test("false images are loaded for negatives alone, from the data set of the sample", async () => {
   const data = [await dataOf(6, { set: 50 }), await dataOf(6, { set: 250 })];
   const source = sourceOf(data, { transform: "blip" });
   const red = (made: MadeSample, part: "image" | "falseImage") => made.sample[part]!.pixel_values.data[0]!;
@@ -19,7 +19,7 @@ test("false images are made for negatives alone, and come from the sample's own 
   expect(microBatches[0]!.itm_labels!.toArray().filter((label) => label === 1)).toHaveLength(3);
 });
 
-test("false texts: the row's own ones, now and then another sample's caption, and no false images", async () => {
+test("false texts: hard negatives of the row, sometimes none, and no false images", async () => {
   const negatives = [{ text: "none of it" }, { text: "nor this" }];
   const source = sourceOf([await dataOf(60, { negatives })], { transform: "blip", itmFalse: "texts" });
   const text = (ids: readonly number[]) => tokenizer.decode(ids.slice(1, -1)).trim();
@@ -44,7 +44,7 @@ test("false texts: the row's own ones, now and then another sample's caption, an
   expect((await bare.make(0, 0, false, new Map())).sample).not.toHaveProperty("falseText");
 });
 
-test("other images and texts are drawn in each epoch", async () => {
+test("other images and texts are sampled in each epoch", async () => {
   const source = sourceOf([await dataOf(9)], { objectives: ["itm", "irtr"], transform: "blip" });
   const drawn = async (epoch: number) => {
     const made = await Promise.all([0, 1, 2, 3].map((index) => source.make(epoch, index, true, new Map())));
@@ -54,7 +54,7 @@ test("other images and texts are drawn in each epoch", async () => {
   expect(await drawn(0)).not.toEqual(await drawn(1));
 });
 
-test("texts: those of the unit, one of the others that can be learned, cut to max_text_len", async () => {
+test("texts: that of the sample, and one of each other kind that can be learned, truncated to max_text_len", async () => {
   const source = sourceOf([await dataOf(5, { captions: 3 })], {
     objectives: ["itc", "irtr", "vqa", "snli"],
     falseTexts: 4,
@@ -81,7 +81,7 @@ test("a statement has both its images", async () => {
   expect(microBatches[0]!.pixel_values!.shape[0]).toBe(6);
 });
 
-test("another sample stands in for a broken image, always the same, and it is named", async () => {
+test("a broken image is replaced by another sample, always the same one, and named", async () => {
   const data = [withBroken(await dataOf(6), (row) => row === 2 || row === 4)];
   const make = (index: number) => sourceOf(data, { transform: "blip" }).make(0, index, false, new Map());
   const made = await make(2);
@@ -100,14 +100,14 @@ test("another sample stands in for a broken image, always the same, and it is na
   expect((await make(1)).broken).toEqual([]);
 });
 
-test("a broken false image is replaced from the sample's own data set", async () => {
+test("a broken false image is replaced from the data set of the sample", async () => {
   const data = [await dataOf(3, { set: 50 }), withBroken(await dataOf(5, { set: 250 }), (row) => row > 0)];
   const source = sourceOf(data, { transform: "blip" });
   const made = await source.make(0, 3, true, new Map());
   expect(made.images[1]).toBe("set 250 row 0 image 0");
 });
 
-test("where nothing can be read, the first reason is told after twenty draws", async () => {
+test("if no image can be read, the error after twenty tries has the first reason", async () => {
   const source = sourceOf([withBroken(await dataOf(3), () => true)]);
   await expect(source.make(0, 0, false, new Map())).rejects.toThrow(
     /^set 0: expected images that can be read, found none in 20 tries; the first problem: set 0 row 0 image 0: expected .*[^.]\. Check that the images are still there\.$/,
