@@ -1,4 +1,4 @@
-/** Contrast over several micro-batches against the same pairs in one, where `learner.test.ts` does not show it yet. */
+/** Contrast over several micro-batches against the same pairs in one, beyond the cases of `learner.test.ts`. */
 import { afterEach, expect, test } from "vitest";
 import { tinyInput, tinyWeight } from "../../fixtures/tiny-weights.js";
 import { HostTensor } from "../graph/index.js";

@@ -29,7 +29,7 @@ const sample = (index: number): Sample => ({
   index,
   image: image(index),
   caption: text("caption", index),
-  // Images that no caption belongs to: told apart in few steps whatever the last digits of a machine's arithmetic are.
+  // Images without a caption: a model learns to distinguish them in a few steps on every machine.
   falseImage: image(count + index),
   falseTexts: [1, 2].map((step) => text("caption", (index + step) % count)),
   question: { text: text("question", index), scores: new Map([[index % 6, 1]]) },

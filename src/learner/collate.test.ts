@@ -108,7 +108,7 @@ test("matching: half of the pairs, rounded down, are true, and the others have t
 
 test("matching with false texts: every image with its caption and with a text that is false for it", () => {
   const falseOnes = [sample(0, { falseText: text(7, 0, 6) }), sample(1), sample(2, { image: image(101) }), sample(3)];
-  const drawn = new Set<number>();
+  const sampled = new Set<number>();
   for (let seed = 0; seed < 40; seed++) {
     const batch = collate(falseOnes, { itm: 1 }, { ...options, itmFalse: "texts", random: new Random(seed) });
     expect(values(batch, "itm_labels")).toEqual([1, 1, 1, 1, 0, 0, 0, 0]);
@@ -118,12 +118,12 @@ test("matching with false texts: every image with its caption and with a text th
     expect(texts[4]).toEqual(text(7, 0, 6));
     // Samples 1 and 2 show the same image: neither's caption is false of the other's.
     expect([text(1, 0), text(1, 3, 4)].map((one) => one[1])).toContain(texts[5]![1]);
-    drawn.add(texts[5]![1]!);
-    // Whatever is drawn, the stacks keep their height.
+    sampled.add(texts[5]![1]!);
+    // The stacks have the same height whatever is sampled.
     expect(batch.input_ids!.shape[0]).toBe(8);
     expect(batch.pixel_values!.shape[0]).toBe(3);
   }
-  expect(drawn.size).toBe(2);
+  expect(sampled.size).toBe(2);
   const alone = [sample(1), sample(2, { image: image(101) })];
   expect(() => collate(alone, { itm: 1 }, { ...options, itmFalse: "texts" })).toThrow(
     "sample 1: expected falseText, or a sample with another image, whose caption is false for this one, found neither.",
@@ -189,7 +189,7 @@ test("an image that several samples have is stacked once, and its pairs share an
   expect(values(batch, "itc_image_ids")).toEqual([300, 101, 300]);
 });
 
-test("the same stream gives the same batch, another one other draws", () => {
+test("the same stream gives the same batch, and another one another batch", () => {
   const once = collate(samples(0, 1, 2, 3), all, options);
   expect(collate(samples(0, 1, 2, 3), all, { ...options, random: new Random(7) })).toEqual(once);
   const other = collate(samples(0, 1, 2, 3), all, { ...options, random: new Random(7, "epoch", 1) });

@@ -1,4 +1,4 @@
-/** Judging against PyTorch: losses, and scores that `learner-golden.test.ts` leaves out. */
+/** Eval mode against PyTorch: losses, and the scores that `learner-golden.test.ts` leaves out. */
 import { afterEach, describe, expect, test } from "vitest";
 import { readTrainingCase, trainingCases, type TrainingCase } from "../../fixtures/training-golden.js";
 import { tinyWeight } from "../../fixtures/tiny-weights.js";

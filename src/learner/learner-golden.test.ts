@@ -27,7 +27,7 @@ describe.each(trainingCases())("%s", (name) => {
   const parameters = parameterList(config, [...new Set(weights.flatMap(([name]) => headsOf(name)))]).used;
   const batch: Batch = { ...golden.feeds, mlm_label_count: scalar(countMaskedTokens(golden.feeds)) };
 
-  test.each(["nothing", "cheap", "blocks"] as const)("as PyTorch, computing %s again", async (recompute) => {
+  test.each(["nothing", "cheap", "blocks"] as const)("as PyTorch, recomputing %s", async (recompute) => {
     const isFrozen = nameMatcher(
       "frozen",
       golden.frozen,

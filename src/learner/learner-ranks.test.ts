@@ -1,4 +1,4 @@
-/** Steps on several ranks against those of one process that is given all their micro-batches. */
+/** Steps on several ranks against those of one process with all their micro-batches. */
 import { afterEach, describe, expect, test } from "vitest";
 import { tinyWeight } from "../../fixtures/tiny-weights.js";
 import { ranksInMemory } from "../distributed/in-memory.test-support.js";
@@ -119,7 +119,7 @@ test("fewer masked tokens than micro-batches still count as in one batch", async
   };
   const single = await runAlone(settings, [pairs(0, 1)]);
   const reports = await runTogether(settings, 2, [...cut([1, 2], unmasked)]);
-  // Dropout differs by nothing but the micro-batch, whose first is the same.
+  // Dropout depends on the micro-batch, and the first one is the same.
   expect(reports[0]!.reports[0]!.loss).toBeCloseTo(single.reports[0]!.loss, 5);
 });
 
@@ -140,7 +140,7 @@ function moved(expected: Arrays, found: Arrays): string[] {
   });
 }
 
-describe("what ranks do not share is said on each", () => {
+describe("what differs between ranks is an error on each", () => {
   const config = tiny({ contrastive_form: "dual" });
   const settings = { config, objectives: { itm: 1, itc: 1 } };
 
@@ -209,10 +209,10 @@ describe("what ranks do not share is said on each", () => {
             ),
           };
     };
-    const said = await message(async (trained, rank, values) => {
+    const error = await message(async (trained, rank, values) => {
       const before = values.get("itm_score.fc.weight")!.slice();
       await trained.step(0, [broken(rank)]).finally(() => expect(values.get("itm_score.fc.weight")).toEqual(before));
     });
-    expect(said).toMatch(/^InputError: gradient of .* at step 0: expected finite numbers, found NaN or infinity/);
+    expect(error).toMatch(/^InputError: gradient of .* at step 0: expected finite numbers, found NaN or infinity/);
   });
 });

@@ -1,4 +1,4 @@
-/** Whole training steps: against PyTorch's over ten steps, and against themselves however a batch is cut up. */
+/** Whole training steps: ten steps against PyTorch, and micro-batches against one batch. */
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import {
   digestDifference,

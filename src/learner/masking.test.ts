@@ -41,7 +41,7 @@ test("int64 arrays and numbers give the same, by the stream alone", () => {
   expect(ids[7]).toBe(10);
 });
 
-test("15 % are chosen; of these 80 % hidden, 10 % replaced by any id alike, 10 % kept", () => {
+test("15 % are chosen; of these 80 % are masked, 10 % replaced by any id, 10 % kept", () => {
   const count = 200_000;
   // One id below the mask's, so that a random id is seen to differ 99 times in 100.
   const ids = new Array<number>(count).fill(50);
@@ -72,7 +72,7 @@ test("a word is chosen as a whole, and each of its tokens has its own fate", () 
   const text = [0, 11, 20, 21, 22, 30, 1, 1, 41, 42, 2];
   const wordsOfText = [[1], [2, 3, 4], [5], [8, 9]];
   const together = new Set<string>();
-  const mixed = { hidden: 0, some: 0 };
+  const mixed = { all: 0, some: 0 };
   let chosen = 0;
   const rounds = 4_000;
   for (let seed = 0; seed < rounds; seed++) {
@@ -85,16 +85,16 @@ test("a word is chosen as a whole, and each of its tokens has its own fate", () 
     together.add(pattern);
     chosen += [...pattern].filter((mark) => mark === "x").length;
     if (labels[2] === -100) continue;
-    const hidden = [2, 3, 4].filter((position) => input_ids[position] === 99).length;
-    if (hidden === 3) mixed.hidden++;
-    else if (hidden > 0) mixed.some++;
+    const maskedCount = [2, 3, 4].filter((position) => input_ids[position] === 99).length;
+    if (maskedCount === 3) mixed.all++;
+    else if (maskedCount > 0) mixed.some++;
   }
   // All four words come up alone, and the chance is that of a word.
   for (const alone of ["x...", ".x..", "..x.", "...x"]) expect(together).toContain(alone);
   expect(Math.abs(chosen / (4 * rounds) - 0.15)).toBeLessThan(5 * Math.sqrt((0.15 * 0.85) / (4 * rounds)));
-  // All three hidden about half of the time, 0.8³ of the 1 - 0.2³ in which any is.
+  // All three masked about half of the time, 0.8³ of the 1 - 0.2³ in which any is.
   const rate = 0.8 ** 3 / (1 - 0.2 ** 3);
-  expect(Math.abs(mixed.hidden / (mixed.hidden + mixed.some) - rate)).toBeLessThan(0.1);
+  expect(Math.abs(mixed.all / (mixed.all + mixed.some) - rate)).toBeLessThan(0.1);
 });
 
 test("a chance outside 0 to 1 is refused", () => {

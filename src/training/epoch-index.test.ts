@@ -96,7 +96,7 @@ test("statements are about two images", () => {
   expect(() => EpochIndex.of([single], ["nlvr2"])).toThrow(
     "row 1 of pairs: expected two images, which a statement of NLVR2 is about, found 1.",
   );
-  // Where nothing asks for statements, one image is enough.
+  // Without an objective that reads statements, one image is enough.
   expect(EpochIndex.of([memoryData([{ images: [image], statements, captions: ["a"] }])], ["itm"]).length).toBe(1);
 });
 

@@ -1,4 +1,4 @@
-/** Recipes against the table of the authors' scripts, value by value. */
+/** Presets against the table of the authors' scripts, value by value. */
 import { expect, test } from "vitest";
 import { runPlan } from "./plan.js";
 import { presets, type PresetName } from "./presets.js";
@@ -137,24 +137,24 @@ test.each(Object.entries(rows) as [PresetName, Row][])("%s is as published", (na
 test("objectives and files", () => {
   const chosen = (Object.keys(rows) as PresetName[]).map((name) => {
     const { objectives, data } = settingsOf(name);
-    return `${name}: ${Object.keys(objectives).join("+")} on ${data.train.length} files, judged on ${(data.validation ?? ["none"]).map((one) => (typeof one === "string" ? one : "path" in one ? one.path : "no file")).join(" ")}`;
+    return `${name}: ${Object.keys(objectives).join("+")} on ${data.train.length} files, evaluated on ${(data.validation ?? ["none"]).map((one) => (typeof one === "string" ? one : "path" in one ? one.path : "no file")).join(" ")}`;
   });
   expect(chosen).toEqual([
-    "pretrain_base: mlm+itm on 43 files, judged on coco_caption_karpathy_test.arrow",
-    "pretrain_large: mlm+itm on 43 files, judged on coco_caption_karpathy_test.arrow",
-    "pretrain_base_itc: mlm+itm+itc on 43 files, judged on coco_caption_karpathy_test.arrow",
-    "pretrain_base_itm_itc: mlm+itm_itc on 43 files, judged on coco_caption_karpathy_test.arrow",
-    "pretrain_large_itc: mlm+itm+itc on 43 files, judged on coco_caption_karpathy_test.arrow",
-    "vqav2_base: vqa on 2 files, judged on vqav2_val_fix.arrow",
-    "vqav2_large: vqa on 2 files, judged on vqav2_val_fix.arrow",
-    "vqav2_base_without_pretraining: vqa on 2 files, judged on vqav2_val_fix.arrow",
-    "vqav2_large_without_pretraining: vqa on 2 files, judged on vqav2_val_fix.arrow",
-    "snli_ve_base: snli on 1 files, judged on snli_dev.arrow snli_test.arrow",
-    "nlvr2_base: nlvr2 on 1 files, judged on nlvr2_dev.arrow nlvr2_test1.arrow",
-    "irtr_f30k_base: itm+irtr on 2 files, judged on f30k_caption_karpathy_test.arrow",
-    "irtr_itm_itc_f30k_base: itm_itc on 2 files, judged on f30k_caption_karpathy_test.arrow",
-    "irtr_itm_itc_coco_base: itm_itc on 2 files, judged on coco_caption_karpathy_test.arrow",
-    "contrastive_large: itc on 1 files, judged on none",
+    "pretrain_base: mlm+itm on 43 files, evaluated on coco_caption_karpathy_test.arrow",
+    "pretrain_large: mlm+itm on 43 files, evaluated on coco_caption_karpathy_test.arrow",
+    "pretrain_base_itc: mlm+itm+itc on 43 files, evaluated on coco_caption_karpathy_test.arrow",
+    "pretrain_base_itm_itc: mlm+itm_itc on 43 files, evaluated on coco_caption_karpathy_test.arrow",
+    "pretrain_large_itc: mlm+itm+itc on 43 files, evaluated on coco_caption_karpathy_test.arrow",
+    "vqav2_base: vqa on 2 files, evaluated on vqav2_val_fix.arrow",
+    "vqav2_large: vqa on 2 files, evaluated on vqav2_val_fix.arrow",
+    "vqav2_base_without_pretraining: vqa on 2 files, evaluated on vqav2_val_fix.arrow",
+    "vqav2_large_without_pretraining: vqa on 2 files, evaluated on vqav2_val_fix.arrow",
+    "snli_ve_base: snli on 1 files, evaluated on snli_dev.arrow snli_test.arrow",
+    "nlvr2_base: nlvr2 on 1 files, evaluated on nlvr2_dev.arrow nlvr2_test1.arrow",
+    "irtr_f30k_base: itm+irtr on 2 files, evaluated on f30k_caption_karpathy_test.arrow",
+    "irtr_itm_itc_f30k_base: itm_itc on 2 files, evaluated on f30k_caption_karpathy_test.arrow",
+    "irtr_itm_itc_coco_base: itm_itc on 2 files, evaluated on coco_caption_karpathy_test.arrow",
+    "contrastive_large: itc on 1 files, evaluated on none",
   ]);
 });
 

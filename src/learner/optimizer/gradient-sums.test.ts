@@ -21,7 +21,7 @@ test.each(torch.clipped)("a limit of $max_grad_norm clips as torch clip_grad_nor
   });
 });
 
-test("without a limit nothing is clipped, and a vanishing gradient is not lengthened", () => {
+test("no limit means no clipping, and a vanishing gradient is not scaled up", () => {
   expect(clipFactor(1e9, undefined)).toBe(1);
   expect(clipFactor(0, 1)).toBe(1);
 });

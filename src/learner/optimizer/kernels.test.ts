@@ -35,7 +35,7 @@ test("scaling as the gradients are read is scaling them before", () => {
   }
 });
 
-test("a first step of rate 0 keeps the values and begins the averages", () => {
+test("a first step of rate 0 keeps the values and starts the averages", () => {
   const [first] = steps("original");
   const { values, m, v } = first!;
   const g = torch.gradients[0]![5]!;

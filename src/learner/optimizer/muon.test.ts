@@ -49,7 +49,7 @@ const gradientsOf = (step: number) =>
 test("ten steps as PyTorch takes them, on through saved states, of wide, tall and stacked matrices", async () => {
   const values = initial();
   let state: ReturnType<Optimizer["state"]> | undefined;
-  // The first rate is 0: it begins the momentum and moves nothing.
+  // The first rate is 0: it starts the momentum and changes no value.
   for (const [step, rate] of torch.rates.entries()) {
     const one = optimizer(rate === 0 ? Number.MIN_VALUE : rate);
     if (state !== undefined) one.restore(state);

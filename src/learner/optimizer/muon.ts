@@ -1,6 +1,6 @@
 /**
- * The direction in which Muon moves a matrix: the momentum with all singular values brought near 1, so that no direction of the matrix is
- * left behind because its gradients are small. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024;
+ * The direction in which Muon updates a matrix: the momentum with all singular values near 1, so that directions with small gradients
+ * learn, too. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024;
  * `torch.optim.Muon` with `adjust_lr_fn="match_rms_adamw"`, but in float32 throughout.
  */
 import {
@@ -19,7 +19,7 @@ import {
 } from "../../graph/index.js";
 import { Runtime, type Arrays, type TrainingGraph } from "../../runtime/index.js";
 
-/** A parameter whose rows hold one matrix, or several below each other. */
+/** A parameter whose rows are one matrix, or several below each other. */
 export interface Stacked {
   readonly name: string;
   readonly count: number;
@@ -28,8 +28,8 @@ export interface Stacked {
 }
 
 /**
- * The matrix that Muon moves, if the parameter is one of a layer: not tables, heads and the first layer, whose rows or columns stand for
- * words, classes and pixels. The projection of queries, keys and values of the vision tower is three.
+ * The matrix that Muon updates, if the parameter belongs to a layer: not tables, heads and the first layer, whose rows or columns are words,
+ * classes and pixels. The projection of queries, keys and values of the vision tower is three.
  */
 export function muonMatrix(name: string, shape: readonly number[]): Stacked | undefined {
   const [rows, columns] = shape;
@@ -39,18 +39,18 @@ export function muonMatrix(name: string, shape: readonly number[]): Stacked | un
   return { name, count, rows: rows! / count, columns: columns! };
 }
 
-/** Gives a step the root mean square 0.2 that AdamW's have: Liu et al., "Muon is scalable for LLM training", 2025. */
+/** Gives an update the root mean square 0.2 of AdamW's updates: Liu et al., "Muon is scalable for LLM training", 2025. */
 export const muonScale = ({ rows, columns }: Stacked): number => 0.2 * Math.sqrt(Math.max(rows, columns));
 
 /** Of x ↦ a·x + b·x³ + c·x⁵, which takes the singular values (0, 1] to about 1 within `rounds`; Jordan's. */
 const [a, b, c] = [3.4445, -4.775, 2.0315];
 const rounds = 5;
 
-/** Matrices of one shape, [matrices, rows, columns], each on its own. */
+/** Orthogonalizes each of the matrices [matrices, rows, columns]. */
 export function orthogonal(matrices: Tensor): Tensor {
   const [, rows, columns] = matrices.shape as readonly [number, number, number];
   const length = sqrt(sum(mul(matrices, matrices), { axes: [1, 2], keepDims: true }));
-  // The smaller of x xᵀ and xᵀ x is taken.
+  // The smaller of x xᵀ and xᵀ x is computed.
   const wide = rows <= columns;
   let x = div(matrices, maximum(length, 1e-7));
   for (let round = 0; round < rounds; round++) {
@@ -61,7 +61,7 @@ export function orthogonal(matrices: Tensor): Tensor {
   return x;
 }
 
-/** Directions of many parameters in one run of a graph, in a thread of its own. */
+/** Directions of many parameters in one run of a graph, in a session worker of its own. */
 export class Orthogonalizer {
   private readonly runtime = new Runtime();
   private graph: Promise<TrainingGraph> | undefined;
@@ -84,7 +84,7 @@ export class Orthogonalizer {
   }
 }
 
-/** Products of matrices of one shape are taken together. */
+/** Matrices of one shape are multiplied together. */
 function directionsOf(parameters: readonly Stacked[]): Record<string, Tensor> {
   const byShape = new Map<string, Stacked[]>();
   for (const parameter of parameters) {

@@ -17,7 +17,7 @@ test("a call returns the sums and the arrays", async () => {
   await expect(thread.call({ call: "sumsOfSquares", arrays: [] })).rejects.toThrow("was disposed of");
 });
 
-test("what a dead thread held is lost: the maps lose it, the rest comes back, and no further step is taken", async () => {
+test("the arrays of a dead thread are removed from the maps, the others are returned, and no further step is taken", async () => {
   const settings = optimizerSettings({ learning_rate: 1, warmup_steps: 0, max_steps: 9 });
   const parameters = [
     { name: "large", shape: [8] },
@@ -47,7 +47,7 @@ test("what a dead thread held is lost: the maps lose it, the rest comes back, an
 
 const sizes = fc.array(fc.nat(1000), { maxLength: 30 }).map((sizes) => sizes.map((size, i) => ({ size, i })));
 
-test("every thing has one share, in order, and no share is above the average by more than the largest thing", () => {
+test("every item is in one part, in order, and no part exceeds the average by more than the largest item", () => {
   fc.assert(
     fc.property(sizes, fc.integer({ min: 1, max: 5 }), (things, workers) => {
       const shares = partition(things, workers);
@@ -63,7 +63,7 @@ test("every thing has one share, in order, and no share is above the average by 
   );
 });
 
-test("two workers get halves where the sizes allow it", () => {
+test("two workers get halves if the sizes allow it", () => {
   const shares = partition(
     [5, 3, 3, 2, 1].map((size) => ({ size })),
     2,

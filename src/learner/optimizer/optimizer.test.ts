@@ -93,7 +93,7 @@ test.each([2, 3, 50])("1 and %s threads give the same bits", async (threads) => 
   expect(second.state()).toEqual(first.state());
 });
 
-test("memory is lent and comes back, gradients as they were", async () => {
+test("arrays are transferred and returned, with unchanged gradients", async () => {
   const [values, gradients] = [arrays("value"), arrays("gradient")];
   const before = plain(gradients);
   const array = values.get("temperature")!;
@@ -112,7 +112,7 @@ test("parameters of other names are left alone", async () => {
   expect([...values.get("frozen")!]).toEqual([1, 2]);
 });
 
-test("goes on from a saved state as if it had never stopped", async () => {
+test("resumes bit-exactly from a saved state", async () => {
   const [whole, parts] = [arrays("value"), arrays("value")];
   const uninterrupted = optimizer(full);
   await run(uninterrupted, whole, 0, 10);
@@ -130,7 +130,7 @@ test("goes on from a saved state as if it had never stopped", async () => {
   expect(after.state()).toEqual(uninterrupted.state());
 });
 
-test("a state that does not fit is refused, and nothing of it is taken", () => {
+test("a state that does not fit is refused as a whole", () => {
   const one = optimizer();
   const state = one.state();
   const short = { m: new Float32Array(1), v: new Float32Array(2) };
@@ -158,7 +158,7 @@ test.each<[string, string, Float32Array, string]>([
   ["a view", "temperature", wide.subarray(1, 2), "is a view that does not fill an ArrayBuffer of its own"],
   ["shared memory", "temperature", new Float32Array(new SharedArrayBuffer(4)), "is a view that does not fill"],
   ["another size", "itm_score.fc.bias", new Float32Array(3), "2 numbers are needed, got 3"],
-])("%s is refused before anything is lent", async (_, name, array, message) => {
+])("%s is refused before any array is transferred", async (_, name, array, message) => {
   const values = arrays("value");
   const gradients = arrays("gradient").set(name, array);
   await expect(optimizer().step(0, values, gradients)).rejects.toThrow(`gradient of ${name}: ${message}`);
@@ -189,7 +189,7 @@ test("one step at a time, and none after dispose", async () => {
   await expect(one.step(4, values, arrays("gradient"))).rejects.toThrow("was disposed of");
 });
 
-test("what goes wrong in a thread is told, and the arrays come back", async () => {
+test("an error in a thread is reported, and the arrays are returned", async () => {
   const settings = { ...optimizerSettings(needed), betas: undefined };
   // @ts-expect-error Settings that were not checked: the only way to make the kernel throw.
   const one = new Optimizer(parameters, settings, 2);

@@ -25,7 +25,7 @@ test("down by half a cosine wave, and not up again", () => {
   expect(factors({ decay_power: "cosine", end_lr: 1 }, [4, 8, 12])).toEqual([1, 0.75, 0.5]);
 });
 
-test("a warm-up as a fraction of the run is rounded down, and may be nothing", () => {
+test("a warm-up as a fraction of the run is rounded down, and may be 0", () => {
   const warmup = (warmup_steps: number, max_steps: number) =>
     warmupSteps(optimizerSettings({ ...base, warmup_steps, max_steps }));
   expect([warmup(0.06, 1000), warmup(0.1, 99), warmup(0.5, 1), warmup(1, 10), warmup(0, 10)]).toEqual([60, 9, 0, 1, 0]);
