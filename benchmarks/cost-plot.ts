@@ -1,4 +1,4 @@
-/** Fits N·vision + M·text + N·M·fusion to measured grids by least squares and draws measured against fitted. */
+/** Fits N·vision + M·text + N·M·fusion to measured grids by least squares and plots measured against fitted costs. */
 import { plots, text } from "../src/training/logs/index.js";
 
 export interface GridTime {
@@ -19,7 +19,7 @@ export interface CostFit {
 
 export function costPlot(points: readonly GridTime[], title: string): CostFit {
   const features = points.map(({ images, texts }) => [images, texts, images * texts]);
-  // Relative errors count, so that small grids weigh as much as large ones.
+  // Relative errors are minimised, so that small grids count as much as large ones.
   const weights = points.map(({ seconds }) => 1 / seconds ** 2);
   const [vision = 0, textCost = 0, fusion = 0] = minSquares(
     features,

@@ -1,5 +1,5 @@
 /**
- * How fast are answers, and for how much memory, against transformers on the same weights in the same run?
+ * Speed and memory of inference, compared with transformers on the same weights in the same run.
  *
  *   npm run bench                    base size
  *   npm run bench -- large           large size (needs about 10 GB of memory for the reference)

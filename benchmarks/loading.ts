@@ -1,6 +1,6 @@
 /**
- * Does a training step of the base size at 288 pixels (matching and masked words, batch 4) ever wait for its images? Loading
- * alone, of 640 × 480 JPEG files by one thread, against the step, and the share of a run's steps that was spent waiting.
+ * Does a training step of the base size at 288 pixels (matching and masked tokens, batch 4) wait for its images? Compares
+ * loading 640 × 480 JPEG files on one thread with the step, and measures the share of a run that is spent waiting.
  *
  *   npm run bench:load
  *   npm run bench:load -- STEPS

@@ -1,4 +1,4 @@
-/** One rank of `ranks.ts`: takes the steps, and prints as the first rank what they took. */
+/** One rank of `ranks.ts`: takes the steps; rank 0 prints their times. */
 import { Random } from "../src/random/index.js";
 import { parameterList, parseConfig } from "../src/model/index.js";
 import { initializer, openStart, startingConfig, startingValues } from "../src/conversion/index.js";

@@ -1,5 +1,5 @@
 /**
- * What do two ranks cost on one machine? The same step of the base size (288 pixels, 20 tokens, matching, two micro-batches of 2 pairs) by
+ * The cost of two ranks on one machine. The same step of the base size (288 pixels, 20 tokens, matching, two micro-batches of 2 pairs) by
  * one process and by two that mpirun starts: time of a step, and of summing the gradients in it.
  *
  *   npm run bench:ranks

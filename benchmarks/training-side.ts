@@ -1,6 +1,6 @@
 /**
- * This package's side of the training benchmark: a line in, a training step, a line of JSON out. A process of its own, so that
- * its memory can be told; it runs the built package, which its parent names.
+ * This package's side of the training benchmark: for each line of input it takes a training step and prints a line of JSON. It is a separate
+ * process, so that its memory can be measured; it runs the built package, whose path its parent passes.
  *
  *   training-side.ts FOLDER BATCH RECOMPUTE [PROFILE]
  */

@@ -1,6 +1,6 @@
 /**
- * How long does a training step of the base size take (forward, backward, AdamW; batch 4, 20 tokens, 288 pixels), and how much
- * memory, against PyTorch eager on the same weights in the same run?
+ * Time and memory of a training step of the base size (forward, backward, AdamW; batch 4, 20 tokens, 288 pixels), compared with
+ * PyTorch eager on the same weights in the same run.
  *
  *   npm run bench:train
  *   PYTHON=venv/bin/python npm run bench:train

@@ -1,5 +1,5 @@
 /**
- * Which text fits an image: the example of the model cards, `BridgeTowerForImageAndTextRetrieval`.
+ * Matches texts with an image: the example of the model cards, `BridgeTowerForImageAndTextRetrieval`.
  * Usage: npx tsx examples/image-text-retrieval.ts [model] [image] [text …]
  */
 import { fileURLToPath } from "node:url";

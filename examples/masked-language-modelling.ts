@@ -1,5 +1,5 @@
 /**
- * The missing word of an image's caption: the example of the model cards, `BridgeTowerForMaskedLM`.
+ * Predicts the masked word of a caption: the example of the model cards, `BridgeTowerForMaskedLM`.
  * Usage: npx tsx examples/masked-language-modelling.ts [model] [image] [text]
  */
 import { fileURLToPath } from "node:url";

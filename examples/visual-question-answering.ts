@@ -1,5 +1,5 @@
 /**
- * Answers to questions about an image; the vision tower sees it once for all of them.
+ * Answers questions about an image; the vision tower runs once for all of them.
  * Usage: npx tsx examples/visual-question-answering.ts [model] [image] [question …]
  */
 import { fileURLToPath } from "node:url";

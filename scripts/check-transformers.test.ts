@@ -1,4 +1,4 @@
-/** The half of the check that needs no Python: the names in what is saved are those of transformers' classes. */
+/** The part of the check that needs no Python: saved parameters have the names of transformers' classes. */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * Trains a tiny BridgeTower from random values for a few steps, saves it, and writes what it computes then, for
- * `check-transformers.py` to hold against transformers.
+ * Trains a tiny BridgeTower from random values for a few steps, saves it, and writes its outputs. `check-transformers.py`
+ * compares them with transformers.
  *
  *   npx tsx scripts/check-transformers.ts FOLDER && python3 scripts/check-transformers.py FOLDER
  *

@@ -1,6 +1,6 @@
 /**
- * Writes a checkpoint of a published size with random weights and a made-up tokenizer of the published vocabulary size:
- * something to measure on where the real files are not at hand.
+ * Writes a checkpoint of a published size with random weights and a synthetic tokenizer of the published vocabulary size,
+ * for measurements without the real files.
  *
  *   npx tsx scripts/make-checkpoint.ts base|large FOLDER
  */

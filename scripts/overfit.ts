@@ -1,11 +1,11 @@
 /**
- * Trains a small BridgeTower from random weights until it knows 64 pairs of images and captions by heart: matching,
+ * Trains a small BridgeTower from random weights until it overfits 64 pairs of images and captions: matching,
  * contrast, masked language modelling and question answering at once.
  *
  *   npx tsx scripts/overfit.ts --pairs FOLDER --out FOLDER
  *
  * `--pairs` has images and `pairs.jsonl`, a line each with image, captions and questions. Writes the curves to
- * docs/overfit.svg and docs/overfit.jsonl, and to `--out` a checkpoint that `bridgetower` takes as `--model`.
+ * docs/overfit.svg and docs/overfit.jsonl, and to `--out` a checkpoint for `--model`.
  */
 import { Random } from "../src/random/index.js";
 import { processorFiles, saveCheckpoint } from "../src/checkpoint/index.js";

@@ -84,7 +84,7 @@ class Names {
       .map(([, path]) => path!)
       .filter((path) => ![path, posix.join(this.folder, path)].some((one) => this.exists(one)));
     const scripts = [...text.matchAll(/\bnpm run ([a-z][\w:-]*)/g)].map(([, name]) => name!);
-    const decisions = [...text.matchAll(/\b(?:decisions? |\()(\d{4})\b(?=[\s),.:;])/g)].map(([, number]) => number!);
+    const decisions = [...text.matchAll(/(?:\bdecisions? |\()(\d{4})\b(?=[\s),.:;])/gi)].map(([, number]) => number!);
     return [
       ...paths.map((path) => `no file ${path}`),
       ...scripts.filter((name) => !this.known.scripts.has(name)).map((name) => `no script npm run ${name}`),

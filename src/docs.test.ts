@@ -50,9 +50,11 @@ const known: KnownNames = {
   scripts: new Set(documents(/(^|\/)package\.json$/).flatMap(scriptsOf)),
   commands: new Map(configured.map(({ name, flags }) => [name, flags])),
   otherFiles: new Set(["ImageOps.py", "ImageEnhance.py", "transform/randaugment.py", "src/libImaging/Resample.c"]),
-  otherFlags: new Set(
-    programs.flatMap(({ text }) => [...text.matchAll(/"(--[a-z][\w-]*)"/g)].map(([, flag]) => flag!)),
-  ),
+  otherFlags: new Set([
+    "--bind-to", // mpirun
+    "--kill-on-bad-exit", // srun
+    ...programs.flatMap(({ text }) => [...text.matchAll(/"(--[a-z][\w-]*)"/g)].map(([, flag]) => flag!)),
+  ]),
 };
 
 test("Markdown names what exists", () => {
