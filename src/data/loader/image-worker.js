@@ -10,8 +10,7 @@ import { parentPort } from "node:worker_threads";
 if (existsSync(new URL("./prepare-image.ts", import.meta.url))) {
   // A variable, so that bundlers do not look for a package that only the sources need.
   const loader = "tsx/esm/api";
-  const { register } = /** @type {typeof import("tsx/esm/api")} */ (await import(loader));
-  register();
+  await import(loader).then((/** @type {typeof import("tsx/esm/api")} */ { register }) => register());
 }
 const { prepareImage } = await import("./prepare-image.js");
 
