@@ -20,9 +20,8 @@ import { ProgressLine } from "../src/cli/terminal/progress-line.js";
 import { InputError } from "../src/errors.js";
 import { HostTensor } from "../src/graph/index.js";
 import { parameterList, parseConfig, type ObjectiveName } from "../src/model/index.js";
-import { Processor } from "../src/processing/index.js";
 import type { Arrays } from "../src/runtime/index.js";
-import { defaultModel } from "../src/inference/index.js";
+import { BridgeTowerProcessor, defaultModel } from "../src/inference/index.js";
 import {
   collate,
   Learner,
@@ -100,7 +99,7 @@ process.once("SIGINT", () => {
 await makeFolder(flags.out);
 
 const random = new Random(recipe.seed);
-const processor = await Processor.fromFolder(defaultModel);
+const processor = await BridgeTowerProcessor.fromPretrained(defaultModel);
 const { samples, answers } = await readPairs(flags.pairs, recipe.pairs, processor);
 const json = { ...recipe.config, vqav2_label_size: answers.length };
 const config = parseConfig(json);

@@ -3,7 +3,7 @@ import type { Random } from "../../src/random/index.js";
 import { readTextIfPresent } from "../../src/files/index.js";
 import { join } from "node:path";
 import { InputError } from "../../src/errors.js";
-import { decodeImage, type Processor } from "../../src/processing/index.js";
+import type { BridgeTowerProcessor } from "../../src/inference/index.js";
 import type { Sample } from "../../src/learner/index.js";
 
 const maxBytes = 2 ** 24;
@@ -21,7 +21,7 @@ export interface Pairs {
 }
 
 /** @throws InputError when the folder has no such file, or fewer pairs */
-export async function readPairs(folder: string, count: number, processor: Processor): Promise<Pairs> {
+export async function readPairs(folder: string, count: number, processor: BridgeTowerProcessor): Promise<Pairs> {
   const file = join(folder, "pairs.jsonl");
   const text = await readTextIfPresent(file, maxBytes);
   if (text === undefined) {
@@ -57,7 +57,7 @@ export async function readPairs(folder: string, count: number, processor: Proces
   const encode = (sentence: string) => processor.tokenizer.encode(sentence).ids;
   const samples: Sample[] = [];
   for (const [index, { image, caption, question, answer }] of chosen.entries()) {
-    const pixels = processor.imageProcessor.preprocess([await decodeImage(join(folder, image))]);
+    const pixels = await processor.imageProcessor.preprocess([join(folder, image)]);
     samples.push({
       index,
       image: { id: index, pixel_values: pixels.pixel_values.row(0) },

@@ -108,3 +108,9 @@ export const oneOf =
       hint: nearestHint(value, choices),
     });
   };
+
+/** The examples below the options of a command's `--help`. */
+export function exampleText(examples: readonly string[]): string {
+  const heading = examples.length > 1 ? "Examples" : "Example";
+  return `\n${heading}:${examples.map((example) => `\n  $ bridgetower ${example}`).join("")}`;
+}

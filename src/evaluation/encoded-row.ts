@@ -2,7 +2,7 @@
 import type { Dataset, RowTexts } from "../data/index.js";
 import { InputError } from "../errors.js";
 import { elementCount, HostTensor } from "../graph/index.js";
-import { ahead, batchOf, chunksOfEqualLength, type PartedModel, type States } from "../inference/index.js";
+import { prefetch, batchOf, chunksOfEqualLength, type LoadedModel, type States } from "../inference/index.js";
 import type { ImageReader } from "./image-reader.js";
 
 /** A row with its encoded images. */
@@ -33,7 +33,7 @@ interface LoadedRow extends Pick<EncodedRow, "index" | "texts" | "trueCaptions">
 }
 
 export interface RowContext {
-  readonly model: PartedModel;
+  readonly model: LoadedModel;
   readonly data: Dataset;
   readonly reader: ImageReader;
   /** Texts as token ids. */
@@ -56,7 +56,7 @@ export async function* encodedRows(
 ): AsyncGenerator<EncodedRows> {
   const size = context.model.chunkSize;
   const groups = Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.slice(i * size, (i + 1) * size));
-  for await (const [i, loaded] of ahead(groups, (group) => loadRows(context, group, inputs))) {
+  for await (const [i, loaded] of prefetch(groups, (group) => loadRows(context, group, inputs))) {
     const encoded = loaded.length === 0 ? [] : await encode(context.model, context.tokenize, loaded, inputs);
     yield { rows: encoded, end: Math.min(rows.length, (i + 1) * size) };
   }
@@ -96,7 +96,7 @@ async function loadRow(context: RowContext, index: number, inputs: RequiredInput
 }
 
 async function encode(
-  model: PartedModel,
+  model: LoadedModel,
   tokenize: RowContext["tokenize"],
   rows: readonly LoadedRow[],
   { bridge, embeddings }: RequiredInputs,
@@ -139,7 +139,7 @@ const vector = (embeds: HostTensor, row: number): Float32Array =>
   Float32Array.from(embeds.row(row).data as Float32Array);
 
 async function captionEmbeddings(
-  model: PartedModel,
+  model: LoadedModel,
   tokenize: RowContext["tokenize"],
   rows: readonly LoadedRow[],
 ): Promise<Float32Array[][]> {

@@ -2,7 +2,7 @@
 import { expect, test, vi } from "vitest";
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
-import { PartedModel } from "../inference/index.js";
+import { LoadedModel } from "../inference/index.js";
 import { tinyConfig } from "../inference/tiny-checkpoint.test-support.js";
 import { evaluate, type EvaluateOptions, type Metric } from "./index.js";
 import { memoryData, type MemoryRow } from "./memory-data.test-support.js";
@@ -70,7 +70,7 @@ test("the same numbers however rows and texts are grouped", async () => {
   const settings = { model, contrastBatchSize: 3, kTest: 2 };
   const together = await resultsOf(settings);
   for (const size of [1, 2]) {
-    const chunkSize = vi.spyOn(PartedModel.prototype, "chunkSize", "get").mockReturnValue(size);
+    const chunkSize = vi.spyOn(LoadedModel.prototype, "chunkSize", "get").mockReturnValue(size);
     const apart = await resultsOf(settings);
     chunkSize.mockRestore();
     expect(Object.keys(apart)).toEqual(Object.keys(together));

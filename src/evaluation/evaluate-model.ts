@@ -2,7 +2,7 @@
 import { completeDataset, transformImage, type CustomDataset, type Dataset, type TransformKey } from "../data/index.js";
 import { InputError } from "../errors.js";
 import { Random } from "../random/index.js";
-import { answersInFile, findAnswers, PartedModel, readAnswers, type LoadOptions } from "../inference/index.js";
+import { answersInFile, findAnswers, LoadedModel, readAnswers, type LoadOptions } from "../inference/index.js";
 import { Classes } from "./metrics/classes.js";
 import { Contrast } from "./metrics/contrast.js";
 import type { RowMetric, EvalContext } from "./metrics/metric.js";
@@ -87,7 +87,7 @@ export interface EvaluationResult {
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationResult> {
   const { model: idOrFolder, load = {} } = options;
   checkOptions(options);
-  const model = await PartedModel.open(idOrFolder, { prepare: [], prepackText: false }, load);
+  const model = await LoadedModel.open(idOrFolder, { ...load, withProcessor: true });
   try {
     return await evaluateModel(model, { ...options, data: completeDataset(options.data) });
   } finally {
@@ -95,7 +95,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   }
 }
 
-async function evaluateModel(model: PartedModel, options: CompleteOptions): Promise<EvaluationResult> {
+async function evaluateModel(model: LoadedModel, options: CompleteOptions): Promise<EvaluationResult> {
   const { data, seed = 0, limit, captionsPerRow, signal, onProgress } = options;
   const count = Math.min(data.rows, limit ?? data.rows);
   if (count === 0) {
@@ -152,8 +152,8 @@ async function createMetrics(
     itc: async () => new Contrast(context, await model.contrastiveScale(), contrastBatchSize),
     mlm: () => new MaskedTokens(context),
     vqa: async () => {
-      const { folder, config } = model;
-      const noAnswers = () => readAnswers(folder, config.vqav2_label_size);
+      const { folder, config, configJson } = model;
+      const noAnswers = () => readAnswers(folder, config.vqav2_label_size, configJson);
       return new Questions(context, await answersOf(options, model), noAnswers);
     },
     snli: () => new Classes(context, "snli"),
@@ -176,9 +176,9 @@ async function createMetrics(
   return metrics;
 }
 
-async function answersOf({ answers }: EvaluateOptions, model: PartedModel): Promise<readonly string[] | undefined> {
+async function answersOf({ answers }: EvaluateOptions, model: LoadedModel): Promise<readonly string[] | undefined> {
   const count = model.config.vqav2_label_size;
-  if (answers === undefined) return findAnswers(model.folder, count);
+  if (answers === undefined) return findAnswers(model.folder, count, model.configJson);
   const list = typeof answers === "string" ? await answersInFile(answers, count) : answers;
   if (list?.length === count) return list;
   throw new InputError({
@@ -189,14 +189,14 @@ async function answersOf({ answers }: EvaluateOptions, model: PartedModel): Prom
   });
 }
 
-function transformOf({ transform, seed = 0 }: EvaluateOptions, model: PartedModel): ImageTransform | undefined {
+function transformOf({ transform, seed = 0 }: EvaluateOptions, model: LoadedModel): ImageTransform | undefined {
   if (typeof transform !== "string") return transform;
   const { image_size } = model.config.vision_config;
   // A transform with random choices gives the same view of an image every time.
   return (image) => transformImage(image, { key: transform, image_size }, new Random(seed, "transform"));
 }
 
-function textLength({ maxTextLength }: EvaluateOptions, { maxLength, folder }: PartedModel): number {
+function textLength({ maxTextLength }: EvaluateOptions, { maxLength, folder }: LoadedModel): number {
   if (maxTextLength === undefined || maxTextLength <= maxLength) return maxTextLength ?? maxLength;
   throw new InputError({
     code: "invalid-argument",

@@ -3,7 +3,7 @@ import type { ImageSource } from "../data/index.js";
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
 import { decodeImage, type RawImage } from "../processing/index.js";
-import type { PartedModel } from "../inference/index.js";
+import type { LoadedModel } from "../inference/index.js";
 
 /** Preprocesses an image: [channels, height, width], of the image size of the checkpoint. */
 export type ImageTransform = (image: RawImage) => HostTensor<"float32"> | Promise<HostTensor<"float32">>;
@@ -24,7 +24,7 @@ export class ImageReader {
 
   /** @param transform replaces the image settings of the checkpoint */
   constructor(
-    private readonly model: PartedModel,
+    private readonly model: LoadedModel,
     private readonly transform: ImageTransform | undefined,
   ) {}
 
@@ -42,7 +42,7 @@ export class ImageReader {
 
   private async pixels(source: ImageSource): Promise<HostTensor> {
     const image = await decodeImage(await source.read(), { name: source.name });
-    if (this.transform === undefined) return (await this.model.pixels([image])).pixel_values!;
+    if (this.transform === undefined) return (await this.model.pixels([image])).pixel_values;
     const { shape, data } = await this.transform(image);
     return new HostTensor("float32", [1, ...shape], data);
   }

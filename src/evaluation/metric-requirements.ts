@@ -2,7 +2,7 @@
 import type { Dataset, TextKind } from "../data/index.js";
 import { InputError } from "../errors.js";
 import type { Head } from "../model/index.js";
-import type { PartedModel } from "../inference/index.js";
+import type { LoadedModel } from "../inference/index.js";
 import { maxPairs } from "./retrieval/retrieval.js";
 import type { RequiredInputs } from "./encoded-row.js";
 
@@ -35,7 +35,7 @@ export const metrics = Object.keys(table) as readonly Metric[];
 export const needsOf = (metric: Metric): Needs => table[metric];
 
 /** The inputs that all of these metrics require together. */
-export function requiredInputs(wanted: readonly Metric[], model: PartedModel, rankBy: RankBy): RequiredInputs {
+export function requiredInputs(wanted: readonly Metric[], model: LoadedModel, rankBy: RankBy): RequiredInputs {
   const needs = wanted.map((metric) => (metric === "retrieval" && rankBy === "rank_output" ? none : table[metric]));
   const dual = model.config.contrastive_form === "dual";
   return {
@@ -88,7 +88,7 @@ export interface Evaluated {
   readonly data: Dataset;
   /** Number of rows, from the first on. */
   readonly rows: number;
-  readonly model: PartedModel;
+  readonly model: LoadedModel;
   /** Pairs that retrieval would compare. */
   readonly pairs: number;
 }
@@ -114,7 +114,7 @@ export function chooseMetrics(given: readonly Metric[] | undefined, evaluated: E
     requireTexts(metric, data, rows, { where: data.name, hint: "Name another data set or other metrics" });
     // Names the parameters that are missing.
     if (!heads.some((head) => model.heads.includes(head))) model.requireHead(heads[0]!);
-    if (metric === "nlvr2") model.require("compare");
+    if (metric === "nlvr2") model.requireTask("compare");
   }
   return metrics.filter((metric) => given.includes(metric));
 }

@@ -70,21 +70,29 @@ export interface BoundedReadOptions extends FileErrorOptions {
  * The content of a regular file of at most `maxBytes`.
  * @throws InputError if it is missing, too large, not a regular file or not readable
  */
-export function readBytes(
+export async function readBytes(
   path: string,
   { maxBytes, ...options }: BoundedReadOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const read = (file: OpenFile) => {
-    if (file.size <= maxBytes) return file.read(0, file.size);
-    throw new InputError({
-      code: "file-too-large",
-      where: path,
-      expected: `${options.expected ?? "a file"} of at most ${maxBytes} bytes`,
-      found: `${file.size} bytes`,
-      ...(options.hint === undefined ? {} : { hint: options.hint }),
-    });
-  };
-  return withFile(path, read, options);
+  const { handle } = await openRegular(path, options);
+  try {
+    const { size } = await handle.stat();
+    if (size > maxBytes) {
+      throw new InputError({
+        code: "file-too-large",
+        where: path,
+        expected: `${options.expected ?? "a file"} of at most ${maxBytes} bytes`,
+        found: `${size} bytes`,
+        ...(options.hint === undefined ? {} : { hint: options.hint }),
+      });
+    }
+    const { buffer, byteOffset, length } = await handle.readFile();
+    return new Uint8Array(buffer, byteOffset, length);
+  } catch (error) {
+    throw fileError(path, error, options);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** As `readBytes`; undefined if there is no such file. */

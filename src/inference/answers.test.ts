@@ -27,28 +27,27 @@ test.each([
   expect(await readAnswers(await folderWith(files), 2)).toEqual(["yes", "no"]);
 });
 
-const wanted =
-  "an answer, which is text, for each of the 2 outputs of the classifier: a list, or an object with the keys 0 to 1";
+const wanted = "a string for each of the 2 outputs of the classifier: a list, or an object with the keys 0 to 1";
 
 test.each<[string, Readonly<Record<string, unknown>>, string]>([
   [
     "neither",
     { "config.json": {} },
-    "FOLDER: expected the 2 answers that its classifier tells apart, " +
+    "FOLDER: expected the 2 answers of its classifier, " +
       "found neither id2label in config.json nor a file answers.json. " +
       "Add answers.json: a JSON list of the answers in the order of the classifier's outputs.",
   ],
-  ["too few", { "answers.json": ["yes"] }, `FOLDER/answers.json: expected ${wanted}, found 1 of them.`],
+  ["too few", { "answers.json": ["yes"] }, `FOLDER/answers.json: expected ${wanted}, found 1 entry.`],
   [
     "another task's labels",
     { "config.json": { id2label: { 0: "a", 1: "b", 2: "c" } } },
-    `id2label in FOLDER/config.json: expected ${wanted}, found 3 of them.`,
+    `id2label in FOLDER/config.json: expected ${wanted}, found 3 entries.`,
   ],
-  ["a gap", { "answers.json": { 0: "yes", 2: "no" } }, "found none for 1."],
-  ["a number", { "answers.json": ["yes", 2] }, "found no text for 1."],
+  ["a gap", { "answers.json": { 0: "yes", 2: "no" } }, "found no entry for 1."],
+  ["a number", { "answers.json": ["yes", 2] }, "found another value for 1."],
   ["a single value", { "answers.json": '"yes"' }, "found a single value."],
   ["no JSON", { "answers.json": '["yes",' }, "found text that is not JSON."],
-  ["a key that an object has anyway", { "answers.json": '{"0": "yes", "__proto__": "no"}' }, "found none for 1."],
+  ["a key that an object has anyway", { "answers.json": '{"0": "yes", "__proto__": "no"}' }, "found no entry for 1."],
   ["more than a list of answers takes", { "answers.json": `["${"x".repeat(2 ** 20)}", "no"]` }, "1048576 bytes"],
 ])("%s is refused", async (_, files, message) => {
   const folder = await folderWith(files);

@@ -1,31 +1,35 @@
 /** What the outputs of a VQA classifier stand for. */
-import { readJsonIfPresent, readJsonObjectIfPresent } from "../files/index.js";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
-
-const maxBytes = 2 ** 20;
+import { readJsonIfPresent, readJsonObjectIfPresent, type JsonObject } from "../files/index.js";
+import { maxConfigBytes } from "./open-model.js";
 
 /**
  * The answers of a model folder in the order of the classifier's outputs: `id2label` of `config.json` as transformers
- * writes it, else `answers.json`. Nothing where the folder names none.
+ * writes it, else `answers.json`. Undefined if the folder names none.
  * @param count outputs of the classifier
+ * @param configJson the content of `config.json`; read by default
  * @throws InputError if there is not one for each output
  */
-export async function findAnswers(folder: string, count: number): Promise<readonly string[] | undefined> {
+export async function findAnswers(
+  folder: string,
+  count: number,
+  configJson?: JsonObject,
+): Promise<readonly string[] | undefined> {
   const configFile = join(folder, "config.json");
-  const id2label = (await readJsonObjectIfPresent(configFile, { maxBytes }))?.id2label ?? undefined;
-  if (id2label !== undefined) return answersIn(id2label, `id2label in ${configFile}`, count);
+  const { id2label } = configJson ?? (await readJsonObjectIfPresent(configFile, { maxBytes: maxConfigBytes })) ?? {};
+  if (id2label !== undefined && id2label !== null) return answersIn(id2label, `id2label in ${configFile}`, count);
   return answersInFile(join(folder, "answers.json"), count);
 }
 
-/** As `findAnswers`. @throws InputError also where the folder names none */
-export async function readAnswers(folder: string, count: number): Promise<readonly string[]> {
-  const answers = await findAnswers(folder, count);
+/** As `findAnswers`. @throws InputError also if the folder names none */
+export async function readAnswers(folder: string, count: number, configJson?: JsonObject): Promise<readonly string[]> {
+  const answers = await findAnswers(folder, count, configJson);
   if (answers !== undefined) return answers;
   throw new InputError({
     code: "invalid-config",
     where: folder,
-    expected: `the ${count} answers that its classifier tells apart`,
+    expected: `the ${count} answers of its classifier`,
     found: "neither id2label in config.json nor a file answers.json",
     hint: "Add answers.json: a JSON list of the answers in the order of the classifier's outputs",
   });
@@ -36,12 +40,12 @@ export async function readAnswers(folder: string, count: number): Promise<readon
  * @throws InputError if there is not one for each of `count` outputs
  */
 export async function answersInFile(file: string, count: number): Promise<readonly string[] | undefined> {
-  const json = await readJsonIfPresent(file, { maxBytes, expected: "a JSON list of answers" });
+  const json = await readJsonIfPresent(file, { maxBytes: maxConfigBytes, expected: "a JSON list of answers" });
   return json === undefined ? undefined : answersIn(json, file, count);
 }
 
 function answersIn(json: unknown, where: string, count: number): readonly string[] {
-  const expected = `an answer, which is text, for each of the ${count} outputs of the classifier: a list, or an object with the keys 0 to ${count - 1}`;
+  const expected = `a string for each of the ${count} outputs of the classifier: a list, or an object with the keys 0 to ${count - 1}`;
   const refuse = (found: string): never => {
     throw new InputError({
       code: "invalid-config",
@@ -51,11 +55,13 @@ function answersIn(json: unknown, where: string, count: number): readonly string
       hint: "Use the file that was written with these weights",
     });
   };
-  if (typeof json !== "object" || json === null) return refuse(json === undefined ? "no JSON" : "a single value");
+  if (typeof json !== "object" || json === null) return refuse("a single value");
   const entries = new Map(Object.entries(json as Readonly<Record<string, unknown>>));
-  if (entries.size !== count) return refuse(`${entries.size} of them`);
+  if (entries.size !== count) return refuse(`${entries.size} ${entries.size === 1 ? "entry" : "entries"}`);
   return Array.from({ length: count }, (_, index) => {
     const answer = entries.get(String(index));
-    return typeof answer === "string" ? answer : refuse(`${answer === undefined ? "none" : "no text"} for ${index}`);
+    return typeof answer === "string"
+      ? answer
+      : refuse(`${answer === undefined ? "no entry" : "another value"} for ${index}`);
   });
 }

@@ -1,11 +1,11 @@
 /** Images and texts in the forms that callers have them, and how long a text may be. */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import type { RawImage } from "../processing/index.js";
 import { BridgeTower, BridgeTowerProcessor, defaultModel } from "./index.js";
-import { loadImage } from "../processing/index.js";
+import { decodeImage } from "../processing/index.js";
 import { tinyCheckpoint, tinyConfig } from "./tiny-checkpoint.test-support.js";
 
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
@@ -15,7 +15,7 @@ afterAll(() => model.dispose());
 
 test("an image's path, its bytes and its pixels are the same image", async () => {
   const file = path("examples/images/004.png");
-  const forms = [file, await readFile(file), await loadImage(file)];
+  const forms = [file, await readFile(file), await decodeImage(file)];
   const [byPath, byBytes, byPixels] = await model.embedImage(forms);
   expect([byBytes, byPixels]).toEqual([byPath, byPath]);
   const [one, two, three] = await model.match(forms, ["two phones and four pumpkins"]);
@@ -36,7 +36,7 @@ function turned({ width, height, data }: RawImage): RawImage {
 
 test("images that a camera marked as turned are seen upright", async () => {
   const [upright, marked] = [1, 6].map((tag) => path(`fixtures/data/processing/images/orientation-${tag}.jpg`));
-  const image = turned(await loadImage(upright!));
+  const image = turned(await decodeImage(upright!));
   expect(await model.embedImage([marked!])).toEqual(await model.embedImage([image]));
   expect(await model.embedImage([marked!])).not.toEqual(await model.embedImage([upright!]));
 });
@@ -108,4 +108,31 @@ test.each([
   const [a, b, c] = await tiny.embedText([long!, cut!, shorter!]);
   expect(a).toEqual(b);
   expect(a).not.toEqual(c);
+});
+
+test("the processor crops and normalises, even if the image settings do not", async () => {
+  const [plain, other] = [await tinyCheckpoint(), await tinyCheckpoint()];
+  const edge = { shortest_edge: 32 };
+  const settings = { size: edge, crop_size: edge, size_divisor: 8, do_center_crop: false, do_normalize: false };
+  await writeFile(join(other, "preprocessor_config.json"), JSON.stringify(settings));
+  const [expected, found] = await Promise.all(
+    [plain, other].map((folder) => BridgeTowerProcessor.fromPretrained(folder)),
+  );
+  const image = path("fixtures/data/processing/images/grey.jpg");
+  expect(await found!.process(image)).toEqual(await expected!.process(image));
+  // The image processor alone follows its settings.
+  const { pixel_values } = await found!.imageProcessor.preprocess([image]);
+  expect(pixel_values).not.toEqual((await found!.process(image)).pixel_values);
+});
+
+test("a folder without a tokenizer, or without image settings, is refused on loading", async () => {
+  const folder = await tinyCheckpoint();
+  await rm(join(folder, "vocab.json"));
+  await rm(join(folder, "merges.txt"));
+  await expect(BridgeTowerProcessor.fromPretrained(folder)).rejects.toThrow(
+    "expected tokenizer.json, or vocab.json and merges.txt",
+  );
+  const other = await tinyCheckpoint();
+  await rm(join(other, "preprocessor_config.json"));
+  await expect(BridgeTowerProcessor.fromPretrained(other)).rejects.toThrow("expected preprocessor_config.json");
 });

@@ -1,8 +1,8 @@
 /** BridgeTowerProcessor as transformers users know it: images and texts in, a batch for the model out. */
 import { resolveModel, type HubOptions } from "../checkpoint/index.js";
-import { loadImage, Processor, type ImageInput, type PixelBatch, type TextBatch } from "../processing/index.js";
-import { maxTextLength } from "../model/index.js";
-import { readConfig } from "./config-file.js";
+import { maxTextLength, type BridgeTowerConfig } from "../model/index.js";
+import { ImageProcessor, Tokenizer, type ImageInput, type PixelBatch, type TextBatch } from "../processing/index.js";
+import { readConfig } from "./open-model.js";
 
 export interface ProcessOptions {
   /** `true`: to the longest text; `"max_length"`: to `max_length` or the limit. Default false: texts must be of one length. */
@@ -19,30 +19,32 @@ export type BatchOf<Images, Texts> = (undefined extends Images ? Partial<PixelBa
 
 /** transformers 5.23 `BridgeTowerProcessor`. */
 export class BridgeTowerProcessor {
+  /** `imageProcessor` with centre crop and normalisation, whatever its settings say: what `process` uses, as in transformers. @internal */
+  readonly croppingImageProcessor: ImageProcessor;
+
   private constructor(
-    private readonly processor: Processor,
-    /** Most tokens that both the tokenizer's settings and the model's position table allow. */
+    readonly tokenizer: Tokenizer,
+    readonly imageProcessor: ImageProcessor,
+    /** Maximum number of tokens, by the tokenizer's settings and the model's position table. */
     readonly maxLength: number,
-  ) {}
+  ) {
+    this.croppingImageProcessor = imageProcessor.withSettings({ do_center_crop: true, do_normalize: true });
+  }
 
   /** @throws InputError when image settings, tokenizer or config are missing or broken */
   static async fromPretrained(idOrFolder: string, options: HubOptions = {}): Promise<BridgeTowerProcessor> {
-    return BridgeTowerProcessor.fromFolder(await resolveModel(idOrFolder, options));
+    const folder = await resolveModel(idOrFolder, options);
+    return BridgeTowerProcessor.fromFolder(folder, (await readConfig(folder)).config);
   }
 
   /** @internal */
-  static async fromFolder(folder: string): Promise<BridgeTowerProcessor> {
-    const [processor, config] = await Promise.all([Processor.fromFolder(folder), readConfig(folder)]);
-    const limit = Math.min(processor.tokenizer.modelMaxLength, maxTextLength(config.text_config));
-    return new BridgeTowerProcessor(processor, limit);
-  }
-
-  get tokenizer(): Processor["tokenizer"] {
-    return this.processor.tokenizer;
-  }
-
-  get imageProcessor(): Processor["imageProcessor"] {
-    return this.processor.imageProcessor;
+  static async fromFolder(folder: string, { text_config }: BridgeTowerConfig): Promise<BridgeTowerProcessor> {
+    const [tokenizer, imageProcessor] = await Promise.all([
+      Tokenizer.fromFolder(folder),
+      ImageProcessor.fromFolder(folder),
+    ]);
+    const maxLength = Math.min(tokenizer.modelMaxLength, maxTextLength(text_config));
+    return new BridgeTowerProcessor(tokenizer, imageProcessor, maxLength);
   }
 
   /**
@@ -57,22 +59,19 @@ export class BridgeTowerProcessor {
     texts?: Texts,
     { padding = false, truncation = false, max_length }: ProcessOptions = {},
   ): Promise<BatchOf<Images, Texts>> {
-    const imageList = images === undefined ? undefined : asList<ImageInput>(images);
-    const sentences = texts === undefined ? undefined : asList<string>(texts);
     const maxLength = max_length ?? (truncation || padding === "max_length" ? this.maxLength : undefined);
-    const batch = this.processor.process({
-      ...(imageList === undefined ? {} : { images: await Promise.all(imageList.map(loadImage)) }),
-      ...(sentences === undefined ? {} : { texts: sentences }),
-      padding: padding === true ? "longest" : padding,
-      ...(maxLength === undefined ? {} : { maxLength }),
-    });
+    const textOptions = { padding: padding === true ? "longest" : padding, maxLength } as const;
+    const batch = {
+      ...(texts !== undefined && this.tokenizer.encodeBatch(asList<string>(texts), textOptions)),
+      ...(images !== undefined && (await this.croppingImageProcessor.preprocess(asList<ImageInput>(images)))),
+    };
     // Images give the image half and texts the text half, which TypeScript cannot follow through the spreads.
     return batch as BatchOf<Images, Texts>;
   }
 
   /** The text of token ids, special tokens included unless they are skipped. */
   decode(ids: Iterable<number | bigint>, { skip_special_tokens = false } = {}): string {
-    return this.processor.tokenizer.decode(ids, { skipSpecialTokens: skip_special_tokens });
+    return this.tokenizer.decode(ids, { skipSpecialTokens: skip_special_tokens });
   }
 }
 

@@ -11,7 +11,7 @@ import {
   BridgeTowerProcessor,
   defaultModel,
 } from "./index.js";
-import { LoadedModel } from "./loaded-model.js";
+import { LoadedModel, type GraphSource } from "./loaded-model.js";
 import { tinyCheckpoint } from "./tiny-checkpoint.test-support.js";
 
 interface Answers {
@@ -88,7 +88,7 @@ test.each(answers)("$image: answers, entailment and statements equal PyTorch's",
   }
 });
 
-test("photographs are told of when no checkpoint was named, each time that they are decoded", async () => {
+test("onPhotograph is called if no checkpoint was named, each time that a photograph is decoded", async () => {
   const photograph = path("src/processing/fixtures/chelsea.jpg");
   const bytes = readFileSync(photograph);
   const seen: unknown[] = [];
@@ -169,9 +169,11 @@ test("nothing asked, nothing answered", async () => {
 
 test("embedPair wants as many images as texts", async () => {
   await expect(model.embedPair(imageFiles, ["a fox"])).rejects.toThrow(
-    "embedPair: expected as many images as texts: the i-th goes with the i-th, found 3 images and 1 texts.",
+    "embedPair: expected as many images as texts: the i-th image is embedded with the i-th text, found 3 images and 1 texts.",
   );
 });
+
+const keyOf = (graph: string | GraphSource) => (typeof graph === "string" ? graph : graph.key);
 
 /** How often each graph ran during `action`, by the first word of its name. */
 async function runs(action: () => Promise<unknown>): Promise<Record<string, number>> {
@@ -179,7 +181,10 @@ async function runs(action: () => Promise<unknown>): Promise<Record<string, numb
   try {
     await action();
     const counts: Record<string, number> = {};
-    for (const [key] of spy.mock.calls) counts[key.split(" ")[0]!] = (counts[key.split(" ")[0]!] ?? 0) + 1;
+    for (const [graph] of spy.mock.calls) {
+      const [name] = keyOf(graph).split(" ");
+      counts[name!] = (counts[name!] ?? 0) + 1;
+    }
     return counts;
   } finally {
     spy.mockRestore();

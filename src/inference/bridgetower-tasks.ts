@@ -1,37 +1,35 @@
 /**
- * What a user calls: match, fillMask, embedText, embedImage, embedPair, answer, entail, compare. Each image and each text
- * goes through its tower once; texts of equal length are computed together, so that no padding is ever computed and results
- * do not depend on it.
+ * The tasks: match, fillMask, embedText, embedImage, embedPair, answer, entail, compare. Each image and each text goes through
+ * its tower once. Texts of equal length are computed together, so that no padding is ever computed and results do not depend
+ * on it.
  */
 import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
 import type { BridgeTowerConfig } from "../model/index.js";
-import { ahead } from "./prefetch.js";
 import { readAnswers } from "./answers.js";
 import { entailmentLabels, logitsAbout, logitsAboutTwo, type Answer, type Entailment } from "./classify.js";
-import { decoded, type FilledMask } from "./mask-predictions.js";
-import { defaultModel, type LoadOptions } from "./loaded-model.js";
-import { PartedModel, type States } from "./parted-model.js";
+import { filledMask, type FilledMask } from "./mask-predictions.js";
+import { defaultModel, LoadedModel, prefetch, type LoadOptions, type States } from "./loaded-model.js";
 import type { Task } from "./parts.js";
 import type { ImageInput } from "../processing/index.js";
 import { asList } from "./bridgetower-processor.js";
-import { best, checkTopK, sigmoid, softmax } from "./top-k.js";
-import { batchOf, residentGroups, type Tokens } from "./text-chunks.js";
+import { checkTopK, secondProbability, sigmoid, softmax, topIndices } from "./logits.js";
+import { batchOf, chunksOfEqualLength, residentGroups, type Tokens } from "./text-chunks.js";
 
 export interface BridgeTowerOptions extends LoadOptions {
   /**
-   * Tasks to be ready for: their graphs are compiled while the tokenizer loads, and a missing head is an error at once.
-   * By default each graph is compiled at its first use.
+   * Tasks to prepare: their sub-graphs are compiled while the tokenizer loads, and a missing head is an error at once.
+   * By default each sub-graph is compiled at its first use.
    */
   readonly prepare?: readonly Task[];
   /**
-   * Keep packed copies of the text tower's weights: a quarter less time for each text, for as much private memory as the
-   * tower is large and a second at the first text. Default false.
+   * Keep packed copies of the text tower's weights: saves a quarter of the time of each text, takes as much private memory as
+   * the tower's weights and a second at the first text. Default false.
    */
   readonly prepackText?: boolean;
   /**
-   * Told of each image that looks like a photograph, if no checkpoint was named: the packaged model knows emoji art and drawn
-   * scenes only. An image that is decoded twice is told of twice.
+   * Called with each image that looks like a photograph, if no checkpoint was named: the packaged model knows emoji art and
+   * drawn scenes only. Called twice for an image that is decoded twice.
    */
   readonly onPhotograph?: (image: ImageInput) => void;
 }
@@ -54,28 +52,26 @@ export type ResultsOf<Input, Result> = Input extends readonly unknown[] ? Result
 export type EmbeddingsOf<Input> = ResultsOf<Input, Float32Array>;
 
 export interface Progress {
-  /** Told after each step how many of the answers are there. */
+  /** Called after each step with the number of results so far and of all. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 export class BridgeTower {
   private answers: Promise<readonly string[]> | undefined;
 
-  private constructor(private readonly model: PartedModel) {}
+  private constructor(private readonly model: LoadedModel) {}
 
   /**
    * Opens a checkpoint with its tokenizer and image settings.
    * @param idOrFolder a folder in Hugging Face layout or a hub id; the packaged model by default
-   * @throws InputError for anything missing or broken
+   * @throws InputError for anything missing or broken, and for a task in `prepare` that does not exist
    */
-  static async fromPretrained(
-    idOrFolder?: string,
-    { prepare = [], prepackText = false, onPhotograph, ...options }: BridgeTowerOptions = {},
-  ): Promise<BridgeTower> {
-    const parts = { prepare, prepackText, onPhotograph: idOrFolder === undefined ? onPhotograph : undefined };
-    const model = new BridgeTower(await PartedModel.open(idOrFolder ?? defaultModel, parts, options));
+  static async fromPretrained(idOrFolder?: string, options: BridgeTowerOptions = {}): Promise<BridgeTower> {
+    const onPhotograph = idOrFolder === undefined ? options.onPhotograph : undefined;
+    const open = { ...options, onPhotograph, withProcessor: true };
+    const model = new BridgeTower(await LoadedModel.open(idOrFolder ?? defaultModel, open));
     try {
-      if (prepare.includes("answer")) await model.answerList();
+      if (options.prepare?.includes("answer")) await model.answerList();
       return model;
     } catch (error) {
       await model.dispose();
@@ -102,12 +98,13 @@ export class BridgeTower {
     { onProgress }: Progress = {},
   ): Promise<MatchScore[]> {
     const [imageList, textList] = [asList(images), asList(texts)];
-    this.model.require("match");
+    this.model.requireTask("match");
     const scores = new Array<MatchScore>(imageList.length * textList.length);
+    const chunks = chunksOfEqualLength(this.model.tokenize(textList), this.model.chunkSize);
     let done = 0;
-    for (const resident of residentGroups(this.model.chunked(textList), this.model.stateBytes)) {
+    for (const resident of residentGroups(chunks, this.model.stateBytes)) {
       // The next image is decoded while the model runs on this one.
-      const prefetched = ahead(imageList, (image) => this.model.pixels([image]));
+      const prefetched = prefetch(imageList, (image) => this.model.pixels([image]));
       const groups: { readonly chunk: readonly Tokens[]; readonly states: States }[] = [];
       for (const chunk of resident) groups.push({ chunk, states: await this.model.textStates(chunk) });
       for await (const [image, pixels] of prefetched) {
@@ -116,7 +113,7 @@ export class BridgeTower {
           const { logits } = await this.model.run("fusion itm", { ...imageStates, ...states });
           for (const [row, { index }] of chunk.entries()) {
             const pair = [logits!.at(row, 0), logits!.at(row, 1)] as const;
-            const probability = 1 / (1 + Math.exp(pair[0] - pair[1]));
+            const probability = secondProbability(...pair);
             scores[image * textList.length + index] = { image, text: index, logits: pair, probability };
           }
           onProgress?.((done += chunk.length), scores.length);
@@ -132,7 +129,7 @@ export class BridgeTower {
    * @throws InputError when the text has no `<mask>`, or one too far back for the model
    */
   async fillMask(image: ImageInput, text: string, { topK = 5 } = {}): Promise<FilledMask> {
-    this.model.require("fillMask");
+    this.model.requireTask("fillMask");
     checkTopK(topK);
     const [tokens] = this.model.tokenize([text]);
     const { tokenizer, maxLength } = this.model;
@@ -143,18 +140,18 @@ export class BridgeTower {
         code: wanted === 0 ? "invalid-argument" : "text-too-long",
         where: "text",
         expected: wanted === 0 ? "a <mask> to fill" : `every <mask> within the first ${maxLength} tokens`,
-        found: wanted === 0 ? "none" : "one behind them",
-        hint: wanted === 0 ? "Write <mask> where a word is missing" : "Shorten the text",
+        found: wanted === 0 ? "none" : "one after them",
+        hint: wanted === 0 ? "Write <mask> for a missing word" : "Shorten the text",
       });
     }
     const states = { ...(await this.model.textStates([tokens!])), ...(await this.model.imageStates([image])) };
     const { mlm_logits } = await this.model.run("fusion mlm", states);
-    return decoded(mlm_logits!.row(0), tokens!.ids, tokenizer, topK);
+    return filledMask(mlm_logits!.row(0), tokens!.ids, tokenizer, topK);
   }
 
   /** Unit-length embeddings of texts; computes the text tower only. -> a Float32Array [contrastive_hidden_size] each */
   async embedText<T extends string | readonly string[]>(texts: T, options: Progress = {}): Promise<EmbeddingsOf<T>> {
-    this.model.require("embedText");
+    this.model.requireTask("embedText");
     return inFormOf(texts, await this.embedTexts(asList<string>(texts), options));
   }
 
@@ -163,7 +160,7 @@ export class BridgeTower {
     images: T,
     options: Progress = {},
   ): Promise<EmbeddingsOf<T>> {
-    this.model.require("embedImage");
+    this.model.requireTask("embedImage");
     return inFormOf(images, await this.embedImages(asList<ImageInput>(images), options));
   }
 
@@ -176,26 +173,26 @@ export class BridgeTower {
     texts: T extends readonly ImageInput[] ? readonly string[] : string,
     options: Progress = {},
   ): Promise<EmbeddingsOf<T>> {
-    this.model.require("embedPair");
+    this.model.requireTask("embedPair");
     return inFormOf(images, await this.embedPairs(asList<ImageInput>(images), asList<string>(texts), options));
   }
 
   /**
    * Answers questions about an image, which goes through its tower once for all of them.
    * @param options topK: answers to each question, best first (default 5)
-   * @throws InputError when nothing says what the classifier's outputs stand for
+   * @throws InputError if the model folder does not name the answers of its classifier
    */
   async answer<T extends string | readonly string[]>(
     image: ImageInput,
     questions: T,
     { topK = 5 } = {},
   ): Promise<ResultsOf<T, Answer[]>> {
-    this.model.require("answer");
+    this.model.requireTask("answer");
     checkTopK(topK);
     const answers = await this.answerList();
     const rows = await logitsAbout(this.model, image, asList<string>(questions), "fusion vqa");
     const ranked = rows.map((logits) =>
-      best(logits, topK).map((id) => ({ answer: answers[id]!, probability: sigmoid(logits[id]!) })),
+      topIndices(logits, topK).map((id) => ({ answer: answers[id]!, probability: sigmoid(logits[id]!) })),
     );
     return inFormOf(questions, ranked);
   }
@@ -205,17 +202,17 @@ export class BridgeTower {
     image: ImageInput,
     hypotheses: T,
   ): Promise<ResultsOf<T, Entailment[]>> {
-    this.model.require("entail");
+    this.model.requireTask("entail");
     const rows = await logitsAbout(this.model, image, asList<string>(hypotheses), "fusion snli");
     const ranked = rows.map((logits) => {
       const probabilities = softmax(logits);
-      return best(logits).map((id) => ({ label: entailmentLabels[id]!, probability: probabilities[id]! }));
+      return topIndices(logits).map((id) => ({ label: entailmentLabels[id]!, probability: probabilities[id]! }));
     });
     return inFormOf(hypotheses, ranked);
   }
 
   /**
-   * The probability 0..1 that a statement about two images is true. Their order counts: the statement may speak of the
+   * The probability 0..1 that a statement about two images is true. Their order counts: the statement may be about the
    * left one and the right one.
    */
   async compare<T extends string | readonly string[]>(
@@ -223,18 +220,18 @@ export class BridgeTower {
     second: ImageInput,
     statements: T,
   ): Promise<ResultsOf<T, number>> {
-    this.model.require("compare");
+    this.model.requireTask("compare");
     const rows = await logitsAboutTwo(this.model, [first, second], asList<string>(statements));
     return inFormOf(
       statements,
-      rows.map((logits) => softmax(logits)[1]!),
+      rows.map(([no, yes]) => secondProbability(no!, yes!)),
     );
   }
 
   private async embedTexts(texts: readonly string[], { onProgress }: Progress): Promise<Float32Array[]> {
     const embeddings = new Array<Float32Array>(texts.length);
     let done = 0;
-    for (const chunk of this.model.chunked(texts)) {
+    for (const chunk of chunksOfEqualLength(this.model.tokenize(texts), this.model.chunkSize)) {
       const { text_embeds } = await this.model.run("embed text", batchOf(chunk));
       for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(text_embeds!, row);
       onProgress?.((done += chunk.length), texts.length);
@@ -247,7 +244,7 @@ export class BridgeTower {
     const runs = Array.from({ length: Math.ceil(images.length / this.model.chunkSize) }, (_, i) =>
       images.slice(i * this.model.chunkSize, (i + 1) * this.model.chunkSize),
     );
-    for await (const [, pixels] of ahead(runs, (run) => this.model.pixels(run))) {
+    for await (const [, pixels] of prefetch(runs, (run) => this.model.pixels(run))) {
       const { image_embeds } = await this.model.run("embed image", pixels);
       for (let row = 0; row < image_embeds!.shape[0]!; row++) embeddings.push(vector(image_embeds!, row));
       onProgress?.(embeddings.length, images.length);
@@ -264,13 +261,13 @@ export class BridgeTower {
       throw new InputError({
         code: "invalid-argument",
         where: "embedPair",
-        expected: "as many images as texts: the i-th goes with the i-th",
+        expected: "as many images as texts: the i-th image is embedded with the i-th text",
         found: `${images.length} images and ${texts.length} texts`,
       });
     }
     const embeddings = new Array<Float32Array>(texts.length);
     let done = 0;
-    for (const chunk of this.model.chunked(texts)) {
+    for (const chunk of chunksOfEqualLength(this.model.tokenize(texts), this.model.chunkSize)) {
       const imageStates = await this.model.imageStates(chunk.map(({ index }) => images[index]!));
       const { cross_embeds } = await this.model.run("fusion itc", {
         ...imageStates,
@@ -284,9 +281,9 @@ export class BridgeTower {
 
   private answerList(): Promise<readonly string[]> {
     if (this.answers !== undefined) return this.answers;
-    const answers = readAnswers(this.model.folder, this.config.vqav2_label_size);
+    const answers = readAnswers(this.model.folder, this.config.vqav2_label_size, this.model.configJson);
     this.answers = answers;
-    // What failed is not kept: the next call tries again.
+    // A failure is not kept: the next call tries again.
     answers.catch(() => (this.answers = undefined));
     return answers;
   }
@@ -297,6 +294,6 @@ const inFormOf = <T, Result>(input: T, results: Result[]): ResultsOf<T, Result> 
   // The condition is that of the type; TypeScript does not follow it.
   (Array.isArray(input) ? results : results[0]!) as ResultsOf<T, Result>;
 
-/** A copy of one row, so that it does not keep its whole batch in memory. */
+/** A copy of one row, which does not keep the whole batch in memory. */
 const vector = (embeds: HostTensor, row: number): Float32Array =>
   Float32Array.from(embeds.row(row).data as Float32Array);

@@ -1,16 +1,17 @@
-/** Tasks that sort a text about one image, or about two, into classes. */
+/** Classifies texts about one image or two: the logits of each text. */
 import type { HostTensor } from "../graph/index.js";
-import type { PartedModel, States } from "./parted-model.js";
+import type { LoadedModel, States } from "./loaded-model.js";
+import { chunksOfEqualLength } from "./text-chunks.js";
 import type { ImageInput } from "../processing/index.js";
 
 /** An answer to a question. */
 export interface Answer {
   readonly answer: string;
-  /** Sigmoid of the answer's logit, 0..1: each answer is judged by itself, so that they need not add up to 1. */
+  /** Sigmoid of the answer's logit, 0..1: each answer has its own probability, so that they need not add up to 1. */
   readonly probability: number;
 }
 
-/** What a hypothesis is to an image, in the order of the classifier's outputs. */
+/** The relation of a hypothesis to an image, in the order of the classifier's outputs. */
 export const entailmentLabels = ["contradiction", "neutral", "entailment"] as const;
 
 export interface Entailment {
@@ -24,7 +25,7 @@ export interface Entailment {
  * @param part the fusion with the head that is asked
  */
 export function logitsAbout(
-  model: PartedModel,
+  model: LoadedModel,
   image: ImageInput,
   texts: readonly string[],
   part: "fusion vqa" | "fusion snli",
@@ -36,9 +37,9 @@ export function logitsAbout(
   });
 }
 
-/** Logits for each text about two images, the pair of which is seen once: false, true. */
+/** Logits for each text about two images, which go through their towers once: false, true. */
 export function logitsAboutTwo(
-  model: PartedModel,
+  model: LoadedModel,
   [first, second]: readonly [ImageInput, ImageInput],
   texts: readonly string[],
 ): Promise<number[][]> {
@@ -54,17 +55,17 @@ export function logitsAboutTwo(
   });
 }
 
-/** @param see looks at the images; then gives the logits [texts, classes] for text states */
+/** @param encode runs the towers of the images; the result gives the logits [texts, classes] for text states */
 async function logitsOf(
-  model: PartedModel,
+  model: LoadedModel,
   texts: readonly string[],
-  see: () => Promise<(textStates: States) => Promise<HostTensor>>,
+  encode: () => Promise<(textStates: States) => Promise<HostTensor>>,
 ): Promise<number[][]> {
   const rows = new Array<number[]>(texts.length);
   if (texts.length === 0) return rows;
-  const judge = await see();
-  for (const chunk of model.chunked(texts)) {
-    const logits = await judge(await model.textStates(chunk));
+  const logitsFor = await encode();
+  for (const chunk of chunksOfEqualLength(model.tokenize(texts), model.chunkSize)) {
+    const logits = await logitsFor(await model.textStates(chunk));
     for (const [row, { index }] of chunk.entries()) rows[index] = logits.row(row).toArray();
   }
   return rows;

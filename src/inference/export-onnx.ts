@@ -17,7 +17,7 @@ import {
   type Outputs,
 } from "../model/index.js";
 import type { Progress } from "./bridgetower-tasks.js";
-import { openModelFolder } from "./model-folder.js";
+import { openModelFolder } from "./open-model.js";
 import { bindWeights, headsIn } from "./weights.js";
 
 export interface ExportedFile {

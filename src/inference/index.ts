@@ -1,5 +1,4 @@
-/** What users call: the high-level tasks, and the classes named as in transformers. */
-export { ahead } from "./prefetch.js";
+/** Inference: the tasks of `BridgeTower`, and the classes named as in transformers. */
 export { answersInFile, findAnswers, readAnswers } from "./answers.js";
 export {
   BridgeTower,
@@ -12,9 +11,15 @@ export {
 export type { Answer, Entailment } from "./classify.js";
 export { exportOnnx, type ExportedFile } from "./export-onnx.js";
 export type { FilledMask, MaskPrediction } from "./mask-predictions.js";
-export { defaultModel, type LoadOptions } from "./loaded-model.js";
+export {
+  defaultModel,
+  LoadedModel,
+  prefetch,
+  type LoadOptions,
+  type OpenOptions,
+  type States,
+} from "./loaded-model.js";
 export type { ModelInputs } from "./model-inputs.js";
-export { PartedModel, type States } from "./parted-model.js";
 export type { Part, Task } from "./parts.js";
 export {
   BridgeTowerForContrastiveLearning,

@@ -1,13 +1,18 @@
 /**
- * Weights that are not finite: named when they spoil an answer, and no matter otherwise. That shows from outside which
- * parts of the model each task computes.
+ * Weights that are not finite: named if they affect a result, and ignored otherwise. That shows from outside which parts of the
+ * model each task computes. And what is read, built and kept, and how often.
  */
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { InputError } from "../errors.js";
+import * as files from "../files/index.js";
+import { HostTensor } from "../graph/index.js";
 import { heads } from "../model/index.js";
-import { BridgeTower } from "./index.js";
+import { CompiledGraph, Runtime } from "../runtime/index.js";
+import { BridgeTower, BridgeTowerModel, defaultModel } from "./index.js";
+import { LoadedModel, prefetch } from "./loaded-model.js";
+import { parts } from "./parts.js";
 import { fillWeights, tinyCheckpoint, tinyConfig } from "./tiny-checkpoint.test-support.js";
 
 const image = {
@@ -99,7 +104,7 @@ test("an infinite weight is named where tanh would hide it", async () => {
   expect(await complaint(model.match([image], ["a cat"]))).toContain(`${name} in ${folder}: expected finite weights`);
 });
 
-test("finite weights that overflow are told apart from broken ones", async () => {
+test("finite weights that overflow are distinguished from broken ones", async () => {
   const folder = await tinyCheckpoint({ edit: (weights) => fillWeights(weights, /^itm_score\.fc\.weight/, 3e38) });
   const model = await BridgeTower.fromPretrained(folder);
   expect(await complaint(model.match([image], ["a cat"]))).toBe(
@@ -108,7 +113,7 @@ test("finite weights that overflow are told apart from broken ones", async () =>
   );
 });
 
-test("a device that this machine lacks is an error, never a silent fall-back", async () => {
+test("a device that this machine lacks is an error, without a fallback", async () => {
   const model = await BridgeTower.fromPretrained(await tinyCheckpoint(), { device: "coreml" });
   expect(await complaint(model.embedText(["a cat"]))).toMatch(/^device coreml: expected a device .* or use cpu\.$/);
   await model.dispose();
@@ -122,4 +127,94 @@ test("weights that vanish after they were opened are an error that names the fil
   expect(await complaint(model.embedText(["a cat"]))).toContain("model.safetensors");
   await rename(`${weights}.away`, weights);
   expect(await model.embedText(["a cat"])).toHaveLength(1);
+});
+
+vi.mock("../files/index.js", async (original) => {
+  const module = await original<typeof files>();
+  return { ...module, readJsonObjectIfPresent: vi.fn(module.readJsonObjectIfPresent) };
+});
+
+afterEach(() => vi.restoreAllMocks());
+
+test("config.json is read once, and each sub-graph is built once", async () => {
+  const read = vi.mocked(files.readJsonObjectIfPresent).mockClear();
+  const built: string[] = [];
+  for (const part of Object.keys(parts) as (keyof typeof parts)[]) {
+    const build = parts[part];
+    vi.spyOn(parts, part).mockImplementation((config) => {
+      built.push(part);
+      return build(config);
+    });
+  }
+  const model = await BridgeTower.fromPretrained(defaultModel, { prepare: ["match", "answer"] });
+  await model.match([image, image], ["a cat", "a dog"]);
+  await model.answer(image, "what is this?");
+  const names = read.mock.calls.map(([path]) => path.split("/").at(-1));
+  expect(names.filter((name) => name === "config.json")).toHaveLength(1);
+  expect(built.sort()).toEqual(["fusion itm", "fusion vqa", "image", "text"]);
+  await model.dispose();
+});
+
+test("an unknown task in prepare is refused, with the nearest name", async () => {
+  expect(await complaint(BridgeTower.fromPretrained(defaultModel, { prepare: ["matches" as "match"] }))).toBe(
+    'prepare: expected tasks among match, fillMask, embedText, embedImage, embedPair, answer, entail, compare, found "matches". ' +
+      "The nearest is match.",
+  );
+});
+
+test("graphs of many image sizes do not pile up, and one that was freed is compiled again", async () => {
+  const compile = vi.spyOn(Runtime.prototype, "compile");
+  const dispose = vi.spyOn(CompiledGraph.prototype, "dispose");
+  const model = await BridgeTowerModel.fromPretrained(await tinyCheckpoint());
+  const ids = new HostTensor("int64", [1, 3], BigInt64Array.of(0n, 100n, 2n));
+  const forward = (size: number) =>
+    model.forward(
+      { input_ids: ids, pixel_values: HostTensor.zeros("float32", [1, 3, size, 8]) },
+      { interpolate_pos_encoding: true },
+    );
+  const sizes = Array.from({ length: 20 }, (_, i) => 8 * (i + 1));
+  const first = await forward(sizes[0]!);
+  for (const size of sizes) await forward(size);
+  expect([compile.mock.calls.length, dispose.mock.calls.length]).toEqual([20, 4]);
+  await forward(sizes.at(-1)!);
+  expect(compile).toHaveBeenCalledTimes(20);
+  expect((await forward(sizes[0]!)).pooler_output).toEqual(first.pooler_output);
+  expect([compile.mock.calls.length, dispose.mock.calls.length]).toEqual([21, 5]);
+  await model.dispose();
+});
+
+test("a run whose signal is aborted rejects with the signal's reason", async () => {
+  const model = await LoadedModel.open(await tinyCheckpoint());
+  const feeds = { input_ids: HostTensor.zeros("int64", [1, 3]), attention_mask: HostTensor.zeros("int64", [1, 3]) };
+  const reason = new Error("the user left");
+  await expect(model.run("text", feeds, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  expect(Object.keys(await model.run("text", feeds))).not.toHaveLength(0);
+  await model.dispose();
+});
+
+test("entries come in order, each loaded one prefetch of its turn", async () => {
+  const log: string[] = [];
+  const load = (entry: string) => {
+    log.push(`load ${entry}`);
+    return Promise.resolve(entry.toUpperCase());
+  };
+  const entries = prefetch(["a", "b", "c"], load);
+  expect(log).toEqual(["load a"]);
+  for await (const [index, loaded] of entries) log.push(`use ${index} ${loaded}`);
+  expect(log).toEqual(["load a", "load b", "use 0 A", "load c", "use 1 B", "use 2 C"]);
+});
+
+test("a failed load throws when its turn comes, after the entries before it", async () => {
+  const used: string[] = [];
+  const load = (entry: string) => (entry === "b" ? Promise.reject(new Error("b is broken")) : Promise.resolve(entry));
+  const useAll = async () => {
+    for await (const [, loaded] of prefetch(["a", "b", "c"], load)) used.push(loaded);
+  };
+  await expect(useAll()).rejects.toThrow("b is broken");
+  expect(used).toEqual(["a"]);
+});
+
+test("an empty list loads nothing", async () => {
+  for await (const entry of prefetch([], () => Promise.reject(new Error("not called"))))
+    expect.unreachable(String(entry));
 });

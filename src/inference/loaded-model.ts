@@ -1,14 +1,22 @@
-/** A checkpoint that is open: its config, its weights by reference, and the graphs compiled so far. */
+/**
+ * A checkpoint that is open: its config, its weights by reference, its processor, and a bounded cache of compiled sub-graphs.
+ * Towers run once for each image and text, the fusion for each pair.
+ */
 import { fileURLToPath } from "node:url";
-import { readTensor, resolveModel, type Checkpoint, type HubOptions } from "../checkpoint/index.js";
-import { InputError } from "../errors.js";
+import { readTensor, resolveModel, type HubOptions } from "../checkpoint/index.js";
+import { InputError, nearestHint } from "../errors.js";
 import { parametersOf, toFloat32, type HostTensor, type Parameter } from "../graph/index.js";
-import { parameterList, type BridgeTowerConfig, type Head, type Outputs } from "../model/index.js";
-import { Runtime, type CompiledGraph, type CompileOptions, type Device, type WeightLookup } from "../runtime/index.js";
-import { openModelFolder } from "./model-folder.js";
+import { checkImageSize, temperatureRange, type BridgeTowerConfig, type Head, type Outputs } from "../model/index.js";
+import { looksLikePhotograph, type ImageInput, type Tokenizer } from "../processing/index.js";
+import { GraphCache, Runtime, type CompiledGraph, type Device, type WeightLookup } from "../runtime/index.js";
+import { BridgeTowerProcessor } from "./bridgetower-processor.js";
+import { checkPoolers, isFinite, nonFiniteOutput } from "./finite-weights.js";
+import { openModelFolder, type ModelFolder } from "./open-model.js";
+import { checkConfig, needsOf, parts, tasks, type Part, type Task } from "./parts.js";
+import { batchOf, type Tokens } from "./text-chunks.js";
 import { bindWeights, headsIn } from "./weights.js";
 
-/** The checkpoint that the package carries, for use without a name. */
+/** The checkpoint in this package, which is used if none is named. */
 export const defaultModel: string = fileURLToPath(new URL("../../models/emoji", import.meta.url));
 
 export interface LoadOptions extends HubOptions {
@@ -16,148 +24,283 @@ export interface LoadOptions extends HubOptions {
   readonly device?: Device;
   /** Threads of one operator; the number of cores by default. */
   readonly threads?: number;
-  /** Told once about names in the checkpoint that no BridgeTower has. */
+  /** Called once with a message about names in the checkpoint that no BridgeTower has. */
   readonly onWarning?: (message: string) => void;
 }
 
-/**
- * Opens a checkpoint and checks it against its config; reads no weights.
- * @param heads the heads that must be in the file
- * @throws InputError naming what is missing, misshapen or broken
- */
-export async function loadModel(
-  idOrFolder: string,
-  heads: readonly Head[],
-  options: LoadOptions,
-): Promise<LoadedModel> {
-  // The thread starts while the files are read.
-  const runtime = new Runtime();
-  try {
-    const folder = await resolveModel(idOrFolder, options);
-    const { config, checkpoint } = await openModelFolder(folder);
-    const { surplus, lookup } = bindWeights(checkpoint, config, heads);
-    if (surplus.length > 0) {
-      options.onWarning?.(`${checkpoint.source}: ignored ${surplus.length} unknown names, such as ${surplus[0]!}`);
-    }
-    return new LoadedModel(folder, config, checkpoint, lookup, runtime, options);
-  } catch (error) {
-    await runtime.dispose();
-    throw error;
-  }
+export interface OpenOptions extends LoadOptions {
+  /** Heads that must be in the checkpoint. */
+  readonly heads?: readonly Head[];
+  /** Tasks whose sub-graphs are compiled at once. What they need must be in the checkpoint. */
+  readonly prepare?: readonly Task[];
+  /** Whether the processor of the folder is loaded too, which all methods that take images or texts need. Default false. */
+  readonly withProcessor?: boolean;
+  /** Keep packed copies of the text tower's weights. Default false. */
+  readonly prepackText?: boolean;
+  /** Called with each image that looks like a photograph, each time that it is decoded. */
+  readonly onPhotograph?: ((image: ImageInput) => void) | undefined;
 }
 
-export class LoadedModel {
-  private readonly graphs = new Map<string, Promise<CompiledGraph>>();
-  private readonly parameters = new Map<string, readonly Parameter[]>();
+/** Tensors by name: inputs of a sub-graph, or its outputs, which may be inputs of the next. */
+export type States = Readonly<Record<string, HostTensor>>;
 
-  constructor(
+/** A graph that is built and compiled at its first use, by its key in the cache. */
+export interface GraphSource {
+  readonly key: string;
+  readonly build: () => Outputs;
+  readonly prepack?: boolean;
+}
+
+export interface RunOptions {
+  /** Stops before the run if it is aborted. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A compiled graph with the parameters that it reads. */
+interface SubGraph {
+  readonly compiled: CompiledGraph;
+  readonly parameters: readonly Parameter[];
+  readonly dispose: () => Promise<void>;
+}
+
+/** All sub-graphs of the tasks fit; graphs for other image sizes replace those that were used least recently. */
+const maxGraphs = 16;
+
+export class LoadedModel {
+  private readonly graphs = new GraphCache<SubGraph>(maxGraphs);
+  /** Heads that are known to be in the checkpoint. */
+  private readonly available: Set<Head>;
+  private present: readonly Head[] | undefined;
+  private loadedProcessor: BridgeTowerProcessor | undefined;
+
+  private constructor(
     readonly folder: string,
-    readonly config: BridgeTowerConfig,
-    private readonly checkpoint: Checkpoint,
+    private readonly files: ModelFolder,
     private readonly weights: WeightLookup,
     private readonly runtime: Runtime,
-    private readonly options: LoadOptions,
-  ) {}
-
-  /** @throws InputError naming the parameters of a head that the checkpoint lacks */
-  requireHead(head: Head): void {
-    bindWeights(this.checkpoint, this.config, [head]);
-  }
-
-  /** The heads of which the checkpoint holds every parameter. */
-  get heads(): readonly Head[] {
-    return headsIn(this.checkpoint, this.config);
-  }
-
-  /** The value of a parameter without axes that belongs to a head, which the checkpoint has. */
-  async scalar(head: Head, name: string): Promise<number> {
-    const parameter = parameterList(this.config, [head]).used.find((one) => one.name === name)!;
-    return toFloat32(await readTensor(this.weights(parameter)))[0]!;
-  }
-
-  /** Starts to build and compile the graph called `key`, unless it is there; what fails is told when it is run. */
-  prepare(key: string, build: () => Outputs, options: Pick<CompileOptions, "prepack"> = {}): void {
-    this.graph(key, build, options).catch(() => undefined);
+    private readonly options: OpenOptions,
+    heads: readonly Head[],
+  ) {
+    this.available = new Set(heads);
   }
 
   /**
-   * Runs the graph called `key`, built and compiled at its first use.
-   * @throws InputError when an input does not fit, a token id is beyond the vocabulary, or an output is not finite
+   * Opens a checkpoint and checks it against its config; reads no weights.
+   * @param idOrFolder a folder in Hugging Face layout or a hub id
+   * @throws InputError naming what is missing, misshapen or broken, or a task that does not exist
    */
-  async run(
-    key: string,
-    build: () => Outputs,
-    feeds: Readonly<Record<string, HostTensor>>,
-    options: Pick<CompileOptions, "prepack"> = {},
-  ): Promise<Record<string, HostTensor>> {
-    if (feeds.input_ids !== undefined) checkTokenIds(feeds.input_ids, this.config);
-    const graph = await this.graph(key, build, options);
-    const results = await graph.run(feeds);
-    for (const [name, tensor] of Object.entries(results)) {
-      if (!isFinite(tensor)) throw await this.nonFinite(name, key);
+  static async open(idOrFolder: string, options: OpenOptions = {}): Promise<LoadedModel> {
+    const needs = (options.prepare ?? []).map((task) => {
+      checkTask(task);
+      return { task, ...needsOf(task) };
+    });
+    const heads = [...new Set([...(options.heads ?? []), ...needs.map(({ head }) => head)])];
+    // The session worker starts while the files are read.
+    const runtime = new Runtime();
+    try {
+      const folder = await resolveModel(idOrFolder, options);
+      const files = await openModelFolder(folder);
+      const { config, checkpoint } = files;
+      const { surplus, lookup } = bindWeights(checkpoint, config, heads);
+      if (surplus.length > 0) {
+        options.onWarning?.(`${checkpoint.source}: ignored ${surplus.length} unknown names, such as ${surplus[0]!}`);
+      }
+      for (const need of needs) checkConfig(need.config, config, need.task);
+      const model = new LoadedModel(folder, files, lookup, runtime, options, heads);
+      for (const part of new Set(needs.flatMap((need) => need.parts))) model.prepare(part);
+      if (options.withProcessor) model.loadedProcessor = await BridgeTowerProcessor.fromFolder(folder, config);
+      return model;
+    } catch (error) {
+      await runtime.dispose();
+      throw error;
     }
-    return results;
   }
 
-  private graph(key: string, build: () => Outputs, options: Pick<CompileOptions, "prepack">): Promise<CompiledGraph> {
-    const known = this.graphs.get(key);
-    if (known !== undefined) return known;
-    const outputs = build();
-    const parameters = parametersOf(outputs);
-    this.parameters.set(key, parameters);
-    const { device, threads } = this.options;
-    const compiled = this.runtime.compile(outputs, this.weights, { ...options, device, threads });
-    const graph = Promise.all([compiled, this.checkPoolers(parameters)]).then(([done]) => done);
-    this.graphs.set(key, graph);
-    // What failed is not kept: the next call tries again.
-    graph.catch(() => this.graphs.delete(key));
-    return graph;
+  get config(): BridgeTowerConfig {
+    return this.files.config;
   }
 
-  /** Frees all compiled graphs. */
+  /** `config.json` as it is in the file. */
+  get configJson(): ModelFolder["configJson"] {
+    return this.files.configJson;
+  }
+
+  get processor(): BridgeTowerProcessor {
+    if (this.loadedProcessor === undefined) throw new Error("the model was opened without its processor");
+    return this.loadedProcessor;
+  }
+
+  get tokenizer(): Tokenizer {
+    return this.processor.tokenizer;
+  }
+
+  /** Maximum number of tokens of a text. */
+  get maxLength(): number {
+    return this.processor.maxLength;
+  }
+
+  /** The heads of which the checkpoint has every parameter. */
+  get heads(): readonly Head[] {
+    return (this.present ??= headsIn(this.files.checkpoint, this.config));
+  }
+
+  /** Frees all compiled graphs and ends the session worker. */
   dispose(): Promise<void> {
     return this.runtime.dispose();
   }
 
-  /** tanh turns the infinity of a pooler into ±1, so that no output would tell of it. */
-  private async checkPoolers(parameters: readonly Parameter[]): Promise<void> {
-    const problem = await this.firstNonFinite(parameters.filter(({ name }) => /_pooler\.dense\./.test(name)));
-    if (problem !== undefined) throw problem;
+  /** @throws InputError when the checkpoint lacks what the task needs */
+  requireTask(task: Task): void {
+    const { head, config } = needsOf(task);
+    this.requireHead(head);
+    checkConfig(config, this.config, task);
   }
 
-  private async firstNonFinite(parameters: readonly Parameter[]): Promise<InputError | undefined> {
-    for (const parameter of parameters) {
-      const values = toFloat32(await readTensor(this.weights(parameter)));
-      if (values.every((value) => Number.isFinite(value))) continue;
-      return new InputError({
-        code: "non-finite-values",
-        where: `${parameter.name} in ${this.folder}`,
-        expected: "finite weights",
-        found: "NaN or infinity",
-        hint: "Download the checkpoint again, or save it again from finite weights",
-      });
+  /** @throws InputError naming the parameters of the head that the checkpoint lacks */
+  requireHead(head: Head): void {
+    if (!this.available.has(head)) bindWeights(this.files.checkpoint, this.config, [head]);
+    this.available.add(head);
+  }
+
+  /** The factor of similarities in the contrastive loss: exp(logit_scale), or 1 / temperature within its range. */
+  async contrastiveScale(): Promise<number> {
+    if (this.config.contrastive_form === "joint") return Math.exp(await this.scalar("logit_scale"));
+    const [min, max] = temperatureRange;
+    return 1 / Math.min(max, Math.max(min, await this.scalar("temperature")));
+  }
+
+  /** Starts to build and compile a sub-graph that is not in the cache. An error is thrown when the sub-graph is run. */
+  prepare(part: Part): void {
+    const source = this.sourceOf(part);
+    const acquired = this.graphs.acquire(source.key, () => this.compile(source));
+    acquired.then(({ release }) => release()).catch(() => undefined);
+  }
+
+  /**
+   * Runs a sub-graph once. It is built and compiled if it is not in the cache.
+   * @throws InputError when an input does not fit, a token id is beyond the vocabulary, or an output is not finite
+   */
+  async run(graph: Part | GraphSource, feeds: States, { signal }: RunOptions = {}): Promise<States> {
+    if (feeds.input_ids !== undefined) checkTokenIds(feeds.input_ids, this.config);
+    const source = typeof graph === "string" ? this.sourceOf(graph) : graph;
+    const { graph: subGraph, release } = await this.graphs.acquire(source.key, () => this.compile(source));
+    try {
+      signal?.throwIfAborted();
+      const results = await subGraph.compiled.run(feeds);
+      for (const [name, tensor] of Object.entries(results)) {
+        if (!isFinite(tensor)) throw await nonFiniteOutput(name, subGraph.parameters, this.weights, this.folder);
+      }
+      return results;
+    } finally {
+      await release();
     }
-    return undefined;
   }
 
-  /** Reads the weights of a graph to find the one that spoilt its output: too slow to do before every run. */
-  private async nonFinite(output: string, key: string): Promise<InputError> {
-    const weight = await this.firstNonFinite(this.parameters.get(key) ?? []);
-    if (weight !== undefined) return weight;
-    return new InputError({
-      code: "non-finite-values",
-      where: `${output} of the model in ${this.folder}`,
-      expected: "finite numbers",
-      found: "NaN or infinity from finite weights",
-      hint: "The weights are too large for float32: check the checkpoint and its config.json",
+  /** @param maxLength tokens that a text is cut to; by default as many as the model takes */
+  tokenize(texts: readonly string[], maxLength = this.maxLength): Tokens[] {
+    const { tokenizer } = this.processor;
+    return texts.map((text, index) => ({ index, ids: tokenizer.encode(text, { maxLength }).ids }));
+  }
+
+  /** The text tower's states for texts of one length, with the mask that the fusion needs too. */
+  async textStates(chunk: readonly Tokens[], options: RunOptions = {}): Promise<States> {
+    const feeds = batchOf(chunk);
+    return { ...(await this.run("text", feeds, options)), attention_mask: feeds.attention_mask };
+  }
+
+  /** The vision tower's states for images, each the image of its text or the second of two. */
+  async imageStates(
+    images: readonly ImageInput[],
+    part: "image" | "second image" = "image",
+    options: RunOptions = {},
+  ): Promise<States> {
+    return this.run(part, await this.pixels(images), options);
+  }
+
+  /** `pixel_values` float32 [images, 3, height, width] of the model's own image size. */
+  async pixels(images: readonly ImageInput[]): Promise<{ readonly pixel_values: HostTensor<"float32"> }> {
+    const { onPhotograph } = this.options;
+    const photographs: boolean[] = [];
+    const { pixel_values } = await this.processor.croppingImageProcessor.preprocess(images, {
+      onDecoded: onPhotograph && ((image, index) => void (photographs[index] = looksLikePhotograph(image))),
     });
+    // In the order of the images, which may have been decoded in another.
+    for (const [i, isPhotograph] of photographs.entries()) if (isPhotograph) onPhotograph?.(images[i]!);
+    const [, , height, width] = pixel_values.shape as readonly [number, number, number, number];
+    checkImageSize(this.config.vision_config, height, width, false);
+    return { pixel_values };
+  }
+
+  /**
+   * Pairs that one run of the fusion computes: enough to spread the cost of a run over small models, few enough that the
+   * activations of large ones stay in the cache.
+   */
+  get chunkSize(): number {
+    const { hidden_size, vision_config } = this.config;
+    const elements = (vision_config.image_size / vision_config.patch_size) ** 2 * hidden_size;
+    return Math.min(64, Math.max(1, Math.round(2 ** 20 / elements)));
+  }
+
+  /** Bytes of the text states of one token: the input of the first level, its key and value, and the inputs of the others. */
+  get stateBytes(): number {
+    const { hidden_size, num_hidden_layers } = this.config;
+    return (num_hidden_layers + 2) * hidden_size * 4;
+  }
+
+  private sourceOf(part: Part): GraphSource {
+    // Only the text tower is short enough to gain from packed weights.
+    const prepack = this.options.prepackText === true && (part === "text" || part === "embed text");
+    return { key: part, build: () => parts[part](this.config), prepack };
+  }
+
+  private async compile({ build, prepack }: GraphSource): Promise<SubGraph> {
+    const outputs = build();
+    const parameters = parametersOf(outputs);
+    const { device, threads } = this.options;
+    const [compiled] = await Promise.all([
+      this.runtime.compile(outputs, this.weights, { prepack, device, threads }),
+      checkPoolers(parameters, this.weights, this.folder),
+    ]);
+    return { compiled, parameters, dispose: () => compiled.dispose() };
+  }
+
+  /** The value of a parameter without axes, which the checkpoint has. */
+  private async scalar(name: string): Promise<number> {
+    const parameter: Parameter = { kind: "parameter", name, dtype: "float32", shape: [] };
+    return toFloat32(await readTensor(this.weights(parameter)))[0]!;
   }
 }
 
-function isFinite({ dtype, data }: HostTensor): boolean {
-  if (dtype !== "float32") return true;
-  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return false;
-  return true;
+/**
+ * Loads each entry of a list, in order, and yields its index and the result. The next one is loaded while the caller works on the
+ * last; the first starts at once. A failed load throws when its turn comes.
+ */
+export function prefetch<T, U>(
+  list: readonly T[],
+  load: (entry: T) => Promise<U>,
+): AsyncIterable<readonly [number, U]> {
+  let next = list.length > 0 ? load(list[0]!) : undefined;
+  // Awaited when its turn comes; until then its error is not unhandled.
+  next?.catch(() => undefined);
+  return (async function* () {
+    for (let index = 0; next !== undefined; index++) {
+      const loaded = await next;
+      next = index + 1 < list.length ? load(list[index + 1]!) : undefined;
+      next?.catch(() => undefined);
+      yield [index, loaded] as const;
+    }
+  })();
+}
+
+function checkTask(task: Task): void {
+  if (Object.hasOwn(tasks, task)) return;
+  throw new InputError({
+    code: "invalid-argument",
+    where: "prepare",
+    expected: `tasks among ${Object.keys(tasks).join(", ")}`,
+    found: JSON.stringify(task) ?? "undefined",
+    hint: nearestHint(task, Object.keys(tasks)),
+  });
 }
 
 function checkTokenIds({ data }: HostTensor, { text_config: { vocab_size } }: BridgeTowerConfig): void {

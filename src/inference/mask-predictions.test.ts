@@ -56,12 +56,12 @@ test("logits too large for exp still give probabilities", async () => {
 });
 
 test.each([
-  ["no mask", "a fox", {}, "text: expected a <mask> to fill, found none. Write <mask> where a word is missing."],
+  ["no mask", "a fox", {}, "text: expected a <mask> to fill, found none. Write <mask> for a missing word."],
   [
     "a mask that is cut off",
     `<mask> ${"fox ".repeat(70)}<mask>`,
     {},
-    "text: expected every <mask> within the first 64 tokens, found one behind them. Shorten the text.",
+    "text: expected every <mask> within the first 64 tokens, found one after them. Shorten the text.",
   ],
   ["topK 0", "a <mask>", { topK: 0 }, "topK: expected a whole number, 1 or more, found 0."],
   ["topK 1.5", "a <mask>", { topK: 1.5 }, "topK: expected a whole number, 1 or more, found 1.5."],

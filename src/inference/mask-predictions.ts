@@ -1,10 +1,10 @@
-/** MLM logits as words. */
+/** MLM logits to words. */
 import type { HostTensor } from "../graph/index.js";
 import type { Tokenizer } from "../processing/index.js";
-import { best, softmax } from "./top-k.js";
+import { softmax, topIndices } from "./logits.js";
 
 export interface MaskPrediction {
-  /** The token as text, with its leading space where it has one. */
+  /** The token as text, with its leading space if it has one. */
   readonly token: string;
   readonly id: number;
   /** Softmax over the vocabulary, 0..1. */
@@ -22,7 +22,7 @@ export interface FilledMask {
 }
 
 /** @param logits float32 [text, vocabulary] */
-export function decoded(logits: HostTensor, ids: readonly number[], tokenizer: Tokenizer, topK: number): FilledMask {
+export function filledMask(logits: HostTensor, ids: readonly number[], tokenizer: Tokenizer, topK: number): FilledMask {
   const sentence = tokenizer.decode(logits.argmax().data, { skipSpecialTokens: true });
   const masks = ids.flatMap((id, index) =>
     id === tokenizer.maskTokenId
@@ -34,5 +34,5 @@ export function decoded(logits: HostTensor, ids: readonly number[], tokenizer: T
 
 function predictionsFor(logits: readonly number[], tokenizer: Tokenizer, topK: number): MaskPrediction[] {
   const probabilities = softmax(logits);
-  return best(logits, topK).map((id) => ({ token: tokenizer.decode([id]), id, probability: probabilities[id]! }));
+  return topIndices(logits, topK).map((id) => ({ token: tokenizer.decode([id]), id, probability: probabilities[id]! }));
 }

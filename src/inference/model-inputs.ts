@@ -7,7 +7,7 @@ import { checkImageSize, maxTextLength, type BridgeTowerConfig, type ImageSize }
 export interface ModelInputs {
   /** int64 [batch, text] */
   readonly input_ids: HostTensor<"int64">;
-  /** int64 [batch, text], 1 for a token and 0 for padding; all ones where absent */
+  /** int64 [batch, text], 1 for a token and 0 for padding; all ones by default */
   readonly attention_mask?: HostTensor<"int64">;
   /** float32 [batch, 3, height, width]; needed unless `image_embeds` is given */
   readonly pixel_values?: HostTensor<"float32">;
@@ -15,13 +15,13 @@ export interface ModelInputs {
   readonly token_type_ids?: HostTensor<"int64">;
   /** float32 [batch, image, visionHidden]: what the vision tower's embedding stage would give, `ln_pre` included */
   readonly image_embeds?: HostTensor<"float32">;
-  /** ITM: int64 [batch], 1 for a match. MLM: int64 [batch, text], −100 where no loss is wanted. */
+  /** ITM: int64 [batch], 1 for a match. MLM: int64 [batch, text], −100 for positions without a loss. */
   readonly labels?: HostTensor<"int64">;
 }
 
 /**
- * Holds the inputs against each other and against the config.
- * @returns the size of the images, or `"embeds"` where image embeddings stand in for them
+ * Validates the inputs against each other and against the config.
+ * @returns the size of the images, or `"embeds"` if image embeddings are given in their place
  * @throws InputError naming the first input that does not fit
  */
 export function checkInputs(
@@ -90,7 +90,7 @@ export function checkLabels(
       where: "labels",
       expected: "a position to compute the loss of",
       found: `${ignored.join(" or ")} everywhere`,
-      hint: "Leave labels out where no loss is wanted",
+      hint: "Leave labels out if no loss is wanted",
     });
   }
 }

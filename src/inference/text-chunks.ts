@@ -1,14 +1,14 @@
-/** Texts put together into runs of the text tower, and runs into what fits in memory. */
+/** Groups texts into runs of the text tower, and runs into groups that fit in memory. */
 import { HostTensor } from "../graph/index.js";
 
-/** A text as token ids, and its place in the caller's list. */
+/** A text as token ids, and its index in the caller's list. */
 export interface Tokens {
   readonly index: number;
   readonly ids: readonly number[];
 }
 
-/** Texts of equal length together, in runs of at most `most`: no padding is ever computed. */
-export function chunksOfEqualLength(texts: readonly Tokens[], most: number): Tokens[][] {
+/** Texts of equal length together, in runs of at most `maxTexts`: no padding is ever computed. */
+export function chunksOfEqualLength(texts: readonly Tokens[], maxTexts: number): Tokens[][] {
   const byLength = new Map<number, Tokens[]>();
   for (const entry of texts) {
     const group = byLength.get(entry.ids.length);
@@ -17,7 +17,7 @@ export function chunksOfEqualLength(texts: readonly Tokens[], most: number): Tok
   }
   const chunks: Tokens[][] = [];
   for (const group of byLength.values()) {
-    for (let first = 0; first < group.length; first += most) chunks.push(group.slice(first, first + most));
+    for (let first = 0; first < group.length; first += maxTexts) chunks.push(group.slice(first, first + maxTexts));
   }
   return chunks;
 }
@@ -27,7 +27,7 @@ const residentBytes = 2 ** 28;
 
 /**
  * Chunks whose text states fit in memory together: with more texts than that, the images' towers run once per group.
- * @param bytesPerToken what the states of one token take
+ * @param bytesPerToken size of the states of one token
  */
 export function residentGroups(
   chunks: readonly (readonly Tokens[])[],

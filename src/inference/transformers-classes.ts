@@ -9,7 +9,7 @@ import {
   type PairGraph,
 } from "../model/index.js";
 import { crossEntropy } from "../nn/index.js";
-import { loadModel, type LoadedModel, type LoadOptions } from "./loaded-model.js";
+import { LoadedModel, type LoadOptions } from "./loaded-model.js";
 import { checkConfig } from "./parts.js";
 import { checkInputs, checkLabels, type ModelInputs } from "./model-inputs.js";
 
@@ -73,7 +73,8 @@ abstract class PretrainedModel {
     };
     const { input_ids } = inputs;
     const ones = () => new HostTensor("int64", input_ids.shape, new BigInt64Array(input_ids.data.length).fill(1n));
-    const results = await this.loaded.run([key, size, queries, states, attentions].join(" "), build, {
+    const graph = { key: [key, size, queries, states, attentions].join(" "), build };
+    const results = await this.loaded.run(graph, {
       ...definedFeeds(inputs),
       attention_mask: inputs.attention_mask ?? ones(),
     });
@@ -149,7 +150,7 @@ export interface BridgeTowerModelOutput extends Intermediates {
 /** The encoder without a head. transformers 5.23 `BridgeTowerModel`. */
 export class BridgeTowerModel extends PretrainedModel {
   static async fromPretrained(idOrFolder: string, options: LoadOptions = {}): Promise<BridgeTowerModel> {
-    return new BridgeTowerModel(await loadModel(idOrFolder, [], options));
+    return new BridgeTowerModel(await LoadedModel.open(idOrFolder, options));
   }
 
   async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<BridgeTowerModelOutput> {
@@ -171,7 +172,7 @@ export class BridgeTowerModel extends PretrainedModel {
 
 export interface HeadOutput extends Intermediates {
   readonly logits: HostTensor;
-  /** Mean cross-entropy, where labels were given. */
+  /** Mean cross-entropy, if labels were given. */
   readonly loss?: number;
 }
 
@@ -184,7 +185,7 @@ export class BridgeTowerForImageAndTextRetrieval extends PretrainedModel {
     idOrFolder: string,
     options: LoadOptions = {},
   ): Promise<BridgeTowerForImageAndTextRetrieval> {
-    return new BridgeTowerForImageAndTextRetrieval(await loadModel(idOrFolder, ["itm"], options));
+    return new BridgeTowerForImageAndTextRetrieval(await LoadedModel.open(idOrFolder, { ...options, heads: ["itm"] }));
   }
 
   async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<HeadOutput> {
@@ -204,7 +205,7 @@ export class BridgeTowerForImageAndTextRetrieval extends PretrainedModel {
 /** Masked language modelling: `logits` [batch, text, vocabulary]. transformers 5.23 `BridgeTowerForMaskedLM`. */
 export class BridgeTowerForMaskedLM extends PretrainedModel {
   static async fromPretrained(idOrFolder: string, options: LoadOptions = {}): Promise<BridgeTowerForMaskedLM> {
-    return new BridgeTowerForMaskedLM(await loadModel(idOrFolder, ["mlm"], options));
+    return new BridgeTowerForMaskedLM(await LoadedModel.open(idOrFolder, { ...options, heads: ["mlm"] }));
   }
 
   async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<HeadOutput> {
@@ -228,7 +229,7 @@ export interface ContrastiveOutput extends Intermediates {
   readonly text_embeds: HostTensor;
   readonly image_embeds: HostTensor;
   readonly cross_embeds: HostTensor;
-  /** Where `return_loss` was set. */
+  /** If `return_loss` was set. */
   readonly loss?: number;
 }
 
@@ -241,7 +242,7 @@ export class BridgeTowerForContrastiveLearning extends PretrainedModel {
     idOrFolder: string,
     options: LoadOptions = {},
   ): Promise<BridgeTowerForContrastiveLearning> {
-    const loaded = await loadModel(idOrFolder, ["itc"], options);
+    const loaded = await LoadedModel.open(idOrFolder, { ...options, heads: ["itc"] });
     try {
       checkConfig(jointForm, loaded.config, "BridgeTowerForContrastiveLearning");
     } catch (error) {

@@ -1,23 +1,23 @@
 /** Added tokens (`<mask>` and its like): found in a text by exact match before it is split into words. */
-import { isWhiteSpace } from "./byte-level.js";
+import { isWhiteSpace } from "./bpe.js";
 
 /** An entry of `added_tokens` in tokenizer.json. */
 export interface AddedToken {
   readonly id: number;
   readonly content: string;
-  /** Only where no word character stands beside it. */
+  /** Found only if no word character is beside it. */
   readonly single_word: boolean;
-  /** Swallows the white space on its left. */
+  /** Includes the white space on its left. */
   readonly lstrip: boolean;
-  /** Swallows the white space on its right. */
+  /** Includes the white space on its right. */
   readonly rstrip: boolean;
-  /** Looked for in the normalised text rather than in the text as given. */
+  /** Found in the normalised text, not in the original one. */
   readonly normalized: boolean;
-  /** Left out by decoding with `skipSpecialTokens`. */
+  /** Skipped by decoding with `skipSpecialTokens`. */
   readonly special: boolean;
 }
 
-/** A stretch of text, or the id of the token found in its place. */
+/** A piece of text, or the id of an added token. */
 export type Piece = string | number;
 
 /** Finds added tokens, the leftmost first and the longest of those that start there, as tokenizers' `AddedVocabulary`. */
@@ -28,8 +28,8 @@ export class AddedTokenSplitter {
   constructor(tokens: readonly AddedToken[]) {
     const findable = tokens.filter((token) => token.content !== "");
     this.tokens = new Map(findable.map((token) => [token.content, token]));
-    const maxFirst = [...this.tokens.keys()].sort((a, b) => b.length - a.length);
-    const escaped = maxFirst.map((content) => content.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+    const longestFirst = [...this.tokens.keys()].sort((a, b) => b.length - a.length);
+    const escaped = longestFirst.map((content) => content.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
     this.pattern = escaped.length > 0 ? new RegExp(escaped.join("|"), "g") : undefined;
   }
 

@@ -5,7 +5,7 @@ import type { BpeModel } from "./bpe.js";
 
 import { MergeTable } from "./merge-table.js";
 
-// Far above any text vocabulary; keeps a hostile id from sizing an array.
+// Far above any text vocabulary; keeps an id in an untrusted file from sizing an array.
 const maxId = 2 ** 24;
 
 /**

@@ -1,35 +1,45 @@
-/** Image bytes to RGB. Files come from strangers: kind, size and time are bounded before and while the decoder runs. */
-import { readBytes } from "../files/index.js";
-import type { Metadata, Sharp } from "sharp";
+/** Image files to RGB pixels. Files are untrusted: format, size and time are bounded before and while the decoder runs. */
+import type { Metadata } from "sharp";
 import { InputError } from "../errors.js";
+import { readBytes } from "../files/index.js";
+import { imageFormat, type ImageFormat } from "./image-format.js";
+import { imageFileOf, isRawImage, isUrl, maxFileBytes, type ImageInput } from "./image-input.js";
 
-import { formatNames, type ImageFormat, sniffFormat } from "./image-format.js";
-import { type RawImage, rawImageOf, type Samples } from "./raw-image.js";
+/** A decoded image: 8-bit RGB, 3 bytes a pixel, row-major. */
+export interface RawImage {
+  /** What errors call it; by default its index in the batch. */
+  readonly name?: string;
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
 
 export interface DecodeOptions {
-  /** Largest number of pixels that is decoded; a 16-bit image counts twice. Default 100 million: about 1 GB at work. */
+  /** Maximum number of pixels; a 16-bit image counts twice. Default 100 million, which takes about 1 GB to decode. */
   readonly maxPixels?: number;
   /** What errors call an image that is given as bytes. Default "image". */
   readonly name?: string;
 }
 
 const defaultMaxPixels = 100_000_000;
-// The largest that JPEG and GIF can have; longer rows cost the decoder far more memory than their pixels.
+// The largest side that JPEG and GIF can have; longer rows take the decoder far more memory than their pixels.
 const maxSide = 65_535;
-const maxFileBytes = 512 * 2 ** 20;
 const maxSeconds = 15;
 
 /**
- * The RGB image in a file or in bytes, as a person sees it: first frame, EXIF orientation applied, transparency on
- * white, 16-bit greyscale scaled to 8 bits, colour profile ignored; all else as Pillow's `convert("RGB")`.
+ * The RGB pixels of an image, decoded unless they are already: first frame, with EXIF orientation applied, transparency
+ * composited on white, 16-bit greyscale scaled to 8 bits, colour profile ignored; all else as Pillow's `convert("RGB")`.
  * PNG, GIF, lossless WebP and TIFF agree with Pillow bit for bit, JPEG and lossy WebP within one level.
  * AVIF decoders enlarge chroma differently: colours beside sharp edges may be far apart.
- * @param source a path (string) or the file's content
- * @throws InputError missing, not a file, empty, of another kind, damaged, or too large
+ * @throws InputError for an image that is missing, empty, damaged, too large or of another format, a URL that is not `file:` or
+ * `data:`, or another type of value
+ * @example
+ * const { width, height } = await decodeImage("examples/images/010.png");
+ * console.log(width, height); // 96 96
  */
-export async function decodeImage(source: string | Uint8Array, options: DecodeOptions = {}): Promise<RawImage> {
-  const where = typeof source === "string" ? source : (options.name ?? "image");
-  if (source === "") {
+export async function decodeImage(image: ImageInput, options: DecodeOptions = {}): Promise<RawImage> {
+  if (isRawImage(image)) return image;
+  if (image === "") {
     throw new InputError({
       code: "invalid-argument",
       where: "image",
@@ -37,42 +47,89 @@ export async function decodeImage(source: string | Uint8Array, options: DecodeOp
       found: "an empty name",
     });
   }
-  const bytes =
-    typeof source === "string"
-      ? await readBytes(source, { maxBytes: maxFileBytes, expected: "an image file" })
-      : source;
-  if (bytes.length === 0) {
-    throw new InputError({
-      code: "invalid-image",
-      where,
-      expected: "an image",
-      found: "an empty file (0 bytes)",
-      hint: "Give another file",
-    });
-  }
-  const kind = sniffFormat(bytes);
-  if ("found" in kind) {
-    const hint = "Convert it to PNG or JPEG first";
-    throw new InputError({
-      code: "unsupported-format",
-      where,
-      expected: `a ${formatNames} image`,
-      found: kind.found,
-      hint,
-    });
-  }
-  // 0.1 s of start-up that a text-only command should not pay.
+  const path = typeof image === "string" && !isUrl(image) ? image : undefined;
+  const { bytes, where, name } =
+    path === undefined
+      ? await imageFileOf(image, options.name)
+      : {
+          bytes: await readBytes(path, { maxBytes: maxFileBytes, expected: "an image file" }),
+          where: path,
+          name: path,
+        };
+  const format = imageFormat(bytes, where);
+  // 0.1 s of start-up that a command without images should not pay.
   const { default: sharp } = await import("sharp");
   const decoder = sharp(bytes, { ignoreIcc: true, failOn: "error", limitInputPixels: false });
   try {
     const metadata = await decoder.metadata();
     checkSize(metadata, where, options.maxPixels ?? defaultMaxPixels);
     checkDepth(metadata, where);
-    const image = rawImageOf(await readSamples(decoder, metadata));
-    return typeof source === "string" ? { ...image, name: source } : image;
+    const { colourspace, depth } = samplesOf(metadata);
+    const { data, info } = await decoder
+      .autoOrient()
+      .pipelineColourspace(colourspace)
+      .toColourspace(colourspace)
+      .raw({ depth })
+      .timeout({ seconds: maxSeconds })
+      .toBuffer({ resolveWithObject: true });
+    const { width, height, channels } = info;
+    return { name, width, height, data: rgbOf(data, channels, colourspace, depth) };
   } catch (cause) {
-    throw cause instanceof InputError ? cause : decodingError(where, kind.format, cause);
+    throw cause instanceof InputError ? cause : decodingError(where, format, cause);
   }
+}
+
+/** The colours that are read: as they are stored, except that 8-bit RGB and grey become sRGB. */
+function samplesOf({ space, depth }: Metadata): {
+  readonly colourspace: "cmyk" | "srgb" | "grey16" | "rgb16";
+  readonly depth: "uchar" | "ushort";
+} {
+  if (space === "cmyk") return { colourspace: "cmyk", depth: "uchar" };
+  if (depth !== "ushort") return { colourspace: "srgb", depth: "uchar" };
+  return { colourspace: space === "grey16" ? "grey16" : "rgb16", depth: "ushort" };
+}
+
+/**
+ * RGB of interleaved samples. Transparency is composited on white, 16-bit greyscale is scaled (value / 257, rounded),
+ * other 16-bit samples keep their high byte, CMYK follows Pillow's `convert("RGB")`.
+ * @param channels grey, grey + alpha, RGB, RGB + alpha, or the four inks of CMYK
+ */
+function rgbOf(data: Uint8Array, channels: number, colourspace: string, depth: "uchar" | "ushort"): Uint8Array {
+  const values =
+    depth === "ushort" ? eightBit(new Uint16Array(data.buffer, data.byteOffset, data.length / 2), channels) : data;
+  if (colourspace === "cmyk") return rgbFromCmyk(values);
+  if (channels === 3) return values;
+  const grey = channels < 3;
+  const rgb = new Uint8Array((values.length / channels) * 3);
+  for (let from = 0, to = 0; to < rgb.length; from += channels, to += 3) {
+    const alpha = channels % 2 === 0 ? values[from + channels - 1]! : 255;
+    for (let c = 0; c < 3; c++) rgb[to + c] = onWhite(values[grey ? from : from + c]!, alpha);
+  }
+  return rgb;
+}
+
+function eightBit(values: Uint16Array, channels: number): Uint8Array {
+  // Pillow reads 16-bit grey as 16 bits but keeps the high byte of LA, RGB and RGBA.
+  return Uint8Array.from(values, channels === 1 ? (value) => Math.floor((value + 128) / 257) : (value) => value >> 8);
+}
+
+/** `value` at opacity `alpha` over white, rounded as Pillow's `Image.alpha_composite` rounds (7 extra bits, then / 255). */
+function onWhite(value: number, alpha: number): number {
+  const sum = (value * alpha + 255 * (255 - alpha) + 128) << 7;
+  return (((sum >> 8) + sum) >> 8) >> 7;
+}
+
+/** Pillow's CMYK to RGB: 255 - K - C·(255 - K) / 255 with its rounding, clipped at 0. */
+function rgbFromCmyk(values: Uint8Array): Uint8Array {
+  const data = new Uint8Array((values.length / 4) * 3);
+  for (let from = 0, to = 0; to < data.length; from += 4, to += 3) {
+    const light = 255 - values[from + 3]!;
+    for (let c = 0; c < 3; c++) {
+      const product = values[from + c]! * light + 128;
+      data[to + c] = Math.max(0, light - (((product >> 8) + product) >> 8));
+    }
+  }
+  return data;
 }
 
 function checkSize(metadata: Metadata, where: string, maxPixels: number): void {
@@ -119,24 +176,6 @@ function checkDepth({ depth }: Metadata, where: string): void {
     found: `samples of type ${depth}`,
     hint,
   });
-}
-
-async function readSamples(image: Sharp, { space, depth }: Metadata): Promise<Samples> {
-  const cmyk = space === "cmyk";
-  const wide = depth === "ushort" && !cmyk;
-  const colourspace = cmyk ? "cmyk" : !wide ? "srgb" : space === "grey16" ? "grey16" : "rgb16";
-  const { data, info } = await image
-    .autoOrient()
-    .pipelineColourspace(colourspace)
-    .toColourspace(colourspace)
-    .raw({ depth: wide ? "ushort" : "uchar" })
-    .timeout({ seconds: maxSeconds })
-    .toBuffer({ resolveWithObject: true });
-  const { width, height, channels } = info;
-  const values = wide
-    ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2)
-    : new Uint8Array(data.buffer, data.byteOffset, data.length);
-  return { width, height, channels, layout: cmyk ? "cmyk" : "grey or rgb", values };
 }
 
 function decodingError(where: string, format: ImageFormat, cause: unknown): InputError {

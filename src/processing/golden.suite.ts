@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { RawImage } from "./raw-image.js";
+import type { RawImage } from "./decode-image.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 

@@ -1,11 +1,12 @@
 /**
- * What kind of file the first bytes announce. Only raster formats pass: a text format such as SVG can name other files,
- * and each further decoder is one more door for hostile bytes.
+ * The format of an image file by its first bytes. Only raster formats are accepted: a text format such as SVG can name other
+ * files, and each further decoder reads more untrusted input.
  */
+import { InputError } from "../errors.js";
 
 export type ImageFormat = "PNG" | "JPEG" | "WebP" | "GIF" | "TIFF" | "AVIF";
 
-export const formatNames = "PNG, JPEG, WebP, GIF, TIFF or AVIF";
+const formatNames = "PNG, JPEG, WebP, GIF, TIFF or AVIF";
 
 const signatures: readonly (readonly [ImageFormat, RegExp])[] = [
   // eslint-disable-next-line no-control-regex -- the signature has them
@@ -24,12 +25,29 @@ const refused: readonly (readonly [string, RegExp])[] = [
   ["a HEIC image", /^[^]{4}ftyp(?:heic|heix|mif1|msf1)/],
 ];
 
-/** The format that the first bytes announce, or words for what else they seem to be. */
-export function sniffFormat(bytes: Uint8Array): { format: ImageFormat } | { found: string } {
+/**
+ * The format that the first bytes announce.
+ * @param where what errors call the image
+ * @throws InputError for an empty file, or one of another format
+ */
+export function imageFormat(bytes: Uint8Array, where: string): ImageFormat {
+  if (bytes.length === 0) {
+    throw new InputError({
+      code: "invalid-image",
+      where,
+      expected: "an image",
+      found: "an empty file (0 bytes)",
+      hint: "Give another file",
+    });
+  }
   const head = String.fromCharCode(...bytes.subarray(0, 64));
   const format = signatures.find(([, pattern]) => pattern.test(head))?.[0];
-  if (format !== undefined) return { format };
-  return {
+  if (format !== undefined) return format;
+  throw new InputError({
+    code: "unsupported-format",
+    where,
+    expected: `a ${formatNames} image`,
     found: refused.find(([, pattern]) => pattern.test(head))?.[0] ?? "a file that is no image of these kinds",
-  };
+    hint: "Convert it to PNG or JPEG first",
+  });
 }

@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { InputError } from "../errors.js";
-import { loadImage, type ImageInput } from "./image-input.js";
+import { decodeImage } from "./decode-image.js";
+import type { ImageInput } from "./image-input.js";
 
 const path = join(import.meta.dirname, "../../examples/images/010.png");
 const bytes = await readFile(path);
-const expected = await loadImage(path);
+const expected = await decodeImage(path);
 
 const forms: readonly (readonly [string, ImageInput | Promise<ImageInput>])[] = [
   ["a file: URL", pathToFileURL(path)],
@@ -29,13 +30,13 @@ const forms: readonly (readonly [string, ImageInput | Promise<ImageInput>])[] = 
 ];
 
 test.each(forms)("%s gives the same pixels as a path", async (_, form) => {
-  const { width, height, data } = await loadImage(await form);
+  const { width, height, data } = await decodeImage(await form);
   expect({ width, height }).toEqual({ width: expected.width, height: expected.height });
   expect(Buffer.compare(data, expected.data)).toBe(0);
 });
 
 const problem = (image: unknown): Promise<InputError> =>
-  loadImage(image as ImageInput).then(
+  decodeImage(image as ImageInput).then(
     () => Promise.reject(new Error("loaded")),
     (error: InputError) => error,
   );

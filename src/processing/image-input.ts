@@ -1,8 +1,8 @@
 /** Images in every form that JavaScript has: paths, URLs, bytes, blobs and decoded pixels. */
 import { fileURLToPath } from "node:url";
 import { InputError } from "../errors.js";
-import { decodeImage } from "./decode-image.js";
-import type { RawImage } from "./raw-image.js";
+import { readBytes } from "../files/index.js";
+import type { RawImage } from "./decode-image.js";
 
 /**
  * An image: the path of a file, a `file:` or `data:` URL (string or `URL`), the bytes of an image file (`Buffer`, `Uint8Array`,
@@ -10,23 +10,28 @@ import type { RawImage } from "./raw-image.js";
  */
 export type ImageInput = string | URL | Uint8Array | ArrayBuffer | Blob | RawImage;
 
-/** As many bytes as a file may have (`decodeImage`). */
-const maxBytes = 512 * 2 ** 20;
+/** The content of an image file. */
+export interface ImageFile {
+  readonly bytes: Uint8Array;
+  /** What errors call it. */
+  readonly where: string;
+  /** The path of the file, if there is one. */
+  readonly name?: string;
+}
+
+/** Maximum size of an image file. */
+export const maxFileBytes = 512 * 2 ** 20;
 
 /**
- * The RGB pixels of an image, decoded unless they are already.
- * @throws InputError for a missing, damaged or too large image, a URL that is not `file:` or `data:`, or another type of value
- * @example
- * const { width, height } = await loadImage("examples/images/010.png");
- * console.log(width, height); // 144 144
+ * The content of an image file in any form but a path.
+ * @param name what errors call bytes
+ * @throws InputError if a file is missing or too large, for a URL that is not `file:` or `data:`, or another type of value
  */
-export async function loadImage(image: ImageInput): Promise<RawImage> {
-  if (typeof image === "string") return isUrl(image) ? loadUrl(new URL(image)) : decodeImage(image);
-  if (image instanceof URL) return loadUrl(image);
-  if (image instanceof Uint8Array) return decodeImage(image);
-  if (image instanceof ArrayBuffer) return decodeImage(new Uint8Array(image));
-  if (image instanceof Blob) return loadBlob(image);
-  if (isRawImage(image)) return image;
+export async function imageFileOf(image: Exclude<ImageInput, RawImage>, name = "image"): Promise<ImageFile> {
+  if (typeof image === "string" || image instanceof URL) return readUrl(new URL(image));
+  if (image instanceof Uint8Array) return { bytes: image, where: name };
+  if (image instanceof ArrayBuffer) return { bytes: new Uint8Array(image), where: name };
+  if (image instanceof Blob) return readBlob(image, name);
   throw new InputError({
     code: "invalid-argument",
     where: "image",
@@ -36,11 +41,18 @@ export async function loadImage(image: ImageInput): Promise<RawImage> {
 }
 
 /** A scheme of two letters or more: `C:\photo.png` is a path. */
-const isUrl = (text: string) => /^(file|data|https?|blob|ftp):/i.test(text) && URL.canParse(text);
+export const isUrl = (text: string) => /^(file|data|https?|blob|ftp):/i.test(text) && URL.canParse(text);
 
-function loadUrl(url: URL): Promise<RawImage> {
-  if (url.protocol === "file:") return decodeImage(fileURLToPath(url));
-  if (url.protocol === "data:") return loadDataUrl(url);
+async function readUrl(url: URL): Promise<ImageFile> {
+  if (url.protocol === "file:") {
+    const path = fileURLToPath(url);
+    return {
+      bytes: await readBytes(path, { maxBytes: maxFileBytes, expected: "an image file" }),
+      where: path,
+      name: path,
+    };
+  }
+  if (url.protocol === "data:") return { bytes: await dataOf(url), where: "data URL" };
   throw new InputError({
     code: "invalid-argument",
     where: url.href.length > 200 ? `${url.href.slice(0, 197)}...` : url.href,
@@ -50,11 +62,10 @@ function loadUrl(url: URL): Promise<RawImage> {
   });
 }
 
-async function loadDataUrl(url: URL): Promise<RawImage> {
-  let bytes: Uint8Array;
+async function dataOf(url: URL): Promise<Uint8Array> {
   try {
     // Node decodes data: URLs itself; no request is made.
-    bytes = new Uint8Array(await (await fetch(url)).arrayBuffer());
+    return new Uint8Array(await (await fetch(url)).arrayBuffer());
   } catch (cause) {
     const found = "a data: URL that cannot be decoded";
     throw new InputError(
@@ -62,19 +73,19 @@ async function loadDataUrl(url: URL): Promise<RawImage> {
       { cause },
     );
   }
-  return decodeImage(bytes, { name: "data URL" });
 }
 
-async function loadBlob(blob: Blob): Promise<RawImage> {
-  const name = "name" in blob && typeof blob.name === "string" && blob.name !== "" ? blob.name : "image";
-  if (blob.size > maxBytes) {
+async function readBlob(blob: Blob, name: string): Promise<ImageFile> {
+  const where = "name" in blob && typeof blob.name === "string" && blob.name !== "" ? blob.name : name;
+  if (blob.size > maxFileBytes) {
     const found = `${blob.size} bytes`;
-    throw new InputError({ code: "file-too-large", where: name, expected: `at most ${maxBytes} bytes`, found });
+    throw new InputError({ code: "file-too-large", where, expected: `at most ${maxFileBytes} bytes`, found });
   }
-  return decodeImage(new Uint8Array(await blob.arrayBuffer()), { name });
+  return { bytes: new Uint8Array(await blob.arrayBuffer()), where };
 }
 
-function isRawImage(value: unknown): value is RawImage {
+/** Whether the value is decoded pixels. */
+export function isRawImage(value: unknown): value is RawImage {
   if (typeof value !== "object" || value === null) return false;
   const { width, height, data } = value as Partial<RawImage>;
   return typeof width === "number" && typeof height === "number" && data instanceof Uint8Array;

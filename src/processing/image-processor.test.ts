@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { pattern, readGolden } from "./golden.suite.js";
+import { packagedFolder, pattern, readGolden } from "./golden.suite.js";
 import { ImageProcessor } from "./image-processor.js";
 import { imageSettings } from "./image-settings.js";
 import type { JsonObject } from "../files/index.js";
@@ -25,9 +27,9 @@ function sha256(data: ArrayBufferView): string {
     .digest("hex");
 }
 
-test.each(readGolden<PixelValues[]>("pixel-values.json"))("$name: equals transformers bit for bit", (golden) => {
+test.each(readGolden<PixelValues[]>("pixel-values.json"))("$name: equals transformers bit for bit", async (golden) => {
   const images = golden.sizes.map(([width, height]) => pattern(width, height));
-  const { pixel_values, pixel_mask } = processor(golden.settings).preprocess(images);
+  const { pixel_values, pixel_mask } = await processor(golden.settings).preprocess(images);
   expect(pixel_values.shape).toEqual(golden.shape);
   for (const [index, value] of golden.samples) expect(pixel_values.data[index]).toBe(value);
   expect(sha256(pixel_values.data)).toBe(golden.sha256);
@@ -35,40 +37,79 @@ test.each(readGolden<PixelValues[]>("pixel-values.json"))("$name: equals transfo
   expect(sha256(pixel_mask.data)).toBe(golden.mask);
 });
 
-test("a size of 294 without crop_size crops to 294", () => {
-  expect(processor({ size: 294 }).preprocess([pattern(300, 300)]).pixel_values.shape).toEqual([1, 3, 294, 294]);
+test("a size of 294 without crop_size crops to 294", async () => {
+  const { pixel_values } = await processor({ size: 294 }).preprocess([pattern(300, 300)]);
+  expect(pixel_values.shape).toEqual([1, 3, 294, 294]);
 });
 
-test("overrides hold for one call only", () => {
-  const images = processor({ size: 64 });
-  expect(images.preprocess([pattern(96, 64)], { do_center_crop: false }).pixel_values.shape).toEqual([1, 3, 64, 96]);
-  expect(images.preprocess([pattern(96, 64)]).pixel_values.shape).toEqual([1, 3, 64, 64]);
+test("a processor with other settings leaves the first one unchanged", async () => {
+  const cropping = processor({ size: 64 });
+  const whole = cropping.withSettings({ do_center_crop: false });
+  expect((await whole.preprocess([pattern(96, 64)])).pixel_values.shape).toEqual([1, 3, 64, 96]);
+  expect((await cropping.preprocess([pattern(96, 64)])).pixel_values.shape).toEqual([1, 3, 64, 64]);
 });
 
-test("an image too narrow to keep a pixel is named", () => {
-  expect(() => processor().preprocess([pattern(30, 30), pattern(900, 20)])).toThrowErrorMatchingInlineSnapshot(
+test("an image too narrow to keep a pixel is named", async () => {
+  await expect(processor().preprocess([pattern(30, 30), pattern(900, 20)])).rejects.toThrowErrorMatchingInlineSnapshot(
     `[InputError: images[1]: expected an image whose shorter side keeps 32 pixels when the longer is cut to 479, found 900 x 20 pixels. Crop the image to a less extreme shape.]`,
   );
 });
 
-test("images of different sizes without padding are refused, equal ones are not", () => {
+test("images of different sizes without padding are refused, equal ones are not", async () => {
   const images = processor({ do_center_crop: false, do_pad: false, size: 64 });
-  expect(() => images.preprocess([pattern(64, 64), pattern(64, 99)])).toThrowErrorMatchingInlineSnapshot(
+  await expect(images.preprocess([pattern(64, 64), pattern(64, 99)])).rejects.toThrowErrorMatchingInlineSnapshot(
     `[InputError: images[0]: expected 64 x 96 pixels as the largest of the batch has (do_pad is off), found 64 x 64 pixels after resizing. Turn do_pad or do_center_crop on, or process images one by one.]`,
   );
-  const { pixel_values, pixel_mask } = images.preprocess([pattern(64, 70), pattern(64, 71)]);
+  const { pixel_values, pixel_mask } = await images.preprocess([pattern(64, 70), pattern(64, 71)]);
   expect(pixel_values.shape).toEqual([2, 3, 64, 64]);
   expect(pixel_mask.data.every((value) => value === 1n)).toBe(true);
 });
 
-test("no image, and data that does not fit its size, are refused", () => {
-  expect(() => processor().preprocess([])).toThrowErrorMatchingInlineSnapshot(
+test("no image, and data that does not fit its size, are refused", async () => {
+  await expect(processor().preprocess([])).rejects.toThrowErrorMatchingInlineSnapshot(
     `[InputError: images: expected at least one image, found none.]`,
   );
   const named = { name: "line.png", width: 900, height: 1, data: new Uint8Array(2700) };
-  expect(() => processor().preprocess([named])).toThrow("line.png: expected an image whose shorter side");
+  await expect(processor().preprocess([named])).rejects.toThrow("line.png: expected an image whose shorter side");
   const broken = { width: 4, height: 4, data: new Uint8Array(47) };
-  expect(() => processor().preprocess([broken])).toThrowErrorMatchingInlineSnapshot(
+  await expect(processor().preprocess([broken])).rejects.toThrowErrorMatchingInlineSnapshot(
     `[InputError: images[0]: expected 3 bytes for each of at least one pixel, found 47 bytes for 4 x 4 pixels.]`,
   );
+});
+
+/** An image file that records when it is read. */
+class RecordedFile extends Blob {
+  constructor(
+    bytes: Uint8Array<ArrayBuffer>,
+    private readonly onRead: () => void,
+  ) {
+    super([bytes]);
+  }
+
+  override arrayBuffer(): Promise<ArrayBuffer> {
+    this.onRead();
+    return super.arrayBuffer();
+  }
+}
+
+test("a few images are decoded at a time, whatever their number", async () => {
+  const bytes = new Uint8Array(await readFile(join(packagedFolder, "../../examples/images/000.png")));
+  let decoded = 0;
+  let opened = 0;
+  let maxAlive = 0;
+  const images = Array.from({ length: 24 }, () => {
+    return new RecordedFile(bytes, () => (maxAlive = Math.max(maxAlive, ++opened - decoded)));
+  });
+  // Resized right after this call, in the same turn of the event loop, and then dropped.
+  const { pixel_values } = await processor({ size: 64 }).preprocess(images, { onDecoded: () => decoded++ });
+  expect(pixel_values.shape).toEqual([24, 3, 64, 64]);
+  expect([opened, decoded]).toEqual([24, 24]);
+  expect(maxAlive).toBe(4);
+});
+
+test("no further image is decoded after one that is broken", async () => {
+  let opened = 0;
+  const images = Array.from({ length: 24 }, () => new RecordedFile(Uint8Array.of(1, 2, 3), () => opened++));
+  await expect(processor().preprocess(images)).rejects.toThrow("expected a PNG");
+  expect(opened).toBe(4);
 });

@@ -25,7 +25,7 @@ export interface ImageSettings {
 }
 
 const defaultEdge = 288;
-// Beyond any checkpoint; keeps a hostile file from asking for gigabytes.
+// Beyond any checkpoint; keeps an untrusted file from taking gigabytes.
 const maxEdge = 4096;
 
 /**

@@ -4,7 +4,7 @@ import sharp, { type Sharp } from "sharp";
 import { describe, expect, test } from "vitest";
 import { decodeImage } from "./decode-image.js";
 import { looksLikePhotograph } from "./looks-like-photograph.js";
-import type { RawImage } from "./raw-image.js";
+import type { RawImage } from "./decode-image.js";
 
 const photographs = ["chelsea.jpg", "coffee.jpg"].map((name) => join(import.meta.dirname, "fixtures", name));
 const art = join(import.meta.dirname, "../../examples/images");

@@ -3,8 +3,9 @@
  * them in few, strong colours; at the size of a stamp, grain and traces of JPEG are gone, and what is left of a photograph still
  * changes softly from pixel to pixel.
  */
-import type { RawImage } from "./raw-image.js";
-import { resampleFilters, resizeImage } from "./resample.js";
+import type { RawImage } from "./decode-image.js";
+import { resizeImage } from "./image-processor.js";
+import { resampleFilters } from "./resample.js";
 
 // Longest sides that images are reduced to, in pixels.
 const stamp = 32;
@@ -23,7 +24,7 @@ const threshold = 15.5;
 // Screenshots, diagrams and icons have more, photographs less.
 const maxEqual = 0.5;
 
-/** Whether an image is a photograph rather than drawn, by its colours; false where it is too small or too narrow to tell. */
+/** Whether an image is a photograph rather than drawn, by its colours; false if it is too small or too narrow. */
 export function looksLikePhotograph(image: RawImage): boolean {
   const reduced = reducedTo(stamp, image);
   if (Math.min(reduced.width, reduced.height) < minSide || equalNeighbours(image) > maxEqual) return false;

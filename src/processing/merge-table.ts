@@ -34,7 +34,7 @@ export class MergeTable {
     return this.results[rank]!;
   }
 
-  /** The slot of the pair, or the free one where it would go. */
+  /** The slot of the pair, or the free slot for it. */
   private slotOf(left: number, right: number): number {
     const mask = this.slots.length - 1;
     let hash = Math.imul(left, 0x9e3779b1) ^ Math.imul(right + 1, 0x85ebca6b);

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { pattern, readGolden } from "./golden.suite.js";
-import { resampleFilters, resizeImage } from "./resample.js";
+import { resizeImage } from "./image-processor.js";
+import { resampleFilters } from "./resample.js";
 
 interface Resize {
   width: number;

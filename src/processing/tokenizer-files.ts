@@ -24,10 +24,10 @@ export interface TokenizerDefinition {
   readonly addedTokens: readonly AddedToken[];
   readonly normalize: Normalize;
   readonly addPrefixSpace: boolean;
-  /** What frames a text: `<cls> A <sep>`, a pair as `<cls> A <sep><sep> B <sep>`. */
+  /** The special tokens around a text: `<cls> … <sep>`. */
   readonly frame: { readonly cls: number; readonly sep: number };
   readonly special: SpecialIds;
-  /** Largest number of tokens that the model takes; Infinity where the files do not say. */
+  /** Maximum number of tokens that the model takes; Infinity if the files do not say. */
   readonly modelMaxLength: number;
 }
 

@@ -1,4 +1,4 @@
-/** What stands around the BPE model in tokenizer.json: normaliser, split into words, frame of special tokens, decoder. */
+/** The parts of tokenizer.json around the BPE model: normaliser, pre-tokenizer, post-processor, decoder. */
 import { describe, isObject, type JsonObject } from "../files/index.js";
 import { InputError } from "../errors.js";
 
@@ -20,7 +20,7 @@ export function readPipeline(file: JsonObject, vocab: ReadonlyMap<string, number
   if (!isObject(decoder) || decoder.type !== "ByteLevel") unsupported(where, "decoder ByteLevel", file.decoder);
   return {
     normalize: readNormalizer(file.normalizer, where),
-    // The library's own default where an old file lacks the key.
+    // The default of tokenizers, for old files without the key.
     addPrefixSpace: split.add_prefix_space !== false,
     frame: readFrame(file.post_processor, vocab, where),
   };

@@ -2,23 +2,19 @@
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
 import { AddedTokenSplitter } from "./added-tokens.js";
-import { Bpe } from "./bpe.js";
-import { byteAlphabet, splitWords } from "./byte-level.js";
+import { Bpe, byteAlphabet, splitWords } from "./bpe.js";
 import { readTokenizerFiles, type TokenizerDefinition } from "./tokenizer-files.js";
-import { maxFirst } from "./truncation.js";
 
 export interface EncodeOptions {
-  /** A second text: `<s> A </s></s> B </s>`. Empty is a text too. */
-  readonly textPair?: string;
-  /** Default true. */
+  /** Default true: `<s> … </s>`. */
   readonly addSpecialTokens?: boolean;
-  /** Most tokens, special ones included; what is over is cut at the end, of a pair from the longer text first. */
+  /** Maximum number of tokens, special ones included. Longer texts are cut at the end. */
   readonly maxLength?: number;
 }
 
 export interface Encoding {
   readonly ids: number[];
-  /** Whether `maxLength` cut something off. */
+  /** Whether the text was cut at `maxLength`. */
   readonly truncated: boolean;
 }
 
@@ -26,8 +22,6 @@ export interface BatchOptions {
   /** To the longest text, to `maxLength` (or the model's), or not at all; default false, as in transformers. */
   readonly padding?: "longest" | "max_length" | false;
   readonly maxLength?: number;
-  /** Lengthens the padding to a multiple of this many tokens. */
-  readonly padToMultipleOf?: number;
 }
 
 export interface TextBatch {
@@ -56,7 +50,7 @@ export class Tokenizer {
     this.addedIds = new Map(addedTokens.map(({ content, id }) => [content, id]));
     for (const [token, id] of bpe.vocab) this.tokens[id] = token;
     for (const [token, id] of this.addedIds) this.tokens[id] = token;
-    // As the reference has it: such a token is found and shown in its normal form, but named as it was given.
+    // As in tokenizers: such a token is found and decoded in its normal form, but named as it was given.
     for (const { id, content } of normalised) this.tokens[id] = content;
     this.specialIds = new Set(addedTokens.filter((token) => token.special).map((token) => token.id));
     this.bytes = new Map(byteAlphabet().map((character, byte) => [character, byte]));
@@ -64,13 +58,13 @@ export class Tokenizer {
 
   /**
    * The tokenizer of a model folder: `tokenizer.json`, or `vocab.json` and `merges.txt`.
-   * @throws InputError files missing, damaged, or of another kind of tokenizer
+   * @throws InputError for missing or damaged files, or another kind of tokenizer
    */
   static async fromFolder(folder: string): Promise<Tokenizer> {
     return new Tokenizer(await readTokenizerFiles(folder));
   }
 
-  /** Most tokens that the model takes; Infinity where the files do not say. */
+  /** Maximum number of tokens that the model takes; Infinity if the files do not say. */
   get modelMaxLength(): number {
     return this.definition.modelMaxLength;
   }
@@ -91,7 +85,7 @@ export class Tokenizer {
     return this.definition.special.mask;
   }
 
-  /** The largest id plus one: what the embedding must at least hold. */
+  /** The largest id plus one: the minimum size of the embedding. */
   get vocabSize(): number {
     return this.tokens.length;
   }
@@ -106,64 +100,61 @@ export class Tokenizer {
   }
 
   /**
-   * The ids of a text or a pair of texts. Special tokens that are typed in the text count as such, as in transformers;
-   * unpaired surrogates are read as U+FFFD.
-   * @throws InputError a `maxLength` that leaves no room for the special tokens
+   * The ids of a text. Special tokens that are typed in the text are special tokens, as in transformers; unpaired surrogates
+   * are read as U+FFFD.
+   * @throws InputError for a `maxLength` that leaves no room for the special tokens
+   * @example
+   * const processor = await BridgeTowerProcessor.fromPretrained(defaultModel);
+   * console.log(processor.tokenizer.encode("two cats").ids.length); // 4
    */
-  encode(text: string, options: EncodeOptions = {}): Encoding {
-    const { textPair, addSpecialTokens = true, maxLength = Infinity } = options;
-    const first = this.textIds(text);
-    const second = textPair === undefined ? [] : this.textIds(textPair);
-    const room = maxLength - (addSpecialTokens ? (textPair === undefined ? 2 : 4) : 0);
+  encode(text: string, { addSpecialTokens = true, maxLength = Infinity }: EncodeOptions = {}): Encoding {
+    const room = maxLength - (addSpecialTokens ? 2 : 0);
     if (room < 0 || (maxLength !== Infinity && !Number.isInteger(maxLength))) {
-      const expected = `a whole number of at least ${maxLength - room}, the special tokens`;
       throw new InputError({
         code: "invalid-argument",
         where: "maxLength",
-        expected,
+        expected: `a whole number of at least ${maxLength - room}, the special tokens`,
         found: `${maxLength}`,
         hint: "Raise it",
       });
     }
-    const [keptFirst, keptSecond] =
-      textPair === undefined ? [Math.min(first.length, room), 0] : maxFirst(first.length, second.length, room);
-    const truncated = keptFirst < first.length || keptSecond < second.length;
-    const a = first.slice(0, keptFirst);
-    const b = second.slice(0, keptSecond);
-    const { cls, sep } = this.definition.frame;
-    if (!addSpecialTokens) return { ids: a.concat(b), truncated };
-    const tail = textPair === undefined ? [] : [[sep], b, [sep]].flat();
-    return { ids: [[cls], a, [sep], tail].flat(), truncated };
+    const { normalize, addPrefixSpace, frame } = this.definition;
+    const ids: number[] = [];
+    for (const piece of this.given.split(text.replace(/\p{Surrogate}/gu, "\ufffd"))) {
+      for (const part of typeof piece === "number" ? [piece] : this.normalised.split(normalize(piece))) {
+        if (typeof part === "number") {
+          ids.push(part);
+          continue;
+        }
+        const prefixed = addPrefixSpace && !part.startsWith(" ") ? ` ${part}` : part;
+        for (const word of splitWords(prefixed)) for (const id of this.bpe.encode(word)) ids.push(id);
+      }
+    }
+    const truncated = ids.length > room;
+    const kept = truncated ? ids.slice(0, room) : ids;
+    return { ids: addSpecialTokens ? [frame.cls, ...kept, frame.sep] : kept, truncated };
   }
 
   /**
    * Texts as one batch of model inputs, padded on the right.
-   * @throws InputError no text, or texts of different length without padding
+   * @throws InputError for no text, or for texts of different length without padding
    */
   encodeBatch(texts: readonly string[], options: BatchOptions = {}): TextBatch {
-    const { padding = false, padToMultipleOf = 1 } = options;
+    const { padding = false } = options;
     if (texts.length === 0)
       throw new InputError({ code: "invalid-argument", where: "texts", expected: "at least one text", found: "none" });
     const maxLength = options.maxLength ?? (padding === "max_length" ? this.modelMaxLength : Infinity);
     const rows = texts.map((text) => this.encode(text, { maxLength }).ids);
-    const longest = rows.reduce((most, row) => Math.max(most, row.length), 0);
-    const odd = rows.findIndex((row) => row.length !== longest);
-    if (padding === false && odd >= 0) {
-      const found = `${rows[odd]!.length} in texts[${odd}]`;
+    const longest = rows.reduce((length, row) => Math.max(length, row.length), 0);
+    const shorter = rows.findIndex((row) => row.length !== longest);
+    if (padding === false && shorter >= 0) {
+      const found = `${rows[shorter]!.length} in texts[${shorter}]`;
       throw new InputError({
         code: "shape-mismatch",
         where: "texts",
         expected: `${longest} tokens in each (no padding)`,
         found,
         hint: "Turn padding on",
-      });
-    }
-    if (!Number.isInteger(padToMultipleOf) || padToMultipleOf < 1) {
-      throw new InputError({
-        code: "invalid-argument",
-        where: "padToMultipleOf",
-        expected: "a whole number from 1",
-        found: `${padToMultipleOf}`,
       });
     }
     if (padding === "max_length" && maxLength === Infinity) {
@@ -176,8 +167,7 @@ export class Tokenizer {
         hint: "Give maxLength",
       });
     }
-    const wanted = padding === "max_length" ? maxLength : longest;
-    const width = padding === false ? longest : Math.ceil(wanted / padToMultipleOf) * padToMultipleOf;
+    const width = padding === "max_length" ? maxLength : longest;
     const input_ids = HostTensor.zeros("int64", [rows.length, width]);
     const attention_mask = HostTensor.zeros("int64", [rows.length, width]);
     input_ids.data.fill(BigInt(this.padTokenId));
@@ -188,36 +178,18 @@ export class Tokenizer {
     return { input_ids, attention_mask };
   }
 
-  /** The text of ids; unknown ids are passed over, broken UTF-8 becomes U+FFFD. `skipSpecialTokens` default false. */
+  /** The text of ids. Unknown ids are skipped, broken UTF-8 becomes U+FFFD. `skipSpecialTokens` default false. */
   decode(ids: Iterable<number | bigint>, options: { readonly skipSpecialTokens?: boolean } = {}): string {
     const encoder = new TextEncoder();
     const bytes: number[] = [];
     for (const id of ids) {
       const token = this.tokens[Number(id)];
       if (token === undefined || (options.skipSpecialTokens === true && this.specialIds.has(Number(id)))) continue;
-      const own = Array.from(token, (character) => this.bytes.get(character));
+      const tokenBytes = Array.from(token, (character) => this.bytes.get(character));
       // A token with a character outside the byte alphabet was added as plain text.
-      const isText = own.includes(undefined);
-      for (const byte of isText ? encoder.encode(token) : own) if (byte !== undefined) bytes.push(byte);
+      const isText = tokenBytes.includes(undefined);
+      for (const byte of isText ? encoder.encode(token) : tokenBytes) if (byte !== undefined) bytes.push(byte);
     }
     return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes));
-  }
-
-  private textIds(text: string): number[] {
-    const ids: number[] = [];
-    for (const piece of this.given.split(text.replace(/\p{Surrogate}/gu, "\ufffd"))) {
-      if (typeof piece === "number") ids.push(piece);
-      else for (const part of this.normalised.split(this.definition.normalize(piece))) this.appendPart(part, ids);
-    }
-    return ids;
-  }
-
-  private appendPart(part: string | number, ids: number[]): void {
-    if (typeof part === "number") {
-      ids.push(part);
-      return;
-    }
-    const prefixed = this.definition.addPrefixSpace && !part.startsWith(" ") ? ` ${part}` : part;
-    for (const word of splitWords(prefixed)) for (const id of this.bpe.encode(word)) ids.push(id);
   }
 }

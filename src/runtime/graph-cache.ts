@@ -1,29 +1,48 @@
+/** A graph of the cache in use. */
+export interface GraphLease<G> {
+  readonly graph: G;
+  /** Ends the use, after which the graph may be freed. */
+  readonly release: () => Promise<void>;
+}
+
+interface Entry<G> {
+  readonly graph: Promise<G>;
+  users: number;
+}
+
 /** Compiled graphs by key, up to a number of them: the graphs that were used least recently are freed first. */
 export class GraphCache<G extends { dispose(): Promise<void> }> {
   /** In order of use, the most recent last. */
-  private readonly entries = new Map<string, { readonly graph: Promise<G>; users: number }>();
+  private readonly entries = new Map<string, Entry<G>>();
 
   /** @param maxGraphs that stay compiled while none of them is in use */
   constructor(private readonly maxGraphs: number) {}
 
   /**
-   * Runs with the graph of a key, which is compiled if it is not in the cache. A graph in use is never freed; one that failed to
-   * compile is compiled again the next time.
+   * The graph of a key, which is compiled if it is not in the cache. It is not freed before it is released. A graph that failed
+   * to compile is compiled again the next time.
    */
-  async use<T>(key: string, compile: () => Promise<G>, run: (graph: G) => Promise<T>): Promise<T> {
+  async acquire(key: string, compile: () => Promise<G>): Promise<GraphLease<G>> {
     const entry = this.entries.get(key) ?? { graph: compile(), users: 0 };
     this.entries.delete(key);
     this.entries.set(key, entry);
     entry.users++;
     try {
-      const graph = await entry.graph.catch((error: unknown) => {
-        if (this.entries.get(key) === entry) this.entries.delete(key);
-        throw error;
-      });
+      return { graph: await entry.graph, release: () => this.release(entry) };
+    } catch (error) {
+      if (this.entries.get(key) === entry) this.entries.delete(key);
+      await this.release(entry);
+      throw error;
+    }
+  }
+
+  /** Runs with the graph of a key, as `acquire` gives it. */
+  async use<T>(key: string, compile: () => Promise<G>, run: (graph: G) => Promise<T>): Promise<T> {
+    const { graph, release } = await this.acquire(key, compile);
+    try {
       return await run(graph);
     } finally {
-      entry.users--;
-      await this.evict();
+      await release();
     }
   }
 
@@ -34,7 +53,8 @@ export class GraphCache<G extends { dispose(): Promise<void> }> {
     for (const { graph } of graphs) await free(graph);
   }
 
-  private async evict(): Promise<void> {
+  private async release(entry: Entry<G>): Promise<void> {
+    entry.users--;
     for (const [key, { graph, users }] of this.entries) {
       if (this.entries.size <= this.maxGraphs) return;
       if (users > 0) continue;

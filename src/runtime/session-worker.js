@@ -17,7 +17,8 @@ const sessions = new Map();
 /** @type {TransferredArrays} */
 const noArrays = { parameters: {}, gradients: {} };
 
-parentPort?.on("message", (/** @type {Request} */ request) => void answer(request));
+// eslint-disable-next-line @typescript-eslint/no-misused-promises -- it answers with what it catches
+parentPort?.on("message", answer);
 
 /** @param {Request} request */
 async function answer(request) {

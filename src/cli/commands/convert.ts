@@ -1,8 +1,7 @@
 import type { Command } from "commander";
 import type { WeightDType } from "../../checkpoint/index.js";
 import type { Conversion } from "../../conversion/index.js";
-import { addJsonOption, oneOf, single } from "../options.js";
-import { exampleText } from "../task-command.js";
+import { addJsonOption, oneOf, single, exampleText } from "../options.js";
 import { checkOutputFolder } from "../output-paths.js";
 import { table, type Row } from "../terminal/table.js";
 import type { Terminal } from "../terminal/terminal.js";

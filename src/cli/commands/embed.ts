@@ -2,7 +2,7 @@ import { Option } from "commander";
 import type { Task } from "../../inference/index.js";
 import { imageFiles, readTexts } from "../command-inputs.js";
 import { repeated, UsageError } from "../options.js";
-import { taskCommand } from "../task-command.js";
+import { taskCommand } from "./tasks.js";
 import { table, type TableOptions } from "../terminal/table.js";
 import { escapeControlChars } from "../terminal/text.js";
 

@@ -11,9 +11,9 @@ import {
   UsageError,
   wholeNumber,
   type InferenceOptions,
+  exampleText,
 } from "../options.js";
 import { checkOutputFolder } from "../output-paths.js";
-import { exampleText } from "../task-command.js";
 import { metricsTable } from "../terminal/table.js";
 import type { Terminal } from "../terminal/terminal.js";
 import { escapeControlChars } from "../terminal/text.js";

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import { addModelOptions, loadOptions, requireOptions, single, type ModelOptions } from "../options.js";
-import { exampleText } from "../task-command.js";
+import { addModelOptions, loadOptions, requireOptions, single, type ModelOptions, exampleText } from "../options.js";
 import { table } from "../terminal/table.js";
 import { checkOutputFolder } from "../output-paths.js";
 import type { Terminal } from "../terminal/terminal.js";

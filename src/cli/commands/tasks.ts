@@ -1,10 +1,69 @@
 /** The commands that answer about images: match, fill-mask, answer, entail, compare. */
-import type { FilledMask, MatchScore } from "../../inference/index.js";
+import type { Command, Option } from "commander";
+import type { BridgeTower, FilledMask, MatchScore, Task } from "../../inference/index.js";
 import { imageFiles, readText, readTexts } from "../command-inputs.js";
-import { repeated, single, UsageError, wholeNumber } from "../options.js";
-import { taskCommand } from "../task-command.js";
+import {
+  addInferenceOptions,
+  exampleText,
+  loadOptions,
+  repeated,
+  requireOptions,
+  single,
+  UsageError,
+  wholeNumber,
+  type InferenceOptions,
+} from "../options.js";
+import type { Terminal } from "../terminal/terminal.js";
 import { bar, percent, probabilityTable, table, type TableOptions } from "../terminal/table.js";
 import { escapeControlChars } from "../terminal/text.js";
+
+/** A command that answers with tasks of `BridgeTower`: opens the model, calls it, prints what it returns. */
+export interface TaskCommand<Options> {
+  readonly options: readonly Option[];
+  /** Names of the options that must be given. */
+  readonly required: readonly string[];
+  /** Command lines for `--help`. */
+  readonly examples: readonly string[];
+  /**
+   * Reads the inputs, then opens the model and calls it.
+   * @param open opens the model that the user names, and compiles what `tasks` need
+   */
+  readonly run: (
+    options: Options,
+    terminal: Terminal,
+    open: (...tasks: readonly Task[]) => Promise<BridgeTower>,
+  ) => Promise<Answer>;
+}
+
+export interface Answer {
+  /** For `--json`. */
+  readonly document: unknown;
+  readonly text: () => string;
+}
+
+/** Makes the function that configures the command. */
+export function taskCommand<Options>({ options, required, examples, run }: TaskCommand<Options>) {
+  return (command: Command, terminal: Terminal): void => {
+    if (required.length > 0) requireOptions(command, required);
+    for (const option of options) command.addOption(option);
+    addInferenceOptions(command)
+      .addHelpText("after", exampleText(examples))
+      .action(async (given: InferenceOptions & Options) => {
+        const { document, text } = await run(given, terminal, async (...prepare) => {
+          const { BridgeTower } = await import("../../inference/index.js");
+          return BridgeTower.fromPretrained(given.model, {
+            ...loadOptions(given, terminal),
+            prepare,
+            onPhotograph: (image) => {
+              // Always a path: images come from the command line.
+              if (typeof image === "string") terminal.warnOutOfDomain(image);
+            },
+          });
+        });
+        terminal.show(given.json, document, text);
+      });
+  };
+}
 
 const imageOption = () => single("--image <file>", "image");
 const topKOption = (what: string) => single("--top-k <k>", `${what} (default: 5)`, wholeNumber(1));

@@ -12,9 +12,9 @@ import {
   UsageError,
   type InferenceOptions,
   type ModelOptions,
+  exampleText,
 } from "../options.js";
 import { checkOutputFile } from "../output-paths.js";
-import { exampleText } from "../task-command.js";
 import { table } from "../terminal/table.js";
 import type { Terminal } from "../terminal/terminal.js";
 import { escapeControlChars } from "../terminal/text.js";

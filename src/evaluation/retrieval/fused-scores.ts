@@ -5,7 +5,7 @@
 import type { Dataset } from "../../data/index.js";
 import { InputError } from "../../errors.js";
 import { elementCount, HostTensor } from "../../graph/index.js";
-import { ahead, batchOf, chunksOfEqualLength, type States, type Tokens } from "../../inference/index.js";
+import { prefetch, batchOf, chunksOfEqualLength, type States, type Tokens } from "../../inference/index.js";
 import type { EvalContext } from "../metrics/metric.js";
 
 export interface Chunks {
@@ -64,7 +64,7 @@ export async function fusedScores(context: EvalContext, pairs: FusedPairs): Prom
       const wanted = range(images).filter((image) => placesIn(chosen[image]!, span).length > 0);
       const pixels = (image: number) =>
         kept.has(image) ? Promise.resolve(undefined) : pixelsOf(context, rows[image]!);
-      for await (const [i, pixel_values] of ahead(wanted, pixels)) {
+      for await (const [i, pixel_values] of prefetch(wanted, pixels)) {
         const image = wanted[i]!;
         const imageState = kept.get(image) ?? (await model.run("image", { pixel_values: pixel_values! }));
         if (textSpans.length > 1) kept.set(image, imageState);

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { Random } from "../../random/index.js";
-import { PartedModel } from "../../inference/index.js";
+import { LoadedModel } from "../../inference/index.js";
 import type { EvalContext } from "../metrics/metric.js";
 import { memoryData } from "../memory-data.test-support.js";
 import { ImageReader } from "../image-reader.js";
@@ -11,7 +11,7 @@ import { Retrieval } from "./retrieval.js";
 
 /** Retrieval by similarity of embeddings does not use it. */
 async function someJudging(): Promise<EvalContext> {
-  const model = await PartedModel.open(await checkpoint(), { prepare: [], prepackText: false }, {});
+  const model = await LoadedModel.open(await checkpoint(), { withProcessor: true });
   onTestFinished(() => model.dispose());
   const reader = new ImageReader(model, undefined);
   const data = memoryData([]);

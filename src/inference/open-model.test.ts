@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { HostTensor } from "../graph/index.js";
 import { parseConfig } from "../model/index.js";
 import { BridgeTower, defaultModel } from "./index.js";
-import { configFor, openModelFolder } from "./model-folder.js";
+import { configFor, openModelFolder } from "./open-model.js";
 import { tinyCheckpoint, tinyConfig } from "./tiny-checkpoint.test-support.js";
 
 type Shapes = Readonly<Record<string, readonly number[]>>;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { byteAlphabet, splitWords } from "./byte-level.js";
+import { byteAlphabet, splitWords } from "./bpe.js";
 
 test("the alphabet has a character of its own for each byte", () => {
   const alphabet = byteAlphabet();

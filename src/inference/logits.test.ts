@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { best, checkTopK, sigmoid, softmax } from "./top-k.js";
+import { topIndices, checkTopK, sigmoid, softmax } from "./logits.js";
 
 test("the largest first, of equal ones the smaller place; order survives where probabilities meet", () => {
-  expect(best([1, 3, 2, 3])).toEqual([1, 3, 2, 0]);
-  expect(best([1, 3, 2, 3], 2)).toEqual([1, 3]);
+  expect(topIndices([1, 3, 2, 3])).toEqual([1, 3, 2, 0]);
+  expect(topIndices([1, 3, 2, 3], 2)).toEqual([1, 3]);
   const sure = [40, 50, 45];
   expect(new Set(sure.map(sigmoid))).toEqual(new Set([1]));
-  expect(best(sure)).toEqual([1, 2, 0]);
+  expect(topIndices(sure)).toEqual([1, 2, 0]);
 });
 
 test("logits of any size give probabilities", () => {

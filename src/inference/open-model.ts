@@ -1,0 +1,51 @@
+/** Opens a model folder: its config and its weights together, because the weights tell the sizes of the task heads. */
+import { join } from "node:path";
+import { openCheckpoint, type Checkpoint } from "../checkpoint/index.js";
+import { classifierFields } from "../conversion/index.js";
+import { InputError } from "../errors.js";
+import { readJsonObjectIfPresent, type JsonObject } from "../files/index.js";
+import { parseConfig, type BridgeTowerConfig } from "../model/index.js";
+import { tensorsByName } from "./weights.js";
+
+/** Maximum size of `config.json` and of files with answers. */
+export const maxConfigBytes = 2 ** 20;
+
+export interface ModelFolder {
+  readonly config: BridgeTowerConfig;
+  /** `config.json` as it is in the file. */
+  readonly configJson: JsonObject;
+  readonly checkpoint: Checkpoint;
+}
+
+/** @throws InputError if `config.json` or the weights are missing or broken; whether they fit together is not checked */
+export async function openModelFolder(folder: string): Promise<ModelFolder> {
+  const [{ config, configJson }, checkpoint] = await Promise.all([readConfig(folder), openCheckpoint(folder)]);
+  return { config: configFor(checkpoint, config), configJson, checkpoint };
+}
+
+/**
+ * The checked `config.json` of a model folder.
+ * @throws InputError if it is missing, not a regular file, not JSON, or contradicts itself
+ */
+export async function readConfig(folder: string): Promise<Pick<ModelFolder, "config" | "configJson">> {
+  const where = join(folder, "config.json");
+  const configJson = await readJsonObjectIfPresent(where, { maxBytes: maxConfigBytes });
+  if (configJson !== undefined) return { config: parseConfig(configJson, where), configJson };
+  throw new InputError({
+    code: "file-not-found",
+    where,
+    expected: "the model's configuration",
+    found: "no such file",
+    hint: "Name the folder of a checkpoint in Hugging Face layout",
+  });
+}
+
+/**
+ * The config with the sizes of the task classifiers in the checkpoint: `task_head_layers`, `head_hidden_scale` and
+ * `vqav2_label_size`, which published files lack or keep from another run. If the classifiers differ in a size, it stays as in
+ * `config.json`.
+ */
+export function configFor(checkpoint: Checkpoint, config: BridgeTowerConfig): BridgeTowerConfig {
+  const tensors = tensorsByName(checkpoint);
+  return { ...config, ...classifierFields((name) => tensors.get(name)?.shape, config) };
+}
