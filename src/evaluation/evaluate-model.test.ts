@@ -139,7 +139,7 @@ test("images go through the transform that is given", async () => {
 });
 
 test.each<[string, Partial<EvaluateOptions>, RegExp]>([
-  ["no rows", { data: memoryData([]) }, /^pairs: expected rows to evaluate, found none/],
+  ["no rows", { data: memoryData([]) }, /^rows of pairs: expected a whole number, 1 or more, found 0/],
   [
     "no texts of the kind",
     { data: memoryData([{ images: [], captions: ["a"] }]), metrics: ["facet"] },

@@ -98,9 +98,6 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
 async function evaluateModel(model: LoadedModel, options: CompleteOptions): Promise<EvaluationResult> {
   const { data, seed = 0, limit, captionsPerRow, signal, onProgress } = options;
   const count = Math.min(data.rows, limit ?? data.rows);
-  if (count === 0) {
-    throw new InputError({ code: "missing-data", where: data.name, expected: "rows to evaluate", found: "none" });
-  }
   const maxLength = textLength(options, model);
   const pairs = comparedPairs(options, count);
   const chosen = chooseMetrics(options.metrics, { data, rows: count, model, pairs });
