@@ -49,7 +49,18 @@ const layers: Readonly<Record<string, Layer>> = {
     pure: false,
   },
   evaluation: {
-    mayImport: ["files", "random", "graph", "model", "checkpoint", "processing", "inference", "data", "learner"],
+    mayImport: [
+      "files",
+      "random",
+      "graph",
+      "model",
+      "checkpoint",
+      "processing",
+      "inference",
+      "distributed",
+      "data",
+      "learner",
+    ],
     pure: false,
   },
   training: {

@@ -5,3 +5,4 @@
 export { checkAgreement, checkSameFacts, gatherJson, type Facts } from "./agreement.js";
 export { singleProcess, type Collective } from "./collective.js";
 export { joinCollective, threadsOfRank } from "./launch.js";
+export { joinWork, RankInterrupted, shareOf, type Range } from "./shares.js";

@@ -1,5 +1,6 @@
 /** Rows whose images have been through the image tower, in groups; the next group is read ahead. */
 import type { Dataset, RowTexts } from "../data/index.js";
+import { shareOf, type Collective } from "../distributed/index.js";
 import { InputError } from "../errors.js";
 import { elementCount, HostTensor } from "../graph/index.js";
 import { prefetch, batchOf, chunksOfEqualLength, type LoadedModel, type States } from "../inference/index.js";
@@ -44,21 +45,28 @@ export interface RowContext {
 
 export interface EncodedRows {
   readonly rows: readonly EncodedRow[];
-  /** Rows that have been read up to here, including those left out. */
-  readonly end: number;
+  /** Number of rows that this rank has read, including those left out. */
+  readonly read: number;
 }
 
-/** The rows in their order without those whose images cannot be read, in groups of the batch size of the image tower. */
+/**
+ * The rows in their order without those whose images cannot be read, in groups of the batch size of the image tower. With several ranks the
+ * groups are those of one process, so that the numbers are, too, and each rank gets a contiguous share of them.
+ */
 export async function* encodedRows(
   context: RowContext,
   rows: readonly number[],
   inputs: RequiredInputs,
+  collective: Collective,
 ): AsyncGenerator<EncodedRows> {
   const size = context.model.chunkSize;
-  const groups = Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.slice(i * size, (i + 1) * size));
+  const all = Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.slice(i * size, (i + 1) * size));
+  const { first, end } = shareOf(all.length, collective);
+  const groups = all.slice(first, end);
+  let read = 0;
   for await (const [i, loaded] of prefetch(groups, (group) => loadRows(context, group, inputs))) {
     const encoded = loaded.length === 0 ? [] : await encode(context.model, context.tokenize, loaded, inputs);
-    yield { rows: encoded, end: Math.min(rows.length, (i + 1) * size) };
+    yield { rows: encoded, read: (read += groups[i]!.length) };
   }
 }
 

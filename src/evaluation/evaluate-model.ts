@@ -1,5 +1,13 @@
 /** Evaluates a checkpoint on a data set: one pass over its rows, in which all metrics share the image tower. */
-import { completeDataset, transformImage, type CustomDataset, type Dataset, type TransformKey } from "../data/index.js";
+import {
+  completeDataset,
+  datasetFacts,
+  transformImage,
+  type CustomDataset,
+  type Dataset,
+  type TransformKey,
+} from "../data/index.js";
+import { checkAgreement, joinWork, singleProcess, type Collective } from "../distributed/index.js";
 import { InputError } from "../errors.js";
 import { Random } from "../random/index.js";
 import { answersInFile, findAnswers, LoadedModel, readAnswers, type LoadOptions } from "../inference/index.js";
@@ -48,11 +56,16 @@ export interface EvaluateOptions extends Chunks {
   readonly transform?: TransformKey | ImageTransform | undefined;
   /** The answers of the VQA classifier, or a JSON file with them. Default: those of the model folder. */
   readonly answers?: string | readonly string[] | undefined;
-  /** Called with the number of evaluated rows, and then with the number of pairs that retrieval has fused. */
+  /**
+   * Called with the number of evaluated rows, and then with the number of pairs that retrieval has fused. With several processes the numbers
+   * are estimated from this one's share.
+   */
   readonly onProgress?: ((stage: "rows" | "pairs", done: number, total: number) => void) | undefined;
   /** Ends the evaluation, which rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly load?: LoadOptions | undefined;
+  /** Processes that share the evaluation, each called with the same options. All get the results of one process. Default: this one. */
+  readonly collective?: Collective | undefined;
 }
 
 interface CompleteOptions extends EvaluateOptions {
@@ -96,8 +109,9 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
 }
 
 async function evaluateModel(model: LoadedModel, options: CompleteOptions): Promise<EvaluationResult> {
-  const { data, seed = 0, limit, captionsPerRow, signal, onProgress } = options;
+  const { data, seed = 0, limit, captionsPerRow, signal, onProgress, collective = singleProcess } = options;
   const count = Math.min(data.rows, limit ?? data.rows);
+  if (collective.size > 1) await checkAgreement(collective, datasetFacts(data, "data set"), "data set to evaluate");
   const maxLength = textLength(options, model);
   const pairs = comparedPairs(options, count);
   const chosen = chooseMetrics(options.metrics, { data, rows: count, model, pairs });
@@ -105,23 +119,38 @@ async function evaluateModel(model: LoadedModel, options: CompleteOptions): Prom
   const reader = new ImageReader(model, transformOf(options, model));
   const random = new Random(seed);
   const tokenize = (texts: readonly string[]) => model.tokenize(texts, maxLength).map(({ ids }) => [...ids]);
-  const context: EvalContext = { model, data, reader, tokenize, captionsPerRow, random, signal };
+  const context: EvalContext = { model, data, reader, tokenize, captionsPerRow, random, signal, collective };
   const rankBy = options.rankBy ?? (model.heads.includes("itc") ? "similarity" : "rank_output");
   const metrics = await createMetrics(chosen, context, options, rankBy);
   const rows = [...Array(count).keys()].filter((row) =>
     chosen.some((metric) => needsOf(metric).texts.every((kind) => data.counts[kind][row]! > 0)),
   );
-  let evaluated = 0;
-  for await (const group of encodedRows(context, rows, requiredInputs(chosen, model, rankBy))) {
-    for (const row of group.rows) {
-      for (const metric of metrics.values()) {
-        signal?.throwIfAborted();
-        if (metric.accepts(row)) await metric.update(row);
+  const inputs = requiredInputs(chosen, model, rankBy);
+  const shares = await joinWork(collective, "rows to evaluate", signal, async () => {
+    let evaluated = 0;
+    for await (const group of encodedRows(context, rows, inputs, collective)) {
+      for (const row of group.rows) {
+        for (const metric of metrics.values()) {
+          signal?.throwIfAborted();
+          if (metric.accepts(row)) await metric.update(row);
+        }
       }
+      evaluated += group.rows.length;
+      onProgress?.("rows", Math.min(group.read * collective.size, rows.length), rows.length);
     }
-    evaluated += group.rows.length;
-    onProgress?.("rows", group.end, rows.length);
+    const { skipped, skippedCount } = reader;
+    return { evaluated, skipped, skippedCount, lists: [...metrics.values()].map(({ lists }) => lists) };
+  });
+  if (collective.size > 1) {
+    reader.join(shares);
+    [...metrics.values()].forEach((metric, i) =>
+      joinLists(
+        metric,
+        shares.map(({ lists }) => lists[i]!),
+      ),
+    );
   }
+  const evaluated = shares.reduce((sum, share) => sum + share.evaluated, 0);
   if (evaluated === 0) throw noReadableImages(data, reader);
   const results: Record<string, number> = {};
   for (const metric of metrics.values()) Object.assign(results, await metric.compute());
@@ -132,6 +161,14 @@ async function evaluateModel(model: LoadedModel, options: CompleteOptions): Prom
     skipped: reader.skipped,
     predictions: questions instanceof Questions ? questions.predictions : [],
   };
+}
+
+/** @param shares the lists of the metric on each rank */
+function joinLists({ lists }: RowMetric, shares: readonly (readonly unknown[][])[]): void {
+  lists.forEach((list, k) => {
+    list.length = 0;
+    for (const share of shares) for (const entry of share[k]!) list.push(entry);
+  });
 }
 
 async function createMetrics(

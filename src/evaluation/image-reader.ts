@@ -28,6 +28,13 @@ export class ImageReader {
     private readonly transform: ImageTransform | undefined,
   ) {}
 
+  /** Replaces the skipped images by those of all ranks. */
+  join(readers: readonly Pick<ImageReader, "skipped" | "skippedCount">[]): void {
+    this.skippedCount = readers.reduce((sum, { skippedCount }) => sum + skippedCount, 0);
+    const all = readers.flatMap(({ skipped }) => skipped);
+    this.skipped.splice(0, this.skipped.length, ...all.slice(0, maxNamed));
+  }
+
   /** `pixel_values` [1, channels, height, width]; undefined if the image cannot be read. */
   async read(source: ImageSource): Promise<HostTensor | undefined> {
     const pixels = await this.pixels(source).catch((error: unknown) => {

@@ -1,23 +1,27 @@
 /** Means and losses of outputs, in float64. */
 
-/** A running mean of weighted values. */
+/** A mean of weighted values. It keeps them, so that those of several ranks can be summed in the order of one process. */
 export class Mean {
-  private sum = 0;
-  private weights = 0;
+  /** Values and weights in turn. */
+  readonly entries: number[] = [];
 
   add(value: number, weight = 1): void {
-    this.sum += value * weight;
-    this.weights += weight;
+    this.entries.push(value, weight);
   }
 
   /** Sum of the weights: the number of values if all have weight 1. */
   get count(): number {
-    return this.weights;
+    let weights = 0;
+    for (let i = 1; i < this.entries.length; i += 2) weights += this.entries[i]!;
+    return weights;
   }
 
   /** The mean under a name; no entry if there are no values. */
   as(name: string): Readonly<Record<string, number>> {
-    return this.weights === 0 ? {} : { [name]: this.sum / this.weights };
+    if (this.count === 0) return {};
+    let sum = 0;
+    for (let i = 0; i < this.entries.length; i += 2) sum += this.entries[i]! * this.entries[i + 1]!;
+    return { [name]: sum / this.count };
   }
 }
 

@@ -2,10 +2,12 @@
 import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { openDataset } from "../data/index.js";
 import { ranksInMemory } from "../distributed/in-memory.test-support.js";
+import { evaluate } from "../evaluation/index.js";
 import { BridgeTower } from "../inference/index.js";
 import { train, type TrainOptions, type TrainResult } from "./run.js";
-import type { TrainingInput } from "./run-settings.js";
+import { trainingSettings, type TrainingInput } from "./run-settings.js";
 import { logOf, makePairs, temporaryFolder, tinySettings } from "./tiny-run.test-support.js";
 
 async function pairs(): Promise<string> {
@@ -227,6 +229,59 @@ test("two processes write the same files as one, with the broken images of both"
   expect((await runIn(root, more)).warnings).toContain(
     "the run resumes with another number of processes (2 micro-batches before, 1 now in a step): random choices differ",
   );
+});
+
+test("ranks share a validation, and one that is stopped in it stops the run on all", async () => {
+  const root = await pairs();
+  const settings = { ...validated(root), per_gpu_batchsize: 3, max_steps: 2 };
+  const run = (output: string, optionsOf: (rank: number) => TrainOptions = () => ({})) =>
+    Promise.all(
+      ranksInMemory(2).map((collective, rank) =>
+        train(tinySettings(root, { ...settings, output: join(root, output) }), { collective, ...optionsOf(rank) }),
+      ),
+    );
+  const [zero] = await run("shared");
+  const model = zero!.bestCheckpoint!;
+  const data = await openDataset(join(root, "pairs"));
+  const { max_text_len: maxTextLength, draw_false_text: falseTexts } = trainingSettings(tinySettings(root, settings));
+  const options = { metrics: ["itm", "mlm"], transform: "blip", maxTextLength, falseTexts } as const;
+  const { results } = await evaluate({ model, data, ...options });
+  await data.close();
+  for (const [name, value] of Object.entries(results)) expect(zero!.results[name], name).toBe(value);
+  const stopped = new AbortController();
+  const onValidationProgress = () => stopped.abort();
+  const ends = await run("stopped", (rank) => (rank === 1 ? { signal: stopped.signal, onValidationProgress } : {}));
+  expect(ends.map(({ steps, interrupted }) => [steps, interrupted])).toEqual([
+    [2, true],
+    [2, true],
+  ]);
+  const [resumed] = await run("stopped");
+  expect(resumed!.results).toEqual(zero!.results);
+});
+
+test("ranks with other data or settings are told which differ, before the first step", async () => {
+  const root = await pairs();
+  const table = join(root, "pairs", "pairs.jsonl");
+  const lines = (await readFile(table, "utf8")).trimEnd().split("\n");
+  const fewer = join(root, "pairs", "fewer.jsonl");
+  await writeFile(fewer, lines.slice(0, -4).join("\n"));
+  const messages = async (changes: Partial<TrainingInput>) => {
+    const runs = ranksInMemory(2).map((collective, rank) =>
+      train(tinySettings(root, { data: { train: table }, ...(rank === 1 ? changes : {}) }), { collective }),
+    );
+    return (await Promise.allSettled(runs)).map((end) => String((end as PromiseRejectedResult).reason));
+  };
+  const rows = `rows in data.train, number 1,`;
+  for (const message of await messages({ data: { train: fewer } })) {
+    expect(message).toMatch(`InputError: ${rows} `);
+    expect(message).toMatch(` of rank 1: expected `);
+  }
+  for (const message of await messages({ save_steps: 3 })) {
+    expect(message).toBe(
+      "InputError: save_steps of rank 1: expected none, as on rank 0, found 3. " +
+        "Start all ranks with the same files and settings.",
+    );
+  }
 });
 
 test("missing texts of a validation are an error before the first step", async () => {

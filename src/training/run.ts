@@ -2,7 +2,7 @@
 import { Random } from "../random/index.js";
 import type { HubOptions } from "../checkpoint/index.js";
 import { ImageThreads } from "../data/index.js";
-import { singleProcess, threadsOfRank, type Collective } from "../distributed/index.js";
+import { gatherJson, RankInterrupted, singleProcess, threadsOfRank, type Collective } from "../distributed/index.js";
 import { InputError } from "../errors.js";
 import { Learner, NonFiniteError, textBuckets, tokenizerMasking } from "../learner/index.js";
 import { resumeOrStart } from "./resume.js";
@@ -12,7 +12,7 @@ import { learnerSettings } from "./learner-settings.js";
 import { Loader, type LoadedStep } from "./loader.js";
 import type { StepProgress } from "./logs/index.js";
 import { runPlan } from "./plan.js";
-import { allGatherStatus, anyRank } from "./step-status.js";
+import { allGatherStatus, anyRank, checkSameRun } from "./step-status.js";
 import { RunFiles } from "./run-files.js";
 import { SampleSource } from "./sample-source.js";
 import { configWarnings, trainingSettings, type TrainingInput, type TrainingSettings } from "./run-settings.js";
@@ -108,8 +108,9 @@ async function runWith(
   const opening = { given, modulesFrom: options.modulesFrom, signal };
   const datasets = await openDatasets(settings, "train", opening);
   closing.push(...datasets.map((dataset) => () => dataset.close()));
-  const validationSets = isRankZero ? await openDatasets(settings, "validation", opening) : [];
+  const validationSets = await openDatasets(settings, "validation", opening);
   closing.push(...validationSets.map((dataset) => () => dataset.close()));
+  await checkSameRun(collective, settings, datasets, validationSets);
 
   const random = new Random(settings.seed).at("run");
   const start = await resumeOrStart(settings, datasets, random, options, isRankZero ? onWarning : undefined);
@@ -178,21 +179,24 @@ async function runWith(
   const epochOf = (done: number) => rounded(done / plan.stepsPerEpoch);
   const wantsValidation = () =>
     validationSets.length > 0 && (step % plan.validationEvery === 0 || step === plan.maxSteps);
-  /** Only the first process has the files; the others wait where they next exchange something. */
+  /** All ranks share the validation of the checkpoint that rank 0 has saved, unless the log has it already. */
   const runValidation = async () => {
-    if (files === undefined || checkpoint === undefined || files.isValidated(step)) return;
-    const results = await validate(checkpoint, {
+    const due = files?.isValidated(step) === false ? checkpoint : undefined;
+    const [folder] = await gatherJson(collective, due ?? null, `checkpoint to validate after step ${step}`);
+    if (typeof folder !== "string") return;
+    const results = await validate(folder, {
       settings,
       objectives,
       datasets: validationSets,
       signal,
       onProgress: options.onValidationProgress,
+      collective,
     }).catch((error: unknown) => {
-      if (signal?.aborted !== true) throw error;
+      if (signal?.aborted !== true && !(error instanceof RankInterrupted)) throw error;
       interrupted = true;
     });
     // The resumed run starts with it.
-    if (results === undefined) return;
+    if (results === undefined || files === undefined) return;
     await files.logValidation({ step, metric: theMetric(results, objectives), results }, epochOf(step));
     options.onValidation?.(results, step);
     await files.prune(step);
@@ -272,9 +276,9 @@ async function runWith(
         files.save(progress, model, new Map([...values, ...state.values]), state.optimizer),
       );
       await files.prune(step);
-      if (wantsValidation() && !interrupted) await runValidation();
     }
-    // The signal may have come while rank 0 saved or validated.
+    if (wantsValidation() && !interrupted) await runValidation();
+    // The signal may have come while rank 0 saved, or during the validation.
     interrupted = await anyRank(collective, interrupted || signal?.aborted === true, `checkpoint of step ${step}`);
   }
 

@@ -1,6 +1,45 @@
-/** What the ranks of a run report to each other between steps. */
-import { gatherJson, type Collective } from "../distributed/index.js";
+/** What the ranks of a run report to each other: that they have the same settings and data, and how each step went. */
+import { datasetFacts, type Dataset } from "../data/index.js";
+import { checkAgreement, gatherJson, type Collective } from "../distributed/index.js";
+import type { TrainingSettings } from "./run-settings.js";
 import type { BrokenImage } from "./sample-source.js";
+
+/** Settings that may differ between machines: paths, whose content is compared instead, and threads. */
+const localSettings: ReadonlySet<string> = new Set([
+  "output",
+  "data_root",
+  "data",
+  "start",
+  "tokenizer",
+  "answers",
+  "num_workers",
+  "threads",
+] satisfies (keyof TrainingSettings)[]);
+
+/**
+ * Ranks with other rows or settings would train on other orders, or make other exchanges. The learner compares config and values.
+ * @throws InputError, the same on every rank, naming the setting or data set and the rank that differ from rank 0
+ */
+export async function checkSameRun(
+  collective: Collective,
+  settings: TrainingSettings,
+  train: readonly Dataset[],
+  validation: readonly Dataset[],
+): Promise<void> {
+  if (collective.size === 1) return;
+  const compared = Object.entries(settings).filter(([name, value]) => !localSettings.has(name) && value !== undefined);
+  const facts = (role: string) => (data: Dataset, i: number) =>
+    Object.entries(datasetFacts(data, `data.${role}, number ${i + 1},`));
+  await checkAgreement(
+    collective,
+    Object.fromEntries([
+      ...compared.map(([name, value]) => [name, JSON.stringify(value)] as const),
+      ...train.flatMap(facts("train")),
+      ...validation.flatMap(facts("validation")),
+    ]),
+    "settings and data sets",
+  );
+}
 
 /** How a step went. */
 export interface StepStatus {

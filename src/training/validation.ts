@@ -1,6 +1,7 @@
 /** What a checkpoint is worth on the validation data, and the one number by which the best one is chosen. */
 import { basename } from "node:path";
 import type { Dataset } from "../data/index.js";
+import { threadsOfRank, type Collective } from "../distributed/index.js";
 import { InputError } from "../errors.js";
 import { evaluate, requireTexts, type EvaluateOptions, type Metric } from "../evaluation/index.js";
 import type { ObjectiveName } from "../model/index.js";
@@ -29,6 +30,8 @@ export interface ValidationOptions {
   readonly datasets: readonly Dataset[];
   readonly signal: AbortSignal | undefined;
   readonly onProgress: EvaluateOptions["onProgress"];
+  /** The ranks that share the validation. */
+  readonly collective: Collective;
 }
 
 const metricsOf = ({ validation }: TrainingSettings, objectives: readonly ObjectiveName[]): readonly Metric[] =>
@@ -66,7 +69,7 @@ export function checkValidation({
 
 /** @param model folder of the checkpoint */
 export async function validate(model: string, options: ValidationOptions): Promise<Results> {
-  const { settings, objectives, datasets, signal, onProgress } = options;
+  const { settings, objectives, datasets, signal, onProgress, collective } = options;
   const { limit, candidates, captions_per_row, k_test, image_chunks, text_chunks } = settings.validation;
   const results: Record<string, number> = {};
   const prefixes = prefixesOf(datasets);
@@ -84,7 +87,8 @@ export async function validate(model: string, options: ValidationOptions): Promi
       transform: settings.val_transform,
       maxTextLength: settings.max_text_len,
       falseTexts: settings.draw_false_text,
-      load: { threads: settings.threads },
+      load: { threads: settings.threads ?? threadsOfRank(collective) },
+      collective,
       signal,
       onProgress,
     });

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Dataset, DatasetSettings } from "../../data/index.js";
+import type { Collective } from "../../distributed/index.js";
 import type { EvaluationResult, EvaluateOptions as ModelOptions } from "../../evaluation/index.js";
 import {
   addInferenceOptions,
@@ -58,6 +59,8 @@ last group is left out. --candidates 1000 gives the 5 folds of COCO's test set o
 
 --image-chunks and --text-chunks trade time for memory if ITM or rank_output ranks: only the states of one chunk of texts
 are in memory, and each chunk of images runs the text tower again for all texts.
+
+Several processes share an evaluation below mpirun or srun: mpirun -np 4 --bind-to none bridgetower evaluate …
 ${exampleText([
   "evaluate --data pairs/pairs.jsonl --limit 64",
   "evaluate --model runs/f30k --data f30k_caption_karpathy_test.arrow --metric retrieval --k-test 128",
@@ -100,11 +103,17 @@ export function evaluate(command: Command, terminal: Terminal): void {
     .addHelpText("after", help)
     .action(async (options: EvaluateOptions) => {
       const { out, json } = options;
-      if (out !== undefined) await checkOutputFolder(out);
+      const { joinCollective } = await import("../../distributed/index.js");
+      const collective = await joinCollective();
+      terminal.onFailure((message) => collective.abort(message));
+      const isRankZero = collective.rank === 0;
+      if (out !== undefined && isRankZero) await checkOutputFolder(out);
       const { writeResults } = await import("../../evaluation/index.js");
       const { defaultModel } = await import("../../inference/index.js");
       const model = options.model ?? defaultModel;
-      const result = await run(model, options, terminal);
+      const result = await run(model, options, collective, terminal);
+      await collective.close();
+      if (!isRankZero) return;
       const files =
         out === undefined ? [] : await terminal.interrupts.whileWriting(() => writeResults(out, result, model));
       const { metrics, results, skipped } = result;
@@ -112,7 +121,13 @@ export function evaluate(command: Command, terminal: Terminal): void {
     });
 }
 
-async function run(model: string, options: EvaluateOptions, terminal: Terminal): Promise<EvaluationResult> {
+async function run(
+  model: string,
+  options: EvaluateOptions,
+  collective: Collective,
+  terminal: Terminal,
+): Promise<EvaluationResult> {
+  const { threadsOfRank } = await import("../../distributed/index.js");
   const { evaluate: evaluateModel, metrics, rankings } = await import("../../evaluation/index.js");
   const { transformKeys } = await import("../../data/index.js");
   const { metric, transform, rankBy } = options;
@@ -131,7 +146,8 @@ async function run(model: string, options: EvaluateOptions, terminal: Terminal):
     contrastBatchSize: options.batchSize,
     maxTextLength: options.maxTextLen,
     answers: options.answers,
-    load: loadOptions(options, terminal),
+    load: { ...loadOptions(options, terminal), threads: options.threads ?? threadsOfRank(collective) },
+    collective,
   } satisfies Omit<ModelOptions, "data">;
   const data = await open(options, terminal);
   try {

@@ -40,6 +40,12 @@ describe.runIf(hasMpirun)("below mpirun", () => {
     }
   });
 
+  test("evaluate prints the results of one process, once", async () => {
+    const args = "evaluate --data examples/images --metric itm --metric retrieval --limit 6 --json";
+    const [one, two] = [await runShell(`exec "$@" ${args}`), await runShell(`exec ${mpirun} "$@" ${args}`)];
+    expect([two.code, two.stdout]).toEqual([0, one.stdout]);
+  });
+
   /** Starts a long run; `onStep` gets each step that rank 0 logs and the process id of rank 1. */
   async function watchedRun(config: string, onStep: (step: number, pid: number) => void) {
     const file = `${config}.pid`;

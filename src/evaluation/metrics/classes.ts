@@ -21,12 +21,16 @@ export class Classes implements RowMetric {
   private readonly accuracy = new Mean();
   private readonly accuracyWithoutNeutral = new Mean();
   private readonly loss = new Mean();
-  private unlabelled = 0;
+  private readonly unlabelled = new Mean();
 
   constructor(
     private readonly context: EvalContext,
     private readonly name: "snli" | "nlvr2",
   ) {}
+
+  get lists() {
+    return [this.accuracy, this.accuracyWithoutNeutral, this.loss, this.unlabelled].map(({ entries }) => entries);
+  }
 
   accepts({ texts }: EncodedRow): boolean {
     return this.texts(texts).length > 0;
@@ -35,7 +39,7 @@ export class Classes implements RowMetric {
   async update(row: EncodedRow): Promise<void> {
     const all = this.texts(row.texts);
     const labelled = all.flatMap(({ text, label }) => (label === undefined ? [] : [{ text, label }]));
-    this.unlabelled += all.length - labelled.length;
+    this.unlabelled.add(1, all.length - labelled.length);
     const logits = await this.logits(
       row,
       labelled.map(({ text }) => text),
@@ -54,7 +58,7 @@ export class Classes implements RowMetric {
       ...this.accuracyWithoutNeutral.as(`${name}_accuracy_without_neutral`),
       ...this.loss.as(`${name}_loss`),
       [`${name}_samples`]: this.accuracy.count,
-      [`${name}_unlabelled`]: this.unlabelled,
+      [`${name}_unlabelled`]: this.unlabelled.count,
     };
   }
 

@@ -17,8 +17,8 @@ export interface EmbeddedPair {
  * as negatives. The last batch of each may be smaller.
  */
 export class Contrast implements RowMetric {
-  private readonly loss = new Mean();
-  private readonly open: EmbeddedPair[][] = [];
+  /** The pairs of each row, by the number of the caption. */
+  private readonly rows: (readonly EmbeddedPair[])[] = [];
 
   /** @param scale multiplies the similarities */
   constructor(
@@ -26,6 +26,10 @@ export class Contrast implements RowMetric {
     private readonly scale: number,
     private readonly batch: number,
   ) {}
+
+  get lists() {
+    return [this.rows];
+  }
 
   accepts({ texts }: EncodedRow): boolean {
     return texts.captions.length > 0;
@@ -37,24 +41,31 @@ export class Contrast implements RowMetric {
     const { image, captions: texts } = row.embeddings!;
     const crosses =
       contrastive_form === "joint" ? await fusedRows(this.context, "fusion itc, one image", row.image, captions) : [];
-    for (const [i, text] of texts.entries()) {
-      const cross = crosses[i];
-      const pairs = (this.open[i] ??= []);
-      pairs.push({ text, image: image, ...(cross === undefined ? {} : { cross }) });
-      if (pairs.length === this.batch) this.close(pairs);
-    }
+    this.rows.push(
+      texts.map((text, i) => {
+        const cross = crosses[i];
+        return { text, image, ...(cross === undefined ? {} : { cross }) };
+      }),
+    );
   }
 
   compute(): Results {
-    for (const pairs of this.open) this.close(pairs);
-    return { ...this.loss.as("itc_loss"), itc_pairs: this.loss.count };
-  }
-
-  private close(pairs: EmbeddedPair[]): void {
-    if (pairs.length === 0) return;
     const { contrastive_form } = this.context.model.config;
-    this.loss.add(contrastiveLoss(pairs, this.scale, contrastive_form), pairs.length);
-    pairs.length = 0;
+    const loss = new Mean();
+    const open: EmbeddedPair[][] = [];
+    const close = (pairs: EmbeddedPair[]) => {
+      if (pairs.length > 0) loss.add(contrastiveLoss(pairs, this.scale, contrastive_form), pairs.length);
+      pairs.length = 0;
+    };
+    for (const row of this.rows) {
+      for (const [i, pair] of row.entries()) {
+        const pairs = (open[i] ??= []);
+        pairs.push(pair);
+        if (pairs.length === this.batch) close(pairs);
+      }
+    }
+    open.forEach(close);
+    return { ...loss.as("itc_loss"), itc_pairs: loss.count };
   }
 }
 

@@ -22,6 +22,10 @@ export class MaskedTokens implements RowMetric {
     this.masking = tokenizerMasking(context.model.tokenizer);
   }
 
+  get lists() {
+    return [this.accuracy.entries, this.loss.entries];
+  }
+
   accepts({ texts }: EncodedRow): boolean {
     return texts.captions.length > 0;
   }

@@ -37,6 +37,10 @@ export class Matching implements RowMetric {
     this.falseCaptions = new FalseCaptions(context.data);
   }
 
+  get lists() {
+    return [this.accuracy.entries, this.loss.entries];
+  }
+
   accepts({ texts }: EncodedRow): boolean {
     return texts.captions.length > 0;
   }
@@ -70,10 +74,13 @@ export class Matching implements RowMetric {
 
 /** How often a caption matches better than a hard negative of its row: over all pairs of the two, and by facet. */
 export class Facets implements RowMetric {
-  private readonly all = new Mean();
-  private readonly byFacet = new Map<string, Mean>();
+  private readonly pairs: { readonly facet: string | undefined; readonly correct: number }[] = [];
 
   constructor(private readonly logits: MatchLogits) {}
+
+  get lists() {
+    return [this.pairs];
+  }
 
   accepts({ texts }: EncodedRow): boolean {
     return texts.captions.length > 0 && texts.negatives.length > 0;
@@ -87,24 +94,26 @@ export class Facets implements RowMetric {
     negatives.forEach(({ facet }, i) => {
       for (const margin of margins.slice(0, captions.length)) {
         const correct = margin > margins[captions.length + i]! ? 1 : 0;
-        this.all.add(correct);
-        if (facet !== undefined) this.of(facet).add(correct);
+        this.pairs.push({ facet, correct });
       }
     });
   }
 
   compute(): Results {
-    const each = [...this.byFacet].sort(([a], [b]) => (a < b ? -1 : 1));
+    const all = new Mean();
+    const byFacet = new Map<string, Mean>();
+    for (const { facet, correct } of this.pairs) {
+      all.add(correct);
+      if (facet === undefined) continue;
+      const mean = byFacet.get(facet) ?? new Mean();
+      byFacet.set(facet, mean);
+      mean.add(correct);
+    }
+    const each = [...byFacet].sort(([a], [b]) => (a < b ? -1 : 1));
     return {
-      ...this.all.as("facet_accuracy"),
+      ...all.as("facet_accuracy"),
       ...Object.fromEntries(each.flatMap(([facet, mean]) => Object.entries(mean.as(`facet_accuracy_${facet}`)))),
-      facet_pairs: this.all.count,
+      facet_pairs: all.count,
     };
-  }
-
-  private of(facet: string): Mean {
-    const mean = this.byFacet.get(facet) ?? new Mean();
-    this.byFacet.set(facet, mean);
-    return mean;
   }
 }

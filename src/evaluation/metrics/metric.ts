@@ -1,4 +1,5 @@
 /** The interface of all metrics, and the fusions that they run. */
+import type { Collective } from "../../distributed/index.js";
 import type { HostTensor } from "../../graph/index.js";
 import type { Random } from "../../random/index.js";
 import { batchOf, chunksOfEqualLength, type Part, type States } from "../../inference/index.js";
@@ -12,6 +13,11 @@ export interface RowMetric {
   /** Whether the row has the texts that the metric needs. */
   accepts(row: EncodedRow): boolean;
   update(row: EncodedRow): Promise<void>;
+  /**
+   * The lists that `update` appends to, with all that `compute` needs. With several ranks each rank updates with a contiguous share of the
+   * rows; then every list is replaced by the lists of all ranks joined, and `compute` runs on all.
+   */
+  readonly lists: readonly unknown[][];
   /** Once, after the last row. */
   compute(): Results | Promise<Results>;
 }
@@ -20,6 +26,8 @@ export interface EvalContext extends RowContext {
   /** Random choices depend on this stream and on the row and number of a text, not on the other metrics. */
   readonly random: Random;
   readonly signal: AbortSignal | undefined;
+  /** The ranks that share the evaluation. */
+  readonly collective: Collective;
 }
 
 /**

@@ -24,7 +24,7 @@ export class Questions implements RowMetric {
   readonly predictions: VqaPrediction[] = [];
   private readonly score = new Mean();
   private readonly loss = new Mean();
-  private unanswered = 0;
+  private readonly unanswered = new Mean();
   private readonly outputs: ReadonlyMap<string, number> | undefined;
 
   /**
@@ -40,6 +40,10 @@ export class Questions implements RowMetric {
     this.outputs = answers && new Map(answers.map((answer, i) => [answer, i] as const).reverse());
   }
 
+  get lists() {
+    return [this.predictions, this.score.entries, this.loss.entries, this.unanswered.entries];
+  }
+
   accepts({ texts }: EncodedRow): boolean {
     return texts.questions.length > 0;
   }
@@ -52,7 +56,7 @@ export class Questions implements RowMetric {
       const best = argMax(logits[i]!);
       this.predict(question, best);
       if (question.answers.length === 0) {
-        this.unanswered++;
+        this.unanswered.add(1);
         continue;
       }
       const targets = await this.targets(question);
@@ -66,7 +70,7 @@ export class Questions implements RowMetric {
       ...this.score.as("vqa_score"),
       ...this.loss.as("vqa_loss"),
       vqa_questions: this.score.count,
-      vqa_unanswered: this.unanswered,
+      vqa_unanswered: this.unanswered.count,
     };
   }
 

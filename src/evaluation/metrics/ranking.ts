@@ -17,6 +17,10 @@ export class Ranking implements RowMetric {
     this.falseCaptions = new FalseCaptions(context.data);
   }
 
+  get lists() {
+    return [this.accuracy.entries, this.loss.entries];
+  }
+
   accepts({ texts }: EncodedRow): boolean {
     return texts.captions.length > 0;
   }

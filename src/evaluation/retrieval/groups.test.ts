@@ -1,6 +1,7 @@
 /** Groups of any embeddings against lists that are sorted. */
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
+import { singleProcess } from "../../distributed/index.js";
 import { Random } from "../../random/index.js";
 import { LoadedModel } from "../../inference/index.js";
 import type { EvalContext } from "../metrics/metric.js";
@@ -16,7 +17,16 @@ async function someJudging(): Promise<EvalContext> {
   const reader = new ImageReader(model, undefined);
   const data = memoryData([]);
   const tokenize = () => [];
-  return { model, data, reader, tokenize, captionsPerRow: undefined, random: new Random(0), signal: undefined };
+  return {
+    model,
+    data,
+    reader,
+    tokenize,
+    captionsPerRow: undefined,
+    random: new Random(0),
+    signal: undefined,
+    collective: singleProcess,
+  };
 }
 
 /** A feature and its captions as numbers: their products are the scores, many of them equal. */

@@ -1,5 +1,5 @@
 /** Scores of pairs from embeddings, or from a fusion of chosen pairs; and the choice of candidates. */
-import { mapYielding, type PairScores } from "./recalls.js";
+import { mapLocally, type MapList, type PairScores } from "./recalls.js";
 
 /** Scalar products of embeddings, in float64. */
 export function similarities(images: readonly Float32Array[], texts: readonly Float32Array[]): PairScores {
@@ -85,9 +85,9 @@ function columnsOf(
 /**
  * For each image its `k` best texts and the texts for which it is among the `k` best images, in ascending order.
  */
-export async function candidates(scores: PairScores, k: number, signal?: AbortSignal): Promise<Uint32Array[]> {
-  const ofImages = await mapYielding([...Array(scores.images).keys()], signal, (image) => best(scores.row(image), k));
-  const ofTexts = await mapYielding([...Array(scores.texts).keys()], signal, (text) => best(scores.column(text), k));
+export async function candidates(scores: PairScores, k: number, map: MapList = mapLocally): Promise<Uint32Array[]> {
+  const ofImages = await map([...Array(scores.images).keys()], (image) => best(scores.row(image), k));
+  const ofTexts = await map([...Array(scores.texts).keys()], (text) => best(scores.column(text), k));
   const added = ofImages.map(() => new Array<number>());
   ofTexts.forEach((images, text) => {
     for (const image of images) added[image]!.push(text);

@@ -30,18 +30,16 @@ export interface Ranks {
  * Of equal scores the lower index ranks first.
  * @param imageOf the image of each text; images without a text do not count
  */
-export async function ranks(scores: PairScores, imageOf: ArrayLike<number>, signal?: AbortSignal): Promise<Ranks> {
+export async function ranks(scores: PairScores, imageOf: ArrayLike<number>, map: MapList = mapLocally): Promise<Ranks> {
   const textsOf = Array.from({ length: scores.images }, (): number[] => []);
   for (let text = 0; text < scores.texts; text++) textsOf[imageOf[text]!]!.push(text);
   const queries = [...textsOf.keys()].filter((image) => textsOf[image]!.length > 0);
-  const images = await mapYielding(queries, signal, (image) => {
+  const images = await map(queries, (image) => {
     const row = scores.row(image);
     const best = textsOf[image]!.reduce((one, other) => (row[other]! > row[one]! ? other : one));
     return rankOf(row, best);
   });
-  const texts = await mapYielding([...Array(scores.texts).keys()], signal, (text) =>
-    rankOf(scores.column(text), imageOf[text]!),
-  );
+  const texts = await map([...Array(scores.texts).keys()], (text) => rankOf(scores.column(text), imageOf[text]!));
   return { images, texts };
 }
 
@@ -72,6 +70,11 @@ function rankOf(scores: ArrayLike<number>, index: number): number {
   }
   return better;
 }
+
+/** `list.map(f)`, by this process or by all ranks. */
+export type MapList = <T, U>(list: readonly T[], f: (entry: T) => U) => Promise<U[]>;
+
+export const mapLocally: MapList = (list, f) => mapYielding(list, undefined, f);
 
 const maxBlockingMs = 50;
 

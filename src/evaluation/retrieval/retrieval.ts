@@ -1,10 +1,19 @@
 /** Retrieval: captions by image, and images by caption. */
+import { joinWork, shareOf, type Range } from "../../distributed/index.js";
 import { InputError } from "../../errors.js";
 import type { RowMetric, EvalContext, Results } from "../metrics/metric.js";
 import type { EncodedRow } from "../encoded-row.js";
 import { fusedScores, type Chunks } from "./fused-scores.js";
 import { candidates, chosenScores, similarities } from "./pair-scores.js";
-import { ranks, recallsOf, yieldToEventLoop, type PairScores, type Ranks } from "./recalls.js";
+import {
+  mapYielding,
+  ranks,
+  recallsOf,
+  yieldToEventLoop,
+  type MapList,
+  type PairScores,
+  type Ranks,
+} from "./recalls.js";
 
 /** The maximum number of pairs to compare. More would take hours. */
 export const maxPairs = 2 ** 31;
@@ -21,6 +30,8 @@ export interface RetrievalSettings extends Chunks {
   /** Called with the number of fused pairs. */
   readonly onProgress: (done: number, total: number) => void;
 }
+
+type RetrievalRow = Pick<EncodedRow, "index" | "embeddings"> & { readonly captions: readonly string[] };
 
 /** Rows whose images and captions are compared with one another. */
 interface Group {
@@ -45,36 +56,34 @@ type Chosen = readonly ArrayLike<number>[];
  *
  * With `kTest`, the k best texts of each image and the k best images of each text get the ITM logit of a match and all other
  * pairs −100, as in the authors' code.
+ *
+ * Several ranks share similarities, fusions and ranks by images and texts. Each image goes through its tower on one rank, and the texts
+ * on all: their states are larger than what it takes to compute them.
  */
 export class Retrieval implements RowMetric {
-  private readonly groups: Group[] = [];
+  private readonly rows: RetrievalRow[] = [];
 
   constructor(
     private readonly context: EvalContext,
     private readonly settings: RetrievalSettings,
   ) {}
 
+  get lists() {
+    return [this.rows];
+  }
+
   accepts({ texts }: EncodedRow): boolean {
     return texts.captions.length > 0;
   }
 
   update({ index, texts, embeddings }: EncodedRow): Promise<void> {
-    const group = this.openGroup();
-    const image = group.rows.push(index) - 1;
-    for (const text of texts.captions) {
-      group.captions.push(text);
-      group.imageOf.push(image);
-    }
-    if (embeddings !== undefined) {
-      group.images.push(embeddings.image);
-      for (const caption of embeddings.captions) group.texts.push(caption);
-    }
+    this.rows.push({ index, captions: texts.captions, embeddings });
     return Promise.resolve();
   }
 
   async compute(): Promise<Results> {
     const size = this.settings.candidates;
-    const groups = this.groups.filter(({ rows }) => size === undefined || rows.length === size);
+    const groups = groupsOf(this.rows, size).filter(({ rows }) => size === undefined || rows.length === size);
     const counts = {
       retrieval_images: sum(groups, ({ rows }) => rows.length),
       retrieval_texts: sum(groups, ({ captions }) => captions.length),
@@ -89,32 +98,22 @@ export class Retrieval implements RowMetric {
     return { ...recallsOf(all), ...counts, retrieval_fused_pairs: fused };
   }
 
-  /** The group that the next row belongs to. */
-  private openGroup(): Group {
-    const last = this.groups.at(-1);
-    if (last !== undefined && last.rows.length !== this.settings.candidates) return last;
-    const group: Group = { rows: [], captions: [], imageOf: [], images: [], texts: [] };
-    this.groups.push(group);
-    return group;
-  }
-
   private async ranksOf(groups: readonly Group[]): Promise<{ readonly found: Ranks[]; readonly fused: number }> {
-    const { signal } = this.context;
     const chosen: (Chosen | undefined)[] = [];
     for (const group of groups) {
       chosen.push(await this.chosen(group));
-      await yieldToEventLoop(signal);
     }
     const fused = sum(chosen, pairs);
     if (fused > maxFused) throw tooMany(fused);
     const found: Ranks[] = [];
     let done = 0;
     for (const [i, group] of groups.entries()) {
-      const onProgress = (some: number) => this.settings.onProgress(done + some, fused);
+      const { size } = this.context.collective;
+      const onProgress = (some: number) =>
+        this.settings.onProgress(done + Math.min(some * size, pairs(chosen[i])), fused);
       const scores = await this.scores(group, chosen[i], onProgress);
-      found.push(await ranks(scores, group.imageOf, signal));
+      found.push(await ranks(scores, group.imageOf, this.map));
       done += pairs(chosen[i]);
-      await yieldToEventLoop(signal);
     }
     return { found, fused };
   }
@@ -127,7 +126,7 @@ export class Retrieval implements RowMetric {
       return group.rows.map(() => all);
     }
     if (kTest === 0) return undefined;
-    return candidates(similarities(group.images, group.texts), kTest, this.context.signal);
+    return candidates(similarities(group.images, group.texts), kTest, this.map);
   }
 
   private async scores(
@@ -137,17 +136,56 @@ export class Retrieval implements RowMetric {
   ): Promise<PairScores> {
     if (chosen === undefined) return similarities(group.images, group.texts);
     const { rankBy, imageChunks, textChunks } = this.settings;
-    const scores = await fusedScores(this.context, {
-      part: rankBy === "rank_output" ? "fusion rank" : "fusion itm",
-      rows: group.rows,
-      texts: this.context.tokenize(group.captions).map((ids, index) => ({ index, ids })),
-      chosen,
-      imageChunks,
-      textChunks,
-      onProgress,
-    });
+    const texts = this.context.tokenize(group.captions).map((ids, index) => ({ index, ids }));
+    const scores = await this.share(group.rows.length, ({ first, end }) =>
+      fusedScores(this.context, {
+        part: rankBy === "rank_output" ? "fusion rank" : "fusion itm",
+        rows: group.rows.slice(first, end),
+        texts,
+        chosen: chosen.slice(first, end),
+        imageChunks,
+        textChunks,
+        onProgress,
+      }),
+    );
     return chosenScores(group.captions.length, chosen, scores);
   }
+
+  /** `list.map(f)`, shared by all ranks. */
+  private readonly map: MapList = (list, f) =>
+    this.share(list.length, ({ first, end }) => mapYielding(list.slice(first, end), this.context.signal, f));
+
+  /** The results of all ranks for their shares of `count` items. The signal ends the work only here, on all ranks together. */
+  private async share<T>(count: number, work: (range: Range) => Promise<T[]>): Promise<T[]> {
+    const { collective, signal } = this.context;
+    const shares = await joinWork(collective, "retrieval", signal, async () => {
+      await yieldToEventLoop(signal);
+      return work(shareOf(count, collective));
+    });
+    return shares.length === 1 ? shares[0]! : shares.flat();
+  }
+}
+
+/** Groups of `size` rows in their order, the last of which may be smaller; one group of all rows if it is undefined. */
+function groupsOf(rows: readonly RetrievalRow[], size: number | undefined): Group[] {
+  const groups: Group[] = [];
+  for (const { index, captions, embeddings } of rows) {
+    let group = groups.at(-1);
+    if (group === undefined || group.rows.length === size) {
+      group = { rows: [], captions: [], imageOf: [], images: [], texts: [] };
+      groups.push(group);
+    }
+    const image = group.rows.push(index) - 1;
+    for (const text of captions) {
+      group.captions.push(text);
+      group.imageOf.push(image);
+    }
+    if (embeddings !== undefined) {
+      group.images.push(embeddings.image);
+      for (const caption of embeddings.captions) group.texts.push(caption);
+    }
+  }
+  return groups;
 }
 
 const sum = <T>(list: readonly T[], value: (entry: T) => number): number =>
