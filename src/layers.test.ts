@@ -28,7 +28,7 @@ const layers: Readonly<Record<string, Layer>> = {
     pure: false,
   },
   inference: {
-    mayImport: ["files", "graph", "nn", "model", "checkpoint", "processing", "runtime", "conversion"],
+    mayImport: ["threads", "files", "graph", "nn", "model", "checkpoint", "processing", "runtime", "conversion"],
     pure: false,
   },
   distributed: { mayImport: ["files"], pure: false },

@@ -18,26 +18,30 @@ export interface WritableTensor {
 /**
  * Writes tensors under their names, atomically. Wider element types come first so that each tensor is aligned; among
  * equals the map's order holds, and streams are asked for one after another in that order.
- * @param metadata  text to text, kept in the header; Python's loaders ask for `format`
+ * @param options signal: stops between two tensors and leaves no file
  * @throws RangeError when a tensor gives more or fewer bytes than its shape needs
- * @throws InputError when the file cannot be written
+ * @throws InputError when the file cannot be written; `signal.reason` when aborted
  */
 export async function writeSafetensors(
   path: string,
   tensors: ReadonlyMap<string, WritableTensor>,
-  metadata: Readonly<Record<string, string>> = { format: "pt" },
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
   if (tensors.has("__metadata__")) throw new RangeError("__metadata__ is the header's own name, not a tensor's");
   const ordered = [...tensors].sort(([, a], [, b]) => dtypes[b.dtype].bytes - dtypes[a.dtype].bytes);
   await writeAtomically(path, async (handle) => {
-    await writeFully(handle, header(ordered, metadata));
-    for (const [name, tensor] of ordered) await writeTensor(handle, name, tensor);
+    await writeFully(handle, header(ordered));
+    for (const [name, tensor] of ordered) {
+      signal?.throwIfAborted();
+      await writeTensor(handle, name, tensor);
+    }
   });
 }
 
 /** Header length (8 bytes) and header, padded with spaces so that the data starts at a multiple of 8. */
-function header(tensors: readonly [string, WritableTensor][], metadata: Readonly<Record<string, string>>): Uint8Array {
-  const fields: [string, unknown][] = [["__metadata__", metadata]];
+function header(tensors: readonly [string, WritableTensor][]): Uint8Array {
+  // Python's loaders ask for `format`.
+  const fields: [string, unknown][] = [["__metadata__", { format: "pt" }]];
   let offset = 0;
   for (const [name, { dtype, shape }] of tensors) {
     const end = offset + byteLength(dtype, shape);

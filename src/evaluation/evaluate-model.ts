@@ -118,7 +118,7 @@ async function evaluateModel(model: LoadedModel, options: CompleteOptions): Prom
   if (chosen.includes("retrieval")) checkRetrieval(options, count, pairs);
   const reader = new ImageReader(model, transformOf(options, model));
   const random = new Random(seed);
-  const tokenize = (texts: readonly string[]) => model.tokenize(texts, maxLength).map(({ ids }) => [...ids]);
+  const tokenize = (texts: readonly string[]) => texts.map((text) => model.tokenizer.encode(text, { maxLength }).ids);
   const context: EvalContext = { model, data, reader, tokenize, captionsPerRow, random, signal, collective };
   const rankBy = options.rankBy ?? (model.heads.includes("itc") ? "similarity" : "rank_output");
   const metrics = await createMetrics(chosen, context, options, rankBy);

@@ -74,7 +74,7 @@ test("padding and truncation are wishes, as in transformers", async () => {
   await expect(processor.process(undefined, texts)).rejects.toThrow(/Turn padding on/);
   const longest = await processor.process(undefined, texts, { padding: true });
   const full = await processor.process(undefined, texts, { padding: "max_length" });
-  const short = await processor.process(undefined, texts, { padding: "max_length", max_length: 12 });
+  const short = await processor.process(undefined, texts, { padding: "max_length", maxLength: 12 });
   const length = processor.tokenizer.encode(texts[1]!).ids.length;
   expect([longest, full, short].map(({ input_ids }) => input_ids.shape)).toEqual([
     [2, length],
@@ -84,14 +84,14 @@ test("padding and truncation are wishes, as in transformers", async () => {
   const long = "fox ".repeat(100);
   expect((await processor.process(undefined, long)).input_ids.shape[1]).toBeGreaterThan(64);
   expect((await processor.process(undefined, long, { truncation: true })).input_ids.shape).toEqual([1, 64]);
-  expect((await processor.process(undefined, long, { truncation: true, max_length: 9 })).input_ids.shape[1]).toBe(9);
+  expect((await processor.process(undefined, long, { truncation: true, maxLength: 9 })).input_ids.shape[1]).toBe(9);
 });
 
 test("decode gives the text back, with special tokens unless they are skipped", async () => {
   const { input_ids } = await processor.process(undefined, "a fox left of a <mask>");
   // The packaged tokenizer puts a space before the first word.
   expect(processor.decode(input_ids.data)).toBe("<s> a fox left of a<mask></s>");
-  expect(processor.decode(input_ids.data, { skip_special_tokens: true })).toBe(" a fox left of a");
+  expect(processor.decode(input_ids.data, { skipSpecialTokens: true })).toBe(" a fox left of a");
 });
 
 test.each([

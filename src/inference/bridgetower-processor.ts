@@ -5,12 +5,12 @@ import { ImageProcessor, Tokenizer, type ImageInput, type PixelBatch, type TextB
 import { readConfig } from "./open-model.js";
 
 export interface ProcessOptions {
-  /** `true`: to the longest text; `"max_length"`: to `max_length` or the limit. Default false: texts must be of one length. */
+  /** `true`: to the longest text; `"max_length"`: to `maxLength` or the limit. Default false: texts must be of one length. */
   readonly padding?: boolean | "max_length";
-  /** Cut texts at `max_length`, or at the limit of tokenizer and model. Default false. */
+  /** Cut texts at `maxLength`, or at the limit of tokenizer and model. Default false. */
   readonly truncation?: boolean;
   /** Tokens, special ones included. */
-  readonly max_length?: number;
+  readonly maxLength?: number;
 }
 
 /** The inputs that were asked for: what may have been left out may be missing. */
@@ -57,9 +57,9 @@ export class BridgeTowerProcessor {
   >(
     images: Images,
     texts?: Texts,
-    { padding = false, truncation = false, max_length }: ProcessOptions = {},
+    { padding = false, truncation = false, ...options }: ProcessOptions = {},
   ): Promise<BatchOf<Images, Texts>> {
-    const maxLength = max_length ?? (truncation || padding === "max_length" ? this.maxLength : undefined);
+    const maxLength = options.maxLength ?? (truncation || padding === "max_length" ? this.maxLength : undefined);
     const textOptions = { padding: padding === true ? "longest" : padding, maxLength } as const;
     const batch = {
       ...(texts !== undefined && this.tokenizer.encodeBatch(asList<string>(texts), textOptions)),
@@ -70,8 +70,8 @@ export class BridgeTowerProcessor {
   }
 
   /** The text of token ids, special tokens included unless they are skipped. */
-  decode(ids: Iterable<number | bigint>, { skip_special_tokens = false } = {}): string {
-    return this.tokenizer.decode(ids, { skipSpecialTokens: skip_special_tokens });
+  decode(ids: Iterable<number | bigint>, { skipSpecialTokens = false } = {}): string {
+    return this.tokenizer.decode(ids, { skipSpecialTokens });
   }
 }
 

@@ -9,7 +9,16 @@ import type { BridgeTowerConfig } from "../model/index.js";
 import { readAnswers } from "./answers.js";
 import { entailmentLabels, logitsAbout, logitsAboutTwo, type Answer, type Entailment } from "./classify.js";
 import { filledMask, type FilledMask } from "./mask-predictions.js";
-import { defaultModel, LoadedModel, prefetch, type LoadOptions, type States } from "./loaded-model.js";
+import {
+  defaultModel,
+  LoadedModel,
+  prefetch,
+  type LoadOptions,
+  type RunOptions,
+  type States,
+  type TextOptions,
+} from "./loaded-model.js";
+import { abortable } from "../threads/index.js";
 import type { Task } from "./parts.js";
 import type { ImageInput } from "../processing/index.js";
 import { asList } from "./bridgetower-processor.js";
@@ -51,12 +60,29 @@ export type ResultsOf<Input, Result> = Input extends readonly unknown[] ? Result
 /** One embedding for one input, a list for a list. */
 export type EmbeddingsOf<Input> = ResultsOf<Input, Float32Array>;
 
-export interface Progress {
-  /** Called after each step with the number of results so far and of all. */
+export interface Progress extends RunOptions {
+  /** Called after each step with the number of results so far and of all. An error that it throws rejects the call. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-export class BridgeTower {
+/** Options of a task over texts. */
+export interface TaskOptions extends Progress, TextOptions {}
+
+/** Options of a task that gives the best of many candidates. */
+export interface TopKOptions extends TextOptions {
+  /** Candidates to give, best first. Default 5. */
+  readonly topK?: number;
+}
+
+/**
+ * A checkpoint with its tokenizer, ready for the tasks. Calls may run concurrently on one model.
+ * @example
+ * const model = await BridgeTower.fromPretrained();
+ * const [score] = await model.match("examples/images/010.png", "a bowling ball");
+ * console.log(score?.probability.toFixed(2)); // 0.96
+ * await model.dispose();
+ */
+export class BridgeTower implements AsyncDisposable {
   private answers: Promise<readonly string[]> | undefined;
 
   private constructor(private readonly model: LoadedModel) {}
@@ -83,9 +109,14 @@ export class BridgeTower {
     return this.model.config;
   }
 
-  /** Frees the compiled graphs. */
+  /** Frees the compiled graphs and ends the session worker. Calls under way are rejected. */
   dispose(): Promise<void> {
     return this.model.dispose();
+  }
+
+  /** `dispose`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
   }
 
   /**
@@ -95,32 +126,10 @@ export class BridgeTower {
   async match(
     images: ImageInput | readonly ImageInput[],
     texts: string | readonly string[],
-    { onProgress }: Progress = {},
+    options: TaskOptions = {},
   ): Promise<MatchScore[]> {
-    const [imageList, textList] = [asList(images), asList(texts)];
     this.model.requireTask("match");
-    const scores = new Array<MatchScore>(imageList.length * textList.length);
-    const chunks = chunksOfEqualLength(this.model.tokenize(textList), this.model.chunkSize);
-    let done = 0;
-    for (const resident of residentGroups(chunks, this.model.stateBytes)) {
-      // The next image is decoded while the model runs on this one.
-      const prefetched = prefetch(imageList, (image) => this.model.pixels([image]));
-      const groups: { readonly chunk: readonly Tokens[]; readonly states: States }[] = [];
-      for (const chunk of resident) groups.push({ chunk, states: await this.model.textStates(chunk) });
-      for await (const [image, pixels] of prefetched) {
-        const imageStates = await this.model.run("image", pixels);
-        for (const { chunk, states } of groups) {
-          const { logits } = await this.model.run("fusion itm", { ...imageStates, ...states });
-          for (const [row, { index }] of chunk.entries()) {
-            const pair = [logits!.at(row, 0), logits!.at(row, 1)] as const;
-            const probability = secondProbability(...pair);
-            scores[image * textList.length + index] = { image, text: index, logits: pair, probability };
-          }
-          onProgress?.((done += chunk.length), scores.length);
-        }
-      }
-    }
-    return scores;
+    return abortable(() => this.matchPairs(asList(images), asList(texts), options), options.signal);
   }
 
   /**
@@ -128,31 +137,17 @@ export class BridgeTower {
    * @param options topK: candidates for each mask, best first (default 5)
    * @throws InputError when the text has no `<mask>`, or one too far back for the model
    */
-  async fillMask(image: ImageInput, text: string, { topK = 5 } = {}): Promise<FilledMask> {
+  async fillMask(image: ImageInput, text: string, options: TopKOptions = {}): Promise<FilledMask> {
     this.model.requireTask("fillMask");
+    const { topK = 5, signal } = options;
     checkTopK(topK);
-    const [tokens] = this.model.tokenize([text]);
-    const { tokenizer, maxLength } = this.model;
-    const masks = (ids: readonly number[]) => ids.filter((id) => id === tokenizer.maskTokenId).length;
-    const wanted = masks(tokenizer.encode(text).ids);
-    if (wanted === 0 || masks(tokens!.ids) < wanted) {
-      throw new InputError({
-        code: wanted === 0 ? "invalid-argument" : "text-too-long",
-        where: "text",
-        expected: wanted === 0 ? "a <mask> to fill" : `every <mask> within the first ${maxLength} tokens`,
-        found: wanted === 0 ? "none" : "one after them",
-        hint: wanted === 0 ? "Write <mask> for a missing word" : "Shorten the text",
-      });
-    }
-    const states = { ...(await this.model.textStates([tokens!])), ...(await this.model.imageStates([image])) };
-    const { mlm_logits } = await this.model.run("fusion mlm", states);
-    return filledMask(mlm_logits!.row(0), tokens!.ids, tokenizer, topK);
+    return abortable(() => this.fillMasks(image, text, topK, options), signal);
   }
 
   /** Unit-length embeddings of texts; computes the text tower only. -> a Float32Array [contrastive_hidden_size] each */
-  async embedText<T extends string | readonly string[]>(texts: T, options: Progress = {}): Promise<EmbeddingsOf<T>> {
+  async embedText<T extends string | readonly string[]>(texts: T, options: TaskOptions = {}): Promise<EmbeddingsOf<T>> {
     this.model.requireTask("embedText");
-    return inFormOf(texts, await this.embedTexts(asList<string>(texts), options));
+    return inFormOf(texts, await abortable(() => this.embedTexts(asList<string>(texts), options), options.signal));
   }
 
   /** Unit-length embeddings of images; computes the vision tower only. -> a Float32Array [contrastive_hidden_size] each */
@@ -161,7 +156,10 @@ export class BridgeTower {
     options: Progress = {},
   ): Promise<EmbeddingsOf<T>> {
     this.model.requireTask("embedImage");
-    return inFormOf(images, await this.embedImages(asList<ImageInput>(images), options));
+    return inFormOf(
+      images,
+      await abortable(() => this.embedImages(asList<ImageInput>(images), options), options.signal),
+    );
   }
 
   /**
@@ -171,10 +169,11 @@ export class BridgeTower {
   async embedPair<T extends ImageInput | readonly ImageInput[]>(
     images: T,
     texts: T extends readonly ImageInput[] ? readonly string[] : string,
-    options: Progress = {},
+    options: TaskOptions = {},
   ): Promise<EmbeddingsOf<T>> {
     this.model.requireTask("embedPair");
-    return inFormOf(images, await this.embedPairs(asList<ImageInput>(images), asList<string>(texts), options));
+    const work = () => this.embedPairs(asList<ImageInput>(images), asList<string>(texts), options);
+    return inFormOf(images, await abortable(work, options.signal));
   }
 
   /**
@@ -185,12 +184,14 @@ export class BridgeTower {
   async answer<T extends string | readonly string[]>(
     image: ImageInput,
     questions: T,
-    { topK = 5 } = {},
+    options: TopKOptions = {},
   ): Promise<ResultsOf<T, Answer[]>> {
     this.model.requireTask("answer");
+    const { topK = 5, signal } = options;
     checkTopK(topK);
     const answers = await this.answerList();
-    const rows = await logitsAbout(this.model, image, asList<string>(questions), "fusion vqa");
+    const work = () => logitsAbout(this.model, image, asList<string>(questions), "fusion vqa", options);
+    const rows = await abortable(work, signal);
     const ranked = rows.map((logits) =>
       topIndices(logits, topK).map((id) => ({ answer: answers[id]!, probability: sigmoid(logits[id]!) })),
     );
@@ -201,9 +202,11 @@ export class BridgeTower {
   async entail<T extends string | readonly string[]>(
     image: ImageInput,
     hypotheses: T,
+    options: TextOptions = {},
   ): Promise<ResultsOf<T, Entailment[]>> {
     this.model.requireTask("entail");
-    const rows = await logitsAbout(this.model, image, asList<string>(hypotheses), "fusion snli");
+    const work = () => logitsAbout(this.model, image, asList<string>(hypotheses), "fusion snli", options);
+    const rows = await abortable(work, options.signal);
     const ranked = rows.map((logits) => {
       const probabilities = softmax(logits);
       return topIndices(logits).map((id) => ({ label: entailmentLabels[id]!, probability: probabilities[id]! }));
@@ -219,35 +222,88 @@ export class BridgeTower {
     first: ImageInput,
     second: ImageInput,
     statements: T,
+    options: TextOptions = {},
   ): Promise<ResultsOf<T, number>> {
     this.model.requireTask("compare");
-    const rows = await logitsAboutTwo(this.model, [first, second], asList<string>(statements));
+    const work = () => logitsAboutTwo(this.model, [first, second], asList<string>(statements), options);
+    const rows = await abortable(work, options.signal);
     return inFormOf(
       statements,
       rows.map(([no, yes]) => secondProbability(no!, yes!)),
     );
   }
 
-  private async embedTexts(texts: readonly string[], { onProgress }: Progress): Promise<Float32Array[]> {
+  private async matchPairs(
+    imageList: readonly ImageInput[],
+    textList: readonly string[],
+    options: TaskOptions,
+  ): Promise<MatchScore[]> {
+    const scores = new Array<MatchScore>(imageList.length * textList.length);
+    const chunks = chunksOfEqualLength(this.model.tokenize(textList, options), this.model.chunkSize);
+    let done = 0;
+    for (const resident of residentGroups(chunks, this.model.stateBytes)) {
+      // The next image is decoded while the model runs on this one.
+      const prefetched = prefetch(imageList, (image) => this.model.pixels([image]));
+      const groups: { readonly chunk: readonly Tokens[]; readonly states: States }[] = [];
+      for (const chunk of resident) groups.push({ chunk, states: await this.model.textStates(chunk, options) });
+      for await (const [image, pixels] of prefetched) {
+        const imageStates = await this.model.run("image", pixels, options);
+        for (const { chunk, states } of groups) {
+          const { logits } = await this.model.run("fusion itm", { ...imageStates, ...states }, options);
+          for (const [row, { index }] of chunk.entries()) {
+            const pair = [logits!.at(row, 0), logits!.at(row, 1)] as const;
+            const probability = secondProbability(...pair);
+            scores[image * textList.length + index] = { image, text: index, logits: pair, probability };
+          }
+          options.onProgress?.((done += chunk.length), scores.length);
+        }
+      }
+    }
+    return scores;
+  }
+
+  private async fillMasks(image: ImageInput, text: string, topK: number, options: TextOptions): Promise<FilledMask> {
+    const [tokens] = this.model.tokenize([text], options);
+    const { tokenizer, maxLength } = this.model;
+    const masks = (ids: readonly number[]) => ids.filter((id) => id === tokenizer.maskTokenId).length;
+    const wanted = masks(tokenizer.encode(text).ids);
+    if (wanted === 0 || masks(tokens!.ids) < wanted) {
+      throw new InputError({
+        code: wanted === 0 ? "invalid-argument" : "text-too-long",
+        where: "text",
+        expected: wanted === 0 ? "a <mask> to fill" : `every <mask> within the first ${maxLength} tokens`,
+        found: wanted === 0 ? "none" : "one after them",
+        hint: wanted === 0 ? "Write <mask> for a missing word" : "Shorten the text",
+      });
+    }
+    const states = {
+      ...(await this.model.textStates([tokens!], options)),
+      ...(await this.model.imageStates([image], "image", options)),
+    };
+    const { mlm_logits } = await this.model.run("fusion mlm", states, options);
+    return filledMask(mlm_logits!.row(0), tokens!.ids, tokenizer, topK);
+  }
+
+  private async embedTexts(texts: readonly string[], options: TaskOptions): Promise<Float32Array[]> {
     const embeddings = new Array<Float32Array>(texts.length);
     let done = 0;
-    for (const chunk of chunksOfEqualLength(this.model.tokenize(texts), this.model.chunkSize)) {
-      const { text_embeds } = await this.model.run("embed text", batchOf(chunk));
+    for (const chunk of chunksOfEqualLength(this.model.tokenize(texts, options), this.model.chunkSize)) {
+      const { text_embeds } = await this.model.run("embed text", batchOf(chunk), options);
       for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(text_embeds!, row);
-      onProgress?.((done += chunk.length), texts.length);
+      options.onProgress?.((done += chunk.length), texts.length);
     }
     return embeddings;
   }
 
-  private async embedImages(images: readonly ImageInput[], { onProgress }: Progress): Promise<Float32Array[]> {
+  private async embedImages(images: readonly ImageInput[], options: Progress): Promise<Float32Array[]> {
     const embeddings: Float32Array[] = [];
     const runs = Array.from({ length: Math.ceil(images.length / this.model.chunkSize) }, (_, i) =>
       images.slice(i * this.model.chunkSize, (i + 1) * this.model.chunkSize),
     );
     for await (const [, pixels] of prefetch(runs, (run) => this.model.pixels(run))) {
-      const { image_embeds } = await this.model.run("embed image", pixels);
+      const { image_embeds } = await this.model.run("embed image", pixels, options);
       for (let row = 0; row < image_embeds!.shape[0]!; row++) embeddings.push(vector(image_embeds!, row));
-      onProgress?.(embeddings.length, images.length);
+      options.onProgress?.(embeddings.length, images.length);
     }
     return embeddings;
   }
@@ -255,7 +311,7 @@ export class BridgeTower {
   private async embedPairs(
     images: readonly ImageInput[],
     texts: readonly string[],
-    { onProgress }: Progress,
+    options: TaskOptions,
   ): Promise<Float32Array[]> {
     if (images.length !== texts.length) {
       throw new InputError({
@@ -267,14 +323,16 @@ export class BridgeTower {
     }
     const embeddings = new Array<Float32Array>(texts.length);
     let done = 0;
-    for (const chunk of chunksOfEqualLength(this.model.tokenize(texts), this.model.chunkSize)) {
-      const imageStates = await this.model.imageStates(chunk.map(({ index }) => images[index]!));
-      const { cross_embeds } = await this.model.run("fusion itc", {
-        ...imageStates,
-        ...(await this.model.textStates(chunk)),
-      });
+    for (const chunk of chunksOfEqualLength(this.model.tokenize(texts, options), this.model.chunkSize)) {
+      const imageStates = await this.model.imageStates(
+        chunk.map(({ index }) => images[index]!),
+        "image",
+        options,
+      );
+      const states = { ...imageStates, ...(await this.model.textStates(chunk, options)) };
+      const { cross_embeds } = await this.model.run("fusion itc", states, options);
       for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(cross_embeds!, row);
-      onProgress?.((done += chunk.length), texts.length);
+      options.onProgress?.((done += chunk.length), texts.length);
     }
     return embeddings;
   }

@@ -1,6 +1,6 @@
 /** Classifies texts about one image or two: the logits of each text. */
 import type { HostTensor } from "../graph/index.js";
-import type { LoadedModel, States } from "./loaded-model.js";
+import type { LoadedModel, States, TextOptions } from "./loaded-model.js";
 import { chunksOfEqualLength } from "./text-chunks.js";
 import type { ImageInput } from "../processing/index.js";
 
@@ -29,11 +29,12 @@ export function logitsAbout(
   image: ImageInput,
   texts: readonly string[],
   part: "fusion vqa" | "fusion snli",
+  options: TextOptions,
 ): Promise<number[][]> {
-  return logitsOf(model, texts, async () => {
-    const imageStates = await model.imageStates([image]);
+  return logitsOf(model, texts, options, async () => {
+    const imageStates = await model.imageStates([image], "image", options);
     // The sub-graph has the logits of this head alone.
-    return async (textStates) => Object.values(await model.run(part, { ...imageStates, ...textStates }))[0]!;
+    return async (textStates) => Object.values(await model.run(part, { ...imageStates, ...textStates }, options))[0]!;
   });
 }
 
@@ -42,15 +43,16 @@ export function logitsAboutTwo(
   model: LoadedModel,
   [first, second]: readonly [ImageInput, ImageInput],
   texts: readonly string[],
+  options: TextOptions,
 ): Promise<number[][]> {
-  return logitsOf(model, texts, async () => {
-    const firstStates = await model.imageStates([first]);
-    const secondStates = await model.imageStates([second], "second image");
-    const pooled = async (states: States) => (await model.run("fusion pooled", states)).pooler_output!;
+  return logitsOf(model, texts, options, async () => {
+    const firstStates = await model.imageStates([first], "image", options);
+    const secondStates = await model.imageStates([second], "second image", options);
+    const pooled = async (states: States) => (await model.run("fusion pooled", states, options)).pooler_output!;
     return async (textStates) => {
       const first_pooler_output = await pooled({ ...firstStates, ...textStates });
       const second_pooler_output = await pooled({ ...secondStates, ...textStates });
-      return (await model.run("comparison", { first_pooler_output, second_pooler_output })).nlvr2_logits!;
+      return (await model.run("comparison", { first_pooler_output, second_pooler_output }, options)).nlvr2_logits!;
     };
   });
 }
@@ -59,13 +61,14 @@ export function logitsAboutTwo(
 async function logitsOf(
   model: LoadedModel,
   texts: readonly string[],
+  options: TextOptions,
   encode: () => Promise<(textStates: States) => Promise<HostTensor>>,
 ): Promise<number[][]> {
   const rows = new Array<number[]>(texts.length);
   if (texts.length === 0) return rows;
   const logitsFor = await encode();
-  for (const chunk of chunksOfEqualLength(model.tokenize(texts), model.chunkSize)) {
-    const logits = await logitsFor(await model.textStates(chunk));
+  for (const chunk of chunksOfEqualLength(model.tokenize(texts, options), model.chunkSize)) {
+    const logits = await logitsFor(await model.textStates(chunk, options));
     for (const [row, { index }] of chunk.entries()) rows[index] = logits.row(row).toArray();
   }
   return rows;

@@ -36,7 +36,7 @@ const weightsFile = "weights.safetensors";
  * outputs of `vision.onnx` and `text.onnx` are the inputs of `fusion.onnx` under the same names; `batch` and `text` are
  * dynamic, the image size is the checkpoint's. Each head that the checkpoint has gives its outputs. A head over two images
  * (NLVR2) adds `second-vision.onnx`, for the second image, and `comparison.onnx`, over the fusion's pooled outputs for both.
- * @throws InputError when the checkpoint is broken or the folder cannot be written
+ * @throws InputError when the checkpoint is broken or the folder cannot be written; `signal.reason` when aborted
  */
 export async function exportOnnx(
   idOrFolder: string,
@@ -54,11 +54,12 @@ export async function exportOnnx(
   const parameters = graphs.flatMap(([, outputs]) => parametersOf(outputs));
   // Each graph has its own parameter nodes: one name is written once.
   const weights = join(folder, weightsFile);
-  await writeSafetensors(weights, new Map(parameters.map((p) => [p.name, lookup(p)])));
+  await writeSafetensors(weights, new Map(parameters.map((p) => [p.name, lookup(p)])), { signal: hub.signal });
   onProgress?.(1, total);
   const written = await readSafetensors(weights);
   const files: ExportedFile[] = [{ file: weights, bytes: (await stat(weights)).size, inputs: [], outputs: [] }];
   for (const [name, outputs] of graphs) {
+    hub.signal?.throwIfAborted();
     const { bytes, inputs } = writeOnnx(outputs, { locate: (parameter) => located(parameter, written) });
     const file = join(folder, `${name}.onnx`);
     await writeAtomically(file, async (handle) => handle.writeFile(bytes));

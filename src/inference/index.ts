@@ -7,6 +7,8 @@ export {
   type MatchScore,
   type Progress,
   type ResultsOf,
+  type TaskOptions,
+  type TopKOptions,
 } from "./bridgetower-tasks.js";
 export type { Answer, Entailment } from "./classify.js";
 export { exportOnnx, type ExportedFile } from "./export-onnx.js";
@@ -17,7 +19,9 @@ export {
   prefetch,
   type LoadOptions,
   type OpenOptions,
+  type RunOptions,
   type States,
+  type TextOptions,
 } from "./loaded-model.js";
 export type { ModelInputs } from "./model-inputs.js";
 export type { Part, Task } from "./parts.js";
@@ -26,12 +30,14 @@ export {
   BridgeTowerForImageAndTextRetrieval,
   BridgeTowerForMaskedLM,
   BridgeTowerModel,
+  PretrainedModel,
   type Attentions,
   type BridgeTowerModelOutput,
   type ContrastiveOutput,
   type ForwardOptions,
   type HeadOutput,
   type HiddenStates,
+  type Intermediates,
 } from "./transformers-classes.js";
 export { batchOf, chunksOfEqualLength, type Tokens } from "./text-chunks.js";
 export { BridgeTowerProcessor, type BatchOf, type ProcessOptions } from "./bridgetower-processor.js";

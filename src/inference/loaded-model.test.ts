@@ -170,7 +170,7 @@ test("graphs of many image sizes do not pile up, and one that was freed is compi
   const forward = (size: number) =>
     model.forward(
       { input_ids: ids, pixel_values: HostTensor.zeros("float32", [1, 3, size, 8]) },
-      { interpolate_pos_encoding: true },
+      { interpolatePosEncoding: true },
     );
   const sizes = Array.from({ length: 20 }, (_, i) => 8 * (i + 1));
   const first = await forward(sizes[0]!);

@@ -24,7 +24,7 @@ export interface LoadOptions extends HubOptions {
   readonly device?: Device;
   /** Threads of one operator; the number of cores by default. */
   readonly threads?: number;
-  /** Called once with a message about names in the checkpoint that no BridgeTower has. */
+  /** Called with a message: names in the checkpoint that no BridgeTower has, texts that were cut to the model's limit. */
   readonly onWarning?: (message: string) => void;
 }
 
@@ -52,8 +52,16 @@ export interface GraphSource {
 }
 
 export interface RunOptions {
-  /** Stops before the run if it is aborted. */
+  /** Rejects the call with `signal.reason` as soon as it is aborted. */
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface TextOptions extends RunOptions {
+  /**
+   * `"error"` refuses texts of more tokens than the model takes. `"cut"` drops the tokens beyond the limit and calls `onWarning` of the
+   * model, once for each call. Default `"cut"`.
+   */
+  readonly truncation?: "cut" | "error" | undefined;
 }
 
 /** A compiled graph with the parameters that it reads. */
@@ -196,10 +204,30 @@ export class LoadedModel {
     }
   }
 
-  /** @param maxLength tokens that a text is cut to; by default as many as the model takes */
-  tokenize(texts: readonly string[], maxLength = this.maxLength): Tokens[] {
-    const { tokenizer } = this.processor;
-    return texts.map((text, index) => ({ index, ids: tokenizer.encode(text, { maxLength }).ids }));
+  /**
+   * Token ids of texts, cut to as many as the model takes.
+   * @throws InputError for a text that is too long, if `truncation` is `"error"`
+   */
+  tokenize(texts: readonly string[], { truncation = "cut" }: TextOptions = {}): Tokens[] {
+    checkTruncation(truncation);
+    const { tokenizer, maxLength } = this;
+    const encoded = texts.map((text) => tokenizer.encode(text, { maxLength }));
+    const cut = encoded.flatMap(({ truncated }, index) => (truncated ? [index] : []));
+    if (cut.length > 0 && truncation === "error") {
+      const length = tokenizer.encode(texts[cut[0]!]!).ids.length;
+      throw new InputError({
+        code: "text-too-long",
+        where: `text ${cut[0]!}`,
+        expected: `at most ${maxLength} tokens`,
+        found: String(length),
+        hint: 'Shorten it, or set truncation to "cut"',
+      });
+    }
+    if (cut.length > 0) {
+      const which = texts.length === 1 ? "the text was" : `${cut.length} of ${texts.length} texts were`;
+      this.options.onWarning?.(`${which} cut to ${maxLength} tokens, the limit of the model`);
+    }
+    return encoded.map(({ ids }, index) => ({ index, ids }));
   }
 
   /** The text tower's states for texts of one length, with the mask that the fusion needs too. */
@@ -300,6 +328,16 @@ function checkTask(task: Task): void {
     expected: `tasks among ${Object.keys(tasks).join(", ")}`,
     found: JSON.stringify(task) ?? "undefined",
     hint: nearestHint(task, Object.keys(tasks)),
+  });
+}
+
+function checkTruncation(truncation: string): void {
+  if (truncation === "cut" || truncation === "error") return;
+  throw new InputError({
+    code: "invalid-argument",
+    where: "truncation",
+    expected: '"cut" or "error"',
+    found: JSON.stringify(truncation),
   });
 }
 

@@ -39,7 +39,7 @@ test.each<[string, ModelInputs, ForwardOptions, string]>([
   [
     "images smaller than a patch",
     { ...inputs, pixel_values: pixels(2, 3, 32, 7) },
-    { interpolate_pos_encoding: true },
+    { interpolatePosEncoding: true },
     "pixel_values: expected at least one patch of 8 pixels each way, found 32 × 7. Give a larger image.",
   ],
   [

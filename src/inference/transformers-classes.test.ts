@@ -25,23 +25,23 @@ async function outputs(folder: string, golden: GoldenCase): Promise<Map<string, 
   const found = new Map<string, HostTensor>();
 
   const model = await BridgeTowerModel.fromPretrained(folder);
-  const all = { interpolate_pos_encoding, output_hidden_states: true, output_attentions: true };
+  const all = { interpolatePosEncoding: interpolate_pos_encoding, outputHiddenStates: true, outputAttentions: true };
   const base = await model.forward(inputs, all);
   for (const [name, tensor] of namedIntermediates(base)) found.set(name, tensor);
   for (const name of ["text_features", "image_features", "pooler_output"] as const) found.set(name, base[name]);
   await model.dispose();
 
   const itm = await BridgeTowerForImageAndTextRetrieval.fromPretrained(folder);
-  found.set("itm.logits", (await itm.forward(inputs, { interpolate_pos_encoding })).logits);
+  found.set("itm.logits", (await itm.forward(inputs, { interpolatePosEncoding: interpolate_pos_encoding })).logits);
   await itm.dispose();
 
   const mlm = await BridgeTowerForMaskedLM.fromPretrained(folder);
-  found.set("mlm.logits", (await mlm.forward(inputs, { interpolate_pos_encoding })).logits);
+  found.set("mlm.logits", (await mlm.forward(inputs, { interpolatePosEncoding: interpolate_pos_encoding })).logits);
   await mlm.dispose();
 
   if (golden.losses.itc !== undefined) {
     const itc = await BridgeTowerForContrastiveLearning.fromPretrained(folder);
-    const embeds = await itc.forward(inputs, { interpolate_pos_encoding });
+    const embeds = await itc.forward(inputs, { interpolatePosEncoding: interpolate_pos_encoding });
     for (const name of ["text_embeds", "image_embeds", "cross_embeds"] as const) found.set(`itc.${name}`, embeds[name]);
     await itc.dispose();
   }
@@ -85,14 +85,14 @@ test.each(["add", "tied", "odd_masks", "interpolated_positions", "image_embeds",
     const golden = readCase(name);
     const { inputs, losses, interpolate_pos_encoding } = golden;
     const folder = await tinyCheckpoint({ config: golden.configJson });
-    const options = { interpolate_pos_encoding };
+    const options = { interpolatePosEncoding: interpolate_pos_encoding };
     const itm = await BridgeTowerForImageAndTextRetrieval.fromPretrained(folder);
     const mlm = await BridgeTowerForMaskedLM.fromPretrained(folder);
     const itc = await BridgeTowerForContrastiveLearning.fromPretrained(folder);
     const found = [
       (await itm.forward({ ...inputs, labels: labels(golden.labels.itm) }, options)).loss,
       (await mlm.forward({ ...inputs, labels: int64Matrix(golden.labels.mlm) }, options)).loss,
-      (await itc.forward(inputs, { ...options, return_loss: true })).loss,
+      (await itc.forward(inputs, { ...options, returnLoss: true })).loss,
     ];
     for (const [i, head] of (["itm", "mlm", "itc"] as const).entries()) expect(found[i]).toBeCloseTo(losses[head]!, 5);
     expect(await itm.forward(inputs, options)).not.toHaveProperty("loss");
@@ -116,8 +116,8 @@ test("intermediates come when asked for, and only those", async () => {
   const { inputs, configJson } = readCase("add");
   const model = await BridgeTowerForImageAndTextRetrieval.fromPretrained(await tinyCheckpoint({ config: configJson }));
   const plain = await model.forward(inputs);
-  const states = await model.forward(inputs, { output_hidden_states: true });
-  const attentions = await model.forward(inputs, { output_attentions: true });
+  const states = await model.forward(inputs, { outputHiddenStates: true });
+  const attentions = await model.forward(inputs, { outputAttentions: true });
   expect([plain, states, attentions].map((output) => Object.keys(output).sort())).toEqual([
     ["logits"],
     ["hidden_states", "logits"],

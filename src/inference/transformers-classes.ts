@@ -9,15 +9,18 @@ import {
   type PairGraph,
 } from "../model/index.js";
 import { crossEntropy } from "../nn/index.js";
-import { LoadedModel, type LoadOptions } from "./loaded-model.js";
+import { abortable } from "../threads/index.js";
+import { LoadedModel, type LoadOptions, type RunOptions, type States } from "./loaded-model.js";
 import { checkConfig } from "./parts.js";
 import { checkInputs, checkLabels, type ModelInputs } from "./model-inputs.js";
 
-export interface ForwardOptions {
-  readonly output_hidden_states?: boolean;
-  readonly output_attentions?: boolean;
+export interface ForwardOptions extends RunOptions {
+  /** Give `hidden_states` too. Default false. */
+  readonly outputHiddenStates?: boolean;
+  /** Give `attentions` too. Default false. */
+  readonly outputAttentions?: boolean;
   /** Take images of any size by resizing the position table. Default false: the size must be the config's. */
-  readonly interpolate_pos_encoding?: boolean;
+  readonly interpolatePosEncoding?: boolean;
 }
 
 /** All batch first; transformers gives the vision tower's states sequence first. */
@@ -33,57 +36,68 @@ export interface HiddenStates {
 /** Self-attention probabilities of each cross-modal level [batch, heads, tokens, tokens]. */
 export type Attentions = readonly { readonly text: HostTensor; readonly image: HostTensor }[];
 
-interface Intermediates {
+/** What `ForwardOptions` ask for. */
+export interface Intermediates {
   readonly hidden_states?: HiddenStates;
   readonly attentions?: Attentions;
 }
 
-abstract class PretrainedModel {
-  /** @internal */
-  constructor(private readonly loaded: LoadedModel) {}
+/** What the model classes share. */
+export abstract class PretrainedModel implements AsyncDisposable {
+  protected constructor(protected readonly loaded: LoadedModel) {}
 
   get config(): BridgeTowerConfig {
     return this.loaded.config;
   }
 
-  /** Frees the compiled graphs. */
+  /** Frees the compiled graphs and ends the session worker. Calls under way are rejected. */
   dispose(): Promise<void> {
     return this.loaded.dispose();
   }
 
-  /** Runs the whole model for `wanted` and the intermediates that the options ask for. */
-  protected async infer(
-    key: string,
-    wanted: (model: PairGraph) => Outputs,
-    inputs: ModelInputs,
-    options: ForwardOptions,
-    lastQueries: "all" | "first",
-  ): Promise<Record<string, HostTensor> & { intermediates: Intermediates }> {
-    const { output_hidden_states: states = false, output_attentions: attentions = false } = options;
-    const image = checkInputs(this.config, inputs, options.interpolate_pos_encoding ?? false);
-    const queries = states || attentions ? "all" : lastQueries;
-    const size = image === "embeds" ? image : `${image.height}x${image.width}`;
-    const build = () => {
-      const model = pairGraph(this.config, { image, lastQueries: queries });
-      return {
-        ...wanted(model),
-        ...(states ? stateOutputs(model) : {}),
-        ...(attentions ? attentionOutputs(model) : {}),
-      };
-    };
-    const { input_ids } = inputs;
-    const ones = () => new HostTensor("int64", input_ids.shape, new BigInt64Array(input_ids.data.length).fill(1n));
-    const graph = { key: [key, size, queries, states, attentions].join(" "), build };
-    const results = await this.loaded.run(graph, {
-      ...definedFeeds(inputs),
-      attention_mask: inputs.attention_mask ?? ones(),
-    });
-    const intermediates = {
-      ...(states ? { hidden_states: hiddenStates(results) } : {}),
-      ...(attentions ? { attentions: pairs(results, "attentions.text", "attentions.image") } : {}),
-    };
-    return Object.assign(results, { intermediates });
+  /** `dispose`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
   }
+}
+
+interface Inference {
+  /** Names the wanted outputs in the cache of compiled graphs. */
+  readonly key: string;
+  readonly wanted: (model: PairGraph) => Outputs;
+  readonly inputs: ModelInputs;
+  readonly options: ForwardOptions;
+  /** `"first"` if only pooled outputs are wanted of the last level. */
+  readonly lastQueries: "all" | "first";
+}
+
+/** Runs the whole model for the wanted outputs and the intermediates that the options ask for. */
+async function infer(
+  loaded: LoadedModel,
+  { key, wanted, inputs, options, lastQueries }: Inference,
+): Promise<{ readonly results: States; readonly intermediates: Intermediates }> {
+  const { outputHiddenStates: states = false, outputAttentions: attentions = false } = options;
+  const image = checkInputs(loaded.config, inputs, options.interpolatePosEncoding ?? false);
+  const queries = states || attentions ? "all" : lastQueries;
+  const size = image === "embeds" ? image : `${image.height}x${image.width}`;
+  const build = () => {
+    const model = pairGraph(loaded.config, { image, lastQueries: queries });
+    return {
+      ...wanted(model),
+      ...(states ? stateOutputs(model) : {}),
+      ...(attentions ? attentionOutputs(model) : {}),
+    };
+  };
+  const { input_ids } = inputs;
+  const ones = () => new HostTensor("int64", input_ids.shape, new BigInt64Array(input_ids.data.length).fill(1n));
+  const graph = { key: [key, size, queries, states, attentions].join(" "), build };
+  const feeds = { ...definedFeeds(inputs), attention_mask: inputs.attention_mask ?? ones() };
+  const results = await abortable(() => loaded.run(graph, feeds, options), options.signal);
+  const intermediates = {
+    ...(states ? { hidden_states: hiddenStates(results) } : {}),
+    ...(attentions ? { attentions: pairs(results, "attentions.text", "attentions.image") } : {}),
+  };
+  return { results, intermediates };
 }
 
 function definedFeeds(inputs: ModelInputs): Record<string, HostTensor> {
@@ -149,6 +163,10 @@ export interface BridgeTowerModelOutput extends Intermediates {
 
 /** The encoder without a head. transformers 5.23 `BridgeTowerModel`. */
 export class BridgeTowerModel extends PretrainedModel {
+  private constructor(loaded: LoadedModel) {
+    super(loaded);
+  }
+
   static async fromPretrained(idOrFolder: string, options: LoadOptions = {}): Promise<BridgeTowerModel> {
     return new BridgeTowerModel(await LoadedModel.open(idOrFolder, options));
   }
@@ -159,8 +177,14 @@ export class BridgeTowerModel extends PretrainedModel {
       image_features: levels.at(-1)!.image,
       pooler_output,
     });
-    const results = await this.infer("model", wanted, inputs, options, "all");
-    const { text_features, image_features, pooler_output, intermediates } = results;
+    const { results, intermediates } = await infer(this.loaded, {
+      key: "model",
+      wanted,
+      inputs,
+      options,
+      lastQueries: "all",
+    });
+    const { text_features, image_features, pooler_output } = results;
     return {
       text_features: text_features!,
       image_features: image_features!,
@@ -181,6 +205,10 @@ const withLoss = (results: Readonly<Record<string, HostTensor>>) =>
 
 /** Image-text matching: `logits` [batch, 2], class 1 is a match. transformers 5.23 `BridgeTowerForImageAndTextRetrieval`. */
 export class BridgeTowerForImageAndTextRetrieval extends PretrainedModel {
+  private constructor(loaded: LoadedModel) {
+    super(loaded);
+  }
+
   static async fromPretrained(
     idOrFolder: string,
     options: LoadOptions = {},
@@ -197,13 +225,23 @@ export class BridgeTowerForImageAndTextRetrieval extends PretrainedModel {
         ? { logits }
         : { logits, loss: crossEntropy(logits, input("labels", "int64", ["batch"])) };
     };
-    const results = await this.infer(`itm ${labels !== undefined}`, wanted, inputs, options, "first");
-    return { logits: results.logits!, ...withLoss(results), ...results.intermediates };
+    const { results, intermediates } = await infer(this.loaded, {
+      key: `itm ${labels !== undefined}`,
+      wanted,
+      inputs,
+      options,
+      lastQueries: "first",
+    });
+    return { logits: results.logits!, ...withLoss(results), ...intermediates };
   }
 }
 
 /** Masked language modelling: `logits` [batch, text, vocabulary]. transformers 5.23 `BridgeTowerForMaskedLM`. */
 export class BridgeTowerForMaskedLM extends PretrainedModel {
+  private constructor(loaded: LoadedModel) {
+    super(loaded);
+  }
+
   static async fromPretrained(idOrFolder: string, options: LoadOptions = {}): Promise<BridgeTowerForMaskedLM> {
     return new BridgeTowerForMaskedLM(await LoadedModel.open(idOrFolder, { ...options, heads: ["mlm"] }));
   }
@@ -217,8 +255,14 @@ export class BridgeTowerForMaskedLM extends PretrainedModel {
         ? { logits }
         : { logits, loss: crossEntropy(logits, input("labels", "int64", ["batch", "text"])) };
     };
-    const results = await this.infer(`mlm ${labels !== undefined}`, wanted, inputs, options, "all");
-    return { logits: results.logits!, ...withLoss(results), ...results.intermediates };
+    const { results, intermediates } = await infer(this.loaded, {
+      key: `mlm ${labels !== undefined}`,
+      wanted,
+      inputs,
+      options,
+      lastQueries: "all",
+    });
+    return { logits: results.logits!, ...withLoss(results), ...intermediates };
   }
 }
 
@@ -229,7 +273,7 @@ export interface ContrastiveOutput extends Intermediates {
   readonly text_embeds: HostTensor;
   readonly image_embeds: HostTensor;
   readonly cross_embeds: HostTensor;
-  /** If `return_loss` was set. */
+  /** If `returnLoss` was set. */
   readonly loss?: number;
 }
 
@@ -238,6 +282,10 @@ type Embeddings = Readonly<Record<"text_embeds" | "image_embeds" | "cross_embeds
 
 /** Contrastive embeddings of pairs. transformers 5.23 `BridgeTowerForContrastiveLearning`. */
 export class BridgeTowerForContrastiveLearning extends PretrainedModel {
+  private constructor(loaded: LoadedModel) {
+    super(loaded);
+  }
+
   static async fromPretrained(
     idOrFolder: string,
     options: LoadOptions = {},
@@ -254,9 +302,9 @@ export class BridgeTowerForContrastiveLearning extends PretrainedModel {
 
   async forward(
     inputs: Omit<ModelInputs, "labels">,
-    options: ForwardOptions & { readonly return_loss?: boolean } = {},
+    options: ForwardOptions & { readonly returnLoss?: boolean } = {},
   ): Promise<ContrastiveOutput> {
-    const { return_loss = false } = options;
+    const { returnLoss = false } = options;
     // Named after the head: `image_embeds` alone is an input of the model.
     const wanted = (model: PairGraph): Outputs => {
       const { text_embeds: text, image_embeds: image, cross_embeds: cross } = model.heads("itc") as Embeddings;
@@ -266,17 +314,23 @@ export class BridgeTowerForContrastiveLearning extends PretrainedModel {
         "itc.text_embeds": text,
         "itc.image_embeds": image,
         "itc.cross_embeds": cross,
-        ...(return_loss ? { loss: jointContrastiveLoss(model.p, { text, image, cross }) } : {}),
+        ...(returnLoss ? { loss: jointContrastiveLoss(model.p, { text, image, cross }) } : {}),
       };
     };
-    const results = await this.infer(`itc ${return_loss}`, wanted, inputs, options, "first");
+    const { results, intermediates } = await infer(this.loaded, {
+      key: `itc ${returnLoss}`,
+      wanted,
+      inputs,
+      options,
+      lastQueries: "first",
+    });
     return {
       logits: results.logits!,
       text_embeds: results["itc.text_embeds"]!,
       image_embeds: results["itc.image_embeds"]!,
       cross_embeds: results["itc.cross_embeds"]!,
       ...withLoss(results),
-      ...results.intermediates,
+      ...intermediates,
     };
   }
 }

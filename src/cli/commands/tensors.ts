@@ -54,7 +54,7 @@ export function encode(command: Command, terminal: Terminal): void {
       const model = await BridgeTowerModel.fromPretrained(name, load);
       const processor = await BridgeTowerProcessor.fromPretrained(name, load);
       const batch = await processor.process(image, text, { truncation: true });
-      const output = await model.forward(batch, { output_hidden_states: hiddenStates });
+      const output = await model.forward(batch, { outputHiddenStates: hiddenStates });
       await writeTensors(out, namedTensors(output), json, terminal);
     });
 }

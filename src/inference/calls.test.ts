@@ -1,0 +1,133 @@
+/** What all calls of the API share: signals, callbacks, texts that are too long, calls at the same time, disposal. */
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, onTestFinished, test } from "vitest";
+import { InputError } from "../errors.js";
+import { BridgeTower, BridgeTowerModel, BridgeTowerProcessor, defaultModel, exportOnnx } from "./index.js";
+
+const path = (name: string) => join(import.meta.dirname, "../../examples/images", name);
+const images = ["000.png", "003.png", "010.png"].map(path);
+const texts = ["a fox", "a razor and a volleyball on the <mask>", "a bowling ball", "two phones"];
+
+const warnings: string[] = [];
+const model = await BridgeTower.fromPretrained(undefined, { onWarning: (message) => warnings.push(message) });
+afterAll(() => model.dispose());
+
+const calls: Readonly<Record<string, (signal: AbortSignal) => Promise<unknown>>> = {
+  match: (signal) => model.match(images, texts, { signal }),
+  fillMask: (signal) => model.fillMask(images[0]!, texts[1]!, { signal }),
+  embedText: (signal) => model.embedText(texts, { signal }),
+  embedImage: (signal) => model.embedImage(images, { signal }),
+  embedPair: (signal) => model.embedPair(images, texts.slice(0, 3), { signal }),
+  answer: (signal) => model.answer(images[0]!, texts, { signal }),
+  entail: (signal) => model.entail(images[0]!, texts, { signal }),
+  compare: (signal) => model.compare(images[0]!, images[1]!, texts, { signal }),
+};
+
+test.each(Object.keys(calls))(
+  "%s: an aborted signal rejects the call with its reason, before and during it",
+  async (name) => {
+    const reason = new Error("stopped");
+    await expect(calls[name]!(AbortSignal.abort(reason))).rejects.toBe(reason);
+    const controller = new AbortController();
+    const call = calls[name]!(controller.signal);
+    controller.abort("not an error");
+    await expect(call).rejects.toBe("not an error");
+    // The model is as good as before.
+    await expect(calls[name]!(new AbortController().signal)).resolves.toBeDefined();
+  },
+);
+
+test("a match that is aborted by its progress stops", async () => {
+  const controller = new AbortController();
+  const seen: number[] = [];
+  const onProgress = (done: number) => {
+    seen.push(done);
+    controller.abort(new Error("enough"));
+  };
+  await expect(model.match(images, texts, { signal: controller.signal, onProgress })).rejects.toThrow("enough");
+  // The queue of the session worker is empty after another call, so that a late step would have been seen.
+  await model.embedText("a fox");
+  expect(seen.length).toBe(1);
+});
+
+test.each(["match", "embedText", "embedImage", "embedPair"] as const)(
+  "%s: what onProgress throws rejects the call",
+  async (name) => {
+    const problem = new Error("from the callback");
+    const onProgress = () => {
+      throw problem;
+    };
+    const options = { onProgress };
+    const work = {
+      match: () => model.match(images, texts, options),
+      embedText: () => model.embedText(texts, options),
+      embedImage: () => model.embedImage(images, options),
+      embedPair: () => model.embedPair(images, texts.slice(0, 3), options),
+    };
+    await expect(work[name]()).rejects.toBe(problem);
+  },
+);
+
+test("calls at the same time give what they give one after another", async () => {
+  const never = new AbortController().signal;
+  const names = Object.keys(calls);
+  const alone: unknown[] = [];
+  for (const name of names) alone.push(await calls[name]!(never));
+  const together = await Promise.all([...names, ...names].map((name) => calls[name]!(never)));
+  expect(together).toEqual([...alone, ...alone]);
+});
+
+const long = `a fox ${"and a very long tail ".repeat(40)}`;
+
+test("a text that is too long is cut with a warning, once a call, or refused", async () => {
+  warnings.length = 0;
+  await model.match(images[0]!, ["a fox", long, long]);
+  await model.embedText(long);
+  expect(warnings).toEqual([
+    "2 of 3 texts were cut to 64 tokens, the limit of the model",
+    "the text was cut to 64 tokens, the limit of the model",
+  ]);
+  const error: unknown = await model
+    .entail(images[0]!, ["a fox", long], { truncation: "error" })
+    .catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(InputError);
+  expect(error).toMatchObject({
+    code: "text-too-long",
+    where: "text 1",
+    expected: "at most 64 tokens",
+    hint: 'Shorten it, or set truncation to "cut"',
+  });
+  await expect(model.embedText("a fox", { truncation: "never" as "cut" })).rejects.toThrow(
+    'truncation: expected "cut" or "error", found "never".',
+  );
+});
+
+test("await using disposes of a model", async () => {
+  let used: BridgeTower;
+  {
+    await using scoped = await BridgeTower.fromPretrained();
+    used = scoped;
+    expect(await scoped.embedText("a fox")).toHaveLength(128);
+  }
+  await expect(used.embedText("a fox")).rejects.toMatchObject({ code: "disposed" });
+});
+
+test("forward rejects with the reason of its signal", async () => {
+  await using encoder = await BridgeTowerModel.fromPretrained(defaultModel);
+  const processor = await BridgeTowerProcessor.fromPretrained(defaultModel);
+  const inputs = await processor.process(images[0]!, "a fox");
+  const reason = new Error("stopped");
+  await expect(encoder.forward(inputs, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+});
+
+test("an export that is aborted rejects with the reason and leaves no graph behind", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "bridgetower-export-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const controller = new AbortController();
+  const reason = new Error("stopped");
+  const onProgress = () => controller.abort(reason);
+  await expect(exportOnnx(defaultModel, folder, { onProgress, signal: controller.signal })).rejects.toBe(reason);
+  expect(await readdir(folder)).toEqual(["weights.safetensors"]);
+});
