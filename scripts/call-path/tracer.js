@@ -155,21 +155,25 @@ const feedOf = (message) => message?.feeds?.[input]?.data;
 export function call(id, args, isCallback, body) {
   if (done) return body();
   const frame = enter(id, args, isCallback);
-  const views = args.filter((arg) => ArrayBuffer.isView(arg));
-  const before = views.map(checksum);
+  const arrays = args.flatMap((arg) => (ArrayBuffer.isView(arg) || (isText && Array.isArray(arg)) ? [arg] : []));
+  const before = arrays.map(checksum);
   const result = frames.run(frame, body);
   /** @param {unknown} value */
   const finished = (value) => {
     give(frame, value);
     // What was written into arrays of the caller.
-    for (const [i, view] of views.entries()) if (!done && checksum(view) !== before[i]) write(frame, view.buffer);
+    for (const [i, array] of arrays.entries()) {
+      if (!done && checksum(array) !== before[i]) write(frame, Array.isArray(array) ? array : array.buffer);
+    }
     return value;
   };
   return result instanceof Promise ? result.then(finished) : finished(result);
 }
 
-/** Changes with the content of an array, as far as a sample shows. @param {ArrayBufferView} view */
-function checksum({ buffer, byteOffset, byteLength }) {
+/** Changes with the content of an array, as far as a sample shows. @param {ArrayBufferView | unknown[]} array */
+function checksum(array) {
+  if (Array.isArray(array)) return array.length;
+  const { buffer, byteOffset, byteLength } = array;
   // A detached array has no bytes.
   if (byteLength === 0) return 0;
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
