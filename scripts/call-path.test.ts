@@ -20,5 +20,12 @@ test("functions of every kind report their calls, callbacks as the function arou
 }
 function* g(n) { yield n; }
 const f = (x) => ({ x });`;
-  expect(instrumented(code, "src/a.ts", "tracer.js")).toMatchInlineSnapshot();
+  expect(instrumented(code, "src/a.ts", "tracer.js")).toMatchInlineSnapshot(`
+    "import * as $path from "tracer.js";class A extends B {
+      constructor(x) {$path.call("src/a.ts A.constructor", [x], false, () => { super(x); return this; }); }
+      async m({ a, b: [c] }) {return $path.call("src/a.ts A.m", [a, c], false, async () => { return a.map((e) => $path.call("src/a.ts A.m", [e], true, () => (e + c))); }); }
+    }
+    function* g(n) {return yield* $path.generate("src/a.ts g", [n], false, (function* () { yield n; }).call(this)); }
+    const f = (x) => $path.call("src/a.ts f", [x], false, () => (({ x })));"
+  `);
 });

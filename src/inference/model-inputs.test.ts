@@ -136,6 +136,6 @@ test("labels of another shape or beyond the classes are refused", async () => {
   expect(await complaint(mlm.forward({ ...inputs, labels: int64Matrix(beyond) }))).toBe(`${words}, found 120.`);
   const ignored = [Array<number>(7).fill(-100), Array<number>(7).fill(-100)];
   expect(await complaint(mlm.forward({ ...inputs, labels: int64Matrix(ignored) }))).toBe(
-    "labels: expected a position to compute the loss of, found -100 everywhere. Leave labels out where no loss is wanted.",
+    "labels: expected a position to compute the loss of, found -100 everywhere. Leave labels out if no loss is wanted.",
   );
 });
