@@ -100,7 +100,7 @@ export interface EvaluationResult {
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationResult> {
   const { model: idOrFolder, load = {} } = options;
   checkOptions(options);
-  const model = await LoadedModel.open(idOrFolder, { ...load, withProcessor: true });
+  const model = await LoadedModel.open(idOrFolder, { signal: options.signal, ...load, withProcessor: true });
   try {
     return await evaluateModel(model, { ...options, data: completeDataset(options.data) });
   } finally {
