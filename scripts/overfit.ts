@@ -165,7 +165,7 @@ const lines = [head, ...points].map((line) => `${JSON.stringify(line)}\n`);
 await writeFile(join(docs, "overfit.jsonl"), lines.join(""));
 await writeFile(
   join(docs, "overfit.svg"),
-  chart(points, `${samples.length} pairs by heart, ${(parameters / 1e6).toFixed(1)} M parameters: loss`),
+  chart(points, `${samples.length} pairs overfitted, ${(parameters / 1e6).toFixed(1)} M parameters: loss`),
 );
 const files = await processorFiles(defaultModel);
 const tensors = used.map(({ name, shape }) => {
