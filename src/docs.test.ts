@@ -61,6 +61,14 @@ test("Markdown names what exists", () => {
   expect(documents(/\.md$/).flatMap((document) => problemsOfMarkdown(document, known))).toEqual([]);
 });
 
+test("decisions have a heading with their number, and 40 lines or fewer", () => {
+  const wrong = documents(/^docs\/decisions\//).filter(({ file, text }) => {
+    const number = /(\d{4})-/.exec(file)?.[1];
+    return !text.startsWith(`# ${number}: `) || text.trimEnd().split("\n").length > 40;
+  });
+  expect(wrong.map(({ file }) => file)).toEqual([]);
+});
+
 test("programs and their comments name what exists", () => {
   expect(programs.flatMap((document) => problemsOfProgram(document, known))).toEqual([]);
 });
