@@ -101,20 +101,20 @@ test("the ablation goes on where it was stopped, and is over when it is over", a
   const file = join(folder, "ablation.json");
   const begin = async (options: AblationOptions = {}) => {
     const steps: string[] = [];
-    const judged = new Set<string>();
+    const evaluated = new Set<string>();
     const runs = await runAblation(plan, await KeptResults.open(file), {
       ...options,
       onStep: (run, progress) => {
         steps.push(`${run} ${progress.step}`);
         options.onStep?.(run, progress);
       },
-      onProgress: (part) => judged.add(part),
+      onProgress: (part) => evaluated.add(part),
       onSeed: (runs) => writeAblation(folder, { plan, runs }),
     }).catch((error: unknown) => {
       if (options.signal?.aborted !== true) throw error;
       return undefined;
     });
-    return { runs, steps, judged: [...judged] };
+    return { runs, steps, evaluated: [...evaluated] };
   };
 
   const halted = new AbortController();
@@ -127,12 +127,12 @@ test("the ablation goes on where it was stopped, and is over when it is over", a
   expect(stopped).toEqual({
     runs: undefined,
     steps: ["towers 1", "towers 2", "bridgetower-7 1", "bridgetower-7 2", "bridgetower-7 3", "meter-7 1"],
-    judged: ["bridgetower-7, val pairs", "bridgetower-7, val nouns", "bridgetower-7, val scenes"],
+    evaluated: ["bridgetower-7, val pairs", "bridgetower-7, val nouns", "bridgetower-7, val scenes"],
   });
 
-  const { runs, steps, judged } = await begin();
+  const { runs, steps, evaluated } = await begin();
   expect(steps).toEqual(["meter-7 2", "meter-7 3"]);
-  expect(judged).toEqual(["meter-7, val pairs", "meter-7, val nouns", "meter-7, val scenes"]);
+  expect(evaluated).toEqual(["meter-7, val pairs", "meter-7, val nouns", "meter-7, val scenes"]);
   expect(runs!.map(({ model, seed }) => [model, seed])).toEqual([
     ["bridgetower", 7],
     ["meter", 7],
@@ -151,13 +151,13 @@ test("the ablation goes on where it was stopped, and is over when it is over", a
 
   const document = await readFile(join(folder, "emoji.md"), "utf8");
   expect(document).toMatch(/^# Before\n\n<!-- ablation -->\n\nParameters: BridgeTower [\d,]+, METER [\d,]+\./);
-  expect(document).toMatch(/\| caption above its one-fact lie +\| +\d\.\d{3} \|/);
+  expect(document).toMatch(/\| caption above its hard negative +\| +\d\.\d{3} \|/);
   expect(document.endsWith("<!-- /ablation -->\n\nAfter\n")).toBe(true);
   expect(document).not.toContain("old");
   expect(await readFile(join(folder, "ablation.svg"), "utf8")).toMatch(/^<svg/);
 
   const before = await readFile(file, "utf8");
-  expect(await begin()).toEqual({ runs, steps: [], judged: [] });
+  expect(await begin()).toEqual({ runs, steps: [], evaluated: [] });
   expect(await readFile(file, "utf8")).toBe(before);
 }, 120_000);
 
@@ -179,6 +179,6 @@ test("the table: means and deviations over seeds, differences seed by seed", () 
   const [heading, , first, second] = ablationTable(runs, ["val"]).split("\n");
   expect(heading).toBe("| measure | val: BridgeTower | val: METER | val: difference |");
   // Seed 2 has no partner.
-  expect(first).toBe("| caption above its one-fact lie | 0.600 ± 0.141 | 0.700 ± 0.173 | 0.000 ± 0.141 |");
-  expect(second).toBe("| recall@1, picture for text | – | – | – |");
+  expect(first).toBe("| caption above its hard negative | 0.600 ± 0.141 | 0.700 ± 0.173 | 0.000 ± 0.141 |");
+  expect(second).toBe("| recall@1, image for text | – | – | – |");
 });

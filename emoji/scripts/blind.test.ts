@@ -22,9 +22,9 @@ test("skeletons: the longest noun, whole words, colours apart", () => {
   expect(skeleton("is the background orange?")).toBe("is the background N?");
 });
 
-test("the judge answers what was most often right, and guesses between lies as likely as the truth", () => {
-  const judge = new BlindBaseline(reading);
-  const learn = (row: Partial<RowTexts>) => judge.learnScene({ ...none, captions: ["a dog"], ...row });
+test("the baseline answers what was most often right, and guesses between captions that are equally likely", () => {
+  const baseline = new BlindBaseline(reading);
+  const learn = (row: Partial<RowTexts>) => baseline.learnScene({ ...none, captions: ["a dog"], ...row });
   learn({
     questions: [asked("is the dog red?", "no"), asked("is the cat blue?", "no"), asked("is the dog pink?", "yes")],
   });
@@ -38,7 +38,7 @@ test("the judge answers what was most often right, and guesses between lies as l
     negatives: [{ text: "six dogs", facet: "count" }],
   });
   learn({ captions: ["a cat", "a dog"], negatives: [{ text: "a dog", facet: "obj" }] });
-  judge.learnPair({ ...none, statements: [{ text: "both images show a dog", label: 1 }] });
+  baseline.learnPair({ ...none, statements: [{ text: "both images show a dog", label: 1 }] });
 
   const scene: RowTexts = {
     captions: ["a dog"],
@@ -61,7 +61,7 @@ test("the judge answers what was most often right, and guesses between lies as l
       { text: "never said", label: 0 },
     ],
   };
-  expect(judge.evaluate([scene], [pair], 64)).toEqual({
+  expect(baseline.evaluate([scene], [pair], 64)).toEqual({
     facet_accuracy: 0.75,
     facet_accuracy_count: 1,
     facet_accuracy_rel: 0.5,
@@ -83,12 +83,12 @@ test("of scenes little can be known without a picture", async () => {
     return { texts: Array.from({ length: rows }, (_, row) => data.texts(row)) };
   };
   const { texts } = textsOf("train", "scenes", 600);
-  const judge = new BlindBaseline(
+  const baseline = new BlindBaseline(
     readingOf(nounWords(vocabulary), (await BridgeTowerProcessor.fromPretrained(defaultModel)).tokenizer),
   );
-  for (const row of texts) judge.learnScene(row);
-  for (const row of textsOf("train", "pairs", 300).texts) judge.learnPair(row);
-  const found = judge.evaluate(textsOf("val", "scenes", 200).texts, textsOf("val", "pairs", 200).texts, 64);
+  for (const row of texts) baseline.learnScene(row);
+  for (const row of textsOf("train", "pairs", 300).texts) baseline.learnPair(row);
+  const found = baseline.evaluate(textsOf("val", "scenes", 200).texts, textsOf("val", "pairs", 200).texts, 64);
 
   // As measured on the prototype; 0.05 are more than two standard errors of 800 questions, with less than all texts read.
   expect(Math.abs(found.vqa_score! - 0.374)).toBeLessThan(0.05);

@@ -56,32 +56,32 @@ const pytorchRecall = ofPytorch(0.61, 0.48, 0.54, 0.48, 0.52);
 export const measures: readonly Measure[] = [
   {
     key: "facet_accuracy",
-    label: "caption above its one-fact lie",
+    label: "caption above its hard negative",
     short: "match",
     goals: { val: 0.85, openmoji: 0.75, "emojione-v1": 0.75 },
     pytorch: ofPytorch(0.74, 0.73, 0.75, 0.76, 0.72),
   },
   {
     key: "ir_r1",
-    label: "recall@1, picture for text",
-    short: "txt→pic",
+    label: "recall@1, image for text",
+    short: "txt→img",
     goals: { val: 0.9 },
     pytorch: pytorchRecall,
   },
   {
     key: "tr_r1",
-    label: "recall@1, text for picture",
-    short: "pic→txt",
+    label: "recall@1, text for image",
+    short: "img→txt",
     goals: { val: 0.9 },
     pytorch: pytorchRecall,
   },
   {
     key: "mlm_accuracy",
-    label: "hidden tokens",
+    label: "masked tokens",
     short: "tokens",
     pytorch: ofPytorch(0.65, 0.63, 0.63, 0.63, 0.62),
   },
-  { key: "nouns_accuracy", label: "hidden nouns", short: "nouns" },
+  { key: "nouns_accuracy", label: "masked nouns", short: "nouns" },
   {
     key: "vqa_score",
     label: "answers (VQA)",
@@ -96,10 +96,10 @@ export const measures: readonly Measure[] = [
     goals: { val: 0.85 },
   },
   { key: "snli_accuracy", label: "entailment, three classes", short: "3-class" },
-  { key: "nlvr2_accuracy", label: "statements about two pictures", short: "pairs", goals: { val: 0.8 } },
+  { key: "nlvr2_accuracy", label: "statements about two images", short: "pairs", goals: { val: 0.8 } },
 ];
 
-/** What a lie changes. */
+/** What a hard negative changes. */
 export const facetLabels = {
   obj: "thing",
   rel: "relation",

@@ -8,7 +8,7 @@ export interface AllResults {
   readonly blind: Readonly<Partial<Record<SplitName, Results>>>;
   /** Of each split. */
   readonly rows: number;
-  /** Training texts that the blind judge has read. */
+  /** Training texts that the blind baseline has read. */
   readonly rowsRead: number;
   readonly candidates: number;
 }
@@ -22,7 +22,7 @@ export function resultsSection(all: AllResults): string {
       measures.flatMap((measure) => rowsOf(measure, all)),
     ),
     notes(all),
-    "Captions above their one-fact lie, by what the lie changes:",
+    "Captions above their hard negatives, by the attribute that is changed:",
     markdownTable(["what is false", ...headings], facetRows(all)),
   ];
   return parts.join("\n\n");
@@ -68,17 +68,17 @@ const notes = ({ rows, rowsRead, candidates }: AllResults): string =>
   [
     `${rows} scenes and ${rows} pairs of scenes a split, one caption each; a share of ${rows} is known to ±${(0.5 / Math.sqrt(rows)).toFixed(3)} or better
   (one standard error). ✓ and ✗: the goal is met or not.`,
-    `"Caption above its one-fact lie": the true caption matches better than the same kind of sentence with one fact changed, by the logits of
-  the matching head. Recall is by similarity of the embeddings among ${candidates} rows. "Hidden tokens" are drawn among all tokens of a caption
-  as in training; "hidden nouns" are the words for things, hidden one at a time and named among all tokens.`,
+    `"Caption above its hard negative": the true caption matches better than the same kind of sentence with one attribute changed, by the logits of
+  the matching head. Recall is by similarity of the embeddings among ${candidates} rows. "Masked tokens" are sampled from all tokens of a caption
+  as in training; "masked nouns" are the nouns, masked one at a time and predicted among all tokens.`,
     `"Entailment against contradiction" leaves neutral hypotheses and the neutral logit out.`,
-    `"Blind" has seen no picture: ${rowsRead} training scenes and ${rowsRead} pairs were read for the most frequent answer or label of each question,
+    `"Blind" sees no image: ${rowsRead} training scenes and ${rowsRead} pairs were read for the most frequent answer or label of each question,
   hypothesis and statement with nouns and colours taken out, the most frequent noun between the same two tokens, and the odds of words
   (naive Bayes) for matching.`,
     `"PyTorch": the small model trained with the classes of transformers before this project's trainer, on 256 scenes a split (about ±0.03).
-  Its split of unseen styles mixes both art sets (the same number in both columns), its recall is one number for both directions, its hidden tokens are tokens at random,
+  Its split of unseen styles mixes both art sets (the same number in both columns), its recall is one number for both directions, its masked tokens are random tokens,
   not nouns. It has no entailment and no statements.`,
-    `Statements of "combo" hold pairs of nouns out, not a noun with a background: what is new there is less than in its single scenes.`,
+    `Statements of "combo" hold out pairs of nouns, but no noun with a background: less is new than in its single scenes.`,
   ]
     .map((note) => `- ${note}`)
     .join("\n");

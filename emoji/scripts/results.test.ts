@@ -47,7 +47,7 @@ test("a section is replaced between its lines, formatted; a document without the
   await expect(writeSection(path, "three", "")).rejects.toThrow("the lines <!-- three --> and <!-- /three -->");
 });
 
-test("the table: goals met and missed, what was not measured, the other judges", () => {
+test("the table: goals met and missed, what was not measured, the baselines", () => {
   const section = resultsSection({
     model: {
       val: { facet_accuracy: 0.85, vqa_score: 0.799 },
@@ -60,12 +60,12 @@ test("the table: goals met and missed, what was not measured, the other judges",
   });
   const lines = section.split("\n").filter((line) => line.startsWith("|"));
   expect(lines.slice(2, 5)).toEqual([
-    "| caption above its one-fact lie | val ≥ 0.85, unseen style ≥ 0.75 | model | 0.850 ✓ | – | – | 0.700 ✗ | – | – |",
+    "| caption above its hard negative | val ≥ 0.85, unseen style ≥ 0.75 | model | 0.850 ✓ | – | – | 0.700 ✗ | – | – |",
     "|  |  | blind | 0.500 | – | – | – | – | – |",
     "|  |  | PyTorch | 0.74 | 0.73 | 0.75 | 0.76 | 0.76 | 0.72 |",
   ]);
   expect(lines).toContain("| answers (VQA) | val ≥ 0.80 | model | 0.799 ✗ | – | – | – | – | – |");
-  // Nobody but the model was judged by this.
+  // Only the model has this measure.
   expect(lines).toContain("| entailment, three classes |  | model | – | – | – | – | – | – |");
   expect(lines).toContain("| relation | – | – | – | 0.600 | – | – |");
   expect(section).toContain("is known to ±0.025 or better");

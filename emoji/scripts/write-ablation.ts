@@ -31,7 +31,7 @@ function opening({ plan: { heads, selection }, runs }: Ablation): string {
     return `${modelLabels[model]} ${parameters.toLocaleString("en")}`;
   });
   const rows = selection.limit === undefined ? "all rows" : `${selection.limit} rows`;
-  return `Parameters: ${sizes.join(", ")}. Both begin with the towers of \`1-singles\` and \`2-scenes\`, the first runs of the packaged model, and learn all heads in
+  return `Parameters: ${sizes.join(", ")}. Both start from the towers of \`1-singles\` and \`2-scenes\`, the first runs of the packaged model, and learn all heads in
 ${heads.max_steps} steps of ${heads.batch_size} pairs of scenes. Means over ${seeds} ${seeds === 1 ? "seed" : "seeds"} ± standard deviation, on ${rows} a split; recall among
-${selection.candidates}. A seed decides first values, scenes and all draws; the difference is taken seed by seed.`;
+${selection.candidates}. The seed determines initial values, scenes and all random choices; the difference is taken seed by seed.`;
 }

@@ -53,7 +53,7 @@ test("runs in the order of their numbers: one log, minutes by the rates, what th
   const rows = (await readFile(join(root, "emoji.md"), "utf8")).split("\n").filter((line) => line.startsWith("|"));
   // 10 × 100 at 10 a second and 30 × 100 at 50 a second; 60 × 10 at 5 a second.
   expect(rows.map((row) => row.replaceAll(/\s+/g, " "))).toEqual([
-    "| run | steps × rows | minutes | txt→pic | VQA |",
+    "| run | steps × rows | minutes | txt→img | VQA |",
     expect.stringMatching(/^\|[ -:|]+\|$/),
     "| `2-towers` | 40 × 100 | 3 | 0.750 | – |",
     "| `10-heads` | 60 × 10 | 2 | – | 0.250 |",
@@ -61,7 +61,7 @@ test("runs in the order of their numbers: one log, minutes by the rates, what th
   ]);
 
   const svg = await readFile(join(root, "emoji-training.svg"), "utf8");
-  expect(svg).toContain(">txt→pic<");
+  expect(svg).toContain(">txt→img<");
   // One point of VQA, after the steps of both runs: at the right end, a quarter up.
   expect(svg).toMatch(/<circle cx="540.0" cy="265.0" r="2"/);
 });

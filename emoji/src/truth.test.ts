@@ -1,6 +1,6 @@
 /** Every text against what is drawn. */
 import { expect, test } from "vitest";
-import { Judge, type Seen } from "./judge.test-support.js";
+import { TextChecker, type Seen } from "./text-checker.test-support.js";
 import { type SceneContents, SceneSource, type SceneTexts } from "./scene-source.js";
 import { splits } from "./splits.js";
 import { nounWords } from "./texts/caption.js";
@@ -9,7 +9,7 @@ import { readVocabulary } from "./vocabulary/vocabulary.js";
 
 const vocabulary = readVocabulary();
 const sprites = syntheticSprites(vocabulary);
-const judge = new Judge(vocabulary);
+const checker = new TextChecker(vocabulary);
 const edge = 96;
 const scenesPerSplit = 300;
 
@@ -32,7 +32,7 @@ test('captions of "things" are true and say nothing but what is there', () => {
   for (let index = 0; index < scenesPerSplit; index++) {
     const { facts, objects } = source.contents(index);
     for (const caption of source.texts(index).captions.slice(1)) {
-      expect(judge.isTrue(caption, { objects, background: facts.background, edge }), caption).toBe(true);
+      expect(checker.isTrue(caption, { objects, background: facts.background, edge }), caption).toBe(true);
       const rest = words.reduce((text, word) => text.replaceAll(new RegExp(`\\b${word}\\b`, "g"), ""), caption);
       for (const word of rest.match(/\w+/g) ?? []) other.add(word);
     }
@@ -52,7 +52,7 @@ function mistakes({ facts, objects }: SceneContents, texts: SceneTexts): string[
   const wrong: string[] = [];
   const seen: Seen = { objects, background: facts.background, edge };
   const expectTruth = (text: string, truth: boolean) => {
-    if (judge.isTrue(text, seen) !== truth) wrong.push(`${text}: not ${truth}`);
+    if (checker.isTrue(text, seen) !== truth) wrong.push(`${text}: not ${truth}`);
   };
   // The first caption may be a list of keywords.
   for (const caption of texts.captions.slice(1)) expectTruth(caption, true);
@@ -61,7 +61,7 @@ function mistakes({ facts, objects }: SceneContents, texts: SceneTexts): string[
   expectTruth(texts.hypotheses[1]!.text, false);
   expect(texts.hypotheses.map(({ label }) => label)).toEqual([2, 0, 1]);
   for (const { question, answer } of texts.questions) {
-    const right = judge.answer(question, seen);
+    const right = checker.answer(question, seen);
     if (right !== answer) wrong.push(`${question}: ${right}, not ${answer}`);
   }
   return wrong;
@@ -78,7 +78,7 @@ test("statements are as labelled, half of them true", () => {
       .map(({ facts, objects }) => ({ objects, background: facts.background, edge }));
     const { text, label } = source.statement(index);
     truths += label;
-    if (judge.statementIsTrue(text, left!, right!) !== (label === 1)) wrong.push(`${index}: ${text}: not ${label}`);
+    if (checker.statementIsTrue(text, left!, right!) !== (label === 1)) wrong.push(`${index}: ${text}: not ${label}`);
   }
   expect(wrong).toEqual([]);
   expect(Math.abs(truths / count - 0.5)).toBeLessThan(0.06);

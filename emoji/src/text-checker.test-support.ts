@@ -34,7 +34,7 @@ const placeWords: Readonly<Record<string, string>> = {
   "at sunset": "sunset",
 };
 
-export class Judge {
+export class TextChecker {
   /** Nouns by every word for them, singular or plural. */
   private readonly nounOf = new Map<string, string>();
   private readonly word: string;

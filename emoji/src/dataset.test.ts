@@ -1,0 +1,101 @@
+/** Options of scenes as settings give them. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import sharp from "sharp";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { answerList, openScenes, SceneSource, type ScenesOptions } from "./index.js";
+import { loadSprites, writeSprites } from "./sprites/index.js";
+import { syntheticSets } from "./synthetic.test-support.js";
+import { readVocabulary } from "./vocabulary/vocabulary.js";
+
+const vocabulary = readVocabulary();
+const edge = 16;
+
+let folder: string;
+let valid: ScenesOptions;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "scenes-"));
+  const codePoints = vocabulary.nouns.flatMap(({ hex }) => hex);
+  const entries = syntheticSets.flatMap((set) => codePoints.map((codePoint) => ({ set, codePoint })));
+  const image = Uint8Array.from({ length: edge * edge * 4 }, (_, i) => (i % 4 === 3 ? 255 : (i * 37) % 256));
+  await writeSprites(
+    folder,
+    { edge, sources: ["art@1.0.0"], entries },
+    entries.map(() => image),
+  );
+  valid = { sprites: folder, split: "val", seed: 7, rows: 30, size: 32 };
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** The error of these options, without the temporary folder. */
+const problemOf = (options: unknown) =>
+  openScenes(options as ScenesOptions).then(
+    () => "none",
+    (error: unknown) => String(error).replaceAll(folder, "FOLDER"),
+  );
+
+test("the options are a data set: what they say, as the source makes it", async () => {
+  const dataset = await openScenes({ ...valid, kind: "pairs", first: 100 });
+  const sprites = await loadSprites(folder, vocabulary);
+  const source = new SceneSource(sprites, vocabulary, { size: 32, split: "val", seed: 7 });
+  expect([dataset.name, dataset.rows, dataset.labelled]).toEqual(["pairs of val, seed 7, 32 px", 30, true]);
+  expect(dataset.texts(3).captions).toEqual(source.pairTexts(103).captions);
+  expect(dataset.texts(3).statements).toEqual([source.statement(103)]);
+  const [left, right] = dataset.images(3);
+  const pixels = await sharp(await left!.read())
+    .raw()
+    .toBuffer();
+  expect(Buffer.compare(pixels, source.pairImage(103, 0).data)).toBe(0);
+  expect(right!.name).toBe("pairs of val, seed 7, 32 px: right of pair 103");
+});
+
+test("kind and first are scenes from 0 on", async () => {
+  const [dataset, same] = [await openScenes(valid), await openScenes({ ...valid, kind: "scenes", first: 0 })];
+  expect({ ...dataset.texts(29) }).toEqual({ ...same.texts(29) });
+  expect(dataset.images(0).length).toBe(1);
+});
+
+test("each option that is invalid is named with its allowed values", async () => {
+  const { seed: _, ...withoutSeed } = valid;
+  const all: readonly unknown[] = [
+    { ...valid, colour: "red" },
+    JSON.parse('{ "__proto__": 1 }'),
+    withoutSeed,
+    { ...valid, sprites: "" },
+    { ...valid, sprites: "gone\0" },
+    { ...valid, split: "vall" },
+    { ...valid, split: 3 },
+    { ...valid, kind: "pair" },
+    { ...valid, seed: -1 },
+    { ...valid, seed: 2 ** 53 },
+    { ...valid, rows: 0 },
+    { ...valid, rows: 2 ** 24 + 1 },
+    { ...valid, rows: "9".repeat(100) },
+    { ...valid, size: 15 },
+    { ...valid, size: 96.5 },
+    { ...valid, first: 2 ** 52 + 1 },
+    { ...valid, arrangements: ["row"] },
+    { ...valid, kind: "pairs", arrangements: ["single"] },
+    { ...valid, captions: "nouns" },
+    { ...valid, captions: "things" },
+    { ...valid, kind: "pairs", captions: "things" },
+    { ...valid, sampled: "statements" },
+    [valid],
+    null,
+  ];
+  const problems: string[] = [];
+  for (const options of all) problems.push(await problemOf(options));
+  expect(problems.join("\n")).toMatchInlineSnapshot();
+});
+
+test("the list of answers of the recipes is that of the vocabulary", async () => {
+  const file = new URL("../recipes/answers.json", import.meta.url);
+  expect(JSON.parse(await readFile(file, "utf8"))).toEqual(answerList(vocabulary));
+});
+
+test("without sprites the error names the command that makes them", async () => {
+  expect(await problemOf({ ...valid, sprites: join(folder, "gone") })).toBe(
+    "InputError: FOLDER/gone/sprites.json: expected the sprites of the art sets, found no such file. Make them with npm run emoji:sprites.",
+  );
+});
