@@ -86,7 +86,32 @@ test("each option that is invalid is named with its allowed values", async () =>
   ];
   const problems: string[] = [];
   for (const options of all) problems.push(await problemOf(options));
-  expect(problems.join("\n")).toMatchInlineSnapshot();
+  expect(problems.join("\n")).toMatchInlineSnapshot(`
+    "InputError: scenes: expected only the options sprites, split, kind, arrangements, captions, sampled, seed, rows, size, first, found "colour". Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: scenes: expected only the options sprites, split, kind, arrangements, captions, sampled, seed, rows, size, first, found "__proto__". Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: seed of the scenes: expected a whole number, 0 to 2^53 - 1, found nothing. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: sprites of the scenes: expected the folder that npm run emoji:sprites wrote, found "". Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: gone\\u0000/sprites.json: expected the sprites of the art sets, found no such file. Make them with npm run emoji:sprites.
+    InputError: split of the scenes: expected one of train, val, combo, drawing, style, style-openmoji, style-emojione-v1, synonym, found "vall". Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: split of the scenes: expected one of train, val, combo, drawing, style, style-openmoji, style-emojione-v1, synonym, found 3. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: kind of the scenes: expected scenes or pairs, found "pair". Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: seed of the scenes: expected a whole number, 0 to 2^53 - 1, found -1. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: seed of the scenes: expected a whole number, 0 to 2^53 - 1, found 9007199254740992. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: rows of the scenes: expected a whole number, 1 to 2^24, found 0. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: rows of the scenes: expected a whole number, 1 to 2^24, found 16777217. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: rows of the scenes: expected a whole number, 1 to 2^24, found "99999999999999999999999999999999999999999999999999999999999…. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: size of the scenes: expected a whole number of pixels, 16 to 1024, found 15. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: size of the scenes: expected a whole number of pixels, 16 to 1024, found 96.5. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: first of the scenes: expected the number of the first scene, 0 to 2^52, found 4503599627370497. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: arrangements of the scenes: expected a list of some of single, pair, size, count, three; pairs have all of them, found ["row"]. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: arrangements of the scenes: expected a list of some of single, pair, size, count, three; pairs have all of them, found ["single"]. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: captions of the scenes: expected all or things; pairs have "all", found "nouns". Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: captions: expected arrangements without count, whose captions tell numbers, or captions "all", found "things".
+    InputError: captions of the scenes: expected all or things; pairs have "all", found "things". Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: sampled of the scenes: expected captions or questions, found "statements". Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: scenes: expected an object with options, found [{"sprites":"FOLDER","split":"val","seed":7,"row…. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: scenes: expected an object with options, found null. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }."
+  `);
 });
 
 test("the list of answers of the recipes is that of the vocabulary", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { crc32 } from "./crc32.js";
+import { crc32 } from "node:zlib";
 import { heldOutDrawings, holdsBackgroundOut, holdsPairOut } from "./held-out.js";
 import { readVocabulary } from "./vocabulary/vocabulary.js";
 

@@ -1,7 +1,7 @@
 /** A fixed number of scenes as a data set: rows are made when they are read. */
-import sharp from "sharp";
 import type { RawImage } from "bridgetower";
 import type { Dataset, ImageSource, RowTexts, TextKind } from "bridgetower/data";
+import { encodePng } from "./encode-png.js";
 import { lazily } from "./kept.js";
 import { type SceneSource, type SceneTexts, textsPerScene } from "./scene-source.js";
 import type { Labelled } from "./texts/hypotheses.js";
@@ -45,7 +45,7 @@ export function sceneDataset(
   };
   const sourceOf = (row: number, label: string, paint: (index: number) => RawImage): ImageSource => {
     const index = numberOf(row);
-    return { name: `${name}: ${label} ${index}`, read: () => encodePng(paint(index)) };
+    return { name: `${name}: ${label} ${index}`, read: () => Promise.resolve(encodePng(paint(index))) };
   };
   return {
     name,
@@ -93,11 +93,4 @@ function rowTexts(
       })),
     statements,
   });
-}
-
-/** Lossless, and fast rather than small. */
-async function encodePng({ width, height, data }: RawImage): Promise<Uint8Array> {
-  return sharp(data, { raw: { width, height, channels: 3 } })
-    .png({ compressionLevel: 1 })
-    .toBuffer();
 }
