@@ -48,14 +48,17 @@ const checker = program.getTypeChecker();
 const resolved = (symbol: ts.Symbol) =>
   symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
 
+const isInternal = (node: ts.Node) => ts.getJSDocTags(node).some(({ tagName }) => tagName.text === "internal");
+
+/** What users may use. Exports tagged `@internal` are for the other folders of this package. */
 const publicExports = [...entries].flatMap(([specifier, file]) => {
   const module = checker.getSymbolAtLocation(program.getSourceFile(file)!)!;
   return checker
     .getExportsOfModule(module)
-    .map((symbol) => ({ specifier, name: symbol.name, symbol: resolved(symbol) }));
+    .map((symbol) => ({ specifier, name: symbol.name, symbol: resolved(symbol) }))
+    .filter(({ symbol }) => !symbol.declarations?.some(isInternal));
 });
 const publicSymbols = new Set(publicExports.map(({ symbol }) => symbol));
-const isInternal = (node: ts.Node) => ts.getJSDocTags(node).some(({ tagName }) => tagName.text === "internal");
 
 function examplesOf(name: string, symbol: ts.Symbol): Example[] {
   return symbol
@@ -81,12 +84,13 @@ const examples = [...new Map(documented.flatMap((one) => one.examples).map((one)
 function withImports(code: string): string {
   const bySpecifier = new Map<string, string[]>();
   const done = new Set<string>();
-  for (const { specifier, name } of publicExports) {
+  for (const { specifier, name, symbol } of publicExports) {
     const imports = new RegExp(`\\bimport\\b[^;]*\\b${name}\\b[^;]*from`);
     if (done.has(name) || imports.test(code) || !new RegExp(`(?<![.\\w"'/-])${name}(?![\\w"'])(?!\\s*:)`).test(code))
       continue;
     done.add(name);
-    bySpecifier.set(specifier, [...(bySpecifier.get(specifier) ?? []), name]);
+    const imported = symbol.flags & ts.SymbolFlags.Value ? name : `type ${name}`;
+    bySpecifier.set(specifier, [...(bySpecifier.get(specifier) ?? []), imported]);
   }
   const lines = [...bySpecifier].map(([specifier, names]) => `import { ${names.join(", ")} } from "${specifier}";`);
   return [...lines, code, "export {};"].join("\n");

@@ -4,8 +4,21 @@
  */
 export { type ErrorCode, InputError, type InputProblem, errorCodes } from "./errors.js";
 export { HostTensor, type DType } from "./graph/index.js";
+export type { ActivationName } from "./nn/index.js";
 export type { BridgeTowerConfig, TextConfig, VisionConfig } from "./model/index.js";
-export type { ImageInput, ImageSettings, PixelBatch, RawImage, TextBatch, Tokenizer } from "./processing/index.js";
+export type {
+  BatchOptions,
+  ChannelValues,
+  EncodeOptions,
+  Encoding,
+  ImageInput,
+  ImageSettings,
+  PixelBatch,
+  RawImage,
+  ResampleFilter,
+  TextBatch,
+  Tokenizer,
+} from "./processing/index.js";
 export type { HubOptions, HubProgress } from "./checkpoint/index.js";
 export { devices, type Device } from "./runtime/index.js";
 export {
@@ -44,4 +57,5 @@ export {
   type TopKOptions,
   type ResultsOf,
   type Task,
+  type TasksOf,
 } from "./inference/index.js";

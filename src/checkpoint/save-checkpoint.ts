@@ -40,6 +40,20 @@ async function present(folder: string, names: readonly string[]): Promise<Readon
  * model of mixed files.
  * @returns the paths written
  * @throws InputError if the folder cannot be written
+ * @example
+ * import { mkdtemp, readFile } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { basename, join } from "node:path";
+ *
+ * const config = parseConfig(JSON.parse(await readFile("models/emoji/config.json", "utf8")));
+ * const { used } = parameterList(config, ["itm"]);
+ * const initialize = initializer(config, "transformers", new Random(0));
+ * const values = new Map(used.map((one) => [one.name, initialize(one)]));
+ * const parameters = new Map(
+ *   used.map(({ name, shape }) => [name, { dtype: "float32", shape: shape.map(Number), data: values.get(name)! } as const]),
+ * );
+ * const written = await saveCheckpoint(await mkdtemp(join(tmpdir(), "model-")), { config, parameters });
+ * console.log(written.map((path) => basename(path))); // [ 'model.safetensors', 'config.json' ]
  */
 export async function saveCheckpoint(
   folder: string,

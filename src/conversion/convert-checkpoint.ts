@@ -53,6 +53,14 @@ export interface Conversion {
  * @param source folder, hub id or file, as `openStart` takes them
  * @throws InputError when it holds no whole BridgeTower, config and weights disagree, a weight is too large for the
  * type, or the folder cannot be written
+ * @example
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { basename, join } from "node:path";
+ *
+ * const folder = await mkdtemp(join(tmpdir(), "converted-"));
+ * const { files } = await convertCheckpoint("models/emoji", folder, { dtype: "float16" });
+ * console.log(files.map((file) => basename(file)).includes("model.safetensors")); // true
  */
 export async function convertCheckpoint(
   source: string,

@@ -16,6 +16,7 @@ export function inferHeadFields(
 /**
  * `task_head_layers`, `head_hidden_scale` and `vqav2_label_size` by the classifiers' shapes: published files lack them or keep
  * them from another run. Without what the classifiers do not agree on.
+ * @internal
  */
 export function classifierFields(
   shapeOf: ShapeOf,

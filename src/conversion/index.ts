@@ -1,10 +1,11 @@
 /** Where a training run starts from, and checkpoints of other layouts as model folders. */
 export { convertCheckpoint, type Conversion, type ConvertOptions } from "./convert-checkpoint.js";
 export { initializer, type InitializationScheme } from "./initialize.js";
-export type { LayoutName } from "./layouts.js";
+export type { LayoutName, Rule } from "./layouts.js";
 export { openStart } from "./open-start.js";
 export { classifierFields } from "./head-fields.js";
 export { preprocessorConfig } from "./preprocessor-config.js";
 export { startingConfig } from "./starting-config.js";
-export type { StartingTensor, StartingTensors } from "./starting-tensors.js";
+export type { ConfigJson } from "./inferred-config.js";
+export type { RuleUse, StartingTensor, StartingTensors } from "./starting-tensors.js";
 export { startingValues, type StartingValues, type StartReport } from "./starting-values.js";

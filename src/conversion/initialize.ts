@@ -59,6 +59,12 @@ const rules: readonly Rule[] = [
 /**
  * Samples a parameter's first values from the seed and the parameter's name alone: neither the order of parameters nor which of
  * them are asked for matters. Among them `rank_output`, which starts as a copy of `itm_score` if there is one.
+ * @example
+ * import { readFile } from "node:fs/promises";
+ *
+ * const config = parseConfig(JSON.parse(await readFile("models/emoji/config.json", "utf8")));
+ * const initialize = initializer(config, "transformers", new Random(0));
+ * console.log(initialize({ name: "itm_score.fc.bias", shape: [2] })); // Float32Array(2) [ 0, 0 ]
  */
 export function initializer(
   config: BridgeTowerConfig,

@@ -10,6 +10,9 @@ import { stateDict } from "./state-dict.js";
  * Opens a starting point; reads no values. Folders and hub ids hold published weights; a file is safetensors, or anything
  * of `torch.save`: a state dict, a trainer's checkpoint with one in it, or a TorchScript archive, none of which is run.
  * @throws InputError when there is no such thing, it is damaged, or its names belong to no known model
+ * @example
+ * const { layout, tensors } = await openStart("models/emoji");
+ * console.log(layout, tensors.get("itm_score.fc.bias")?.shape); // bridgetower [ 2 ]
  */
 export async function openStart(name: string, options: HubOptions = {}): Promise<StartingTensors> {
   if (await isFile(name)) {

@@ -16,6 +16,10 @@ export const ownConfig = async (folder: string | undefined): Promise<ConfigJson>
 /**
  * Fields of config.json: what the weights of each starting point tell, over it the config.json of a BridgeTower's folder, later
  * starting points over earlier ones, the given fields over all. CLIP and RoBERTa tell of their towers alone.
+ * @example
+ * const start = await openStart("models/emoji");
+ * const config = parseConfig(await startingConfig([start], { nlvr2_drop_rate: 0.1 }));
+ * console.log(config.hidden_size, config.nlvr2_drop_rate); // 192 0.1
  */
 export async function startingConfig(starts: readonly StartingTensors[], given: ConfigJson): Promise<ConfigJson> {
   let config: ConfigJson = { model_type: "bridgetower" };

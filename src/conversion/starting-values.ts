@@ -78,6 +78,12 @@ export function planStart(parameters: readonly Parameter[], starts: readonly Sta
  * @param starts starting points; where several have a tensor the last one counts
  * @param initialize values for what no starting point has
  * @throws InputError naming all tensors of another shape than wanted, or one with values that are not finite
+ * @example
+ * const start = await openStart("models/emoji");
+ * const config = parseConfig(await startingConfig([start], {}));
+ * const initialize = initializer(config, "transformers", new Random(0));
+ * const { values, report } = await startingValues(parameterList(config, ["itm"]).used, [start], initialize);
+ * console.log(values.get("itm_score.fc.bias")?.length, report.initialised); // 2 []
  */
 export async function startingValues(
   parameters: readonly Parameter[],

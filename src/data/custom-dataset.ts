@@ -32,13 +32,20 @@ export interface CustomDataset {
 
 const textKinds: readonly TextKind[] = ["captions", "questions", "hypotheses", "statements", "negatives"];
 
-/** Whether a value has the members that every data set has. */
+/**
+ * Whether a value has the members that every data set has.
+ * @internal
+ */
 export const isCustomDataset = (value: unknown): value is CustomDataset =>
   typeof value === "object" &&
   value !== null &&
   ["texts", "images"].every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === "function");
 
-/** A data set from code with all that its readers need. @throws InputError if its rows or counts are invalid */
+/**
+ * A data set from code with all that its readers need.
+ * @throws InputError if its rows or counts are invalid
+ * @internal
+ */
 export function completeDataset(given: CustomDataset, defaultName = "data set"): Dataset {
   const { rows, name = defaultName, blocks, labelled } = given;
   if (!Number.isSafeInteger(rows) || rows < 0) {
@@ -103,7 +110,10 @@ export interface ModuleSource {
   readonly options?: unknown;
 }
 
-/** The module that JSON such as `{"module": "./scenes.js", "options": {}}` names; undefined for other texts, as paths are. */
+/**
+ * The module that JSON such as `{"module": "./scenes.js", "options": {}}` names; undefined for other texts, as paths are.
+ * @internal
+ */
 export function parseModuleSource(text: string): ModuleSource | undefined {
   if (!text.startsWith("{")) return undefined;
   let json: unknown;
@@ -125,7 +135,10 @@ export function parseModuleSource(text: string): ModuleSource | undefined {
   });
 }
 
-/** @throws InputError always: settings may name a module only if whoever runs them has allowed it */
+/**
+ * @throws InputError always: settings may name a module only if whoever runs them has allowed it
+ * @internal
+ */
 export function refuseModule({ module }: ModuleSource, where: string): never {
   throw new InputError({
     code: "invalid-setting",
@@ -140,6 +153,7 @@ export function refuseModule({ module }: ModuleSource, where: string): never {
  * Imports a module and opens the data set that it exports.
  * @param folder relative paths start from it
  * @throws InputError if the module cannot be imported or exports no data set
+ * @internal
  */
 export async function openModule({ module, options }: ModuleSource, folder: string): Promise<Dataset> {
   const path = isAbsolute(module) ? module : resolve(folder, module);

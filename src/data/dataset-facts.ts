@@ -10,6 +10,7 @@ const sampledRows = 1024;
  * The number of rows and of texts, and a hash: of the number of texts of each row, and of the texts of about 1,024 rows. Processes with the
  * same facts train and evaluate on the same rows in the same order.
  * @param role what errors call the data set, besides the name of its file
+ * @internal
  */
 export function datasetFacts(data: Dataset, role: string): Readonly<Record<string, string | number>> {
   const hash = createHash("sha256");

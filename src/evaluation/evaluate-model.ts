@@ -64,7 +64,7 @@ export interface EvaluateOptions extends Chunks {
   /** Ends the evaluation, which rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly load?: LoadOptions | undefined;
-  /** Processes that share the evaluation, each called with the same options. All get the results of one process. Default: this one. */
+  /** Processes that share the evaluation, each called with the same options. All get the results of one process. Default: this one. @internal */
   readonly collective?: Collective | undefined;
 }
 
@@ -91,11 +91,10 @@ export interface EvaluationResult {
  * of a row do not depend on `limit`. What `onProgress` throws rejects the call.
  * @throws InputError for a checkpoint or data set that is damaged or lacks what a metric needs, or without a readable image
  * @example
- * ```ts
- * const data = await openDataset("pairs.jsonl");
- * const { results } = await evaluate({ model: "runs/pairs", data, metrics: ["itm", "retrieval"] });
- * console.log(results.itm_accuracy, results.ir_r1);
- * ```
+ * const data = await openDataset("examples/images");
+ * const { results } = await evaluate({ model: "models/emoji", data, metrics: ["itm"], limit: 2, captionsPerRow: 1 });
+ * console.log(results.rows); // 2
+ * await data.close();
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationResult> {
   const { model: idOrFolder, load = {} } = options;

@@ -32,6 +32,7 @@ export type Metric = keyof typeof table;
 // Object.keys knows only strings; the table has no other keys than these.
 export const metrics = Object.keys(table) as readonly Metric[];
 
+/** @internal */
 export const needsOf = (metric: Metric): Needs => table[metric];
 
 /** The inputs that all of these metrics require together. */
@@ -66,6 +67,7 @@ function missingFor(metric: Metric, data: Dataset, rows: number): string[] {
  * @param rows number of rows that are evaluated, from the first on
  * @param context where the data set was named, and the hint
  * @throws InputError if they have none of the texts that the metric evaluates
+ * @internal
  */
 export function requireTexts(
   metric: Metric,

@@ -10,6 +10,15 @@ import type { EvaluationResult } from "./evaluate-model.js";
  * @param folder made if it does not exist; files of these names are replaced
  * @param model  the evaluated model, after which the file of predictions is named
  * @returns the paths written
+ * @example
+ * import { mkdtemp, readFile } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ *
+ * const folder = await mkdtemp(join(tmpdir(), "results-"));
+ * const result = { metrics: ["itm"], results: { itm_accuracy: 1 }, skipped: [], predictions: [] } as const;
+ * const [file] = await writeResults(folder, result, "models/emoji");
+ * console.log(JSON.parse(await readFile(file!, "utf8"))); // { itm_accuracy: 1 }
  */
 export async function writeResults(folder: string, result: EvaluationResult, model: string): Promise<string[]> {
   await makeFolder(folder);
@@ -21,7 +30,10 @@ export async function writeResults(folder: string, result: EvaluationResult, mod
   return [...documents.keys()].map((name) => join(folder, name));
 }
 
-/** `vqa_submit_<run>_<checkpoint>.json`: the last two parts of the model's path or hub id. */
+/**
+ * `vqa_submit_<run>_<checkpoint>.json`: the last two parts of the model's path or hub id.
+ * @internal
+ */
 export function submissionName(model: string): string {
   const path = resolve(model);
   const [run, checkpoint] = [basename(dirname(path)), basename(path)].map((part) =>

@@ -15,7 +15,7 @@ export const dtypes = {
 
 export type DType = keyof typeof dtypes;
 
-interface Arrays {
+export interface ElementArrays {
   float32: Float32Array;
   float16: Uint16Array;
   bfloat16: Uint16Array;
@@ -29,9 +29,12 @@ interface Arrays {
 }
 
 /** The array type that holds elements of `D`; float16 and bfloat16 are raw 16-bit patterns. */
-export type ArrayOf<D extends DType> = Arrays[D];
+export type ArrayOf<D extends DType> = ElementArrays[D];
 
-/** Number of elements of a shape; 1 for a scalar. */
+/**
+ * Number of elements of a shape; 1 for a scalar.
+ * @internal
+ */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, dimension) => product * dimension, 1);
 }

@@ -8,6 +8,10 @@ import { constant, shapeError, topologicalOrder, type Tensor } from "./tensor.js
  * ∂loss/∂x for each x in `wrt`, as graphs of the same shape.
  * @param loss a float32 scalar
  * @returns in the order of `wrt`; `undefined` for a tensor that the loss does not depend on
+ * @example
+ * const x = input("x", "float32", [3]);
+ * const [gradient] = gradients(sum(mul(x, x), { axes: [0] }), [x]);
+ * console.log(formatType(gradient!)); // float32[3]
  */
 export function gradients(loss: Tensor, wrt: readonly Tensor[]): (Tensor | undefined)[] {
   if (loss.dtype !== "float32" || loss.shape.length !== 0)

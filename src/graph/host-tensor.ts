@@ -1,6 +1,13 @@
 import { type ArrayOf, type DType, dtypes, elementCount } from "./dtype.js";
 
-/** A tensor with values: what goes into a compiled graph and what comes out. Row-major, never a view of another shape. */
+/**
+ * A tensor with values: what goes into a compiled graph and what comes out. Row-major, never a view of another shape.
+ * @example
+ * const logits = new HostTensor("float32", [2, 3], Float32Array.of(1, 5, 2, 9, 0, 4));
+ * console.log(logits.at(0, 1)); // 5
+ * console.log([...logits.argmax().data]); // [ 1n, 0n ]
+ * console.log(logits.row(1).shape); // [ 3 ]
+ */
 export class HostTensor<D extends DType = DType> {
   constructor(
     readonly dtype: D,
@@ -81,6 +88,10 @@ export class HostTensor<D extends DType = DType> {
 /**
  * The values as float32: float16 and bfloat16 exactly (subnormals, infinities and NaN included), everything else to the
  * nearest float32. A float32 tensor gives its own array, not a copy.
+ * @example
+ * const half = new HostTensor("float16", [2], Uint16Array.of(0x3c00, 0xc000));
+ * const floats = toFloat32(half);
+ * console.log([...floats]); // [ 1, -2 ]
  */
 export function toFloat32({ dtype, data }: HostTensor): Float32Array {
   if (data instanceof Float32Array) return data;

@@ -1,5 +1,5 @@
 /** Typed tensor graphs: build them with ops, differentiate them, print them, write them as ONNX. */
-export { dtypes, elementCount, type ArrayOf, type DType } from "./dtype.js";
+export { dtypes, elementCount, type ArrayOf, type DType, type ElementArrays } from "./dtype.js";
 export { gradients } from "./gradients.js";
 export { HostTensor, toFloat32 } from "./host-tensor.js";
 export {
@@ -15,6 +15,7 @@ export * from "./ops/index.js";
 export { parameterGradients, type GradientPart } from "./parameter-gradients.js";
 export { recompute } from "./recompute.js";
 export { printGraph } from "./print.js";
+export type { TensorBytes } from "./onnx/proto.js";
 export { sameShape } from "./shape.js";
 export type { FileRange, StoredTensor } from "./stored-tensor.js";
 export {
@@ -24,7 +25,10 @@ export {
   parametersOf,
   topologicalOrder,
   withGradient,
+  type Attributes,
+  type AttributeValue,
   type Constant,
+  type CustomGradient,
   type Dim,
   type Input,
   type Operation,

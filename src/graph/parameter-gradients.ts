@@ -4,7 +4,10 @@ import { add } from "./ops/elementwise.js";
 import { elementCount } from "./dtype.js";
 import { topologicalOrder, type Operation, type Parameter, type Tensor } from "./tensor.js";
 
-/** The gradient of a run of a parameter's elements, or of rows of a table. */
+/**
+ * The gradient of a run of a parameter's elements, or of rows of a table.
+ * @internal
+ */
 export interface GradientPart {
   readonly parameter: Parameter;
   readonly gradient: Tensor;
@@ -19,6 +22,7 @@ export interface GradientPart {
  * projection is, gets one part for each slice: the whole is then never put together. A table that is only gathered from gets
  * the rows alone. Parameters that the loss does not read have no part, and elements that no slice reads are in none.
  * @returns in the order in which the forward half first reads the parameters
+ * @internal
  */
 export function parameterGradients(loss: Tensor, parameters: readonly Parameter[]): GradientPart[] {
   const wanted = new Set<Tensor>(parameters);

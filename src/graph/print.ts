@@ -4,6 +4,9 @@ import { formatType, topologicalOrder, type Tensor } from "./tensor.js";
 /**
  * `%7: float32[batch, text, 768] = layerNormalization(%6, ln.weight, ln.bias, epsilon: 0.00001)`, then one line
  * for each output. Inputs and parameters stand under their names.
+ * @example
+ * const x = input("x", "float32", ["batch", 3]);
+ * console.log(printGraph({ y: softmax(x, 1) }).split("\n")[0]); // input x: float32[batch, 3]
  */
 export function printGraph(outputs: Readonly<Record<string, Tensor>>): string {
   const lines: string[] = [];

@@ -6,6 +6,7 @@ import { topologicalOrder, type Operation, type Tensor } from "./tensor.js";
  * from the kept values, where a gradient needs it. Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016.
  * @param gradients what `gradients(loss, …)` gave
  * @param kept values of the forward half, such as the states between blocks
+ * @internal
  */
 export function recompute(gradients: readonly Tensor[], loss: Tensor, kept: readonly Tensor[]): Tensor[] {
   const keep = new Set(kept);

@@ -14,6 +14,7 @@ export function broadcastShapes(a: readonly Dim[], b: readonly Dim[]): readonly 
   return shape;
 }
 
+/** @internal */
 export function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
   return a.length === b.length && a.every((dim, i) => dim === b[i]);
 }

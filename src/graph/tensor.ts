@@ -49,16 +49,28 @@ export interface Operation extends TensorType {
   readonly withInputs: (inputs: readonly Tensor[]) => Operation;
   /** Costs more to compute again than to keep: products with weights, and attention. */
   readonly isExpensive: boolean;
-  /** Writes the ONNX nodes and returns the name of the value that holds the output. */
+  /** Writes the ONNX nodes and returns the name of the value that holds the output. @internal */
   readonly emit: (emitter: Emitter) => string;
 }
 
 export type Tensor = Input | Parameter | Constant | Operation;
 
+/**
+ * A tensor that is given when the graph runs. Dimensions that vary have names.
+ * @example
+ * const ids = input("input_ids", "int64", ["batch", "text"]);
+ * console.log(formatType(ids)); // int64[batch, text]
+ */
 export function input(name: string, dtype: DType, shape: readonly Dim[]): Input {
   return { kind: "input", name, dtype, shape };
 }
 
+/**
+ * A tensor whose values are part of the graph.
+ * @example
+ * const one = constant(new HostTensor("float32", [1], Float32Array.of(1)));
+ * console.log(formatType(one)); // float32[1]
+ */
 export function constant(value: HostTensor): Constant {
   return { kind: "constant", value, dtype: value.dtype, shape: value.shape };
 }
@@ -143,6 +155,11 @@ export interface CustomGradient {
 /**
  * A composition of ops with its own gradient rule, for one that is shorter than the rules of its ops together.
  * @param name printed in place of an op's name
+ * @example
+ * const x = input("x", "float32", ["batch"]);
+ * // ReLU whose gradient is that of the identity.
+ * const y = withGradient("straightThrough", { output: relu(x), inputs: [x], gradient: ({ dOutput }) => [dOutput] });
+ * console.log(formatType(y)); // float32[batch]
  */
 export function withGradient(
   name: string,
@@ -180,7 +197,11 @@ export function shapeError(op: string, inputs: readonly Tensor[], expected: stri
   });
 }
 
-/** `float32[batch, 20, 768]` */
+/**
+ * `float32[batch, 20, 768]`
+ * @example
+ * console.log(formatType({ dtype: "float32", shape: ["batch", 20, 768] })); // float32[batch, 20, 768]
+ */
 export function formatType({ dtype, shape }: TensorType): string {
   return `${dtype}[${shape.join(", ")}]`;
 }
@@ -197,7 +218,12 @@ function describe(tensor: Tensor): string {
   }
 }
 
-/** Every node that the outputs need, each after its inputs. Iterative, since a training graph is deeper than a call stack. */
+/**
+ * Every node that the outputs need, each after its inputs. Iterative, since a training graph is deeper than a call stack.
+ * @example
+ * const x = input("x", "float32", ["batch"]);
+ * console.log(topologicalOrder([sqrt(exp(x))]).map((node) => (node.kind === "operation" ? node.op : node.kind))); // [ 'input', 'exp', 'sqrt' ]
+ */
 export function topologicalOrder(outputs: readonly Tensor[]): Tensor[] {
   const order: Tensor[] = [];
   const visited = new Set<Tensor>();
@@ -222,7 +248,13 @@ export function topologicalOrder(outputs: readonly Tensor[]): Tensor[] {
   return order;
 }
 
-/** The weights that the outputs need. */
+/**
+ * The weights that the outputs need.
+ * @example
+ * const weight: Parameter = { kind: "parameter", name: "weight", dtype: "float32", shape: [3, 2] };
+ * const y = matmul(input("x", "float32", ["batch", 3]), weight);
+ * console.log(parametersOf({ y }).map(({ name }) => name)); // [ 'weight' ]
+ */
 export function parametersOf(outputs: Readonly<Record<string, Tensor>>): Parameter[] {
   return topologicalOrder(Object.values(outputs)).filter((node) => node.kind === "parameter");
 }

@@ -17,7 +17,14 @@ export interface ProcessOptions {
 export type BatchOf<Images, Texts> = (undefined extends Images ? Partial<PixelBatch> : PixelBatch) &
   (undefined extends Texts ? Partial<TextBatch> : TextBatch);
 
-/** transformers 5.23 `BridgeTowerProcessor`. */
+/**
+ * transformers 5.23 `BridgeTowerProcessor`.
+ * @example
+ * const processor = await BridgeTowerProcessor.fromPretrained("models/emoji");
+ * const { input_ids, pixel_values } = await processor.process("examples/images/010.png", "a bowling ball");
+ * console.log(pixel_values.shape); // [ 1, 3, 96, 96 ]
+ * console.log(processor.decode(input_ids.data, { skipSpecialTokens: true })); // a bowling ball
+ */
 export class BridgeTowerProcessor {
   /** `imageProcessor` with centre crop and normalisation, whatever its settings say: what `process` uses, as in transformers. @internal */
   readonly croppingImageProcessor: ImageProcessor;

@@ -37,6 +37,13 @@ const weightsFile = "weights.safetensors";
  * dynamic, the image size is the checkpoint's. Each head that the checkpoint has gives its outputs. A head over two images
  * (NLVR2) adds `second-vision.onnx`, for the second image, and `comparison.onnx`, over the fusion's pooled outputs for both.
  * @throws InputError when the checkpoint is broken or the folder cannot be written; `signal.reason` when aborted
+ * @example
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ *
+ * const files = await exportOnnx("models/emoji", await mkdtemp(join(tmpdir(), "onnx-")));
+ * console.log(files.some(({ file }) => file.endsWith("model.onnx"))); // true
  */
 export async function exportOnnx(
   idOrFolder: string,

@@ -24,7 +24,7 @@ export {
   type TextOptions,
 } from "./loaded-model.js";
 export type { ModelInputs } from "./model-inputs.js";
-export type { Part, Task } from "./parts.js";
+export type { Part, Task, TasksOf } from "./parts.js";
 export {
   BridgeTowerForContrastiveLearning,
   BridgeTowerForImageAndTextRetrieval,

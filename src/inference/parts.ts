@@ -49,7 +49,8 @@ export const parts = {
 
 export type Part = keyof typeof parts;
 
-type TasksOf<Outputs> = {
+/** The tasks of one head. */
+export type TasksOf<Outputs> = {
   [Name in keyof Outputs]: Outputs[Name] extends { readonly task: infer T extends string } ? T : never;
 }[keyof Outputs];
 

@@ -42,7 +42,12 @@ export interface Intermediates {
   readonly attentions?: Attentions;
 }
 
-/** What the model classes share. */
+/**
+ * What the model classes share.
+ * @example
+ * await using model = await BridgeTowerModel.fromPretrained("models/emoji");
+ * console.log(model.config.hidden_size); // 192
+ */
 export abstract class PretrainedModel implements AsyncDisposable {
   protected constructor(protected readonly loaded: LoadedModel) {}
 
@@ -161,7 +166,16 @@ export interface BridgeTowerModelOutput extends Intermediates {
   readonly pooler_output: HostTensor;
 }
 
-/** The encoder without a head. transformers 5.23 `BridgeTowerModel`. */
+/**
+ * The encoder without a head. transformers 5.23 `BridgeTowerModel`.
+ * @example
+ * const processor = await BridgeTowerProcessor.fromPretrained("models/emoji");
+ * const inputs = await processor.process("examples/images/010.png", "a bowling ball");
+ * const model = await BridgeTowerModel.fromPretrained("models/emoji");
+ * const { pooler_output } = await model.forward(inputs);
+ * console.log(pooler_output.shape); // [ 1, 384 ]
+ * await model.dispose();
+ */
 export class BridgeTowerModel extends PretrainedModel {
   private constructor(loaded: LoadedModel) {
     super(loaded);
@@ -203,7 +217,16 @@ export interface HeadOutput extends Intermediates {
 const withLoss = (results: Readonly<Record<string, HostTensor>>) =>
   results.loss === undefined ? {} : { loss: results.loss.at() };
 
-/** Image-text matching: `logits` [batch, 2], class 1 is a match. transformers 5.23 `BridgeTowerForImageAndTextRetrieval`. */
+/**
+ * Image-text matching: `logits` [batch, 2], class 1 is a match. transformers 5.23 `BridgeTowerForImageAndTextRetrieval`.
+ * @example
+ * const processor = await BridgeTowerProcessor.fromPretrained("models/emoji");
+ * const inputs = await processor.process("examples/images/010.png", "a bowling ball");
+ * const model = await BridgeTowerForImageAndTextRetrieval.fromPretrained("models/emoji");
+ * const { logits } = await model.forward(inputs);
+ * console.log(logits.at(0, 1) > logits.at(0, 0)); // true
+ * await model.dispose();
+ */
 export class BridgeTowerForImageAndTextRetrieval extends PretrainedModel {
   private constructor(loaded: LoadedModel) {
     super(loaded);
@@ -236,7 +259,16 @@ export class BridgeTowerForImageAndTextRetrieval extends PretrainedModel {
   }
 }
 
-/** Masked language modelling: `logits` [batch, text, vocabulary]. transformers 5.23 `BridgeTowerForMaskedLM`. */
+/**
+ * Masked language modelling: `logits` [batch, text, vocabulary]. transformers 5.23 `BridgeTowerForMaskedLM`.
+ * @example
+ * const processor = await BridgeTowerProcessor.fromPretrained("models/emoji");
+ * const inputs = await processor.process("examples/images/010.png", "a bowling <mask>");
+ * const model = await BridgeTowerForMaskedLM.fromPretrained("models/emoji");
+ * const { logits } = await model.forward(inputs);
+ * console.log(logits.shape.at(-1)); // 3000
+ * await model.dispose();
+ */
 export class BridgeTowerForMaskedLM extends PretrainedModel {
   private constructor(loaded: LoadedModel) {
     super(loaded);
@@ -280,7 +312,16 @@ export interface ContrastiveOutput extends Intermediates {
 /** What the contrastive heads give in the joint form. */
 type Embeddings = Readonly<Record<"text_embeds" | "image_embeds" | "cross_embeds", Tensor>>;
 
-/** Contrastive embeddings of pairs. transformers 5.23 `BridgeTowerForContrastiveLearning`. */
+/**
+ * Contrastive embeddings of pairs. transformers 5.23 `BridgeTowerForContrastiveLearning`.
+ * @example
+ * const processor = await BridgeTowerProcessor.fromPretrained("models/emoji");
+ * const inputs = await processor.process("examples/images/010.png", "a bowling ball");
+ * const model = await BridgeTowerForContrastiveLearning.fromPretrained("models/emoji");
+ * const { text_embeds, image_embeds } = await model.forward(inputs);
+ * console.log(text_embeds.shape, image_embeds.shape); // [ 1, 128 ] [ 1, 128 ]
+ * await model.dispose();
+ */
 export class BridgeTowerForContrastiveLearning extends PretrainedModel {
   private constructor(loaded: LoadedModel) {
     super(loaded);

@@ -20,7 +20,11 @@ export type Batch = Readonly<Record<string, HostTensor>>;
 /** Weight of each objective in the sum of the losses. */
 export type ObjectiveWeights = Readonly<Partial<Record<ObjectiveName, number>>>;
 
-/** The objectives with a weight other than 0. @throws InputError for an unknown objective, or if there is none */
+/**
+ * The objectives with a weight other than 0.
+ * @throws InputError for an unknown objective, or if there is none
+ * @internal
+ */
 export function objectiveWeights(given: Readonly<Record<string, number | undefined>>): [ObjectiveName, number][] {
   const entries = Object.entries(given).flatMap(([name, weight]): [ObjectiveName, number][] => {
     if (!Object.hasOwn(objectives, name) || weight === undefined || !Number.isFinite(weight)) {

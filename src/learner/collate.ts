@@ -18,9 +18,19 @@ import { checkLabel, checkScores, partOf, type Sample, type TokenIds } from "./s
  * caption, and with its `falseText` or, without one, the caption of another sample.
  * @throws InputError naming the sample that lacks what an objective reads, or has an invalid value
  * @example
- * ```ts
- * const batch = collate(samples, { mlm: 1, itm: 1 }, { config, masking, random: random.at("step", t), textBuckets: textBuckets(50) });
- * ```
+ * import { readFile } from "node:fs/promises";
+ *
+ * const config = parseConfig(JSON.parse(await readFile("models/emoji/config.json", "utf8")));
+ * const { tokenizer, imageProcessor } = await BridgeTowerProcessor.fromPretrained("models/emoji");
+ * const { pixel_values } = await imageProcessor.preprocess(["examples/images/000.png", "examples/images/001.png"]);
+ * const samples = ["an angel", "a fox"].map((text, i) => ({
+ *   index: i,
+ *   image: { id: i, pixel_values: pixel_values.row(i) },
+ *   falseImage: { id: 1 - i, pixel_values: pixel_values.row(1 - i) },
+ *   caption: tokenizer.encode(text).ids,
+ * }));
+ * const batch = collate(samples, { itm: 1 }, { config, random: new Random(0), textBuckets: textBuckets(50) });
+ * console.log(batch.input_ids!.shape, batch.pixel_values!.shape); // [ 2, 8 ] [ 2, 3, 96, 96 ]
  */
 export function collate(samples: readonly Sample[], objectives: ObjectiveWeights, options: CollateOptions): Batch {
   const names = objectiveWeights(objectives).map(([name]) => name);
@@ -50,6 +60,7 @@ function mlm(batch: Collation): Tensors {
  * Which samples of a micro-batch keep their own image for ITM: 1 for a random ⌊samples / 2⌋ of them, 0 for those that need a false one.
  * @param indices `index` of each sample
  * @param random  the stream of the micro-batch, which `collate` gets, too
+ * @internal
  */
 export function itmLabels(indices: readonly number[], random: Random): number[] {
   const order = random.at("itm").permutation(indices.length);

@@ -157,7 +157,11 @@ export class Collation {
 export const inAscendingOrder = (indices: readonly number[]): number[] =>
   [...indices.keys()].sort((a, b) => indices[a]! - indices[b]!);
 
-/** Widths in tokens to which texts are padded: multiples of `multiple` below `maxLength`, and `maxLength` itself. */
+/**
+ * Widths in tokens to which texts are padded: multiples of `multiple` below `maxLength`, and `maxLength` itself.
+ * @example
+ * console.log(textBuckets(20)); // [ 8, 16, 20 ]
+ */
 export function textBuckets(maxLength: number, multiple = 8): number[] {
   const below = Math.ceil(maxLength / multiple) - 1;
   return [...Array.from({ length: below }, (_, i) => (i + 1) * multiple), maxLength];

@@ -2,7 +2,7 @@
  * One training step: batches, losses and gradients, the optimizer; first values from other checkpoints, and saving.
  * @module
  */
-export { parameterList, parseConfig, type Head } from "../model/index.js";
+export { parameterList, parseConfig, type Head, type ObjectiveName, type ParameterList } from "../model/index.js";
 export { objectiveWeights, type Batch, type ObjectiveWeights } from "./batch.js";
 export { collate, itmLabels } from "./collate.js";
 export { textBuckets, type CollateOptions } from "./collation.js";
@@ -24,5 +24,12 @@ export type { Sample, SampleImage, TokenIds } from "./sample.js";
 export { nameMatcher } from "./trained-parameters.js";
 export { Random } from "../random/index.js";
 
-export { processorFiles, saveCheckpoint, tokenizerFiles, type SavedCheckpoint } from "../checkpoint/index.js";
+export {
+  processorFiles,
+  saveCheckpoint,
+  tokenizerFiles,
+  type SavedCheckpoint,
+  type WeightDType,
+  type WritableTensor,
+} from "../checkpoint/index.js";
 export * from "../conversion/index.js";

@@ -45,6 +45,7 @@ export interface LearnerSettings {
   /**
    * The processes that train together, each with the same number of micro-batches in a step; those of rank 0 come first. A step is
    * the same as that of one process with all of them. Default: this process alone.
+   * @internal
    */
   readonly collective?: Collective;
   /** Prefix of the files to which ONNX Runtime writes the time of every node when the learner is disposed of. */
@@ -75,11 +76,26 @@ const maxGraphs = 32;
 /**
  * Trains a model step by step.
  * @example
- * ```ts
- * const learner = new Learner(values, { config, objectives: { itc: 1 }, optimizer: optimizerSettings(settings) });
- * for (const [t, batch] of batches.entries()) console.log((await learner.step(t, [batch])).loss);
+ * const start = await openStart("models/emoji");
+ * const config = parseConfig(await startingConfig([start], {}));
+ * const initialize = initializer(config, "transformers", new Random(0));
+ * const { values } = await startingValues(parameterList(config, ["itm"]).used, [start], initialize);
+ *
+ * const { tokenizer, imageProcessor } = await BridgeTowerProcessor.fromPretrained("models/emoji");
+ * const { pixel_values } = await imageProcessor.preprocess(["examples/images/000.png", "examples/images/001.png"]);
+ * const samples = ["an angel", "a fox"].map((text, i) => ({
+ *   index: i,
+ *   image: { id: i, pixel_values: pixel_values.row(i) },
+ *   falseImage: { id: 1 - i, pixel_values: pixel_values.row(1 - i) },
+ *   caption: tokenizer.encode(text).ids,
+ * }));
+ * const batch = collate(samples, { itm: 1 }, { config, random: new Random(0), textBuckets: [8] });
+ *
+ * const optimizer = optimizerSettings({ learning_rate: 1e-4, warmup_steps: 0, max_steps: 10 });
+ * const learner = new Learner(values, { config, objectives: { itm: 1 }, optimizer });
+ * const { loss } = await learner.step(0, [batch]);
+ * console.log(Number.isFinite(loss)); // true
  * await learner.dispose();
- * ```
  */
 export class Learner {
   private readonly runtime: Runtime;

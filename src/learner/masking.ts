@@ -33,6 +33,10 @@ export interface MaskedRow {
  * words up to round(p · tokens) instead.
  * @param ids    one text, with special tokens and padding  [tokens]
  * @param random the stream of this text in this epoch
+ * @example
+ * const masking = { mlm_prob: 1, vocab_size: 100, mask_token_id: 4, specialIds: new Set([0, 2]) };
+ * const { labels } = maskTokens([0, 31, 32, 2], masking, new Random(0));
+ * console.log([...labels]); // [ -100n, 31n, 32n, -100n ]
  */
 export function maskTokens(ids: ArrayLike<number | bigint>, masking: Masking, random: Random): MaskedRow {
   const { mlm_prob, vocab_size, mask_token_id } = masking;
@@ -76,6 +80,10 @@ function words(ids: BigInt64Array, { specialIds, startsWord = () => true }: Mask
 /**
  * Masking for texts of this tokenizer: its special tokens are never masked, and any of its tokens may replace another.
  * @param options.wholeWords mask whole words instead of tokens; default false, as in the paper
+ * @example
+ * const { tokenizer } = await BridgeTowerProcessor.fromPretrained("models/emoji");
+ * const masking = tokenizerMasking(tokenizer, { wholeWords: true });
+ * console.log(masking.mlm_prob, masking.vocab_size); // 0.15 3000
  */
 export function tokenizerMasking(
   tokenizer: Tokenizer,

@@ -189,6 +189,11 @@ const rules: Rules<Omit<BridgeTowerConfig, "model_type" | "text_config" | "visio
  * @param json the parsed content of `config.json`
  * @param where how messages name the file
  * @throws InputError naming the field that is wrong or contradicts another
+ * @example
+ * import { readFile } from "node:fs/promises";
+ *
+ * const config = parseConfig(JSON.parse(await readFile("models/emoji/config.json", "utf8")));
+ * console.log(config.hidden_size, config.text_config.layer_norm_eps); // 192 0.00001
  */
 export function parseConfig(json: unknown, where = "config.json"): BridgeTowerConfig {
   const top = objectAt(json, where);

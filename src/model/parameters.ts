@@ -13,7 +13,15 @@ export interface ParameterList {
   readonly unused: readonly Parameter[];
 }
 
-/** Names and shapes of all parameters of a checkpoint of this config with these heads; names without `bridgetower.` prefix. */
+/**
+ * Names and shapes of all parameters of a checkpoint of this config with these heads; names without `bridgetower.` prefix.
+ * @example
+ * import { readFile } from "node:fs/promises";
+ *
+ * const config = parseConfig(JSON.parse(await readFile("models/emoji/config.json", "utf8")));
+ * const { used } = parameterList(config, ["itm"]);
+ * console.log(used.at(-1)!.name, used.at(-1)!.shape); // itm_score.fc.bias [ 2 ]
+ */
 export function parameterList(config: BridgeTowerConfig, wanted: readonly Head[]): ParameterList {
   const p = Scope.root();
   const { headInputs } = pairGraph(config, { image: nativeImage(config) }, p);

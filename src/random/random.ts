@@ -17,10 +17,9 @@ const chunkWords = 16_384;
  * Words, bytes, `below` and permutations are the same on every machine; `normal` and `gumbel` may differ in the last
  * digit between JavaScript engines, because their logarithms and cosines do.
  * @example
- * ```ts
- * const dropout = new Random(7).at("dropout", step);
- * dropout.fillBytes(mask);
- * ```
+ * const random = new Random(7);
+ * console.log(random.at("epoch", 1).below(100) === new Random(7, "epoch", 1).below(100)); // true
+ * console.log([...random.permutation(4)].sort()); // [ 0, 1, 2, 3 ]
  */
 export class Random {
   private readonly path: readonly Label[];

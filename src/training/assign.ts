@@ -6,6 +6,10 @@ import { described } from "./settings-problem.js";
  * Sets `a.b=value` in an object from a file. The value is JSON, or else text. Entries of lists have numbers; the number after the last
  * adds an entry. Missing objects are created.
  * @throws InputError for an assignment without a name, or to an entry of a value that is no object or list
+ * @example
+ * const settings = { data: { train: "pairs.jsonl" } };
+ * assign(settings, "data.train=other.jsonl");
+ * console.log(settings); // { data: { train: 'other.jsonl' } }
  */
 export function assign(settings: Record<string, unknown>, assignment: string): void {
   const [, path, value] = /^([A-Za-z_]\w*(?:\.\w+)*)=([^]*)$/.exec(assignment) ?? [];

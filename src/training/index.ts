@@ -19,5 +19,12 @@ export {
 export { presets, type Preset, type PresetName } from "./presets.js";
 export { train, type LogLine, type TrainOptions, type TrainResult } from "./run.js";
 export { assign } from "./assign.js";
-export { trainingSettings, type TrainingInput, type TrainingSettings } from "./run-settings.js";
+export {
+  trainingSettings,
+  type DatasetInput,
+  type SettingsInput,
+  type TrainingInput,
+  type TrainingSettings,
+} from "./run-settings.js";
+export type { SchemaInput } from "./schema.js";
 export type { Results } from "./validation.js";

@@ -12,14 +12,16 @@ const schema = withoutPreset.extend({
   recipe: z.enum(Object.keys(presets) as [PresetName, ...PresetName[]]).optional(),
 });
 
-type SchemaInput = z.input<typeof schema>;
-type SourceInput = Extract<SchemaInput["data"]["train"], readonly unknown[]>[number] | CustomDataset;
+/** Settings as a file has them. */
+export type SettingsInput = z.input<typeof schema>;
+/** Where a data set comes from: a path, settings, a module or an object. */
+export type DatasetInput = Extract<SettingsInput["data"]["train"], readonly unknown[]>[number] | CustomDataset;
 
 /** Settings of a file or a program: only those that differ from preset and defaults. A program may give data sets as objects. */
-export type TrainingInput = Omit<SchemaInput, "data"> & {
+export type TrainingInput = Omit<SettingsInput, "data"> & {
   readonly data: {
-    readonly train: SourceInput | readonly SourceInput[];
-    readonly validation?: SourceInput | readonly SourceInput[] | undefined;
+    readonly train: DatasetInput | readonly DatasetInput[];
+    readonly validation?: DatasetInput | readonly DatasetInput[] | undefined;
   };
 };
 /** Complete and checked. */
@@ -48,6 +50,11 @@ const merged = ["config", "validation"] as const;
  * @param where name of the file, for errors
  * @param options allowModules: whether data sets may be modules, whose code runs (default false)
  * @throws InputError naming the first setting that is invalid, missing, unknown or not allowed
+ * @example
+ * import { readFile } from "node:fs/promises";
+ *
+ * const settings = trainingSettings(JSON.parse(await readFile("examples/train.json", "utf8")));
+ * console.log(settings.batch_size, settings.seed); // 32 0
  */
 export function trainingSettings(
   given: unknown,

@@ -28,7 +28,7 @@ export interface TrainOptions extends HubOptions {
    * module are refused.
    */
   readonly modulesFrom?: string;
-  /** The processes that train together. Default: this one. */
+  /** The processes that train together. Default: this one. @internal */
   readonly collective?: Collective;
   /** Ends the run after the current step, with a checkpoint. */
   readonly signal?: AbortSignal;
@@ -64,11 +64,22 @@ const maxSkipped = 20;
  * With several processes each calls it with the same settings; rank 0 writes all files.
  * @throws InputError for settings, data or files that do not fit, for numbers that are not finite, and if the files cannot be written
  * @example
- * ```ts
- * const settings = { output: "runs/pairs", start: "BridgeTower/bridgetower-base-itm-mlm", data: { train: "pairs.jsonl" } };
- * const result = await train({ ...settings, objectives: { itm: 1, mlm: 1 }, batch_size: 8, learning_rate: 1e-5 });
- * console.log(result.bestCheckpoint, result.results);
- * ```
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ *
+ * const output = await mkdtemp(join(tmpdir(), "run-"));
+ * const result = await train({
+ *   output: join(output, "itm"),
+ *   start: "models/emoji",
+ *   data: { train: "examples/images" },
+ *   objectives: { itm: 1 },
+ *   image_size: 96,
+ *   batch_size: 2,
+ *   max_steps: 1,
+ *   learning_rate: 1e-5,
+ * });
+ * console.log(result.steps, result.interrupted); // 1 false
  */
 export async function train(input: TrainingInput, options: TrainOptions = {}): Promise<TrainResult> {
   const closing: Close[] = [];

@@ -29,7 +29,10 @@ export interface OnnxModel {
   readonly inputs: readonly Input[];
 }
 
-/** A run of a parameter's elements that is an input of the model. */
+/**
+ * A run of a parameter's elements that is an input of the model.
+ * @internal
+ */
 export interface ParameterView {
   readonly input: string;
   readonly parameter: string;
@@ -37,13 +40,22 @@ export interface ParameterView {
   readonly shape: readonly number[];
 }
 
+/** @internal */
 export interface TrainingModel extends OnnxModel {
   readonly views: readonly ParameterView[];
   /** What the ONNX model calls each output. */
   readonly outputNames: Readonly<Record<string, string>>;
 }
 
-/** The ONNX file of `outputs`, under their keys as output names; inputs keep their names and named dimensions. */
+/**
+ * The ONNX file of `outputs`, under their keys as output names; inputs keep their names and named dimensions.
+ * @example
+ * const weight: Parameter = { kind: "parameter", name: "weight", dtype: "float32", shape: [3, 2] };
+ * const y = matmul(input("x", "float32", ["batch", 3]), weight);
+ * const locate = () => ({ dtype: "float32", shape: [3, 2], bytes: new Uint8Array(24) }) as const;
+ * const { bytes, inputs } = writeOnnx({ y }, { locate });
+ * console.log(inputs.map(({ name }) => name)); // [ 'x' ]
+ */
 export function writeOnnx(outputs: Readonly<Record<string, Tensor>>, options: OnnxOptions): OnnxModel {
   const order = topologicalOrder(Object.values(outputs));
   const inputs = order.filter((node) => node.kind === "input");
@@ -66,6 +78,7 @@ export function writeOnnx(outputs: Readonly<Record<string, Tensor>>, options: On
  * node writes, so that neither is ever copied.
  * @param outputs ONNX Runtime computes the last one first and goes backwards from there; what an output alone needs is
  *   computed when its turn comes
+ * @internal
  */
 export function writeTrainingOnnx(outputs: Readonly<Record<string, Tensor>>): TrainingModel {
   const order = topologicalOrder(Object.values(outputs));

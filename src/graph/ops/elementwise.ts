@@ -64,6 +64,7 @@ const comparison = (op: string, onnx: string) =>
       ),
   });
 
+/** @internal */
 export const elementwise = {
   /** y = a + b. ONNX `Add`, opset 14. */
   add: binary("add", "Add", (_a, _b, dy) => [dy, dy]),

@@ -10,7 +10,7 @@ export type OpName = keyof typeof ops;
 
 export * from "./elementwise.js";
 export { gather, pick, place, scatterRows } from "./indexing.js";
-export { linear, matmul, transposeMatrix } from "./matmul.js";
+export { type Transposes, linear, matmul, transposeMatrix } from "./matmul.js";
 export { concat, expand, pad, reshape, slice, transpose } from "./movement.js";
 export {
   argMax,

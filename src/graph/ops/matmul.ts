@@ -3,7 +3,11 @@ import { broadcastShapes, productOf } from "../shape.js";
 import { defineOp, shapeError, type Dim, type Tensor } from "../tensor.js";
 import { reshape, transpose } from "./movement.js";
 
-/** The last two axes exchanged. */
+/**
+ * The last two axes exchanged.
+ * @example
+ * console.log(formatType(transposeMatrix(input("x", "float32", ["batch", 3, 2])))); // float32[batch, 2, 3]
+ */
 export function transposeMatrix(x: Tensor): Tensor {
   const rank = x.shape.length;
   return transpose(x, [...Array(rank - 2).keys(), rank - 1, rank - 2]);
@@ -13,7 +17,7 @@ export function transposeMatrix(x: Tensor): Tensor {
 const asMatrix = (x: Tensor): Tensor => reshape(x, [productOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
 
 /** Which operands are read with their last two axes exchanged. */
-type Transposes = { readonly transposeA?: boolean; readonly transposeB?: boolean };
+export type Transposes = { readonly transposeA?: boolean; readonly transposeB?: boolean };
 
 const matrixOf = (x: Tensor, transposed: boolean | undefined): readonly [rows: Dim, columns: Dim] => {
   const [rows, columns] = x.shape.slice(-2) as [Dim, Dim];

@@ -21,7 +21,12 @@ export function addInto(sum: Map<string, Float32Array>, gradients: ReadonlyMap<s
   }
 }
 
-/** A gradient is NaN or infinite. The step has changed nothing. */
+/**
+ * A gradient is NaN or infinite. The step has changed nothing.
+ * @example
+ * const error = new NonFiniteError("itm_score.fc.weight", 7);
+ * console.log(error.code, error.parameter); // non-finite-loss itm_score.fc.weight
+ */
 export class NonFiniteError extends InputError {
   constructor(
     readonly parameter: string,

@@ -97,15 +97,16 @@ const rules: Readonly<Record<keyof OptimizerSettings, Rule>> = {
 /** Names of all settings of the optimizer. */
 export const optimizerSettingNames: readonly string[] = Object.keys(rules);
 
-type Needed = "learning_rate" | "warmup_steps" | "max_steps";
-
 /**
  * Settings with the authors' defaults filled in, checked.
  * @param given  may come from a file: every name and value is checked
  * @throws InputError naming the setting that is wrong, missing or unknown
+ * @example
+ * const settings = optimizerSettings({ learning_rate: 1e-4, warmup_steps: 10, max_steps: 100 });
+ * console.log(settings.betas, settings.weight_decay); // [ 0.9, 0.98 ] 0.01
  */
 export function optimizerSettings(
-  given: Pick<OptimizerSettings, Needed> & Partial<Omit<OptimizerSettings, Needed>>,
+  given: Partial<OptimizerSettings> & Pick<OptimizerSettings, "learning_rate" | "warmup_steps" | "max_steps">,
 ): OptimizerSettings {
   const values: Readonly<Record<string, unknown>> = { ...given };
   const unknown = Object.keys(values).find((name) => !Object.hasOwn(rules, name));

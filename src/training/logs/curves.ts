@@ -5,13 +5,17 @@ import { writeAtomically } from "../../files/index.js";
 import { fittingRange, linearRange, plotRight, plots, type Plot, type Range, text } from "./plot.js";
 import { readLog } from "./run-log.js";
 
-/** What was measured after `step` steps. */
+/**
+ * What was measured after `step` steps.
+ * @internal
+ */
 export interface Point {
   readonly step: number;
   /** By name; a value that is missing or not finite leaves no mark. */
   readonly values: Readonly<Record<string, number>>;
 }
 
+/** @internal */
 export interface Panel {
   readonly title: string;
   /** Of the y axis. */
@@ -31,6 +35,7 @@ type Position = readonly [step: number, value: number];
 /**
  * Panels one below the other, over the same steps. The same points give the same document.
  * @param points by ascending step
+ * @internal
  */
 export function curves(points: readonly Point[], panels: readonly Panel[]): string {
   const last = points.at(-1)?.step ?? 1;

@@ -1,5 +1,6 @@
 /** Frame, axes and captions of plots, as SVG, and axes that fit values: round numbers at the ticks. */
 
+/** @internal */
 export interface Axis {
   readonly label: string;
   readonly from: number;
@@ -9,6 +10,7 @@ export interface Axis {
   readonly scale?: "linear" | "log";
 }
 
+/** @internal */
 export interface Plot {
   readonly title: string;
   readonly x: Axis;
@@ -22,7 +24,10 @@ const [width, height, margin] = [560, 400, 60];
 /** From the left edge to the end of the x axis, in pixels. */
 export const plotRight = width - 20;
 
-/** Plots one below the other, as a document. */
+/**
+ * Plots one below the other, as a document.
+ * @internal
+ */
 export function plots(...list: readonly Plot[]): string {
   const panels = list.map((one, i) => `<g transform="translate(0 ${i * height})">\n${panel(one)}\n</g>`);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${list.length * height}" font-family="sans-serif" font-size="12">
@@ -52,6 +57,7 @@ function part(value: number, { from, to, scale }: Axis): number {
   return scale === "log" ? Math.log(inside / from) / Math.log(to / from) : (inside - from) / (to - from);
 }
 
+/** @internal */
 export const text = (x: number, y: number, content: string, anchor: "start" | "middle" | "end" = "start"): string =>
   `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}">${escaped(content)}</text>`;
 
@@ -64,7 +70,10 @@ const escaped = (content: string): string =>
 
 export type Range = Pick<Axis, "from" | "to" | "ticks" | "scale">;
 
-/** From `from` to `to` in about five steps of 1, 2 or 5 times a power of ten; the last tick is at or beyond `to`. */
+/**
+ * From `from` to `to` in about five steps of 1, 2 or 5 times a power of ten; the last tick is at or beyond `to`.
+ * @internal
+ */
 export function linearRange(from: number, to: number): Range {
   const span = to > from ? to - from : 1;
   const rough = span / 5;

@@ -15,7 +15,10 @@ export interface StepProgress {
 
 const maxColumns = 100;
 
-/** `step 120/700 · epoch 1.9 · loss 2.31 (itm 0.61 mlm 1.70) · 63 pairs/s · 4 min 10 s left`, in at most 100 columns. */
+/**
+ * `step 120/700 · epoch 1.9 · loss 2.31 (itm 0.61 mlm 1.70) · 63 pairs/s · 4 min 10 s left`, in at most 100 columns.
+ * @internal
+ */
 export function progressText(progress: StepProgress): string {
   const { step, max_steps, epoch, loss, losses, pairsPerSecond, secondsLeft } = progress;
   const parts = Object.entries(losses).map(([name, value]) => `${name} ${short(value)}`);

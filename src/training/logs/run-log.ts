@@ -72,7 +72,17 @@ export async function forWriting<T>(path: string, write: () => Promise<T>): Prom
   }
 }
 
-/** The records of a run's log; lines that are not records are skipped. */
+/**
+ * The records of a run's log; lines that are not records are skipped.
+ * @example
+ * import { mkdtemp, writeFile } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ *
+ * const output = await mkdtemp(join(tmpdir(), "run-"));
+ * await writeFile(join(output, "log.jsonl"), '{"step": 10, "loss": 0.5}\n');
+ * for await (const record of readLog(output)) console.log(record.step, record.loss); // 10 0.5
+ */
 export async function* readLog(output: string): AsyncGenerator<LogRecord> {
   for await (const { record } of recordsIn(join(output, logName))) yield record;
 }
