@@ -40,7 +40,7 @@ export class Tokenizer {
   private readonly specialIds: ReadonlySet<number>;
   private readonly bytes: ReadonlyMap<string, number>;
 
-  constructor(private readonly definition: TokenizerDefinition) {
+  private constructor(private readonly definition: TokenizerDefinition) {
     const { bpe, addedTokens, normalize } = definition;
     this.bpe = new Bpe(bpe);
     this.given = new AddedTokenSplitter(addedTokens.filter((token) => !token.normalized));
