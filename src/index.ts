@@ -4,8 +4,7 @@
  */
 export { type ErrorCode, InputError, type InputProblem, errorCodes } from "./errors.js";
 export { HostTensor, type DType } from "./graph/index.js";
-export type { ActivationName } from "./nn/index.js";
-export type { BridgeTowerConfig, TextConfig, VisionConfig } from "./model/index.js";
+export type { ActivationName, BridgeTowerConfig, TextConfig, VisionConfig } from "./model/index.js";
 export type {
   BatchOptions,
   ChannelValues,

@@ -1,4 +1,5 @@
 /** BridgeTower itself: config, towers, bridges, cross-modal encoder, heads and losses. Pure: no files, no runtime. */
+export type { ActivationName } from "../nn/index.js";
 export { bicubicWeights } from "./bicubic.js";
 export { bridgeTower, type BridgeTowerInputs, type BridgeTowerOutputs, type Level, type Side } from "./bridgetower.js";
 export {
