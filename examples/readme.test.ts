@@ -39,7 +39,7 @@ test.each(commands)("$verb prints what is shown, and no hint", async ({ command,
   expect(await run(cli, ...words)).toEqual({ stdout: output, stderr: "" });
 });
 
-test("## Training runs: the run ends as shown, to what processors differ in rounding", async () => {
+test("## Training runs: the run ends as shown, up to rounding", { timeout: 180_000 }, async () => {
   const { source, output } = shown("sh", "## Training runs")[0]!;
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-readme-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
