@@ -130,7 +130,11 @@ test("examples type-check", async () => {
 test("examples run and print what they say", async () => {
   const calls = await Promise.all(
     examples.map(async ({ name, code }, i) => {
-      const { code: javascript } = await transform(withImports(code), { loader: "ts", format: "esm" });
+      const { code: javascript } = await transform(withImports(code), {
+        loader: "ts",
+        format: "esm",
+        target: "node20",
+      });
       await writeFile(join(folder, `example-${i}.mjs`), javascript);
       return `await run(${JSON.stringify(name)}, () => import("./example-${i}.mjs"));`;
     }),
