@@ -18,7 +18,6 @@ import {
   type States,
   type TextOptions,
 } from "./loaded-model.js";
-import { abortable } from "../threads/index.js";
 import type { Task } from "./parts.js";
 import type { ImageInput } from "../processing/index.js";
 import { asList } from "./bridgetower-processor.js";
@@ -128,122 +127,14 @@ export class BridgeTower implements AsyncDisposable {
     texts: string | readonly string[],
     options: TaskOptions = {},
   ): Promise<MatchScore[]> {
-    this.model.requireTask("match");
-    return abortable(() => this.matchPairs(asList(images), asList(texts), options), options.signal);
-  }
-
-  /**
-   * Fills each `<mask>` of a text about an image.
-   * @param options topK: candidates for each mask, best first (default 5)
-   * @throws InputError when the text has no `<mask>`, or one too far back for the model
-   */
-  async fillMask(image: ImageInput, text: string, options: TopKOptions = {}): Promise<FilledMask> {
-    this.model.requireTask("fillMask");
-    const { topK = 5, signal } = options;
-    checkTopK(topK);
-    return abortable(() => this.fillMasks(image, text, topK, options), signal);
-  }
-
-  /** Unit-length embeddings of texts; computes the text tower only. -> a Float32Array [contrastive_hidden_size] each */
-  async embedText<T extends string | readonly string[]>(texts: T, options: TaskOptions = {}): Promise<EmbeddingsOf<T>> {
-    this.model.requireTask("embedText");
-    return inFormOf(texts, await abortable(() => this.embedTexts(asList<string>(texts), options), options.signal));
-  }
-
-  /** Unit-length embeddings of images; computes the vision tower only. -> a Float32Array [contrastive_hidden_size] each */
-  async embedImage<T extends ImageInput | readonly ImageInput[]>(
-    images: T,
-    options: Progress = {},
-  ): Promise<EmbeddingsOf<T>> {
-    this.model.requireTask("embedImage");
-    return inFormOf(
-      images,
-      await abortable(() => this.embedImages(asList<ImageInput>(images), options), options.signal),
-    );
-  }
-
-  /**
-   * Unit-length joint embeddings of the i-th image with the i-th text. -> a Float32Array [contrastive_hidden_size] each
-   * @throws InputError when there are not as many images as texts
-   */
-  async embedPair<T extends ImageInput | readonly ImageInput[]>(
-    images: T,
-    texts: T extends readonly ImageInput[] ? readonly string[] : string,
-    options: TaskOptions = {},
-  ): Promise<EmbeddingsOf<T>> {
-    this.model.requireTask("embedPair");
-    const work = () => this.embedPairs(asList<ImageInput>(images), asList<string>(texts), options);
-    return inFormOf(images, await abortable(work, options.signal));
-  }
-
-  /**
-   * Answers questions about an image, which goes through its tower once for all of them.
-   * @param options topK: answers to each question, best first (default 5)
-   * @throws InputError if the model folder does not name the answers of its classifier
-   */
-  async answer<T extends string | readonly string[]>(
-    image: ImageInput,
-    questions: T,
-    options: TopKOptions = {},
-  ): Promise<ResultsOf<T, Answer[]>> {
-    this.model.requireTask("answer");
-    const { topK = 5, signal } = options;
-    checkTopK(topK);
-    const answers = await this.answerList();
-    const work = () => logitsAbout(this.model, image, asList<string>(questions), "fusion vqa", options);
-    const rows = await abortable(work, signal);
-    const ranked = rows.map((logits) =>
-      topIndices(logits, topK).map((id) => ({ answer: answers[id]!, probability: sigmoid(logits[id]!) })),
-    );
-    return inFormOf(questions, ranked);
-  }
-
-  /** Whether an image entails a hypothesis, contradicts it, or neither: the three labels, best first. */
-  async entail<T extends string | readonly string[]>(
-    image: ImageInput,
-    hypotheses: T,
-    options: TextOptions = {},
-  ): Promise<ResultsOf<T, Entailment[]>> {
-    this.model.requireTask("entail");
-    const work = () => logitsAbout(this.model, image, asList<string>(hypotheses), "fusion snli", options);
-    const rows = await abortable(work, options.signal);
-    const ranked = rows.map((logits) => {
-      const probabilities = softmax(logits);
-      return topIndices(logits).map((id) => ({ label: entailmentLabels[id]!, probability: probabilities[id]! }));
-    });
-    return inFormOf(hypotheses, ranked);
-  }
-
-  /**
-   * The probability 0..1 that a statement about two images is true. Their order counts: the statement may be about the
-   * left one and the right one.
-   */
-  async compare<T extends string | readonly string[]>(
-    first: ImageInput,
-    second: ImageInput,
-    statements: T,
-    options: TextOptions = {},
-  ): Promise<ResultsOf<T, number>> {
-    this.model.requireTask("compare");
-    const work = () => logitsAboutTwo(this.model, [first, second], asList<string>(statements), options);
-    const rows = await abortable(work, options.signal);
-    return inFormOf(
-      statements,
-      rows.map(([no, yes]) => secondProbability(no!, yes!)),
-    );
-  }
-
-  private async matchPairs(
-    imageList: readonly ImageInput[],
-    textList: readonly string[],
-    options: TaskOptions,
-  ): Promise<MatchScore[]> {
+    this.begin("match", options);
+    const [imageList, textList] = [asList(images), asList(texts)];
     const scores = new Array<MatchScore>(imageList.length * textList.length);
     const chunks = chunksOfEqualLength(this.model.tokenize(textList, options), this.model.chunkSize);
     let done = 0;
     for (const resident of residentGroups(chunks, this.model.stateBytes)) {
       // The next image is decoded while the model runs on this one.
-      const prefetched = prefetch(imageList, (image) => this.model.pixels([image]));
+      const prefetched = prefetch(imageList, (image) => this.model.pixels([image], options));
       const groups: { readonly chunk: readonly Tokens[]; readonly states: States }[] = [];
       for (const chunk of resident) groups.push({ chunk, states: await this.model.textStates(chunk, options) });
       for await (const [image, pixels] of prefetched) {
@@ -262,7 +153,15 @@ export class BridgeTower implements AsyncDisposable {
     return scores;
   }
 
-  private async fillMasks(image: ImageInput, text: string, topK: number, options: TextOptions): Promise<FilledMask> {
+  /**
+   * Fills each `<mask>` of a text about an image.
+   * @param options topK: candidates for each mask, best first (default 5)
+   * @throws InputError when the text has no `<mask>`, or one too far back for the model
+   */
+  async fillMask(image: ImageInput, text: string, options: TopKOptions = {}): Promise<FilledMask> {
+    this.begin("fillMask", options);
+    const { topK = 5 } = options;
+    checkTopK(topK);
     const [tokens] = this.model.tokenize([text], options);
     const { tokenizer, maxLength } = this.model;
     const masks = (ids: readonly number[]) => ids.filter((id) => id === tokenizer.maskTokenId).length;
@@ -284,57 +183,132 @@ export class BridgeTower implements AsyncDisposable {
     return filledMask(mlm_logits!.row(0), tokens!.ids, tokenizer, topK);
   }
 
-  private async embedTexts(texts: readonly string[], options: TaskOptions): Promise<Float32Array[]> {
-    const embeddings = new Array<Float32Array>(texts.length);
+  /** Unit-length embeddings of texts; computes the text tower only. -> a Float32Array [contrastive_hidden_size] each */
+  async embedText<T extends string | readonly string[]>(texts: T, options: TaskOptions = {}): Promise<EmbeddingsOf<T>> {
+    this.begin("embedText", options);
+    const textList = asList<string>(texts);
+    const embeddings = new Array<Float32Array>(textList.length);
     let done = 0;
-    for (const chunk of chunksOfEqualLength(this.model.tokenize(texts, options), this.model.chunkSize)) {
+    for (const chunk of chunksOfEqualLength(this.model.tokenize(textList, options), this.model.chunkSize)) {
       const { text_embeds } = await this.model.run("embed text", batchOf(chunk), options);
       for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(text_embeds!, row);
-      options.onProgress?.((done += chunk.length), texts.length);
+      options.onProgress?.((done += chunk.length), textList.length);
     }
-    return embeddings;
+    return inFormOf(texts, embeddings);
   }
 
-  private async embedImages(images: readonly ImageInput[], options: Progress): Promise<Float32Array[]> {
+  /** Unit-length embeddings of images; computes the vision tower only. -> a Float32Array [contrastive_hidden_size] each */
+  async embedImage<T extends ImageInput | readonly ImageInput[]>(
+    images: T,
+    options: Progress = {},
+  ): Promise<EmbeddingsOf<T>> {
+    this.begin("embedImage", options);
+    const imageList = asList<ImageInput>(images);
     const embeddings: Float32Array[] = [];
-    const runs = Array.from({ length: Math.ceil(images.length / this.model.chunkSize) }, (_, i) =>
-      images.slice(i * this.model.chunkSize, (i + 1) * this.model.chunkSize),
+    const runs = Array.from({ length: Math.ceil(imageList.length / this.model.chunkSize) }, (_, i) =>
+      imageList.slice(i * this.model.chunkSize, (i + 1) * this.model.chunkSize),
     );
-    for await (const [, pixels] of prefetch(runs, (run) => this.model.pixels(run))) {
+    for await (const [, pixels] of prefetch(runs, (run) => this.model.pixels(run, options))) {
       const { image_embeds } = await this.model.run("embed image", pixels, options);
       for (let row = 0; row < image_embeds!.shape[0]!; row++) embeddings.push(vector(image_embeds!, row));
-      options.onProgress?.(embeddings.length, images.length);
+      options.onProgress?.(embeddings.length, imageList.length);
     }
-    return embeddings;
+    return inFormOf(images, embeddings);
   }
 
-  private async embedPairs(
-    images: readonly ImageInput[],
-    texts: readonly string[],
-    options: TaskOptions,
-  ): Promise<Float32Array[]> {
-    if (images.length !== texts.length) {
+  /**
+   * Unit-length joint embeddings of the i-th image with the i-th text. -> a Float32Array [contrastive_hidden_size] each
+   * @throws InputError when there are not as many images as texts
+   */
+  async embedPair<T extends ImageInput | readonly ImageInput[]>(
+    images: T,
+    texts: T extends readonly ImageInput[] ? readonly string[] : string,
+    options: TaskOptions = {},
+  ): Promise<EmbeddingsOf<T>> {
+    this.begin("embedPair", options);
+    const [imageList, textList] = [asList<ImageInput>(images), asList<string>(texts)];
+    if (imageList.length !== textList.length) {
       throw new InputError({
         code: "invalid-argument",
         where: "embedPair",
         expected: "as many images as texts: the i-th image is embedded with the i-th text",
-        found: `${images.length} images and ${texts.length} texts`,
+        found: `${imageList.length} images and ${textList.length} texts`,
       });
     }
-    const embeddings = new Array<Float32Array>(texts.length);
+    const embeddings = new Array<Float32Array>(textList.length);
     let done = 0;
-    for (const chunk of chunksOfEqualLength(this.model.tokenize(texts, options), this.model.chunkSize)) {
+    for (const chunk of chunksOfEqualLength(this.model.tokenize(textList, options), this.model.chunkSize)) {
       const imageStates = await this.model.imageStates(
-        chunk.map(({ index }) => images[index]!),
+        chunk.map(({ index }) => imageList[index]!),
         "image",
         options,
       );
       const states = { ...imageStates, ...(await this.model.textStates(chunk, options)) };
       const { cross_embeds } = await this.model.run("fusion itc", states, options);
       for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(cross_embeds!, row);
-      options.onProgress?.((done += chunk.length), texts.length);
+      options.onProgress?.((done += chunk.length), textList.length);
     }
-    return embeddings;
+    return inFormOf(images, embeddings);
+  }
+
+  /**
+   * Answers questions about an image, which goes through its tower once for all of them.
+   * @param options topK: answers to each question, best first (default 5)
+   * @throws InputError if the model folder does not name the answers of its classifier
+   */
+  async answer<T extends string | readonly string[]>(
+    image: ImageInput,
+    questions: T,
+    options: TopKOptions = {},
+  ): Promise<ResultsOf<T, Answer[]>> {
+    this.begin("answer", options);
+    const { topK = 5 } = options;
+    checkTopK(topK);
+    const answers = await this.answerList();
+    const rows = await logitsAbout(this.model, image, asList<string>(questions), "fusion vqa", options);
+    const ranked = rows.map((logits) =>
+      topIndices(logits, topK).map((id) => ({ answer: answers[id]!, probability: sigmoid(logits[id]!) })),
+    );
+    return inFormOf(questions, ranked);
+  }
+
+  /** Whether an image entails a hypothesis, contradicts it, or neither: the three labels, best first. */
+  async entail<T extends string | readonly string[]>(
+    image: ImageInput,
+    hypotheses: T,
+    options: TextOptions = {},
+  ): Promise<ResultsOf<T, Entailment[]>> {
+    this.begin("entail", options);
+    const rows = await logitsAbout(this.model, image, asList<string>(hypotheses), "fusion snli", options);
+    const ranked = rows.map((logits) => {
+      const probabilities = softmax(logits);
+      return topIndices(logits).map((id) => ({ label: entailmentLabels[id]!, probability: probabilities[id]! }));
+    });
+    return inFormOf(hypotheses, ranked);
+  }
+
+  /**
+   * The probability 0..1 that a statement about two images is true. Their order counts: the statement may be about the
+   * left one and the right one.
+   */
+  async compare<T extends string | readonly string[]>(
+    first: ImageInput,
+    second: ImageInput,
+    statements: T,
+    options: TextOptions = {},
+  ): Promise<ResultsOf<T, number>> {
+    this.begin("compare", options);
+    const rows = await logitsAboutTwo(this.model, [first, second], asList<string>(statements), options);
+    return inFormOf(
+      statements,
+      rows.map(([no, yes]) => secondProbability(no!, yes!)),
+    );
+  }
+
+  /** @throws InputError when the checkpoint lacks what the task needs; the signal's reason if it is aborted */
+  private begin(task: Task, { signal }: RunOptions): void {
+    this.model.requireTask(task);
+    signal?.throwIfAborted();
   }
 
   private answerList(): Promise<readonly string[]> {

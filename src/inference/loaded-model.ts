@@ -9,6 +9,7 @@ import { parametersOf, toFloat32, type HostTensor, type Parameter } from "../gra
 import { checkImageSize, temperatureRange, type BridgeTowerConfig, type Head, type Outputs } from "../model/index.js";
 import { looksLikePhotograph, type ImageInput, type Tokenizer } from "../processing/index.js";
 import { GraphCache, Runtime, type CompiledGraph, type Device, type WeightLookup } from "../runtime/index.js";
+import { abortable } from "../threads/index.js";
 import { BridgeTowerProcessor } from "./bridgetower-processor.js";
 import { checkPoolers, isFinite, nonFiniteOutput } from "./finite-weights.js";
 import { openModelFolder, type ModelFolder } from "./open-model.js";
@@ -191,17 +192,13 @@ export class LoadedModel {
   async run(graph: Part | GraphSource, feeds: States, { signal }: RunOptions = {}): Promise<States> {
     if (feeds.input_ids !== undefined) checkTokenIds(feeds.input_ids, this.config);
     const source = typeof graph === "string" ? this.sourceOf(graph) : graph;
-    const { graph: subGraph, release } = await this.graphs.acquire(source.key, () => this.compile(source));
-    try {
-      signal?.throwIfAborted();
-      const results = await subGraph.compiled.run(feeds);
-      for (const [name, tensor] of Object.entries(results)) {
-        if (!isFinite(tensor)) throw await nonFiniteOutput(name, subGraph.parameters, this.weights, this.folder);
-      }
-      return results;
-    } finally {
-      await release();
+    const { graph: subGraph, release } = await this.graphs.acquire(source.key, () => this.compile(source), signal);
+    // An aborted run goes on in the session worker, and its graph must not be freed before it has ended.
+    const results = await abortable(subGraph.compiled.run(feeds).finally(release), signal);
+    for (const [name, tensor] of Object.entries(results)) {
+      if (!isFinite(tensor)) throw await nonFiniteOutput(name, subGraph.parameters, this.weights, this.folder);
     }
+    return results;
   }
 
   /**
@@ -242,16 +239,23 @@ export class LoadedModel {
     part: "image" | "second image" = "image",
     options: RunOptions = {},
   ): Promise<States> {
-    return this.run(part, await this.pixels(images), options);
+    return this.run(part, await this.pixels(images, options), options);
   }
 
   /** `pixel_values` float32 [images, 3, height, width] of the model's own image size. */
-  async pixels(images: readonly ImageInput[]): Promise<{ readonly pixel_values: HostTensor<"float32"> }> {
+  async pixels(
+    images: readonly ImageInput[],
+    { signal }: RunOptions = {},
+  ): Promise<{ readonly pixel_values: HostTensor<"float32"> }> {
     const { onPhotograph } = this.options;
     const photographs: boolean[] = [];
-    const { pixel_values } = await this.processor.croppingImageProcessor.preprocess(images, {
-      onDecoded: onPhotograph && ((image, index) => void (photographs[index] = looksLikePhotograph(image))),
+    const batch = this.processor.croppingImageProcessor.preprocess(images, {
+      onDecoded: (image, index) => {
+        signal?.throwIfAborted();
+        if (onPhotograph !== undefined) photographs[index] = looksLikePhotograph(image);
+      },
     });
+    const { pixel_values } = await abortable(batch, signal);
     // In the order of the images, which may have been decoded in another.
     for (const [i, isPhotograph] of photographs.entries()) if (isPhotograph) onPhotograph?.(images[i]!);
     const [, , height, width] = pixel_values.shape as readonly [number, number, number, number];

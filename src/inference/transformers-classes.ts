@@ -9,7 +9,6 @@ import {
   type PairGraph,
 } from "../model/index.js";
 import { crossEntropy } from "../nn/index.js";
-import { abortable } from "../threads/index.js";
 import { LoadedModel, type LoadOptions, type RunOptions, type States } from "./loaded-model.js";
 import { checkConfig } from "./parts.js";
 import { checkInputs, checkLabels, type ModelInputs } from "./model-inputs.js";
@@ -97,7 +96,7 @@ async function infer(
   const ones = () => new HostTensor("int64", input_ids.shape, new BigInt64Array(input_ids.data.length).fill(1n));
   const graph = { key: [key, size, queries, states, attentions].join(" "), build };
   const feeds = { ...definedFeeds(inputs), attention_mask: inputs.attention_mask ?? ones() };
-  const results = await abortable(() => loaded.run(graph, feeds, options), options.signal);
+  const results = await loaded.run(graph, feeds, options);
   const intermediates = {
     ...(states ? { hidden_states: hiddenStates(results) } : {}),
     ...(attentions ? { attentions: pairs(results, "attentions.text", "attentions.image") } : {}),

@@ -47,3 +47,12 @@ test("a graph that failed to compile is compiled again, and two callers share on
   ]);
   expect(log).toEqual(["compile a"]);
 });
+
+test("a caller that aborts leaves the graph to others", async () => {
+  const { log, compile } = logged();
+  const cache = new GraphCache<{ readonly key: string; dispose(): Promise<void> }>(2);
+  const reason = new Error("stopped");
+  await expect(cache.acquire("a", compile("a"), AbortSignal.abort(reason))).rejects.toBe(reason);
+  expect(await cache.use("a", compile("a"), nameOf)).toBe("a");
+  expect(log).toEqual(["compile a"]);
+});

@@ -1,3 +1,5 @@
+import { abortable } from "../threads/index.js";
+
 /** A graph of the cache in use. */
 export interface GraphLease<G> {
   readonly graph: G;
@@ -20,17 +22,16 @@ export class GraphCache<G extends { dispose(): Promise<void> }> {
 
   /**
    * The graph of a key, which is compiled if it is not in the cache. It is not freed before it is released. A graph that failed
-   * to compile is compiled again the next time.
+   * to compile is compiled again the next time. If the signal is aborted, the graph stays in the cache.
    */
-  async acquire(key: string, compile: () => Promise<G>): Promise<GraphLease<G>> {
-    const entry = this.entries.get(key) ?? { graph: compile(), users: 0 };
+  async acquire(key: string, compile: () => Promise<G>, signal?: AbortSignal): Promise<GraphLease<G>> {
+    const entry = this.entries.get(key) ?? this.add(key, compile());
     this.entries.delete(key);
     this.entries.set(key, entry);
     entry.users++;
     try {
-      return { graph: await entry.graph, release: () => this.release(entry) };
+      return { graph: await abortable(entry.graph, signal), release: () => this.release(entry) };
     } catch (error) {
-      if (this.entries.get(key) === entry) this.entries.delete(key);
       await this.release(entry);
       throw error;
     }
@@ -51,6 +52,14 @@ export class GraphCache<G extends { dispose(): Promise<void> }> {
     const graphs = [...this.entries.values()];
     this.entries.clear();
     for (const { graph } of graphs) await free(graph);
+  }
+
+  private add(key: string, graph: Promise<G>): Entry<G> {
+    const entry = { graph, users: 0 };
+    graph.catch(() => {
+      if (this.entries.get(key) === entry) this.entries.delete(key);
+    });
+    return entry;
   }
 
   private async release(entry: Entry<G>): Promise<void> {
