@@ -81,7 +81,7 @@ test("each option that is invalid is named with its allowed values", async () =>
     { ...valid, captions: "things" },
     { ...valid, kind: "pairs", captions: "things" },
     { ...valid, sampled: "statements" },
-    [valid],
+    [valid.split],
     null,
   ];
   const problems: string[] = [];
@@ -109,7 +109,7 @@ test("each option that is invalid is named with its allowed values", async () =>
     InputError: captions: expected arrangements without count, whose captions tell numbers, or captions "all", found "things".
     InputError: captions of the scenes: expected all or things; pairs have "all", found "things". Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
     InputError: sampled of the scenes: expected captions or questions, found "statements". Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
-    InputError: scenes: expected an object with options, found [{"sprites":"FOLDER","split":"val","seed":7,"row…. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: scenes: expected an object with options, found ["val"]. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
     InputError: scenes: expected an object with options, found null. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }."
   `);
 });

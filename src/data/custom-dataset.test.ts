@@ -59,9 +59,9 @@ test("given counts are taken without a text being read; complete texts are not c
 });
 
 test("invalid rows and counts are refused", () => {
-  for (const rows of [-1, 1.5, NaN]) {
+  for (const rows of [0, 1.5, NaN]) {
     expect(() => completeDataset({ ...custom, rows })).toThrow(
-      `rows of data set: expected a whole number, found ${rows}.`,
+      `rows of data set: expected a whole number, 1 or more, found ${rows}.`,
     );
   }
   const { counts } = completeDataset(custom);

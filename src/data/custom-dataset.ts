@@ -17,6 +17,7 @@ import { InputError } from "../errors.js";
 export interface CustomDataset {
   /** In messages and, of a second validation set, in the names of results. Default "data set". */
   readonly name?: string;
+  /** A whole number, 1 or more. */
   readonly rows: number;
   /** The texts of a row. Kinds that are left out are empty. */
   texts(row: number): Partial<RowTexts>;
@@ -48,11 +49,11 @@ export const isCustomDataset = (value: unknown): value is CustomDataset =>
  */
 export function completeDataset(given: CustomDataset, defaultName = "data set"): Dataset {
   const { rows, name = defaultName, blocks, labelled } = given;
-  if (!Number.isSafeInteger(rows) || rows < 0) {
+  if (!Number.isSafeInteger(rows) || rows < 1) {
     throw new InputError({
       code: "invalid-dataset",
       where: `rows of ${name}`,
-      expected: "a whole number",
+      expected: "a whole number, 1 or more",
       found: String(rows),
     });
   }
