@@ -23,7 +23,7 @@ export type BatchOf<Images, Texts> = (undefined extends Images ? Partial<PixelBa
  * const processor = await BridgeTowerProcessor.fromPretrained("models/emoji");
  * const { input_ids, pixel_values } = await processor.process("examples/images/010.png", "a bowling ball");
  * console.log(pixel_values.shape); // [ 1, 3, 96, 96 ]
- * console.log(processor.decode(input_ids.data, { skipSpecialTokens: true })); // a bowling ball
+ * console.log(processor.decode(input_ids.data)); // <s> a bowling ball</s>
  */
 export class BridgeTowerProcessor {
   /** `imageProcessor` with centre crop and normalisation, whatever its settings say: what `process` uses, as in transformers. @internal */
