@@ -18,13 +18,12 @@ import { HostTensor, type Parameter, type StoredTensor } from "../graph/index.js
 import { parameterList, parseConfig, presentHeads, type BridgeTowerConfig } from "../model/index.js";
 import { inferConfig, overlaid, type ConfigJson } from "./inferred-config.js";
 import { openStart } from "./open-start.js";
-import { maxConfigFile, ownConfig } from "./starting-config.js";
+import { maxConfigFile, ownConfig, preprocessorConfig } from "./starting-config.js";
 import type { StartingTensors } from "./starting-tensors.js";
-import { preprocessorConfig } from "./preprocessor-config.js";
 import { planStart, type PlannedValues } from "./starting-values.js";
 
 export interface ConvertOptions extends HubOptions {
-  /** A config.json, or a folder with one; its fields go before those inferred from the weights. By default the source's own. */
+  /** A config.json, or a folder with one; its fields override those inferred from the weights. By default the source's own. */
   readonly config?: string | undefined;
   /** Folder or hub id whose tokenizer is copied; by default the source's own. */
   readonly tokenizer?: string | undefined;
@@ -48,10 +47,10 @@ export interface Conversion {
 }
 
 /**
- * Writes `config.json`, `model.safetensors`, `preprocessor_config.json` and the tokenizer's files, where there are any. Weights
+ * Writes `config.json`, `model.safetensors`, `preprocessor_config.json` and the tokenizer's files, if there are any. Weights
  * that keep their type are copied piece by piece; others are read and rounded one after another.
  * @param source folder, hub id or file, as `openStart` takes them
- * @throws InputError when it holds no whole BridgeTower, config and weights disagree, a weight is too large for the
+ * @throws InputError when it is no whole BridgeTower, config and weights disagree, a weight is too large for the
  * type, or the folder cannot be written
  * @example
  * import { mkdtemp } from "node:fs/promises";
@@ -124,7 +123,7 @@ async function givenConfig(path: string | undefined): Promise<ConfigJson> {
   });
 }
 
-/** What a checkpoint of this config holds, with the heads of which any tensor is there. */
+/** The parameters of a checkpoint of this config, with the heads of which any tensor is present. */
 function wantedParameters(config: BridgeTowerConfig, start: StartingTensors): Parameter[] {
   const { tensors } = start;
   const { unused } = parameterList(config, []);
@@ -166,7 +165,7 @@ async function checkedTokenizer(folder: string): Promise<ReadonlyMap<string, str
   });
 }
 
-/** The config with the weights' type in the fields that transformers reads it from, where these are there. */
+/** The config with the weights' type in the fields that transformers reads it from, if they are present. */
 function withDType(config: ConfigJson, dtype: WeightDType | undefined): ConfigJson {
   if (dtype === undefined) return config;
   const fields = (json: ConfigJson): ConfigJson =>
@@ -199,7 +198,7 @@ async function writable(
   return tensors;
 }
 
-/** Read when it is its turn to be written, so that one tensor at a time is in memory. */
+/** Read when it is written, so that only one tensor is in memory. */
 function rounded(stored: StoredTensor, dtype: WeightDType, where: string): WritableTensor {
   async function* data() {
     const { data: values } = roundedTensor(await readTensor(stored), dtype, where);

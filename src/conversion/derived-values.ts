@@ -7,14 +7,14 @@ import type { StartingTensor } from "./starting-tensors.js";
 type Find = (name: string) => StartingTensor | undefined;
 
 export interface DerivedValues {
-  /** Where they come from, as in «row 1 of itm_score.fc.weight». */
+  /** Their origin in words: `row 1 of itm_score.fc.weight`. */
   readonly how: string;
   /** The parameter of the starting point that they come from. */
   readonly origin: string;
   readonly read: () => Promise<Float32Array<ArrayBuffer>>;
 }
 
-/** The values as float32, in a buffer of their own. */
+/** The values as float32, in a dedicated buffer. */
 export async function readValues({ parts }: Pick<StartingTensor, "parts">): Promise<Float32Array<ArrayBuffer>> {
   const pieces: Float32Array[] = [];
   for (const part of parts) pieces.push(toFloat32(await readTensor(part)));
@@ -28,7 +28,7 @@ export async function readValues({ parts }: Pick<StartingTensor, "parts">): Prom
   return values;
 }
 
-/** How `parameter` follows from the starting point, if it does; shapes that match already are not asked about. */
+/** How `parameter` follows from the starting point, if it does. Called only for shapes that do not match already. */
 export function derivedValues(parameter: Parameter, find: Find): DerivedValues | undefined {
   for (const derive of derivations) {
     const derived = derive(parameter, find);
@@ -98,7 +98,7 @@ export function resizePositions(
   return resized;
 }
 
-/** NLVR2 shows two images: the second starts with the token type of the first. As in the authors' code. */
+/** NLVR2 has two images: the second starts with the token type of the first. As in the authors' code. */
 function thirdTokenType({ name, shape }: Parameter, find: Find): DerivedValues | undefined {
   if (name !== "token_type_embeddings.weight" || shape[0] !== 3) return undefined;
   const start = find(name);

@@ -3,9 +3,7 @@ export { convertCheckpoint, type Conversion, type ConvertOptions } from "./conve
 export { initializer, type InitializationScheme } from "./initialize.js";
 export type { LayoutName, Rule } from "./layouts.js";
 export { openStart } from "./open-start.js";
-export { classifierFields } from "./head-fields.js";
-export { preprocessorConfig } from "./preprocessor-config.js";
-export { startingConfig } from "./starting-config.js";
-export type { ConfigJson } from "./inferred-config.js";
+export { classifierFields, type ConfigJson } from "./inferred-config.js";
+export { preprocessorConfig, startingConfig } from "./starting-config.js";
 export type { RuleUse, StartingTensor, StartingTensors } from "./starting-tensors.js";
 export { startingValues, type StartingValues, type StartReport } from "./starting-values.js";

@@ -1,4 +1,4 @@
-/** The config.json that a training run begins with, from its starting points. */
+/** The config.json that a training run starts with, and the image settings of models that come without. */
 import { readJsonObjectIfPresent } from "../files/index.js";
 import { join } from "node:path";
 
@@ -7,15 +7,15 @@ import type { StartingTensors } from "./starting-tensors.js";
 
 export const maxConfigFile = 2 ** 20;
 
-/** `config.json` of the model folder; nothing where there is none. */
+/** `config.json` of the model folder; empty if there is none. */
 export const ownConfig = async (folder: string | undefined): Promise<ConfigJson> =>
   folder === undefined
     ? {}
     : ((await readJsonObjectIfPresent(join(folder, "config.json"), { maxBytes: maxConfigFile })) ?? {});
 
 /**
- * Fields of config.json: what the weights of each starting point tell, over it the config.json of a BridgeTower's folder, later
- * starting points over earlier ones, the given fields over all. CLIP and RoBERTa tell of their towers alone.
+ * Fields of config.json: those inferred from the weights of each starting point, overridden by the config.json of a BridgeTower's
+ * folder, by later starting points, and by the given fields. CLIP and RoBERTa have fields of their towers alone.
  * @example
  * const start = await openStart("models/emoji");
  * const config = parseConfig(await startingConfig([start], { nlvr2_drop_rate: 0.1 }));
@@ -32,3 +32,21 @@ export async function startingConfig(starts: readonly StartingTensors[], given: 
   }
   return overlaid(config, given);
 }
+
+/** Content of `preprocessor_config.json` as published with the checkpoints, for images of `edge` × `edge` pixels. */
+export const preprocessorConfig = (edge: number) => ({
+  image_processor_type: "BridgeTowerImageProcessor",
+  do_resize: true,
+  do_center_crop: true,
+  do_rescale: true,
+  do_normalize: true,
+  do_pad: true,
+  size: { shortest_edge: edge },
+  crop_size: { shortest_edge: edge },
+  // Resized sides are multiples of it: a model for tiny images needs a smaller one.
+  size_divisor: Math.min(32, edge),
+  resample: 3,
+  rescale_factor: 1 / 255,
+  image_mean: [0.48145466, 0.4578275, 0.40821073],
+  image_std: [0.26862954, 0.26130258, 0.27577711],
+});

@@ -1,9 +1,9 @@
-/** What a file offers to start from, under the names of our parameters. */
+/** The tensors of a file to start from, under the names of our parameters. */
 import { InputError } from "../errors.js";
 import type { StoredTensor } from "../graph/index.js";
 import { layouts, type Layout, type LayoutName, type Rule } from "./layouts.js";
 
-/** A parameter's values where they lie: in pieces along the first axis, which is one piece but for stacked projections. */
+/** A parameter's stored values: in pieces along the first axis, several only for stacked projections. */
 export interface StartingTensor {
   readonly shape: readonly number[];
   readonly parts: readonly StoredTensor[];
@@ -20,7 +20,7 @@ export interface RuleUse extends Rule {
 export interface StartingTensors {
   /** The file, for messages. */
   readonly source: string;
-  /** The model folder that the file stands in, unless a file alone was named. */
+  /** The model folder of the file, unless a file alone was named. */
   readonly folder?: string;
   readonly layout: LayoutName;
   readonly tensors: ReadonlyMap<string, StartingTensor>;
@@ -98,7 +98,7 @@ interface Piece {
   readonly part: number | undefined;
 }
 
-/** Query, key and value, one after another; a tensor of its own as it is. */
+/** Query, key and value stacked; a single tensor unchanged. */
 function stacked(source: string, name: string, pieces: readonly Piece[]): StartingTensor {
   const ordered = [...pieces].sort((a, b) => (a.part ?? 0) - (b.part ?? 0));
   const [first] = ordered;

@@ -1,22 +1,22 @@
-/** The values that training begins with: from starting points where they have them, initialised where not. */
+/** The values that training starts with: from starting points that have them, otherwise initialised. */
 import { InputError } from "../errors.js";
 import { elementCount, sameShape, type DType, type Parameter } from "../graph/index.js";
 import { derivedValues, readValues } from "./derived-values.js";
 import type { StartingTensor, StartingTensors } from "./starting-tensors.js";
 
 export interface StartReport {
-  /** Taken as they are. */
+  /** Taken unchanged. */
   readonly taken: readonly string[];
   /** Resized, copied or computed from others. */
   readonly derived: readonly { readonly name: string; readonly how: string }[];
   /** In no starting point: new heads, new layers. */
   readonly initialised: readonly string[];
-  /** Names in the files that nothing wanted. */
+  /** Names in the files that are not used. */
   readonly unused: readonly string[];
 }
 
 export interface StartingValues {
-  /** A buffer of its own for each parameter, in the order of `parameters`. */
+  /** A dedicated buffer for each parameter, in the order of `parameters`. */
   readonly values: Map<string, Float32Array<ArrayBuffer>>;
   readonly report: StartReport;
 }
@@ -24,7 +24,7 @@ export interface StartingValues {
 /** Where a parameter's values come from. */
 export interface PlannedValues {
   readonly parameter: Parameter;
-  /** The stored tensor itself, where it is taken as it is. */
+  /** The stored tensor, if it is taken unchanged. */
   readonly taken?: StartingTensor;
   readonly derived?: { readonly how: string; readonly read: () => Promise<Float32Array<ArrayBuffer>> };
 }
@@ -37,7 +37,7 @@ export interface StartPlan {
 const floats: ReadonlySet<DType> = new Set(["float32", "float16", "bfloat16", "float64"]);
 
 /**
- * Holds the wanted parameters against the starting points; where several have a tensor the last one counts. Reads no values.
+ * Compares the wanted parameters with the starting points; if several have a tensor, the last one counts. Reads no values.
  * @throws InputError naming all tensors of another shape than wanted
  */
 export function planStart(parameters: readonly Parameter[], starts: readonly StartingTensors[]): StartPlan {
@@ -75,8 +75,8 @@ export function planStart(parameters: readonly Parameter[], starts: readonly Sta
 
 /**
  * Values for each wanted parameter, as float32.
- * @param starts starting points; where several have a tensor the last one counts
- * @param initialize values for what no starting point has
+ * @param starts starting points; if several have a tensor, the last one counts
+ * @param initialize values of parameters that no starting point has
  * @throws InputError naming all tensors of another shape than wanted, or one with values that are not finite
  * @example
  * const start = await openStart("models/emoji");
@@ -95,10 +95,11 @@ export async function startingValues(
   for (const { parameter, taken, derived } of plans) {
     const given = taken !== undefined ? await readValues(taken) : await derived?.read();
     if (given !== undefined) checkFinite(starts, parameter.name, given);
-    const own = given ?? initialize(parameter);
+    const chosen = given ?? initialize(parameter);
     const count = elementCount(parameter.shape);
-    if (own.length !== count) throw new RangeError(`${parameter.name}: ${count} values wanted, got ${own.length}`);
-    values.set(parameter.name, own);
+    if (chosen.length !== count)
+      throw new RangeError(`${parameter.name}: ${count} values wanted, got ${chosen.length}`);
+    values.set(parameter.name, chosen);
   }
   return { values, report };
 }

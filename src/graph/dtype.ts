@@ -1,4 +1,4 @@
-/** Element types: their size, the typed array that holds them, and their number in ONNX (`TensorProto.DataType`). */
+/** Element types: their size, the typed array for them, and their number in ONNX (`TensorProto.DataType`). */
 
 export const dtypes = {
   float32: { bytes: 4, array: Float32Array, onnx: 1 },
@@ -15,6 +15,7 @@ export const dtypes = {
 
 export type DType = keyof typeof dtypes;
 
+/** By element type. */
 export interface ElementArrays {
   float32: Float32Array;
   float16: Uint16Array;
@@ -28,12 +29,13 @@ export interface ElementArrays {
   bool: Uint8Array;
 }
 
-/** The array type that holds elements of `D`; float16 and bfloat16 are raw 16-bit patterns. */
+/** The array type for elements of `D`; float16 and bfloat16 are raw 16-bit patterns. */
 export type ArrayOf<D extends DType> = ElementArrays[D];
 
 /**
  * Number of elements of a shape; 1 for a scalar.
- * @internal
+ * @example
+ * console.log(elementCount([2, 3])); // 6
  */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, dimension) => product * dimension, 1);

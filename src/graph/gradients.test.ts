@@ -1,6 +1,19 @@
 import { expect, test } from "vitest";
 import { evaluateAll } from "../runtime/evaluate.test-support.js";
-import { add, exp, gather, gradients, HostTensor, input, mul, printGraph, sum, tanh, type Tensor } from "./index.js";
+import {
+  add,
+  exp,
+  gather,
+  gradients,
+  HostTensor,
+  input,
+  mul,
+  printGraph,
+  sum,
+  tanh,
+  withGradient,
+  type Tensor,
+} from "./index.js";
 
 const scalar = (value: number) => new HostTensor("float32", [], Float32Array.of(value));
 const a = input("a", "float32", []);
@@ -56,4 +69,21 @@ test("a loss that is no float32 scalar is refused", () => {
   expect(() => gradients(input("x", "int64", []), [])).toThrowErrorMatchingInlineSnapshot(
     `[InputError: gradients(x): expected a float32 scalar loss, found int64[].]`,
   );
+});
+
+// The gradient was that of the inputs which the node was made from first.
+test("a composition with its own gradient keeps it on other inputs", () => {
+  const [x, z] = [input("x", "float32", []), input("z", "float32", [])];
+  const square = withGradient("square", {
+    output: mul(x, x),
+    inputs: [x],
+    gradient: ({ inputs: [of], dOutput }) => [mul(mul(of!, 2), dOutput)],
+  });
+  const [dz] = gradients(square.withInputs([mul(z, z), z]), [z]);
+  expect(printGraph({ dz: dz! })).toMatchInlineSnapshot(`
+    "input z: float32[]
+    %2: float32[] = mul(z, 2)
+    %4: float32[] = mul(%2, 1)
+    output dz = %4"
+  `);
 });

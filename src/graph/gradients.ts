@@ -9,9 +9,9 @@ import { constant, shapeError, topologicalOrder, type Tensor } from "./tensor.js
  * @param loss a float32 scalar
  * @returns in the order of `wrt`; `undefined` for a tensor that the loss does not depend on
  * @example
- * const x = input("x", "float32", [3]);
- * const [gradient] = gradients(sum(mul(x, x), { axes: [0] }), [x]);
- * console.log(formatType(gradient!)); // float32[3]
+ * const x = input("x", "float32", []);
+ * const [dx] = gradients(mul(x, x), [x]);
+ * console.log(formatType(dx!)); // float32[]
  */
 export function gradients(loss: Tensor, wrt: readonly Tensor[]): (Tensor | undefined)[] {
   if (loss.dtype !== "float32" || loss.shape.length !== 0)

@@ -33,7 +33,7 @@ const feeds = {
   otherIds: new HostTensor("int64", [2, 2], BigInt64Array.of(0n, 1n, 1n, 1n)),
 };
 
-/** Where the parts of the table's gradient lie, and whether put together they are the gradient of the whole. */
+/** The positions of the parts of the table's gradient, and whether together they are the gradient of the whole. */
 async function partsOf(loss: Tensor): Promise<{ readonly places: string[]; readonly same: boolean }> {
   const parts = parameterGradients(loss, [table]);
   const [whole] = gradients(loss, [table]);

@@ -1,19 +1,16 @@
 /** Gradients of parameters, in the parts that the graph reads them in. */
 import { gradients } from "./gradients.js";
-import { add } from "./ops/elementwise.js";
+import { add, gather, slice } from "./ops/index.js";
 import { elementCount } from "./dtype.js";
 import { topologicalOrder, type Operation, type Parameter, type Tensor } from "./tensor.js";
 
-/**
- * The gradient of a run of a parameter's elements, or of rows of a table.
- * @internal
- */
+/** The gradient of a run of a parameter's elements, or of rows of a table. */
 export interface GradientPart {
   readonly parameter: Parameter;
   readonly gradient: Tensor;
   /** Where the run starts; 0 with `rows`. */
   readonly firstElement: number;
-  /** int64 […]: `gradient` […, width] holds what is to be added to each of these rows of a table that is zero elsewhere. */
+  /** int64 […]: `gradient` […, width] is to be added to these rows of a table that is zero elsewhere. */
   readonly rows?: Tensor;
 }
 
@@ -22,7 +19,11 @@ export interface GradientPart {
  * projection is, gets one part for each slice: the whole is then never put together. A table that is only gathered from gets
  * the rows alone. Parameters that the loss does not read have no part, and elements that no slice reads are in none.
  * @returns in the order in which the forward half first reads the parameters
- * @internal
+ * @example
+ * import type { Parameter } from "bridgetower/graph";
+ * const weight: Parameter = { kind: "parameter", name: "weight", dtype: "float32", shape: [3] };
+ * const [part] = parameterGradients(sum(mul(weight, weight), { axes: [0] }), [weight]);
+ * console.log(part!.parameter.name, formatType(part!.gradient)); // weight float32[3]
  */
 export function parameterGradients(loss: Tensor, parameters: readonly Parameter[]): GradientPart[] {
   const wanted = new Set<Tensor>(parameters);
@@ -56,13 +57,13 @@ interface Leaf {
 }
 
 function partsOf(parameter: Parameter, readers: readonly Operation[]): Leaf[] {
-  if (readers.every(({ op, inputs }) => op === "gather" && inputs[0] === parameter)) {
+  if (readers.every(({ op, inputs }) => op === gather && inputs[0] === parameter)) {
     return readers.map((node) => ({ parameter, firstElement: 0, nodes: [node], rows: node.inputs[1]! }));
   }
   const runs = new Map<number, { readonly end: number; readonly nodes: Operation[] }>();
   for (const node of readers) {
     const { axis, start } = node.attributes;
-    if (node.op !== "slice" || axis !== 0) return [{ parameter, firstElement: 0, nodes: [parameter] }];
+    if (node.op !== slice || axis !== 0) return [{ parameter, firstElement: 0, nodes: [parameter] }];
     const first = Number(start) * elementCount(parameter.shape.slice(1));
     const end = first + elementCount(node.shape as readonly number[]);
     const known = runs.get(first);

@@ -3,10 +3,9 @@ import { formatType, topologicalOrder, type Tensor } from "./tensor.js";
 
 /**
  * `%7: float32[batch, text, 768] = layerNormalization(%6, ln.weight, ln.bias, epsilon: 0.00001)`, then one line
- * for each output. Inputs and parameters stand under their names.
+ * for each output. Inputs and parameters are printed by name.
  * @example
- * const x = input("x", "float32", ["batch", 3]);
- * console.log(printGraph({ y: softmax(x, 1) }).split("\n")[0]); // input x: float32[batch, 3]
+ * console.log(printGraph({ y: exp(input("x", "float32", ["batch"])) }).split("\n")[1]); // %1: float32[batch] = exp(x)
  */
 export function printGraph(outputs: Readonly<Record<string, Tensor>>): string {
   const lines: string[] = [];
@@ -29,7 +28,7 @@ export function printGraph(outputs: Readonly<Record<string, Tensor>>): string {
         const attributes = Object.entries(node.attributes).map(
           ([key, value]) => `${key}: ${typeof value === "object" ? `[${value.join(", ")}]` : String(value)}`,
         );
-        lines.push(`${name}: ${formatType(node)} = ${node.op}(${[...operands, ...attributes].join(", ")})`);
+        lines.push(`${name}: ${formatType(node)} = ${node.op.name}(${[...operands, ...attributes].join(", ")})`);
         names.set(node, name);
       }
     }

@@ -36,12 +36,12 @@ async function evaluate(outputs: Readonly<Record<string, Tensor>>, x: HostTensor
   return values!;
 }
 
-test("what lies below a kept value is computed again from the kept values", () => {
+test("what is below a kept value is computed again from the kept values", () => {
   const x = input("x", "float32", [2]);
   const kept = tanh(mul(tanh(x), 2));
   const loss = total(tanh(mul(kept, 3)));
   const [dx] = recompute(gradients(loss, [x]) as Tensor[], loss, [kept]);
-  // tanh(x) stands twice, as %1 and %10; %4 is kept, and %7, above it, is still at hand.
+  // tanh(x) is there twice, as %1 and %10; %4 is kept, and %7, above it, is still available.
   expect(printGraph({ loss, dx: dx! })).toMatchInlineSnapshot(`
     "input x: float32[2]
     %1: float32[2] = tanh(x)
@@ -69,7 +69,7 @@ test("what lies below a kept value is computed again from the kept values", () =
   `);
 });
 
-test("of what lies below, the backward half reads the kept values alone", () => {
+test("below the kept values, the backward half reads the kept values alone", () => {
   const x = input("x", "float32", [3, 4]);
   const block = (h: Tensor, i: number) => tanh(linear(tanh(mul(h, h)), parameter(`weight.${i}`, 4, 4)));
   const first = block(x, 0);

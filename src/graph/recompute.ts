@@ -1,12 +1,17 @@
-/** Activation checkpointing: the backward half computes what lies between kept values again instead of holding it. */
+/** Activation checkpointing: the backward half computes the values between kept ones again instead of storing them. */
 import { topologicalOrder, type Operation, type Tensor } from "./tensor.js";
 
 /**
  * The same gradients, reading of the forward half only `kept` and what comes after it; all below is computed a second time,
- * from the kept values, where a gradient needs it. Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016.
+ * from the kept values, if a gradient needs it. Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016.
  * @param gradients what `gradients(loss, …)` gave
  * @param kept values of the forward half, such as the states between blocks
- * @internal
+ * @example
+ * const x = input("x", "float32", [2]);
+ * const kept = tanh(mul(tanh(x), 2));
+ * const loss = sum(tanh(kept), { axes: [0] });
+ * const dx = recompute(gradients(loss, [x]).map((gradient) => gradient!), loss, [kept]);
+ * console.log(dx.map(formatType).join()); // float32[2]
  */
 export function recompute(gradients: readonly Tensor[], loss: Tensor, kept: readonly Tensor[]): Tensor[] {
   const keep = new Set(kept);

@@ -1,7 +1,7 @@
 /** Arithmetic on sizes that may be names. */
 import type { Dim } from "./tensor.js";
 
-/** NumPy's rule: aligned at the right, equal or one of them 1; `undefined` where it does not hold. */
+/** NumPy's rule: aligned at the right, equal or one of them 1; `undefined` if the shapes do not broadcast. */
 export function broadcastShapes(a: readonly Dim[], b: readonly Dim[]): readonly Dim[] | undefined {
   const rank = Math.max(a.length, b.length);
   const shape: Dim[] = [];
@@ -14,7 +14,11 @@ export function broadcastShapes(a: readonly Dim[], b: readonly Dim[]): readonly 
   return shape;
 }
 
-/** @internal */
+/**
+ * Whether two shapes have the same sizes, by number or by name.
+ * @example
+ * console.log(sameShape(["batch", 2], ["batch", 2])); // true
+ */
 export function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
   return a.length === b.length && a.every((dim, i) => dim === b[i]);
 }

@@ -10,8 +10,8 @@ export interface FileRange {
 }
 
 /**
- * A named tensor's type and where its bytes lie: in a file, untouched (little-endian, row-major, as ONNX external
- * data wants them), or in memory where the file's own layout cannot be used in place.
+ * A named tensor's type and where its bytes are stored: in a file, untouched (little-endian, row-major, as ONNX external
+ * data needs them), or in memory if the file's own layout cannot be used in place.
  */
 export interface StoredTensor {
   readonly dtype: DType;

@@ -40,42 +40,41 @@ export interface Constant extends TensorType {
 
 export interface Operation extends TensorType {
   readonly kind: "operation";
-  readonly op: string;
+  /** The function that made the node, which tells ops apart; its `name` is what prints and what errors say. */
+  readonly op: { readonly name: string };
   readonly inputs: readonly Tensor[];
   readonly attributes: Attributes;
-  /** Gradients of the inputs given that of the output, `undefined` where none flows; absent for an op without gradient. */
+  /** Gradients of the inputs given that of the output, `undefined` for an input that gets none; absent for an op without gradient. */
   readonly pullback: ((dOutput: Tensor) => readonly (Tensor | undefined)[]) | undefined;
   /** The same op with the same attributes on other inputs of the same types. */
   readonly withInputs: (inputs: readonly Tensor[]) => Operation;
   /** Costs more to compute again than to keep: products with weights, and attention. */
   readonly isExpensive: boolean;
-  /** Writes the ONNX nodes and returns the name of the value that holds the output. @internal */
+  /** Writes the ONNX nodes and returns the name of the output value. */
   readonly emit: (emitter: Emitter) => string;
 }
 
 export type Tensor = Input | Parameter | Constant | Operation;
 
 /**
- * A tensor that is given when the graph runs. Dimensions that vary have names.
+ * A value that is fed when the graph runs; sizes that are known only then have names.
  * @example
- * const ids = input("input_ids", "int64", ["batch", "text"]);
- * console.log(formatType(ids)); // int64[batch, text]
+ * console.log(formatType(input("input_ids", "int64", ["batch", "text"]))); // int64[batch, text]
  */
 export function input(name: string, dtype: DType, shape: readonly Dim[]): Input {
   return { kind: "input", name, dtype, shape };
 }
 
 /**
- * A tensor whose values are part of the graph.
+ * A value that is known when the graph is built.
  * @example
- * const one = constant(new HostTensor("float32", [1], Float32Array.of(1)));
- * console.log(formatType(one)); // float32[1]
+ * console.log(formatType(constant(HostTensor.zeros("int64", [3])))); // int64[3]
  */
 export function constant(value: HostTensor): Constant {
   return { kind: "constant", value, dtype: value.dtype, shape: value.shape };
 }
 
-/** What an op is: one entry of the table. */
+/** What an op is. */
 export interface OpRules<Inputs extends readonly Tensor[], A extends Attributes> {
   /** The output's type, or an error that names the rule which the inputs break. */
   type(inputs: Inputs, attributes: A): TensorType;
@@ -103,24 +102,42 @@ export interface OnnxArguments<Inputs extends readonly Tensor[], A extends Attri
   readonly output: TensorType;
 }
 
-/** Makes the function that adds this op to a graph. `name` is what prints and what errors say. */
-export function defineOp<Inputs extends readonly Tensor[], A extends Attributes>(
+/** The function that adds an op to a graph; nodes refer to it as their `op`. */
+export type Op<Arguments extends readonly unknown[]> = ((...args: Arguments) => Tensor) & {
+  readonly isDifferentiable: boolean;
+};
+
+/**
+ * Makes the function that adds an op to a graph.
+ * @param name what prints and what errors say
+ * @param read the inputs and attributes that the function's arguments give, or the result if the op would change nothing
+ * @example
+ * import type { Op, Tensor } from "bridgetower/graph";
+ * const abs: Op<[x: Tensor]> = defineOp("abs", (x) => [[x], {}], {
+ *   type: ([x]) => x,
+ *   gradient: ({ inputs: [x], dOutput }) => [where(less(x, 0), mul(dOutput, -1), dOutput)],
+ *   onnx: ({ emitter, names }) => emitter.node("Abs", names),
+ * });
+ * console.log(formatType(abs(input("x", "float32", [2])))); // float32[2]
+ */
+export function defineOp<Arguments extends readonly unknown[], const I extends readonly Tensor[], A extends Attributes>(
   name: string,
-  rules: OpRules<Inputs, A>,
-): OpFunction<Inputs, A> {
-  const apply = (inputs: Inputs, attributes: A): Operation => {
+  read: (...args: Arguments) => Tensor | readonly [inputs: I, attributes: A],
+  rules: OpRules<I, A>,
+): Op<Arguments> {
+  const { gradient, isExpensive = false } = rules;
+  const apply = (inputs: I, attributes: A): Operation => {
     const type = rules.type(inputs, attributes);
-    const { gradient } = rules;
     const node: Operation = {
       kind: "operation",
-      op: name,
+      op,
       inputs,
       attributes,
       dtype: type.dtype,
       shape: type.shape,
+      isExpensive,
       // Inputs of the same types and number are what the op was given.
-      withInputs: (others) => apply(others as Inputs, attributes),
-      isExpensive: rules.isExpensive ?? false,
+      withInputs: (others) => apply(others as unknown as I, attributes),
       pullback: gradient === "none" ? undefined : (dOutput) => gradient({ inputs, attributes, output: node, dOutput }),
       emit: (emitter) =>
         rules.onnx({
@@ -135,7 +152,14 @@ export function defineOp<Inputs extends readonly Tensor[], A extends Attributes>
     };
     return node;
   };
-  return Object.assign(apply, { op: name, differentiable: rules.gradient !== "none" });
+  const call = (...args: Arguments): Tensor => {
+    const found = read(...args);
+    return "kind" in found ? found : apply(...found);
+  };
+  const op = Object.assign(Object.defineProperty(call, "name", { value: name }), {
+    isDifferentiable: gradient !== "none",
+  });
+  return op;
 }
 
 export interface CustomGradient {
@@ -156,10 +180,13 @@ export interface CustomGradient {
  * A composition of ops with its own gradient rule, for one that is shorter than the rules of its ops together.
  * @param name printed in place of an op's name
  * @example
- * const x = input("x", "float32", ["batch"]);
- * // ReLU whose gradient is that of the identity.
- * const y = withGradient("straightThrough", { output: relu(x), inputs: [x], gradient: ({ dOutput }) => [dOutput] });
- * console.log(formatType(y)); // float32[batch]
+ * const x = input("x", "float32", []);
+ * const square = withGradient("square", {
+ *   output: mul(x, x),
+ *   inputs: [x],
+ *   gradient: ({ inputs: [x], dOutput }) => [mul(mul(x!, 2), dOutput)],
+ * });
+ * console.log(square.op.name, formatType(square)); // square float32[]
  */
 export function withGradient(
   name: string,
@@ -168,7 +195,7 @@ export function withGradient(
   const { dtype, shape } = output;
   return {
     kind: "operation",
-    op: name,
+    op: { name },
     inputs: [output, ...inputs],
     attributes: {},
     dtype,
@@ -180,13 +207,12 @@ export function withGradient(
   };
 }
 
-export interface OpFunction<Inputs extends readonly Tensor[], A extends Attributes> {
-  (inputs: Inputs, attributes: A): Operation;
-  readonly op: string;
-  readonly differentiable: boolean;
-}
-
-/** A shape rule that was broken while a graph was built, with the op and the names of its inputs. */
+/**
+ * A shape rule that was broken while a graph was built, with the op and the names of its inputs.
+ * @example
+ * const error = shapeError("square", [input("x", "float32", [2, 3])], "a square matrix");
+ * console.log(error.message); // square(x): expected a square matrix, found float32[2, 3].
+ */
 export function shapeError(op: string, inputs: readonly Tensor[], expected: string, hint?: string): InputError {
   return new InputError({
     code: "shape-mismatch",
@@ -214,15 +240,15 @@ function describe(tensor: Tensor): string {
     case "constant":
       return "constant";
     case "operation":
-      return tensor.op;
+      return tensor.op.name;
   }
 }
 
 /**
  * Every node that the outputs need, each after its inputs. Iterative, since a training graph is deeper than a call stack.
  * @example
- * const x = input("x", "float32", ["batch"]);
- * console.log(topologicalOrder([sqrt(exp(x))]).map((node) => (node.kind === "operation" ? node.op : node.kind))); // [ 'input', 'exp', 'sqrt' ]
+ * const x = input("x", "float32", [2]);
+ * console.log(topologicalOrder([exp(x)]).map(({ kind }) => kind).join()); // input,operation
  */
 export function topologicalOrder(outputs: readonly Tensor[]): Tensor[] {
   const order: Tensor[] = [];
@@ -251,9 +277,9 @@ export function topologicalOrder(outputs: readonly Tensor[]): Tensor[] {
 /**
  * The weights that the outputs need.
  * @example
- * const weight: Parameter = { kind: "parameter", name: "weight", dtype: "float32", shape: [3, 2] };
- * const y = matmul(input("x", "float32", ["batch", 3]), weight);
- * console.log(parametersOf({ y }).map(({ name }) => name)); // [ 'weight' ]
+ * import type { Parameter } from "bridgetower/graph";
+ * const weight: Parameter = { kind: "parameter", name: "weight", dtype: "float32", shape: [3] };
+ * console.log(parametersOf({ y: exp(weight) })[0]!.name); // weight
  */
 export function parametersOf(outputs: Readonly<Record<string, Tensor>>): Parameter[] {
   return topologicalOrder(Object.values(outputs)).filter((node) => node.kind === "parameter");

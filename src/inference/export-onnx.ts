@@ -5,17 +5,8 @@ import { join } from "node:path";
 import { readSafetensors, resolveModel, writeSafetensors } from "../checkpoint/index.js";
 import type { HubOptions } from "../checkpoint/index.js";
 import { parametersOf, writeOnnx, type LocatedTensor, type Parameter, type StoredTensor } from "../graph/index.js";
-import {
-  comparisonGraph,
-  fusionGraph,
-  imageGraph,
-  nativeImage,
-  pairGraph,
-  textGraph,
-  type BridgeTowerConfig,
-  type Head,
-  type Outputs,
-} from "../model/index.js";
+import { nativeImage, type BridgeTowerConfig, type Head } from "../model/index.js";
+import { comparisonGraph, fusionGraph, imageGraph, pairGraph, textGraph, type Outputs } from "./sub-graphs.js";
 import type { Progress } from "./bridgetower-tasks.js";
 import { openModelFolder } from "./open-model.js";
 import { bindWeights, headsIn } from "./weights.js";

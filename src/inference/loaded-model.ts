@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { readTensor, resolveModel, type HubOptions } from "../checkpoint/index.js";
 import { InputError, nearestHint } from "../errors.js";
 import { parametersOf, toFloat32, type HostTensor, type Parameter } from "../graph/index.js";
-import { checkImageSize, temperatureRange, type BridgeTowerConfig, type Head, type Outputs } from "../model/index.js";
+import { checkImageSize, clampTemperature, type BridgeTowerConfig, type Head } from "../model/index.js";
 import { looksLikePhotograph, type ImageInput, type Tokenizer } from "../processing/index.js";
 import { GraphCache, Runtime, type CompiledGraph, type Device, type WeightLookup } from "../runtime/index.js";
 import { abortable } from "../threads/index.js";
@@ -14,6 +14,7 @@ import { BridgeTowerProcessor } from "./bridgetower-processor.js";
 import { checkPoolers, isFinite, nonFiniteOutput } from "./finite-weights.js";
 import { openModelFolder, type ModelFolder } from "./open-model.js";
 import { checkConfig, needsOf, parts, tasks, type Part, type Task } from "./parts.js";
+import type { Outputs } from "./sub-graphs.js";
 import { batchOf, type Tokens } from "./text-chunks.js";
 import { bindWeights, headsIn } from "./weights.js";
 
@@ -174,8 +175,7 @@ export class LoadedModel {
   /** The factor of similarities in the contrastive loss: exp(logit_scale), or 1 / temperature within its range. */
   async contrastiveScale(): Promise<number> {
     if (this.config.contrastive_form === "joint") return Math.exp(await this.scalar("logit_scale"));
-    const [min, max] = temperatureRange;
-    return 1 / Math.min(max, Math.max(min, await this.scalar("temperature")));
+    return 1 / clampTemperature(await this.scalar("temperature"));
   }
 
   /** Starts to build and compile a sub-graph that is not in the cache. An error is thrown when the sub-graph is run. */

@@ -1,19 +1,15 @@
 /** The sub-graphs that the tasks run, and what each task needs of a checkpoint: derived from the table of heads. */
 import { InputError } from "../errors.js";
 import {
-  comparisonGraph,
-  fusionGraph,
   headEntry,
   heads,
-  imageGraph,
-  textGraph,
   type BridgeTowerConfig,
   type ConfigNeed,
   type Head,
   type HeadInputs,
   type headTable,
-  type Outputs,
 } from "../model/index.js";
+import { comparisonGraph, fusionGraph, imageGraph, textGraph, type Outputs } from "./sub-graphs.js";
 
 type Build = (config: BridgeTowerConfig) => Outputs;
 

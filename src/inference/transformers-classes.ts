@@ -1,14 +1,8 @@
 /** The model classes under the names, inputs and outputs that they have in transformers. */
 import { concat, HostTensor, input, reshape, type Tensor } from "../graph/index.js";
-import {
-  jointContrastiveLoss,
-  jointForm,
-  pairGraph,
-  type BridgeTowerConfig,
-  type Outputs,
-  type PairGraph,
-} from "../model/index.js";
-import { crossEntropy } from "../nn/index.js";
+import { jointContrastiveLoss, jointForm, type BridgeTowerConfig } from "../model/index.js";
+import { pairGraph, type Outputs, type PairGraph } from "./sub-graphs.js";
+import { crossEntropy, ignoredLabel } from "../nn/index.js";
 import { LoadedModel, type LoadOptions, type RunOptions, type States } from "./loaded-model.js";
 import { checkConfig } from "./parts.js";
 import { checkInputs, checkLabels, type ModelInputs } from "./model-inputs.js";
@@ -279,7 +273,8 @@ export class BridgeTowerForMaskedLM extends PretrainedModel {
 
   async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<HeadOutput> {
     const { labels } = inputs;
-    if (labels !== undefined) checkLabels(labels, inputs.input_ids.shape, this.config.text_config.vocab_size, [-100]);
+    if (labels !== undefined)
+      checkLabels(labels, inputs.input_ids.shape, this.config.text_config.vocab_size, [ignoredLabel]);
     const wanted = (model: PairGraph): Outputs => {
       const logits = model.heads("mlm").mlm_logits!;
       return labels === undefined

@@ -9,6 +9,7 @@ import {
   type ObjectiveUses,
   type StackSizes,
 } from "../model/index.js";
+import { ignoredLabel } from "../nn/index.js";
 
 /**
  * The tensors of one micro-batch: the stacks `input_ids`, `attention_mask` int64 [texts, tokens] and `pixel_values`
@@ -159,9 +160,6 @@ function checkNumbers(
     });
   }
 }
-
-/** The label of a token that is not masked. */
-const ignoredLabel = -100;
 
 /** The number of masked tokens in a batch. */
 export function countMaskedTokens({ mlm_labels }: Batch): number {

@@ -2,6 +2,7 @@
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
 import type { BridgeTowerConfig, ObjectiveName } from "../model/index.js";
+import { ignoredLabel } from "../nn/index.js";
 import type { Random } from "../random/index.js";
 import { maskTokens, type Masking } from "./masking.js";
 import { checkNumber, partOf, type Sample, type SampleImage } from "./sample.js";
@@ -123,7 +124,7 @@ export class Collation {
       attention_mask: padded(ones, width, 0),
       pixel_values: this.pixelValues(),
       // Labels have the width of the texts.
-      ...(this.labels.length === 0 ? {} : { mlm_labels: padded(this.labels, width, -100) }),
+      ...(this.labels.length === 0 ? {} : { mlm_labels: padded(this.labels, width, ignoredLabel) }),
     };
   }
 

@@ -32,4 +32,22 @@ export {
   type WeightDType,
   type WritableTensor,
 } from "../checkpoint/index.js";
-export * from "../conversion/index.js";
+export {
+  convertCheckpoint,
+  initializer,
+  openStart,
+  preprocessorConfig,
+  startingConfig,
+  startingValues,
+  type ConfigJson,
+  type Conversion,
+  type ConvertOptions,
+  type InitializationScheme,
+  type LayoutName,
+  type Rule,
+  type RuleUse,
+  type StartingTensor,
+  type StartingTensors,
+  type StartingValues,
+  type StartReport,
+} from "../conversion/index.js";

@@ -5,7 +5,7 @@
 import { singleProcess, type Collective, type Facts } from "../distributed/index.js";
 import { InputError } from "../errors.js";
 import { elementCount } from "../graph/index.js";
-import { temperatureRange, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
+import { clampTemperature, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
 import { Random } from "../random/index.js";
 import { GraphCache, Runtime, type Arrays } from "../runtime/index.js";
 import {
@@ -215,7 +215,7 @@ export class Learner {
       });
     }
     const { collective } = this;
-    clampTemperature(this.values);
+    clampTemperatureIn(this.values);
     const count = microBatches.length * collective.size;
     const first = microBatches.length * collective.rank;
     const exact = this.settings.accumulation !== "averaged";
@@ -321,8 +321,7 @@ export class Learner {
 }
 
 /** The authors' code clamps the temperature in place before each use. */
-function clampTemperature(values: Arrays): void {
+function clampTemperatureIn(values: Arrays): void {
   const temperature = values.get("temperature");
-  const [low, high] = temperatureRange;
-  if (temperature !== undefined) temperature[0] = Math.min(Math.max(temperature[0]!, low), high);
+  if (temperature !== undefined) temperature[0] = clampTemperature(temperature[0]!);
 }

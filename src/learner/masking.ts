@@ -1,5 +1,6 @@
 /** Masks tokens for masked language modelling, as the authors do: the collator of transformers 4.17. */
 import { InputError } from "../errors.js";
+import { ignoredLabel } from "../nn/index.js";
 import type { Tokenizer } from "../processing/index.js";
 import type { Random } from "../random/index.js";
 
@@ -49,7 +50,7 @@ export function maskTokens(ids: ArrayLike<number | bigint>, masking: Masking, ra
     });
   }
   const input_ids = BigInt64Array.from(Array.from(ids, BigInt));
-  const labels = new BigInt64Array(input_ids.length).fill(-100n);
+  const labels = new BigInt64Array(input_ids.length).fill(BigInt(ignoredLabel));
   for (const word of words(input_ids, masking)) {
     if (random.uniform() >= mlm_prob) continue;
     for (const position of word) {

@@ -20,11 +20,10 @@ import type { TextConfig } from "./config.js";
  */
 export function attentionBias(attention_mask: Tensor): Tensor {
   const [batch, text] = attention_mask.shape;
+  const maxNegativeFloat32 = -3.4028234663852886e38;
   const padding = sub(1, cast(attention_mask, "float32"));
   return reshape(mul(padding, maxNegativeFloat32), [batch!, 1, 1, text!]);
 }
-
-const maxNegativeFloat32 = -3.4028234663852886e38;
 
 /** Keys and values of `x` [batch, tokens, hidden] for the attention at `p`. */
 export function attentionContext(p: Scope, config: TextConfig, x: Tensor): Context {

@@ -7,7 +7,7 @@
  * so that n images and m texts cost n + m towers.
  */
 import { add, concat, mul, reshape, slice, softmax, sum, tanh, type Tensor } from "../graph/index.js";
-import { layerNorm, linear, widthOf, type Context, type Scope } from "../nn/index.js";
+import { layerNorm, lazy, linear, widthOf, type Context, type Scope } from "../nn/index.js";
 import { attentionBias } from "./bert-layer.js";
 import { splitIndex, visionBlocks, type BridgeTowerConfig } from "./config.js";
 import { crossAttention, crossLayer, linkTower, otherContext, selfAttention } from "./cross-modal.js";
@@ -217,12 +217,6 @@ export const firstToken = (x: Tensor): Tensor => slice(x, { axis: 1, start: 0, e
 
 /** The first token of each sequence as a row: [batch, tokens, hidden] -> [batch, hidden] */
 export const firstRow = (x: Tensor): Tensor => reshape(firstToken(x), [x.shape[0]!, x.shape[2]!]);
-
-/** The value, computed when first asked for: a checkpoint may lack the parameters of what is not asked for. */
-export function lazy<T>(compute: () => T): () => T {
-  let value: T | undefined;
-  return () => (value ??= compute());
-}
 
 export interface BridgeTowerInputs {
   /** int64 [batch, text] */

@@ -64,6 +64,12 @@ const refused: Readonly<Record<string, unknown>> = {
   "a width past all limits": json({ hidden_size: 1e9 }),
   "a flag as number": json({ share_link_tower_layers: 1 }),
   "a negative epsilon": json({ layer_norm_eps: -1e-5 }),
+  "an epsilon of 0": json({ vision_config: { layer_norm_eps: 0 } }),
+  "a probability above 1": json({ text_config: { hidden_dropout_prob: 7 } }),
+  "a negative probability": json({ text_config: { attention_probs_dropout_prob: -1 } }),
+  "a drop rate above 1": json({ nlvr2_drop_rate: 9 }),
+  "a classifier without width": json({ head_hidden_scale: 0 }),
+  "a classifier of less than one column": json({ head_hidden_scale: 1e-6 }),
   "an unknown link tower": json({ link_tower_type: "added" }),
   "a decoder": json({ text_config: { is_decoder: true } }),
   "a decoder's cross attention": json({ text_config: { add_cross_attention: true } }),
@@ -99,7 +105,13 @@ test("what cannot be is refused, with the field, the reason and the way out", ()
     a width as text: InputError: hidden_size in config.json: expected a whole number from 1 to 65536, found "768".
     a width past all limits: InputError: hidden_size in config.json: expected a whole number from 1 to 65536, found 1000000000.
     a flag as number: InputError: share_link_tower_layers in config.json: expected true or false, found 1.
-    a negative epsilon: InputError: layer_norm_eps in config.json: expected a finite number, 0 or more, found -0.00001.
+    a negative epsilon: InputError: layer_norm_eps in config.json: expected a finite number above 0, found -0.00001.
+    an epsilon of 0: InputError: vision_config.layer_norm_eps in config.json: expected a finite number above 0, found 0.
+    a probability above 1: InputError: text_config.hidden_dropout_prob in config.json: expected a number from 0 to 1, found 7.
+    a negative probability: InputError: text_config.attention_probs_dropout_prob in config.json: expected a number from 0 to 1, found -1.
+    a drop rate above 1: InputError: nlvr2_drop_rate in config.json: expected a number from 0 to 1, found 9.
+    a classifier without width: InputError: head_hidden_scale in config.json: expected a finite number above 0, found 0.
+    a classifier of less than one column: InputError: head_hidden_scale in config.json: expected at least 0.0006510416666666666, for one column in the classifiers, found 0.000001. The fields contradict each other: use the config.json published with these weights.
     an unknown link tower: InputError: link_tower_type in config.json: expected one of add, scaled_add, interpolate, found "added". The nearest is add.
     a decoder: InputError: text_config.is_decoder in config.json: expected false (an encoder), found true. The fields contradict each other: use the config.json published with these weights.
     a decoder's cross attention: InputError: text_config.add_cross_attention in config.json: expected false, found true. The fields contradict each other: use the config.json published with these weights.

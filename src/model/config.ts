@@ -22,8 +22,6 @@ export interface TextConfig {
   readonly layer_norm_eps: number;
   readonly initializer_factor: number;
   readonly pad_token_id: number;
-  readonly bos_token_id: number;
-  readonly eos_token_id: number;
 }
 
 export interface VisionConfig {
@@ -37,10 +35,9 @@ export interface VisionConfig {
   readonly image_size: number;
   readonly initializer_factor: number;
   readonly layer_norm_eps: number;
-  readonly stop_gradient: boolean;
-  /** `false` adds parameters `ln_separate.*` that nothing reads. */
+  /** `false` adds parameters `ln_separate.*` that no output reads. */
   readonly share_layernorm: boolean;
-  /** `true` builds one block less. */
+  /** `true` builds one block fewer. */
   readonly remove_last_layer: boolean;
 }
 
@@ -62,7 +59,6 @@ export interface BridgeTowerConfig {
   readonly link_tower_type: "add" | "scaled_add" | "interpolate";
   /** The MLM decoder is the word-embedding matrix. */
   readonly tie_word_embeddings: boolean;
-  readonly init_layernorm_from_vision_encoder: boolean;
   /** Width of the contrastive embeddings; needed by the contrastive class only. */
   readonly contrastive_hidden_size: number | undefined;
   readonly logit_scale_init_value: number | undefined;
@@ -75,7 +71,7 @@ export interface BridgeTowerConfig {
   readonly token_type_count: number;
   /** METER: gated sums of all tower layers in place of the last one alone. */
   readonly meter_fusion: boolean;
-  /** Answers that the VQA classifier tells apart. */
+  /** Number of answers of the VQA classifier. */
   readonly vqav2_label_size: number;
   /** Of the VQA, SNLI-VE and NLVR2 classifiers: one linear layer, or two. */
   readonly task_head_layers: number;
@@ -89,7 +85,7 @@ export interface BridgeTowerConfig {
 
 interface Rule<T> {
   readonly expected: string;
-  /** The names to choose from, where there are such. */
+  /** The names to choose from. */
   readonly choices?: readonly string[];
   readonly fallback: T;
   readonly accepts: (value: unknown) => value is T;
@@ -100,11 +96,14 @@ const size = (fallback: number, { min = 1, max = 1_000_000 } = {}): Rule<number>
   fallback,
   accepts: (value): value is number => Number.isInteger(value) && min <= Number(value) && Number(value) <= max,
 });
-const positive = (fallback: number): Rule<number> => ({
-  expected: "a finite number, 0 or more",
+const number = (expected: string, fallback: number, isAllowed: (value: number) => boolean): Rule<number> => ({
+  expected,
   fallback,
-  accepts: (value): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0,
+  accepts: (value): value is number => typeof value === "number" && Number.isFinite(value) && isAllowed(value),
 });
+const nonNegative = (fallback: number) => number("a finite number, 0 or more", fallback, (value) => value >= 0);
+const positive = (fallback: number) => number("a finite number above 0", fallback, (value) => value > 0);
+const probability = (fallback: number) => number("a number from 0 to 1", fallback, (value) => value >= 0 && value <= 1);
 const flag = (fallback: boolean): Rule<boolean> => ({
   expected: "true or false",
   fallback,
@@ -138,15 +137,13 @@ const textRules: Rules<TextConfig> = {
   num_attention_heads: depth(12),
   intermediate_size: width(3_072),
   hidden_act: activation,
-  hidden_dropout_prob: positive(0.1),
-  attention_probs_dropout_prob: positive(0.1),
+  hidden_dropout_prob: probability(0.1),
+  attention_probs_dropout_prob: probability(0.1),
   max_position_embeddings: size(514),
   type_vocab_size: size(1),
   layer_norm_eps: positive(1e-5),
-  initializer_factor: positive(1),
+  initializer_factor: nonNegative(1),
   pad_token_id: size(1, { min: 0, max: 10_000_000 }),
-  bos_token_id: size(0, { min: 0, max: 10_000_000 }),
-  eos_token_id: size(2, { min: 0, max: 10_000_000 }),
 };
 
 const visionRules: Rules<VisionConfig> = {
@@ -155,9 +152,8 @@ const visionRules: Rules<VisionConfig> = {
   num_channels: size(3, { max: 16 }),
   patch_size: size(16, { max: 4_096 }),
   image_size: size(288, { max: 16_384 }),
-  initializer_factor: positive(1),
+  initializer_factor: nonNegative(1),
   layer_norm_eps: positive(1e-5),
-  stop_gradient: flag(false),
   share_layernorm: flag(true),
   remove_last_layer: flag(false),
 };
@@ -167,25 +163,26 @@ const rules: Rules<Omit<BridgeTowerConfig, "model_type" | "text_config" | "visio
   num_hidden_layers: depth(6),
   layer_norm_eps: positive(1e-5),
   hidden_act: activation,
-  initializer_factor: positive(1),
+  initializer_factor: nonNegative(1),
   share_cross_modal_transformer_layers: flag(true),
   share_link_tower_layers: flag(false),
   link_tower_type: oneOf(["add", "scaled_add", "interpolate"], "add"),
   tie_word_embeddings: flag(false),
-  init_layernorm_from_vision_encoder: flag(false),
   contrastive_hidden_size: optional(width(512)),
-  logit_scale_init_value: optional(positive(defaultLogitScale)),
+  logit_scale_init_value: optional(nonNegative(defaultLogitScale)),
   contrastive_form: oneOf(["joint", "dual"], "joint"),
   token_type_count: size(2, { min: 2, max: 3 }),
   meter_fusion: flag(false),
   vqav2_label_size: size(3_129),
   task_head_layers: size(2, { max: 2 }),
   head_hidden_scale: positive(1),
-  nlvr2_drop_rate: positive(0.1),
+  nlvr2_drop_rate: probability(0.1),
 };
 
 /**
- * A checked config with all defaults filled in. Unknown keys are ignored, as old and new library versions add their own.
+ * A validated config with all defaults filled in. Fields that transformers' forward pass does not read are ignored
+ * (`stop_gradient`, `init_layernorm_from_vision_encoder`, `bos_token_id`, `eos_token_id`), and so are unknown ones: versions of
+ * the library differ in what they write.
  * @param json the parsed content of `config.json`
  * @param where how messages name the file
  * @throws InputError naming the field that is wrong or contradicts another
@@ -248,7 +245,7 @@ function applyRules<T extends object>(
   path = "",
 ): T {
   const fields = Object.entries<Rule<unknown>>(table).map(([name, rule]) => {
-    // JSON has no undefined: `null` stands for "not set" in files of every version.
+    // JSON has no undefined: `null` means "not set" in files of every version.
     const value = Object.hasOwn(given, name) ? (given[name] ?? undefined) : undefined;
     if (value === undefined) return [name, rule.fallback] as const;
     if (!rule.accepts(value)) {
@@ -266,12 +263,12 @@ function applyRules<T extends object>(
   return Object.fromEntries(fields) as T;
 }
 
-/** Heads of a vision block: no field says it, transformers computes it from the width. */
+/** Heads of a vision block; not a field: transformers computes it from the width. */
 export const visionHeads = (vision: VisionConfig): number => Math.floor(vision.hidden_size / 64);
 
 function checkConsistency(config: BridgeTowerConfig, top: Readonly<Record<string, unknown>>, where: string): void {
   const { text_config: text, vision_config: vision } = config;
-  const require = (holds: boolean, field: string, expected: string, found: number | string) => {
+  const check = (holds: boolean, field: string, expected: string, found: number | string) => {
     if (holds) return;
     throw new InputError({
       code: "invalid-config",
@@ -281,8 +278,8 @@ function checkConsistency(config: BridgeTowerConfig, top: Readonly<Record<string
       hint: "The fields contradict each other: use the config.json published with these weights",
     });
   };
-  require(!isTrue(top.text_config, "is_decoder"), "text_config.is_decoder", "false (an encoder)", "true");
-  require(!isTrue(top.text_config, "add_cross_attention"), "text_config.add_cross_attention", "false", "true");
+  check(!isTrue(top.text_config, "is_decoder"), "text_config.is_decoder", "false (an encoder)", "true");
+  check(!isTrue(top.text_config, "add_cross_attention"), "text_config.add_cross_attention", "false", "true");
   const heads = visionHeads(vision);
   const rules: readonly [holds: boolean, field: string, expected: string, found: number][] = [
     [
@@ -333,14 +330,20 @@ function checkConsistency(config: BridgeTowerConfig, top: Readonly<Record<string
       `below vocab_size ${text.vocab_size}`,
       text.pad_token_id,
     ],
+    [
+      config.task_head_layers === 1 || classifierWidth(config) >= 1,
+      "head_hidden_scale",
+      `at least ${1 / (2 * config.hidden_size)}, for one column in the classifiers`,
+      config.head_hidden_scale,
+    ],
   ];
-  for (const [holds, field, expected, found] of rules) require(holds, field, expected, found);
+  for (const [holds, field, expected, found] of rules) check(holds, field, expected, found);
 }
 
 const isTrue = (object: unknown, key: string): boolean =>
   typeof object === "object" && object !== null && (object as Readonly<Record<string, unknown>>)[key] === true;
 
-/** Number of vision blocks that the checkpoint holds. */
+/** Number of vision blocks in the checkpoint. */
 export const visionDepth = (vision: VisionConfig): number =>
   vision.num_hidden_layers - (vision.remove_last_layer ? 1 : 0);
 
@@ -404,3 +407,22 @@ export const secondImage: ConfigNeed = {
     hint: "Name a checkpoint that was trained to compare images",
   }),
 };
+
+/** Width inside a task classifier of two layers. */
+export const classifierWidth = ({
+  hidden_size,
+  head_hidden_scale,
+}: Pick<BridgeTowerConfig, "hidden_size" | "head_hidden_scale">): number =>
+  Math.floor(2 * hidden_size * head_hidden_scale);
+
+/** Size of images in pixels. */
+export interface ImageSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** The square image that the checkpoint's position table was made for. */
+export const nativeImage = ({ vision_config: { image_size } }: BridgeTowerConfig): ImageSize => ({
+  height: image_size,
+  width: image_size,
+});

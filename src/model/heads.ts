@@ -1,30 +1,14 @@
 /**
- * Heads over the model's outputs. `headTable` has one entry a head; parameters, sub-graphs, exported graphs, layouts, learning
- * rates, initialisation, and the heads of objectives and tasks follow from it. Reference: the head classes of transformers 5.23
- * `modeling_bridgetower`, and the authors' code for the classifiers and the ranking head.
+ * Heads over the model's outputs. `headTable` has one entry a head, from which all that concerns heads follows elsewhere.
+ * Reference: the head classes of transformers 5.23 `modeling_bridgetower`; the authors' code for classifiers and ranking head.
  */
 import { InputError } from "../errors.js";
 import { gelu, linear as linearOp, type Tensor } from "../graph/index.js";
 import { activations, dropout, layerNorm, linear, normalize, type Scope } from "../nn/index.js";
 import { firstRow, firstToken, postNorm, transformed } from "./bridgetower.js";
-import { defaultLogitScale, jointForm, secondImage, type BridgeTowerConfig, type ConfigNeed } from "./config.js";
+import { classifierWidth, defaultLogitScale, jointForm, secondImage, type BridgeTowerConfig } from "./config.js";
+import type { Build, HeadEntry, HeadModule } from "./head-entry.js";
 import type { ObjectiveName } from "./objectives/objectives.js";
-
-/** What an output of a head reads. */
-export interface HeadInputs {
-  /** The text tower's last state, of the first token at least [batch, 1 or more, hidden]. */
-  readonly textToken: Tensor;
-  /** The vision tower's last state, of the class token at least [batch, 1 or more, visionHidden]. */
-  readonly imageToken: Tensor;
-  /** The last cross-modal level's text tokens [batch, text, hidden]. */
-  readonly textFeatures: Tensor;
-  /** [batch, 2 hidden] */
-  readonly pooled: Tensor;
-  /** Pooled outputs of one text with a first and with a second image, side by side [batch, 4 hidden]. */
-  readonly bothPooled: Tensor;
-}
-
-type Build = (p: Scope, config: BridgeTowerConfig, x: Tensor) => Tensor;
 
 /** Image-text matching logits: no match, match. [batch, 2 hidden] -> [batch, 2] */
 export const itmHead: Build = (p, _config, pooled) => linear(p.at("itm_score.fc"), pooled, 2);
@@ -84,62 +68,10 @@ export const nlvr2Head: Build = (p, config, bothPooled) =>
 /** How well text and image fit, to rank texts against each other. [batch, 2 hidden] -> [batch, 1] */
 export const rankHead: Build = (p, _config, pooled) => linear(p.at("rank_output"), pooled, 1);
 
-/** Width inside a classifier. */
-export const classifierWidth = ({
-  hidden_size,
-  head_hidden_scale,
-}: Pick<BridgeTowerConfig, "hidden_size" | "head_hidden_scale">): number =>
-  Math.floor(2 * hidden_size * head_hidden_scale);
-
 /** Linear, LN, GELU, Linear, or one Linear alone; names as in the authors' code. [batch, inputs] -> [batch, classes] */
 function classifier(p: Scope, config: BridgeTowerConfig, x: Tensor, classes: number): Tensor {
   if (config.task_head_layers === 1) return linear(p.at(0), x, classes);
   return linear(p.at(3), gelu(layerNorm(p.at(1), linear(p.at(0), x, classifierWidth(config)), 1e-5)), classes);
-}
-
-export interface HeadOutput {
-  readonly reads: keyof HeadInputs;
-  readonly build: Build;
-  /** The task of the class `BridgeTower` that reads it. */
-  readonly task?: string;
-  /** What the config must say beside. */
-  readonly needs?: ConfigNeed;
-  /** Without what it needs, a head lacks the output and its parameters. Default false: the parameters are there. */
-  readonly isOptional?: boolean;
-}
-
-/** Parameters of a head that share the first part of their names. */
-export interface HeadModule {
-  /** Group of learning rates, by the authors' `set_schedule`. */
-  readonly learningRate: "base" | "head" | "cross_modal";
-  /** Weights that start at 1. Biases start at 0, other weights are sampled as all linear layers are. */
-  readonly ones?: readonly string[];
-  /** Starts as one row of another head's weight and bias, if a starting point has them. */
-  readonly startsAs?: { readonly module: string; readonly row: number; readonly rows: number };
-}
-
-/** Shape of a tensor in a file of weights. */
-export type ShapeOf = (name: string) => readonly number[] | undefined;
-
-export interface HeadEntry {
-  readonly outputs: Readonly<Record<string, HeadOutput>>;
-  /** By the first part of the parameters' names. */
-  readonly modules: Readonly<Record<string, HeadModule>>;
-  /** Parameters without axes that belong to the head's loss. */
-  readonly scalars?: Readonly<
-    Record<
-      string,
-      { readonly isUsed: (config: BridgeTowerConfig) => boolean; readonly start: (config: BridgeTowerConfig) => number }
-    >
-  >;
-  /** The objectives that train it. */
-  readonly objectives: readonly ObjectiveName[];
-  /** Whether a model of this config can have it; by default always. */
-  readonly fits?: (config: BridgeTowerConfig) => boolean;
-  /** Fields of config.json that follow from the shapes in a file of weights. */
-  readonly infer?: (shapeOf: ShapeOf) => Partial<BridgeTowerConfig>;
-  /** For heads with a classifier as in `classifierFields`. */
-  readonly classifier?: { readonly module: string; readonly sizeField?: "vqav2_label_size" };
 }
 
 const headLinear: HeadModule = { learningRate: "head" };
@@ -219,29 +151,8 @@ export const headTable = {
 export type Head = keyof typeof headTable;
 export const heads = Object.keys(headTable) as readonly Head[];
 
-/** The entry of a head. */
 export const headEntry = (head: Head): HeadEntry => headTable[head];
 
 /** The heads that an objective trains. */
 export const headsOf = (objective: ObjectiveName): readonly Head[] =>
   heads.filter((head) => headEntry(head).objectives.includes(objective));
-
-/**
- * Outputs of heads, as far as their inputs are given and the config has them.
- * @param inputs each computed only if an output reads it
- */
-export function headOutputs(
-  p: Scope,
-  config: BridgeTowerConfig,
-  wanted: readonly Head[],
-  inputs: { readonly [K in keyof HeadInputs]?: () => Tensor },
-): Record<string, Tensor> {
-  const outputs: Record<string, Tensor> = {};
-  for (const head of wanted) {
-    for (const [name, { reads, build, needs }] of Object.entries(headEntry(head).outputs)) {
-      const read = inputs[reads];
-      if (read !== undefined && needs?.holds(config) !== false) outputs[name] = build(p, config, read());
-    }
-  }
-  return outputs;
-}

@@ -1,29 +1,37 @@
 /** BridgeTower itself: config, towers, bridges, cross-modal encoder, heads and losses. Pure: no files, no runtime. */
 export type { ActivationName } from "../nn/index.js";
 export { bicubicWeights } from "./bicubic.js";
-export { bridgeTower, type BridgeTowerInputs, type BridgeTowerOutputs, type Level, type Side } from "./bridgetower.js";
+export {
+  bridgeTower,
+  crossModalEncoder,
+  imageEmbeddings,
+  imageSide,
+  pooled,
+  textSide,
+  type BridgeTowerInputs,
+  type BridgeTowerOutputs,
+  type EncoderOptions,
+  type ImageType,
+  type UniModalState,
+} from "./bridgetower.js";
 export {
   checkImageSize,
+  classifierWidth,
   defaultLogitScale,
   jointForm,
   maxTextLength,
+  nativeImage,
   parseConfig,
+  patchesAlong,
   type BridgeTowerConfig,
   type ConfigNeed,
+  type ImageSize,
   type TextConfig,
   type VisionConfig,
 } from "./config.js";
-export {
-  classifierWidth,
-  headEntry,
-  heads,
-  headsOf,
-  headTable,
-  type Head,
-  type HeadInputs,
-  type ShapeOf,
-} from "./heads.js";
-export { contrastiveBatch, jointContrastiveLoss, temperatureRange } from "./objectives/contrastive.js";
+export type { HeadInputs, ShapeOf } from "./head-entry.js";
+export { headEntry, heads, headsOf, headTable, type Head } from "./heads.js";
+export { contrastiveBatch, jointContrastiveLoss, clampTemperature } from "./objectives/contrastive.js";
 export {
   objectives,
   trainingGraph,
@@ -41,14 +49,3 @@ export {
   presentHeads,
   type ParameterList,
 } from "./parameters.js";
-export {
-  comparisonGraph,
-  fusionGraph,
-  imageGraph,
-  nativeImage,
-  pairGraph,
-  textGraph,
-  type ImageSize,
-  type Outputs,
-  type PairGraph,
-} from "./subgraphs.js";

@@ -5,7 +5,8 @@ import { deviation, firstDifference, lossTolerance } from "../../fixtures/tolera
 import { input, type Tensor } from "../graph/index.js";
 import { crossEntropy } from "../nn/index.js";
 import { evaluateAll } from "../runtime/evaluate.test-support.js";
-import { jointContrastiveLoss, pairGraph, type PairGraph } from "./index.js";
+import { pairGraph, type PairGraph } from "../inference/sub-graphs.js";
+import { jointContrastiveLoss } from "./index.js";
 import { trainingFeeds } from "./training-feeds.test-support.js";
 
 /** Reference name -> tensor, in the order in which the model computes them. */

@@ -25,7 +25,7 @@ const headsOf: Readonly<Record<string, readonly Head[]>> = {
 
 const sorted = (named: readonly Named[]) => named.map(([name, shape]) => `${name} [${shape.join(", ")}]`).sort();
 
-/** Names and shapes of all that a checkpoint holds, read or not. */
+/** Names and shapes of all parameters of a checkpoint, read or not. */
 function ours(config: unknown, heads: readonly Head[]): string[] {
   const { used, unused } = parameterList(parseConfig(config), heads);
   return sorted([...used, ...unused].map(({ name, shape }) => [name, shape]));

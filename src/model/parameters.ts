@@ -1,9 +1,10 @@
 /** The parameters of a checkpoint, found by tracing the model itself, so that names and shapes are written once. */
 import { concat, input, type Parameter, type Tensor } from "../graph/index.js";
 import { layerNorm, linear, Scope } from "../nn/index.js";
-import { visionBlocks, visionDepth, type BridgeTowerConfig } from "./config.js";
-import { headEntry, heads, type Head, type HeadModule } from "./heads.js";
-import { nativeImage, pairGraph } from "./subgraphs.js";
+import { bridgeTower } from "./bridgetower.js";
+import { nativeImage, visionBlocks, visionDepth, type BridgeTowerConfig } from "./config.js";
+import type { HeadModule } from "./head-entry.js";
+import { headEntry, heads, type Head } from "./heads.js";
 import { visionBlock } from "./vision-tower.js";
 
 export interface ParameterList {
@@ -24,11 +25,22 @@ export interface ParameterList {
  */
 export function parameterList(config: BridgeTowerConfig, wanted: readonly Head[]): ParameterList {
   const p = Scope.root();
-  const { headInputs } = pairGraph(config, { image: nativeImage(config) }, p);
-  const bothPooled = () => concat([headInputs.pooled(), headInputs.pooled()], 1);
+  const { height, width } = nativeImage(config);
+  const { text, image, levels, pooler_output } = bridgeTower(p, config, {
+    input_ids: input("input_ids", "int64", ["batch", "text"]),
+    attention_mask: input("attention_mask", "int64", ["batch", "text"]),
+    pixel_values: input("pixel_values", "float32", ["batch", config.vision_config.num_channels, height, width]),
+  });
+  const headInputs = {
+    textToken: text.firstToken,
+    imageToken: image.firstToken,
+    textFeatures: () => levels.at(-1)!.text,
+    pooled: () => pooler_output,
+    bothPooled: () => concat([pooler_output, pooler_output], 1),
+  };
   for (const { outputs, scalars = {} } of wanted.map(headEntry)) {
     for (const { reads, build, needs, isOptional = false } of Object.values(outputs)) {
-      if (!isOptional || needs?.holds(config) !== false) build(p, config, { ...headInputs, bothPooled }[reads]());
+      if (!isOptional || needs?.holds(config) !== false) build(p, config, headInputs[reads]());
     }
     for (const [name, { isUsed }] of Object.entries(scalars)) if (isUsed(config)) p.parameter(name, []);
   }
@@ -73,7 +85,7 @@ export const headModules: ReadonlyMap<string, HeadModule> = new Map(
   }),
 );
 
-/** Whether a parameter belongs to a head, which head classes hold beside the model: transformers gives it no prefix. */
+/** Whether a parameter belongs to a head, which head classes have beside the model: transformers gives it no prefix. */
 export const isHeadParameter = (name: string): boolean => headModules.has(name.split(".")[0]!);
 
 /** How a head's parameter starts: at a value, or `normal` as the model's linear layers do. `undefined` for other parameters. */

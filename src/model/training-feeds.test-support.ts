@@ -1,7 +1,7 @@
 import { int64Matrix, type GoldenCase } from "../../fixtures/golden.js";
 import { HostTensor } from "../graph/index.js";
 
-/** A golden case's batch, with the mask that leaves nothing out where it has none, and its labels. */
+/** A golden case's batch, with a mask of ones if it has none, and its labels. */
 export function trainingFeeds({ inputs, labels }: GoldenCase): Record<string, HostTensor> {
   const { input_ids } = inputs;
   return {

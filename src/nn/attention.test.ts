@@ -59,7 +59,7 @@ test.each([1, 2, 3])("attention of %i heads is its definition", async (headCount
   expect(deviation(probabilities.data as Float32Array, expected.probabilities)).toBeLessThan(1);
 });
 
-test("a masked token is not seen, and its value does not matter", async () => {
+test("a masked token has no weight, and its value does not matter", async () => {
   const maxNegative = -3.4028234663852886e38;
   const { output, probabilities } = await run(2, [0, maxNegative, 0]);
   for (const row of [0, 1, 2, 3]) expect(probabilities.data[3 * row + 1]).toBe(0);
@@ -71,7 +71,7 @@ test("a masked token is not seen, and its value does not matter", async () => {
   expect(again!.output).toEqual(output);
 });
 
-test("where every token is masked, all are seen alike, as in PyTorch", async () => {
+test("if every token is masked, all have equal weights, as in PyTorch", async () => {
   const { probabilities } = await run(
     1,
     [0, 0, 0].map(() => -3.4028234663852886e38),

@@ -5,7 +5,7 @@ import { dropout, Scope } from "./index.js";
 
 const x = input("x", "float32", [16, 256]);
 
-test("x itself without a rate, and where the model is not trained", () => {
+test("x itself without a rate, and outside of training", () => {
   const p = Scope.training();
   expect(dropout(p, x, 0)).toBe(x);
   expect(dropout(p, x, 0.0019)).toBe(x); // Less than half of 1/256.
@@ -13,7 +13,7 @@ test("x itself without a rate, and where the model is not trained", () => {
   expect(dropout(Scope.root(), x, 0.9)).toBe(x);
 });
 
-test("each use has random bytes of its own, also below other scopes", () => {
+test("each use has its own random bytes, also below other scopes", () => {
   const p = Scope.training();
   dropout(p, dropout(p.at("attention"), x, 0.1), 0.1);
   dropout(p.at("output").at("dense"), x, 1);
@@ -46,7 +46,7 @@ test.each([
   expect(new Set(values.filter((value) => value !== 0))).toEqual(new Set([Math.fround(256 / (256 - dropped))]));
 });
 
-test("the gradient is dropped where the value was, and scaled as it was", async () => {
+test("the gradient has the mask and the scale of the value", async () => {
   const p = Scope.training();
   const y = dropout(p, x, 0.3);
   const weights = input("weights", "float32", [16, 256]);

@@ -1,5 +1,5 @@
 /** Dropout, whose randomness is an input of the graph, so that a step can be repeated bit for bit. */
-import { dropBytes, type Dim, type Tensor } from "../graph/index.js";
+import { dropoutMask, type Dim, type Tensor } from "../graph/index.js";
 import type { Scope } from "./scope.js";
 
 /** Multiplies each element by its entry of a sampled mask: the same mask in each call. */
@@ -12,8 +12,8 @@ export type DropoutMask = (x: Tensor) => Tensor;
 export function sampleDropout(p: Scope, shape: readonly Dim[], rate: number): DropoutMask | undefined {
   const dropped = Math.min(Math.round(rate * 256), 255);
   const bytes = dropped === 0 ? undefined : p.randomBytes(shape);
-  return bytes && ((x) => dropBytes(x, bytes, dropped));
+  return bytes && ((x) => dropoutMask(x, bytes, dropped));
 }
 
-/** While training, x with a dropout mask of its own; otherwise x itself. [...] -> [...] */
+/** While training, x with a newly sampled dropout mask; otherwise x itself. [...] -> [...] */
 export const dropout = (p: Scope, x: Tensor, rate: number): Tensor => sampleDropout(p, x.shape, rate)?.(x) ?? x;

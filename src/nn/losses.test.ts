@@ -51,7 +51,7 @@ test("crossEntropy of one row of logits for each label", async () => {
   expect(deviation(dx, expected, { absolute: 1e-6, relative: 1e-5 })).toBeLessThan(1);
 });
 
-test("crossEntropy ignores another label where asked to", async () => {
+test("crossEntropy ignores another label if asked to", async () => {
   const { loss } = await crossEntropyOf(floats([2, 3], [1, 2, 3, 3, 1, 0]), [2, 1], 2);
   expect(loss).toBeCloseTo(2.1698460578918457, 6);
 });
@@ -61,7 +61,7 @@ test("crossEntropy over no labels is NaN, as in PyTorch", async () => {
   expect(loss).toBeNaN();
 });
 
-test("crossEntropy divides by a count of the caller's", async () => {
+test("crossEntropy divides by a given count", async () => {
   const labels = new HostTensor("int64", [2], BigInt64Array.of(2n, 0n));
   const count = new HostTensor("float32", [], Float32Array.of(5));
   const { loss, dx } = await withGradient(
@@ -119,7 +119,7 @@ test("softCrossEntropy is the mean over rows, also of large logits", async () =>
   expect(deviation(dx, expected, { absolute: 1e-6, relative: 1e-5 })).toBeLessThan(1);
 });
 
-test("accuracy counts the labels that are not ignored, and is 0 where all are", async () => {
+test("accuracy counts the labels that are not ignored, and is 0 if all are", async () => {
   const score = accuracy(input("x", "float32", [2, 2, 3]), input("labels", "int64", [2, 2]));
   const x = floats([2, 2, 3], [1, 2, 3, 3, 1, 0, 0, 5, 1, 0, 1, 0]);
   const labels = (...ids: number[]) => new HostTensor("int64", [2, 2], BigInt64Array.from(ids, BigInt));
@@ -131,7 +131,7 @@ test("accuracy counts the labels that are not ignored, and is 0 where all are", 
   expect(results.map((result) => result.score!.at())).toEqual([1, Math.fround(2 / 3), 0, 0]);
 });
 
-test("mean divides by the number of elements, whatever they are", async () => {
+test("mean divides by the number of elements, also of infinite ones", async () => {
   const { loss, dx } = await withGradient(mean, floats([2, 3], [1, 2, 3, 4, 5, 9]));
   expect(loss).toBeCloseTo(4, 6);
   expect(deviation(dx, new Array<number>(6).fill(1 / 6))).toBeLessThan(1);

@@ -11,7 +11,7 @@ import {
   logSumExp,
   maximum,
   mul,
-  pick,
+  gatherElements,
   relu,
   scalar,
   sqrt,
@@ -23,9 +23,12 @@ import {
   type Tensor,
 } from "../graph/index.js";
 
+/** The label that losses ignore by default, as in PyTorch: of tokens that are not masked. */
+export const ignoredLabel = -100;
+
 const int64 = (value: number): Tensor => constant(new HostTensor("int64", [], BigInt64Array.of(BigInt(value))));
 
-/** The mean over all elements, whatever the shape. */
+/** The mean over all elements. */
 export function mean(x: Tensor): Tensor {
   const axes = x.shape.map((_, axis) => axis);
   // The count is computed as a sum of ones so that it follows dimensions which are known only when the graph runs.
@@ -33,25 +36,25 @@ export function mean(x: Tensor): Tensor {
 }
 
 export interface CrossEntropyOptions {
-  /** Default −100. */
+  /** Default `ignoredLabel`, −100. */
   readonly ignoreIndex?: number | undefined;
   /** A scalar to divide by in place of the number of labels that count. */
   readonly count?: Tensor | undefined;
 }
 
 /**
- * Mean of −log softmax(logits)[label] over the labels that are not `ignoreIndex`; NaN where all are ignored, as in PyTorch.
+ * Mean of −log softmax(logits)[label] over the labels that are not `ignoreIndex`; NaN if all are ignored, as in PyTorch.
  * @param logits [..., classes]
  * @param labels int64 [...], each in 0..classes − 1 or `ignoreIndex`
  */
 export function crossEntropy(
   logits: Tensor,
   labels: Tensor,
-  { ignoreIndex = -100, count }: CrossEntropyOptions = {},
+  { ignoreIndex = ignoredLabel, count }: CrossEntropyOptions = {},
 ): Tensor {
   const ignored = equal(labels, int64(ignoreIndex));
   const safe = where(ignored, int64(0), labels);
-  const losses = sub(logSumExp(logits, { axes: [-1] }), pick(logits, safe));
+  const losses = sub(logSumExp(logits, { axes: [-1] }), gatherElements(logits, safe));
   const counted = sub(1, cast(ignored, "float32"));
   const axes = labels.shape.map((_, axis) => axis);
   return div(sum(mul(losses, counted), { axes }), count ?? sum(counted, { axes }));
@@ -74,8 +77,8 @@ export function softCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   return mean(sub(logSumExp(logits, { axes: [-1] }), sum(mul(targets, logits), { axes: [-1] })));
 }
 
-/** Share of the labels that are not `ignoreIndex` which are the arg-max of their logits, 0 where there are none. [..., classes], int64 [...] -> [] */
-export function accuracy(logits: Tensor, labels: Tensor, ignoreIndex = -100): Tensor {
+/** Share of right arg-maxes among the labels that are not `ignoreIndex`; 0 if there are none. [..., classes], int64 [...] -> [] */
+export function accuracy(logits: Tensor, labels: Tensor, ignoreIndex = ignoredLabel): Tensor {
   const axes = labels.shape.map((_, axis) => axis);
   const counted = sub(1, cast(equal(labels, int64(ignoreIndex)), "float32"));
   const hits = mul(counted, cast(equal(argMax(logits, -1), labels), "float32"));

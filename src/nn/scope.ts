@@ -47,7 +47,7 @@ export class Scope {
     return existing;
   }
 
-  /** A new input of uniformly random bytes, uint8 of `shape`; `undefined` where the model is not trained. */
+  /** A new input of uniformly random bytes, uint8 of `shape`; `undefined` if the model is not in training. */
   randomBytes(shape: readonly Dim[]): Input | undefined {
     if (this.noise === undefined) return undefined;
     const bytes: Input = { kind: "input", name: `random_bytes_${this.noise.length}`, dtype: "uint8", shape };
@@ -64,4 +64,10 @@ export class Scope {
   parameters(): Parameter[] {
     return [...this.known.values()];
   }
+}
+
+/** The value, computed when first asked for: a checkpoint may lack the parameters of what is not asked for. */
+export function lazy<T>(compute: () => T): () => T {
+  let value: T | undefined;
+  return () => (value ??= compute());
 }

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { deviation } from "../../fixtures/tolerance.js";
 import {
   constant,
+  div,
   erf,
   gather,
   gelu,
@@ -13,8 +14,8 @@ import {
   logSumExp,
   maximum,
   mul,
-  pick,
-  place,
+  gatherElements,
+  scatterElements,
   relu,
   softmax,
   sum,
@@ -91,10 +92,19 @@ test("a row gathered three times gets three gradients, a row never gathered none
   expect(dx).toEqual([10, 10, 0, 0, 1101, 1101]);
 });
 
-test("place puts what pick takes, and each is the other's gradient", async () => {
+test("scatterElements puts what gatherElements takes, and each is the other's gradient", async () => {
   const indices = constant(ints([2, 0]));
   const matrix = floats([1, 2, 3, 4, 5, 6], [2, 3]);
-  expect(await withGradient((x) => pick(x, indices), matrix)).toEqual({ y: [3, 4], dx: [0, 0, 1, 1, 0, 0] });
-  const weighted = (x: Tensor) => mul(place(x, indices, [2, 3]), constant(matrix));
+  expect(await withGradient((x) => gatherElements(x, indices), matrix)).toEqual({ y: [3, 4], dx: [0, 0, 1, 1, 0, 0] });
+  const weighted = (x: Tensor) => mul(scatterElements(x, indices, [2, 3]), constant(matrix));
   expect(await withGradient(weighted, floats([10, 20]))).toEqual({ y: [0, 0, 30, 80, 0, 0], dx: [3, 4] });
+});
+
+// b² underflowed: the gradient was −∞.
+test("div's gradient by a tiny divisor is that of its quotient", async () => {
+  const [a, b] = [input("a", "float32", [1]), input("b", "float32", [1])];
+  const [db] = gradients(sum(div(a, b), { axes: [0] }), [b]);
+  const tiny = new HostTensor("float32", [1], Float32Array.of(1e-24));
+  const [result] = await evaluateAll({ db: db! }, [{ a: tiny, b: tiny }]);
+  expect(result!.db!.at(0) / -1e24).toBeCloseTo(1, 5);
 });

@@ -9,15 +9,14 @@ import {
   HostTensor,
   input,
   mul,
-  ops,
   sum,
   where,
   type Input,
-  type OpName,
   type Tensor,
 } from "../graph/index.js";
+import * as graph from "../graph/index.js";
 import { evaluateAll } from "./evaluate.test-support.js";
-import { opSamples } from "./op-samples/index.test-support.js";
+import { exportedOps, opSamples, type OpName } from "./op-samples/index.test-support.js";
 import type { Operand, Sample } from "./op-samples/sample.test-support.js";
 import { dot, moved, tabulate } from "./reference.test-support.js";
 
@@ -27,12 +26,12 @@ const sizes: readonly Readonly<Record<string, number>>[] = [
   { batch: 3, text: 1 },
 ];
 
-const opNames = Object.keys(ops) as OpName[];
+const opNames = Object.keys(opSamples) as OpName[];
 const all = opNames.flatMap((op) =>
   opSamples[op].samples.map((sample) => [`${op}, ${sample.title}`, { op, sample }] as const),
 );
 const differentiable = all.filter(
-  ([, { op, sample }]) => ops[op].differentiable && sample.operands.some(({ dtype }) => dtype === "float32"),
+  ([, { op, sample }]) => graph[op].isDifferentiable && sample.operands.some(({ dtype }) => dtype === "float32"),
 );
 
 const operandNames = ["a", "b", "c"] as const;
@@ -112,7 +111,7 @@ function evaluateDim(dim: number | string, dims: Readonly<Record<string, number>
   return dim.split("·").reduce((product, factor) => product * (dims[factor] ?? Number(factor)), 1);
 }
 
-test.each(all.filter(([, { op }]) => !ops[op].differentiable))("%s: no gradient passes", (_, { sample }) => {
+test.each(all.filter(([, { op }]) => !graph[op].isDifferentiable))("%s: no gradient passes", (_, { sample }) => {
   const { inputs, y } = built(sample);
   const values = y.dtype === "bool" ? where(y, 1, 0) : y.dtype === "int64" ? cast(y, "float32") : y;
   const loss = sum(values, { axes: values.shape.map((_, axis) => axis) });
@@ -120,7 +119,8 @@ test.each(all.filter(([, { op }]) => !ops[op].differentiable))("%s: no gradient 
 });
 
 test("every op is called by the name it stands under", () => {
-  expect(opNames.map((name) => ops[name].op)).toEqual(opNames);
+  expect(opNames.map((name) => graph[name].name)).toEqual(opNames);
+  expect([...opNames].sort()).toEqual(exportedOps.sort());
 });
 
 test("what an op refuses, it says", () => {
@@ -138,6 +138,8 @@ test("what an op refuses, it says", () => {
     InputError: mul(x, y): expected shapes that broadcast, found float32[batch, text, 4] and float32[batch, text, 3].
     InputError: div(x, y): expected shapes that broadcast, found float32[batch, text, 4] and float32[batch, text, 3].
     InputError: maximum(x, y): expected shapes that broadcast, found float32[batch, text, 4] and float32[batch, text, 3].
+    InputError: less(x, y): expected shapes that broadcast, found float32[batch, text, 4] and float32[batch, text, 3].
+    InputError: equal(x, y): expected shapes that broadcast, found float32[batch, text, 4] and float32[batch, text, 3].
     InputError: exp(ids): expected float32, found int64[batch, text].
     InputError: log(ids): expected float32, found int64[batch, text].
     InputError: sqrt(ids): expected float32, found int64[batch, text].
@@ -146,30 +148,28 @@ test("what an op refuses, it says", () => {
     InputError: relu(ids): expected float32, found int64[batch, text].
     InputError: erf(ids): expected float32, found int64[batch, text].
     InputError: gelu(ids): expected float32, found int64[batch, text].
-    InputError: less(x, y): expected shapes that broadcast, found float32[batch, text, 4] and float32[batch, text, 3].
-    InputError: equal(x, y): expected shapes that broadcast, found float32[batch, text, 4] and float32[batch, text, 3].
     InputError: where(x, x, x): expected a bool condition that broadcasts with the values, found float32[batch, text, 4] and float32[batch, text, 4] and float32[batch, text, 4].
-    InputError: dropBytes(x, x): expected float32 and as many uint8 of the same shape, found float32[batch, text, 4] and float32[batch, text, 4].
+    InputError: dropoutMask(x, x): expected float32 and as many uint8 of the same shape, found float32[batch, text, 4] and float32[batch, text, 4].
     cast takes everything
     InputError: sum(x): expected float32 with the distinct axes 1, -2, found float32[batch, text, 4].
     InputError: logSumExp(x): expected float32 with the distinct axes 1, -2, found float32[batch, text, 4].
     InputError: softmax(x): expected float32 with an axis 3, found float32[batch, text, 4].
     InputError: layerNormalization(x, weight, bias): expected float32 with weight and bias of its last axis, found float32[batch, text, 4] and float32[3] and float32[4].
     InputError: standardize(ids): expected float32 with an axis -1, found int64[batch, text].
-    InputError: inverseDeviation(ids): expected float32 with an axis -1, found int64[batch, text].
+    InputError: inverseStd(ids): expected float32 with an axis -1, found int64[batch, text].
     InputError: argMax(ids): expected float32 with an axis 2, found int64[batch, text].
     InputError: cumulativeSum(x): expected an axis 3, found float32[batch, text, 4].
     InputError: reshape(x): expected as many elements as [batch, text, 5], found float32[batch, text, 4].
     InputError: transpose(x): expected each of its axes once, not (0, 1, 1), found float32[batch, text, 4].
     InputError: expand(x): expected a shape that broadcasts to [batch, 1, 4], found float32[batch, text, 4].
-    InputError: slice(x): expected an axis 2 that holds the entries 3 to 5, found float32[batch, text, 4].
+    InputError: slice(x): expected an axis 2 with the entries 3 to 5, found float32[batch, text, 4].
     InputError: pad(x): expected an axis 1 of known size to pad with 0 and 1, found float32[batch, text, 4].
     InputError: concat(x, x): expected tensors that differ only in the known sizes of axis 1, found float32[batch, text, 4] and float32[batch, text, 4].
     InputError: matmul(x, x): expected float32 [..., rows, inner] and [..., inner, columns], found float32[batch, text, 4] and float32[batch, text, 4].
     InputError: linear(x, weight): expected float32 [..., in], a weight [out, in] and a bias [out], found float32[batch, text, 4] and float32[3, 5].
     InputError: gather(x, x): expected a table of rows and int64 indices, found float32[batch, text, 4] and float32[batch, text, 4].
     InputError: scatterRows(x, ids): expected one row of [3, 5] for each int64 index, found float32[batch, text, 4] and int64[batch, text].
-    InputError: pick(x, indices): expected one int64 index for each row of the last axis, found float32[batch, text, 4] and int64[batch].
-    InputError: place(x, ids): expected one value and int64 index for each row of [batch, text, 4], found float32[batch, text, 4] and int64[batch, text]."
+    InputError: gatherElements(x, indices): expected one int64 index for each row of the last axis, found float32[batch, text, 4] and int64[batch].
+    InputError: scatterElements(x, ids): expected one value and int64 index for each row of [batch, text, 4], found float32[batch, text, 4] and int64[batch, text]."
   `);
 });

@@ -1,12 +1,12 @@
 import type { DType } from "../dtype.js";
 import type { Dim, Parameter, Tensor } from "../tensor.js";
 
-/** Attribute of an ONNX node: integers as they are, floats marked, since ONNX tells them apart. */
+/** Attribute of an ONNX node: plain integers, and marked floats, since ONNX has a type for each. */
 export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
 
 /** What an op's ONNX rule may do. Every method returns the name of a value; equal constants and shapes are shared. */
 export interface Emitter {
-  /** The value that holds a tensor. */
+  /** The value of a tensor. */
   nameOf(tensor: Tensor): string;
   /** Adds a node of the default domain with one output. */
   node(op: string, inputs: readonly string[], attributes?: Readonly<Record<string, OnnxAttribute>>): string;
@@ -23,7 +23,7 @@ export interface Emitter {
   ints(values: number | readonly number[]): string;
   /** A scalar zero. */
   zero(dtype: DType): string;
-  /** A one-dimensional int64 tensor of sizes, computed when the graph runs where they have names. */
+  /** A one-dimensional int64 tensor of sizes, computed when the graph runs if they have names. */
   shape(dims: readonly Dim[]): string;
   /** The same elements under another shape. Written only when a node needs that shape: a reshape of a reshape is one. */
   reshape(value: string, from: readonly Dim[], to: readonly Dim[]): string;

@@ -35,15 +35,11 @@ function integer(writer: BinaryWriter, field: number, value: number): void {
 /** The domain of ONNX Runtime's own operators. */
 export const runtimeDomain = "com.microsoft";
 
-/** ModelProto. `graph` writes the fields of its GraphProto and says whether it uses ONNX Runtime's own operators. */
-export function modelProto(
-  producerVersion: string,
-  graph: (writer: BinaryWriter) => { readonly runtimeOps: boolean },
-): Uint8Array<ArrayBuffer> {
+/** ModelProto. @param graph writes the fields of its GraphProto and returns whether it uses ONNX Runtime's own operators */
+export function modelProto(graph: (writer: BinaryWriter) => { readonly runtimeOps: boolean }): Uint8Array<ArrayBuffer> {
   const writer = new BinaryWriter();
   integer(writer, 1, irVersion);
   text(writer, 2, "bridgetower");
-  text(writer, 3, producerVersion);
   let used = { runtimeOps: false };
   message(writer, 7, (w) => {
     used = graph(w);

@@ -1,11 +1,11 @@
-/** What a written model holds, read back field by field: nodes and initializers of the graph. */
+/** The content of a written model, read back field by field: nodes and initializers of the graph. */
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
 export interface ReadInitializer {
   readonly name: string;
   readonly dims: readonly number[];
   readonly dtype: number;
-  /** `location`, `offset` and `length` of external data; empty where the bytes are in the model. */
+  /** `location`, `offset` and `length` of external data; empty if the bytes are in the model. */
   readonly external: Readonly<Record<string, string>>;
   readonly bytes: number;
 }

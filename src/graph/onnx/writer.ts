@@ -1,6 +1,6 @@
 /**
  * Writes a graph as an ONNX model. Only the nodes that an output needs are visited; a parameter becomes an initializer
- * whose bytes stay in the checkpoint file (ONNX external data), converted by one `Cast` where the file is not float32.
+ * whose bytes stay in the checkpoint file (ONNX external data), converted by one `Cast` if the file is not float32.
  */
 import { InputError } from "../../errors.js";
 import { dtypes, elementCount, type DType } from "../dtype.js";
@@ -17,10 +17,8 @@ export interface LocatedTensor {
 }
 
 export interface OnnxOptions {
-  /** Where the bytes of a parameter lie; called once for each parameter that the outputs need. */
+  /** Where the bytes of a parameter are stored; called once for each parameter that the outputs need. */
   readonly locate: (parameter: Parameter) => LocatedTensor;
-  /** Written as the model's producer version. */
-  readonly version?: string;
 }
 
 export interface OnnxModel {
@@ -29,10 +27,7 @@ export interface OnnxModel {
   readonly inputs: readonly Input[];
 }
 
-/**
- * A run of a parameter's elements that is an input of the model.
- * @internal
- */
+/** A run of a parameter's elements that is an input of the model. */
 export interface ParameterView {
   readonly input: string;
   readonly parameter: string;
@@ -40,7 +35,6 @@ export interface ParameterView {
   readonly shape: readonly number[];
 }
 
-/** @internal */
 export interface TrainingModel extends OnnxModel {
   readonly views: readonly ParameterView[];
   /** What the ONNX model calls each output. */
@@ -50,16 +44,20 @@ export interface TrainingModel extends OnnxModel {
 /**
  * The ONNX file of `outputs`, under their keys as output names; inputs keep their names and named dimensions.
  * @example
+ * import type { Parameter } from "bridgetower/graph";
+ * const x = input("x", "float32", ["batch", 2]);
  * const weight: Parameter = { kind: "parameter", name: "weight", dtype: "float32", shape: [3, 2] };
- * const y = matmul(input("x", "float32", ["batch", 3]), weight);
- * const locate = () => ({ dtype: "float32", shape: [3, 2], bytes: new Uint8Array(24) }) as const;
- * const { bytes, inputs } = writeOnnx({ y }, { locate });
- * console.log(inputs.map(({ name }) => name)); // [ 'x' ]
+ * const values = Float32Array.of(1, 2, 3, 4, 5, 6);
+ * const { bytes, inputs } = writeOnnx(
+ *   { y: linear(x, weight) },
+ *   { locate: ({ shape }) => ({ dtype: "float32", shape, bytes: new Uint8Array(values.buffer) }) },
+ * );
+ * console.log(bytes.length > 0, inputs[0]!.name); // true x
  */
 export function writeOnnx(outputs: Readonly<Record<string, Tensor>>, options: OnnxOptions): OnnxModel {
   const order = topologicalOrder(Object.values(outputs));
   const inputs = order.filter((node) => node.kind === "input");
-  const bytes = modelProto(options.version ?? "", (writer) => {
+  const bytes = modelProto((writer) => {
     graphProto.name(writer, "bridgetower");
     const emitter = new GraphEmitter(writer, inputs, options.locate);
     for (const node of order) emitter.visit(node);
@@ -78,7 +76,11 @@ export function writeOnnx(outputs: Readonly<Record<string, Tensor>>, options: On
  * node writes, so that neither is ever copied.
  * @param outputs ONNX Runtime computes the last one first and goes backwards from there; what an output alone needs is
  *   computed when its turn comes
- * @internal
+ * @example
+ * import type { Parameter } from "bridgetower/graph";
+ * const weight: Parameter = { kind: "parameter", name: "weight", dtype: "float32", shape: [3] };
+ * const { views } = writeTrainingOnnx({ loss: sum(weight, { axes: [0] }) });
+ * console.log(views[0]!.parameter); // weight
  */
 export function writeTrainingOnnx(outputs: Readonly<Record<string, Tensor>>): TrainingModel {
   const order = topologicalOrder(Object.values(outputs));
@@ -87,7 +89,7 @@ export function writeTrainingOnnx(outputs: Readonly<Record<string, Tensor>>): Tr
   const leaves = new Set(Object.values(outputs).filter((node) => !consumed.has(node)));
   const outputNames: Record<string, string> = {};
   const views: ParameterView[] = [];
-  const bytes = modelProto("", (writer) => {
+  const bytes = modelProto((writer) => {
     graphProto.name(writer, "bridgetower");
     const emitter = new GraphEmitter(writer, inputs, (parameter, view, input) => {
       views.push({ input, parameter: parameter.name, ...view });
@@ -130,7 +132,7 @@ interface View {
 class GraphEmitter implements Emitter {
   /** Names of the values of nodes; a parameter gets one when a node first needs it whole. */
   private readonly values = new Map<Tensor, string>();
-  /** Names of constants, shapes and parameter views, by what they hold. */
+  /** Names of constants, shapes and parameter views, by their content. */
   private readonly shared = new Map<string, string>();
   private readonly located = new Map<Parameter, LocatedTensor>();
   /** Reshapes by the name of their output; `written` once a node has asked for that very shape. */
@@ -157,7 +159,7 @@ class GraphEmitter implements Emitter {
     graphProto.node(this.writer, "Identity", [value], [name], {});
   }
 
-  /** The name of the value that holds an output, as no other output has it. */
+  /** The name of an output's value, which no other output has. */
   outputValue(tensor: Tensor): string {
     const value = this.nameOf(tensor);
     this.writeReshape(value);
@@ -265,7 +267,7 @@ class GraphEmitter implements Emitter {
     });
   }
 
-  /** As `shape`, but with ONNX's 0 (size of the same input axis) and −1 (what remains) where they save computing. */
+  /** As `shape`, but with ONNX's 0 (size of the same input axis) and −1 (what remains) if they save computing. */
   private reshapeTarget(from: readonly Dim[], to: readonly Dim[]): string {
     const target = to.map((dim, i) => (typeof dim === "number" ? dim : dim === from[i] ? 0 : -1));
     return target.filter((size) => size === -1).length <= 1 ? this.ints(target) : this.shape(to);

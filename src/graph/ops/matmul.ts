@@ -1,14 +1,14 @@
 /** Matrix products. */
 import { broadcastShapes, productOf } from "../shape.js";
-import { defineOp, shapeError, type Dim, type Tensor } from "../tensor.js";
+import { defineOp, shapeError, type Dim, type Op, type Tensor } from "../tensor.js";
 import { reshape, transpose } from "./movement.js";
 
 /**
  * The last two axes exchanged.
  * @example
- * console.log(formatType(transposeMatrix(input("x", "float32", ["batch", 3, 2])))); // float32[batch, 2, 3]
+ * console.log(formatType(swapLastAxes(input("x", "float32", ["batch", 2, 3])))); // float32[batch, 3, 2]
  */
-export function transposeMatrix(x: Tensor): Tensor {
+export function swapLastAxes(x: Tensor): Tensor {
   const rank = x.shape.length;
   return transpose(x, [...Array(rank - 2).keys(), rank - 1, rank - 2]);
 }
@@ -24,13 +24,15 @@ const matrixOf = (x: Tensor, transposed: boolean | undefined): readonly [rows: D
   return transposed === true ? [columns, rows] : [rows, columns];
 };
 
-export const matmulOps = {
-  /**
-   * y = a b over the last two axes, the others broadcast; da = dy bᵀ, db = aᵀ dy. ONNX `MatMul`, opset 13; with an operand
-   * transposed, which costs nothing, `Gemm`, or ONNX Runtime's `FusedMatMul` where there are more axes.
-   * [..., rows, inner] × [..., inner, columns] -> [..., rows, columns]
-   */
-  matmul: defineOp<readonly [Tensor, Tensor], Transposes>("matmul", {
+/**
+ * y = a b over the last two axes, the others broadcast; da = dy bᵀ, db = aᵀ dy. ONNX `MatMul`, opset 13; with an operand
+ * transposed, which costs nothing, `Gemm`, or ONNX Runtime's `FusedMatMul` if there are more axes.
+ * [..., rows, inner] × [..., inner, columns] -> [..., rows, columns]
+ */
+export const matmul: Op<[a: Tensor, b: Tensor, transposes?: Transposes]> = defineOp(
+  "matmul",
+  (a, b, transposes = {}) => [[a, b], transposes],
+  {
     type([a, b], { transposeA, transposeB }) {
       const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
       const [rows, inner] = matrixOf(a, transposeA);
@@ -57,12 +59,17 @@ export const matmulOps = {
       if (output.shape.length === 2) return emitter.node("Gemm", names, attributes);
       return emitter.runtimeNode("FusedMatMul", names, attributes);
     },
-  }),
-  /**
-   * y = x Wᵀ + b on a checkpoint's own layout, W stored as [out, in]; dx = dy W, dW = dyᵀ x, db = Σ dy.
-   * One ONNX `Gemm` (opset 13) over all rows: [..., in] -> [..., out]
-   */
-  linear: defineOp<readonly [Tensor, Tensor, Tensor] | readonly [Tensor, Tensor], Record<string, never>>("linear", {
+  },
+);
+
+/**
+ * y = x Wᵀ + b on a checkpoint's own layout, W stored as [out, in]; dx = dy W, dW = dyᵀ x, db = Σ dy.
+ * One ONNX `Gemm` (opset 13) over all rows: [..., in] -> [..., out]
+ */
+export const linear: Op<[x: Tensor, weight: Tensor, bias?: Tensor]> = defineOp(
+  "linear",
+  (x, weight, bias) => [[x, weight, ...(bias === undefined ? [] : [bias])], {}],
+  {
     isExpensive: true,
     type([x, weight, bias]) {
       const [outputs, inputs] = weight.shape;
@@ -86,10 +93,5 @@ export const matmulOps = {
       const y = emitter.node("Gemm", [matrix, ...weightAndBias], { transB: 1 });
       return emitter.reshape(y, [rows, output.shape.at(-1)!], output.shape);
     },
-  }),
-};
-
-export const matmul = (a: Tensor, b: Tensor, transposes: Transposes = {}): Tensor =>
-  matmulOps.matmul([a, b], transposes);
-export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor =>
-  matmulOps.linear(bias === undefined ? [x, weight] : [x, weight, bias], {});
+  },
+);

@@ -1,13 +1,13 @@
 /** Ops that move elements without computing. */
 import { broadcastShapes, normalizeAxis, productOf, sameShape } from "../shape.js";
-import { defineOp, shapeError, type Dim, type Tensor } from "../tensor.js";
+import { defineOp, shapeError, type Dim, type Op, type Tensor } from "../tensor.js";
 import { sum } from "./reduce.js";
 
-type One = readonly [Tensor];
-
-export const movement = {
-  /** The same elements in row-major order under another shape; dx = dy in the old shape. ONNX `Reshape`, opset 19. */
-  reshape: defineOp<One, { readonly shape: readonly Dim[] }>("reshape", {
+/** The same elements in row-major order under another shape; dx = dy in the old shape. ONNX `Reshape`, opset 19. */
+export const reshape: Op<[x: Tensor, shape: readonly Dim[]]> = defineOp(
+  "reshape",
+  (x, shape) => (sameShape(x.shape, shape) ? x : [[x], { shape }]),
+  {
     type([x], { shape }) {
       if (productOf(x.shape) !== productOf(shape)) {
         throw shapeError("reshape", [x], `as many elements as [${shape.join(", ")}]`);
@@ -19,9 +19,14 @@ export const movement = {
       x.kind === "parameter" && isConcrete(shape)
         ? emitter.parameterView(x, { shape, firstElement: 0 })
         : emitter.reshape(emitter.nameOf(x), x.shape, shape),
-  }),
-  /** Axis i of the result is axis `permutation[i]` of x; dx = dy moved back. ONNX `Transpose`, opset 13. */
-  transpose: defineOp<One, { readonly permutation: readonly number[] }>("transpose", {
+  },
+);
+
+/** Axis i of the result is axis `permutation[i]` of x; dx = dy moved back. ONNX `Transpose`, opset 13. */
+export const transpose: Op<[x: Tensor, permutation: readonly number[]]> = defineOp(
+  "transpose",
+  (x, permutation) => [[x], { permutation }],
+  {
     type([x], { permutation }) {
       const sorted = [...permutation].sort((a, b) => a - b);
       if (sorted.length !== x.shape.length || sorted.some((axis, i) => axis !== i)) {
@@ -36,9 +41,14 @@ export const movement = {
       ),
     ],
     onnx: ({ emitter, names, attributes: { permutation } }) => emitter.node("Transpose", names, { perm: permutation }),
-  }),
-  /** x repeated to a shape it broadcasts to; dx is summed back by the reverse walk. ONNX `Expand`, opset 13. */
-  expand: defineOp<One, { readonly shape: readonly Dim[] }>("expand", {
+  },
+);
+
+/** x repeated to a shape it broadcasts to; dx is summed back by the reverse walk. ONNX `Expand`, opset 13. */
+export const expand: Op<[x: Tensor, shape: readonly Dim[]]> = defineOp(
+  "expand",
+  (x, shape) => (sameShape(x.shape, shape) ? x : [[x], { shape }]),
+  {
     type([x], { shape }) {
       const wide = broadcastShapes(x.shape, shape);
       if (wide === undefined || !sameShape(wide, shape)) {
@@ -48,13 +58,16 @@ export const movement = {
     },
     gradient: ({ dOutput }) => [dOutput],
     onnx: ({ emitter, names, attributes: { shape } }) => emitter.node("Expand", [...names, emitter.shape(shape)]),
-  }),
-  /** Entries `start` to `end` (exclusive, counted from the front) of one axis; dx is dy among zeros. ONNX `Slice`, opset 13. */
-  slice: defineOp<One, { readonly axis: number; readonly start: number; readonly end: number }>("slice", {
+  },
+);
+
+/** Entries `start` to `end` (exclusive, counted from the front) of one axis; dx is dy among zeros. ONNX `Slice`, opset 13. */
+export const slice: Op<[x: Tensor, range: { readonly axis: number; readonly start: number; readonly end: number }]> =
+  defineOp("slice", (x, { axis, start, end }) => [[x], { axis, start, end }], {
     type([x], { axis, start, end }) {
       const size = x.shape[axis];
       const inside = size !== undefined && 0 <= start && start < end && (typeof size === "string" || end <= size);
-      if (!inside) throw shapeError("slice", [x], `an axis ${axis} that holds the entries ${start} to ${end}`);
+      if (!inside) throw shapeError("slice", [x], `an axis ${axis} with the entries ${start} to ${end}`);
       return { dtype: x.dtype, shape: x.shape.map((dim, i) => (i === axis ? end - start : dim)) };
     },
     gradient({ inputs: [x], attributes: { axis, start, end }, dOutput }) {
@@ -76,9 +89,11 @@ export const movement = {
         emitter.ints([axis]),
       ]);
     },
-  }),
-  /** Zeros around the entries of one axis; dx is dy without them. ONNX `Pad`, opset 19. */
-  pad: defineOp<One, { readonly axis: number; readonly before: number; readonly after: number }>("pad", {
+  });
+
+/** Zeros around the entries of one axis; dx is dy without them. ONNX `Pad`, opset 19. */
+export const pad: Op<[x: Tensor, widths: { readonly axis: number; readonly before: number; readonly after: number }]> =
+  defineOp("pad", (x, { axis, before, after }) => (before === 0 && after === 0 ? x : [[x], { axis, before, after }]), {
     type([x], { axis, before, after }) {
       const size = x.shape[axis];
       if (typeof size !== "number" || before < 0 || after < 0) {
@@ -94,9 +109,13 @@ export const movement = {
       const pads = [before, after].flatMap((count) => x.shape.map((_, i) => (i === axis ? count : 0)));
       return emitter.node("Pad", [...names, emitter.ints(pads)]);
     },
-  }),
-  /** x, then y, … along `axis`; each gets its part of dy. ONNX `Concat`, opset 13. */
-  concat: defineOp<readonly Tensor[], { readonly axis: number }>("concat", {
+  });
+
+/** x, then y, … along `axis`; each gets its part of dy. ONNX `Concat`, opset 13. */
+export const concat: Op<[tensors: readonly Tensor[], axis: number]> = defineOp(
+  "concat",
+  (tensors, axis) => [tensors, { axis }],
+  {
     type(inputs, { axis }) {
       const [first] = inputs;
       const along = first === undefined ? undefined : normalizeAxis(axis, first.shape.length);
@@ -121,22 +140,10 @@ export const movement = {
       });
     },
     onnx: ({ emitter, names, attributes: { axis } }) => emitter.node("Concat", names, { axis }),
-  }),
-};
+  },
+);
 
 const isConcrete = (shape: readonly Dim[]): shape is readonly number[] => shape.every((dim) => typeof dim === "number");
-
-export const reshape = (x: Tensor, shape: readonly Dim[]): Tensor =>
-  sameShape(x.shape, shape) ? x : movement.reshape([x], { shape });
-export const transpose = (x: Tensor, permutation: readonly number[]): Tensor =>
-  movement.transpose([x], { permutation });
-export const expand = (x: Tensor, shape: readonly Dim[]): Tensor =>
-  sameShape(x.shape, shape) ? x : movement.expand([x], { shape });
-export const slice = (x: Tensor, range: { axis: number; start: number; end: number }): Tensor =>
-  movement.slice([x], range);
-export const pad = (x: Tensor, widths: { axis: number; before: number; after: number }): Tensor =>
-  widths.before === 0 && widths.after === 0 ? x : movement.pad([x], widths);
-export const concat = (tensors: readonly Tensor[], axis: number): Tensor => movement.concat(tensors, { axis });
 
 /** Sums a gradient of a broadcast operand back to the operand's own shape. */
 export function sumTo(gradient: Tensor, shape: readonly Dim[]): Tensor {

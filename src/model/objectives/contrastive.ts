@@ -1,4 +1,4 @@
-/** Contrastive losses over embeddings of unit length, so that they can be taken over more pairs than one graph holds. */
+/** Contrastive losses over embeddings of unit length, so that they can be taken over more pairs than one graph has. */
 import {
   cast,
   constant,
@@ -15,7 +15,7 @@ import {
   reshape,
   sub,
   sum,
-  transposeMatrix,
+  swapLastAxes,
   type Tensor,
 } from "../../graph/index.js";
 import { accuracy, mean, Scope, softCrossEntropy } from "../../nn/index.js";
@@ -29,7 +29,7 @@ import type { BridgeTowerConfig } from "../config.js";
 export function jointContrastiveLoss(p: Scope, embeds: { text: Tensor; image: Tensor; cross: Tensor }): Tensor {
   const scale = exp(p.parameter("logit_scale", []));
   const rowLoss = (queries: Tensor, targets: Tensor) => {
-    const logits = mul(matmul(queries, transposeMatrix(targets)), scale);
+    const logits = mul(matmul(queries, swapLastAxes(targets)), scale);
     const diagonal = mul(sum(mul(queries, targets), { axes: [-1] }), scale);
     return mean(sub(logSumExp(logits, { axes: [-1] }), diagonal));
   };
@@ -37,11 +37,11 @@ export function jointContrastiveLoss(p: Scope, embeds: { text: Tensor; image: Te
   return div(add(add(rowLoss(text, image), rowLoss(text, cross)), rowLoss(image, cross)), 3);
 }
 
-/** τ of the dual form, a scalar: similarities are divided by it. The learner keeps it within `temperatureRange`. */
+/** τ of the dual form, a scalar: similarities are divided by it. The learner keeps it as `clampTemperature` does. */
 export const temperature = (p: Scope): Tensor => p.parameter("temperature", []);
 
 /** What the authors' code clamps the temperature to before each use. */
-export const temperatureRange = [0.001, 0.5] as const;
+export const clampTemperature = (value: number): number => Math.min(0.5, Math.max(0.001, value));
 
 export interface DualContrastive {
   readonly loss: Tensor;
@@ -66,8 +66,8 @@ export function dualContrastive(
 ): DualContrastive {
   const { text, image } = embeds;
   const count = text.shape[0]!;
-  const imageToText = div(matmul(image, transposeMatrix(text)), temperature(p));
-  const textToImage = transposeMatrix(imageToText);
+  const imageToText = div(matmul(image, swapLastAxes(text)), temperature(p));
+  const textToImage = swapLastAxes(imageToText);
   const same = equal(reshape(imageIds, [count, 1]), reshape(imageIds, [1, count]));
   const weights = cast(same, "float32");
   const targets = div(weights, sum(weights, { axes: [-1], keepDims: true }));
@@ -90,7 +90,7 @@ export interface ContrastiveLoss {
   readonly logits: Tensor;
 }
 
-/** The loss in the joint form where there are embeddings of the pairs, else in the dual form. */
+/** The loss in the joint form if there are embeddings of the pairs, else in the dual form. */
 export function contrastiveLoss(
   p: Scope,
   { text, image, cross }: ContrastiveEmbeds,
@@ -100,7 +100,7 @@ export function contrastiveLoss(
     const { loss, textToImage } = dualContrastive(p, { text, image }, imageIds);
     return { loss, score: diagonalAccuracy(textToImage), logits: textToImage };
   }
-  const logits = matmul(text, transposeMatrix(image));
+  const logits = matmul(text, swapLastAxes(image));
   return { loss: jointContrastiveLoss(p, { text, image, cross }), score: diagonalAccuracy(logits), logits };
 }
 
@@ -126,7 +126,7 @@ export function contrastiveBatch(
 /** Share of rows whose largest entry is on the diagonal. [n, n] -> [] */
 const diagonalAccuracy = (logits: Tensor): Tensor => accuracy(logits, pairNumbers(logits.shape[0] as number));
 
-/** 0 … count − 1: every pair has an image of its own. */
+/** 0 … count − 1: every pair has another image. */
 const pairNumbers = (count: number): Tensor =>
   constant(
     new HostTensor(

@@ -10,7 +10,7 @@ import {
   gather,
   HostTensor,
   mul,
-  pick,
+  gatherElements,
   reshape,
   scalar,
   sum,
@@ -34,7 +34,7 @@ export interface ObjectiveUse {
   /** Dual contrastive losses: pairs of the same image count as partners, by `itc_image_ids`. */
   readonly imageIds?: boolean;
   /**
-   * Contrastive losses over more pairs than this graph holds: the loss becomes Σ embedding · its gradient, which the graph
+   * Contrastive losses over more pairs than this graph has: the loss becomes Σ embedding · its gradient, which the graph
    * is given as `itc_text_gradient`, `itc_image_gradient`, in the joint form `itc_cross_gradient`. Gao et al., Scaling Deep
    * Contrastive Learning Batch Size under Memory Limited Setup, 2021.
    */
@@ -168,7 +168,7 @@ function vqa(towers: StackedTowers, { pairs }: ObjectiveUse): ObjectiveResult {
   const scores = towers.float32Input("vqa_scores", [pairs, config.vqav2_label_size]);
   return {
     loss: mul(binaryCrossEntropy(logits, scores), config.vqav2_label_size),
-    score: mean(pick(scores, argMax(logits, -1))),
+    score: mean(gatherElements(scores, argMax(logits, -1))),
     logits,
   };
 }

@@ -3,12 +3,11 @@
  * encoder over the pairs that an objective names by their rows.
  */
 import { gather, input, type Input, type Tensor } from "../../graph/index.js";
-import type { Scope } from "../../nn/index.js";
+import { lazy, type Scope } from "../../nn/index.js";
 import {
   crossModalEncoder,
   imageEmbeddings,
   imageSide,
-  lazy,
   pooled,
   textSide,
   uniModalState,
@@ -18,9 +17,8 @@ import {
   type Side,
   type UniModalState,
 } from "../bridgetower.js";
-import type { BridgeTowerConfig } from "../config.js";
+import type { BridgeTowerConfig, ImageSize } from "../config.js";
 import { imageEmbedding, textEmbedding } from "../heads.js";
-import type { ImageSize } from "../subgraphs.js";
 
 /** Sizes of the stacks; a training graph is made for one such set. */
 export interface StackSizes {

@@ -100,14 +100,14 @@ export const elementwiseSamples = {
     ],
     refused: () => g.where(x, x, x),
   },
-  dropBytes: one(
+  dropoutMask: one(
     {
       operands: [rows, byte("batch", "text", 4)],
-      build: (x, bytes) => g.dropBytes(x, bytes, 100),
+      build: (x, bytes) => g.dropoutMask(x, bytes, 100),
       type: "float32[batch, text, 4]",
       element: (at, x, bytes) => (read(bytes, at) < 100 ? 0 : (read(x, at) * 256) / 156),
     },
-    () => g.dropBytes(x, x, 100),
+    () => g.dropoutMask(x, x, 100),
   ),
   cast: {
     samples: [

@@ -22,22 +22,22 @@ export const indexingSamples = {
     },
     () => g.scatterRows(x, ids, [3, 5]),
   ),
-  pick: one(
+  gatherElements: one(
     {
       operands: [rows, int(4, "batch", "text")],
-      build: (x, indices) => g.pick(x, indices),
+      build: (x, indices) => g.gatherElements(x, indices),
       type: "float32[batch, text]",
       element: ([i, j], x, indices) => read(x, [i!, j!, read(indices, [i!, j!])]),
     },
-    () => g.pick(x, g.input("indices", "int64", ["batch"])),
+    () => g.gatherElements(x, g.input("indices", "int64", ["batch"])),
   ),
-  place: one(
+  scatterElements: one(
     {
       operands: [float("batch", "text"), int(4, "batch", "text")],
-      build: (values, indices) => g.place(values, indices, ["batch", "text", 4]),
+      build: (values, indices) => g.scatterElements(values, indices, ["batch", "text", 4]),
       type: "float32[batch, text, 4]",
       element: ([i, j, k], values, indices) => (read(indices, [i!, j!]) === k ? read(values, [i!, j!]) : 0),
     },
-    () => g.place(x, ids, ["batch", "text", 4]),
+    () => g.scatterElements(x, ids, ["batch", "text", 4]),
   ),
 } satisfies Record<string, OpSamples>;

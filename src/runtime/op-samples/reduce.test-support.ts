@@ -85,17 +85,17 @@ export const reduceSamples = {
     },
     () => g.standardize(ids, 1e-3),
   ),
-  inverseDeviation: one(
+  inverseStd: one(
     {
       operands: [rows],
-      build: (x) => g.inverseDeviation(x, 1e-3),
+      build: (x) => g.inverseStd(x, 1e-3),
       type: "float32[batch, text, 1]",
       element: ([i, j], x) => {
         const mean = total(4, (n) => read(x, [i!, j!, n])) / 4;
         return 1 / Math.sqrt(total(4, (n) => (read(x, [i!, j!, n]) - mean) ** 2) / 4 + 1e-3);
       },
     },
-    () => g.inverseDeviation(ids, 1e-3),
+    () => g.inverseStd(ids, 1e-3),
   ),
   argMax: one(
     {

@@ -4,39 +4,51 @@
  * what no wanted output needs is not computed.
  */
 import { concat, input, type Dim, type Tensor } from "../graph/index.js";
-import { Scope, type Context } from "../nn/index.js";
+import { lazy, Scope, type Context } from "../nn/index.js";
 import {
   bridgeTower,
   crossModalEncoder,
+  headEntry,
   imageEmbeddings,
   imageSide,
-  lazy,
+  nativeImage,
+  patchesAlong,
   pooled,
   textSide,
+  type BridgeTowerConfig,
   type BridgeTowerOutputs,
   type EncoderOptions,
+  type Head,
+  type HeadInputs,
+  type ImageSize,
   type ImageType,
   type UniModalState,
-} from "./bridgetower.js";
-import { patchesAlong, type BridgeTowerConfig } from "./config.js";
-import { headOutputs, type Head, type HeadInputs } from "./heads.js";
+} from "../model/index.js";
 
 export type Outputs = Readonly<Record<string, Tensor>>;
 
 /** What heads read of a graph, computed when first asked for. */
 type HeadReads<K extends keyof HeadInputs> = { readonly [Name in K]: () => Tensor };
 
-/** Size of the images that a graph is built for, in pixels. */
-export interface ImageSize {
-  readonly height: number;
-  readonly width: number;
+/**
+ * Outputs of heads, as far as their inputs are given and the config has them.
+ * @param inputs each computed only if an output reads it
+ */
+function headOutputs(
+  p: Scope,
+  config: BridgeTowerConfig,
+  wanted: readonly Head[],
+  inputs: { readonly [K in keyof HeadInputs]?: () => Tensor },
+): Record<string, Tensor> {
+  const outputs: Record<string, Tensor> = {};
+  for (const head of wanted) {
+    for (const [name, { reads, build, needs }] of Object.entries(headEntry(head).outputs)) {
+      const read = inputs[reads];
+      if (read !== undefined && needs?.holds(config) !== false) outputs[name] = build(p, config, read());
+    }
+  }
+  return outputs;
 }
-
-/** The square image that the checkpoint's position table was made for. */
-export const nativeImage = ({ vision_config: { image_size } }: BridgeTowerConfig): ImageSize => ({
-  height: image_size,
-  width: image_size,
-});
 
 /** `input_ids` and `attention_mask`, int64 [batch, text]. */
 const textInputs = () => ({

@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { readCase } from "../../fixtures/golden.js";
 import { formatType, printGraph, topologicalOrder, type Operation } from "../graph/index.js";
-import { fusionGraph, imageGraph, nativeImage, pairGraph, textGraph, type Outputs } from "./index.js";
+import { nativeImage } from "../model/index.js";
+import { fusionGraph, imageGraph, pairGraph, textGraph, type Outputs } from "./sub-graphs.js";
 
 const { config } = readCase("all_levels");
 const image = nativeImage(config);
