@@ -66,8 +66,8 @@ test("convert: what was done with each kind of name", async () => {
       mapped     2  itc_text_head.*
       mapped     2  itc_image_head.*
       mapped     1  temperature
-      mapped     2  rank_output.*
       mapped     6  vqa_classifier.*
+      mapped     2  rank_output.*
       derived    1  logit_scale: −ln(temperature)
       dropped    1  vit_model.positional_embedding
       dropped    2  vit_model.ln_final.*
