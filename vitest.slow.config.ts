@@ -1,10 +1,13 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+import check from "./vitest.config.js";
 
 /** Tests that start many processes or take long, which `npm run check` leaves out. */
 export default defineConfig({
+  ...check,
   test: {
-    globalSetup: ["./vitest.setup.ts"],
-    include: ["src/**/*.slow.test.ts"],
+    ...check.test,
+    include: ["{src,examples,emoji}/**/*.slow.test.ts"],
+    exclude: configDefaults.exclude,
     maxWorkers: 1,
     testTimeout: 300_000,
   },
