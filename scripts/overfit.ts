@@ -33,7 +33,7 @@ import {
   type Sample,
 } from "../src/learner/index.js";
 import { chart, type Point } from "./overfit/chart.js";
-import { Judge } from "./overfit/evaluate-overfit.js";
+import { OverfitEvaluator } from "./overfit/evaluate-overfit.js";
 import { readPairs, withFalseImages } from "./overfit/samples.js";
 
 interface Phase {
@@ -52,7 +52,7 @@ const recipe = {
     { objectives: { itc: 1 }, batch: 64, steps: 100, learning_rate: 1e-3 },
     { objectives: { itm: 1, itc: 1, mlm: 1, vqa: 0.1 }, batch: 32, steps: 600, learning_rate: 1e-3 },
   ] satisfies Phase[],
-  /** Of training; judged are tokens that are masked with the authors' chance. */
+  /** Of training; evaluated are tokens that are masked with the authors' chance. */
   mlm_prob: 0.3,
   /** Steps from one judgement to the next. */
   judgedEvery: 50,
@@ -112,7 +112,7 @@ const collating = (stream: Random, mlm_prob?: number): CollateOptions => ({
   textBuckets: textBuckets(64),
   masking: tokenizerMasking(processor.tokenizer, { mlm_prob }),
 });
-const judge = await Judge.compile(samples, collating(random.at("judge")));
+const evaluator = await OverfitEvaluator.compile(samples, collating(random.at("judge")));
 
 // --- Training
 
@@ -146,7 +146,7 @@ for (const [phase, { objectives, batch, steps, learning_rate }] of recipe.phases
     done++;
     if ((t + 1) % recipe.judgedEvery !== 0 && t + 1 !== steps && !stopping) continue;
     const losses = names.map((name, i) => [name, rounded(sums[i]! / ((t % recipe.judgedEvery) + 1))] as const);
-    const scores = await judge.scores(values);
+    const scores = await evaluator.scores(values);
     points.push({ step: done, seconds: rounded(seconds()), losses: Object.fromEntries(losses), scores });
     progress.clear();
     console.log(JSON.stringify(points.at(-1)));
@@ -154,7 +154,7 @@ for (const [phase, { objectives, batch, steps, learning_rate }] of recipe.phases
   }
   await learner.dispose();
 }
-await judge.dispose();
+await evaluator.dispose();
 
 // --- What there is, also after Ctrl-C
 

@@ -91,7 +91,7 @@ test.each(["captions", "questions"] as const)("one of the %s of each row in turn
   }
 });
 
-test("rows begin where they are told to and end", () => {
+test("rows begin and end where the options say", () => {
   const dataset = sceneDataset(source, { rows: 3, first: 7 });
   expect(dataset.texts(1).captions).toEqual(source.texts(8).captions);
   expect(() => dataset.texts(3)).toThrow("row 3 of 3");

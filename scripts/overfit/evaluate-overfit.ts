@@ -19,13 +19,13 @@ export interface Scores {
 
 const maskings = 4;
 
-export class Judge {
+export class OverfitEvaluator {
   private constructor(
     private readonly runtime: Runtime,
     private readonly graphs: readonly { readonly graph: TrainingGraph; readonly batch: Batch }[],
   ) {}
 
-  static async compile(samples: readonly Sample[], options: CollateOptions): Promise<Judge> {
+  static async compile(samples: readonly Sample[], options: CollateOptions): Promise<OverfitEvaluator> {
     const { config } = options;
     const count = samples.length;
     const copies = Array.from({ length: maskings }, (_, copy) =>
@@ -35,7 +35,7 @@ export class Judge {
     const batches = [matching(samples, options), collate(copies.flat(), { mlm: 1 }, options)];
     const graphs = [];
     for (const batch of batches) graphs.push({ graph: await compile(config, batch, runtime), batch });
-    return new Judge(runtime, graphs);
+    return new OverfitEvaluator(runtime, graphs);
   }
 
   async scores(values: Arrays): Promise<Scores> {

@@ -252,7 +252,7 @@ export function safetensorsName(dtype: DType): string {
   return found[0];
 }
 
-/** File and tensor for messages; a name from a stranger may be megabytes long. */
+/** File and tensor for messages; a name from an untrusted file may be megabytes long. */
 function tensorIn(file: OpenFile, name: string): string {
   return `${file.name}: ${name.slice(0, 200)}`;
 }

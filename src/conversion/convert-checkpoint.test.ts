@@ -162,7 +162,7 @@ test.each(["float32", "float16", "bfloat16"] as const)(
   },
 );
 
-test("halves to float32 and back are the same bytes; config.json tells the type where it told one", async () => {
+test("halves to float32 and back are the same bytes; config.json names the type if it named one", async () => {
   const folder = await temporaryFolder();
   const [typed, wide, back] = ["typed", "wide", "back"].map((name) => join(folder, name)) as [string, string, string];
   await cp(packaged, typed, { recursive: true });

@@ -29,7 +29,7 @@ test.each(await fixtureJson<Resized[]>("positions.json"))(
   },
 );
 
-test("what is there is taken, what follows is computed, what is new is initialised, the rest is told", async () => {
+test("parameters are copied, derived or initialised, and the rest is reported", async () => {
   const start = startOf({
     "cross_modal_text_layers.0.x": float32([2], 1, 2),
     "cross_modal_image_transform.bias": new HostTensor("float16", [1], Uint16Array.of(0x4200)),
@@ -110,7 +110,7 @@ test("of several starting points the last one that has a tensor counts", async (
   expect(report.unused).toEqual(["cross_modal_text_layers.0.x"]);
 });
 
-test("all misshapen tensors are told at once; values that are not finite are refused", async () => {
+test("all tensors of a wrong shape are reported at once; values that are not finite are refused", async () => {
   const start = startOf({
     "cross_modal_text_layers.0.x": float32([2], 1, 2),
     "text_model.embeddings.word_embeddings.weight": float32([1, 1], NaN),

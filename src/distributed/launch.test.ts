@@ -71,7 +71,7 @@ test("variables that are not valid are named", () => {
 describe("without koffi", () => {
   afterEach(() => vi.doUnmock("koffi"));
 
-  test("a single process works, and several are told what to install", async () => {
+  test("a single process works, and several get an error that says what to install", async () => {
     vi.doMock("koffi", () => {
       throw new Error("Cannot find package 'koffi'");
     });

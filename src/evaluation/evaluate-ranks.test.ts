@@ -33,7 +33,7 @@ describe("two and three ranks get the numbers of one process", () => {
   });
 });
 
-test("ranks with other data are told which data set differs, before anything is evaluated", async () => {
+test("ranks with other data get an error that names the data set, before anything is evaluated", async () => {
   const model = await checkpoint();
   const run = ranksInMemory(2).map((collective, rank) =>
     evaluate({ model, data: memoryData(rows.slice(rank), "/data/pairs.csv"), metrics: ["itm"], collective }),

@@ -20,7 +20,7 @@ const staleLock = JSON.stringify({ ...gone, token: "t" });
 type OnStep = NonNullable<LockOptions["onStep"]>;
 type Result = FileLock | LockHeld | undefined;
 
-/** Calls of `acquireLock` that do one step when they are told to. */
+/** Calls of `acquireLock` that do one step at a time. */
 class Contender {
   result: Result;
   private next: (() => void) | undefined;

@@ -89,7 +89,7 @@ test("below the kept values, the backward half reads the kept values alone", () 
   expect(reads(recompute(plain, loss, [first, second]))).toEqual(new Set(["first", "second"]));
 });
 
-test("values and gradients are the same to the bit, with parameters read whole and in slices", async () => {
+test("values and gradients are bit-exact, with parameters read whole and in slices", async () => {
   const x = input("x", "float32", [5, 4]);
   const [both, weight] = [parameter("both", 8, 4), parameter("weight", 4, 4)];
   const block = (h: Tensor) => {

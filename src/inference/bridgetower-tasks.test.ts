@@ -212,18 +212,18 @@ test("more texts than one run takes: two runs, the same embeddings and scores", 
 });
 
 test("progress counts up to the number of answers", async () => {
-  const told: [number, number][] = [];
-  const onProgress = (done: number, total: number) => told.push([done, total]);
+  const progress: [number, number][] = [];
+  const onProgress = (done: number, total: number) => progress.push([done, total]);
   await model.match(imageFiles.slice(0, 2), ["a fox", "a fox left of a moose", "a moose"], { onProgress });
-  expect(told.at(-1)).toEqual([6, 6]);
-  expect(told.every(([done, total], i) => total === 6 && done > (told[i - 1]?.[0] ?? 0))).toBe(true);
+  expect(progress.at(-1)).toEqual([6, 6]);
+  expect(progress.every(([done, total], i) => total === 6 && done > (progress[i - 1]?.[0] ?? 0))).toBe(true);
   for (const embed of ["embedText", "embedImage", "embedPair"] as const) {
-    told.length = 0;
+    progress.length = 0;
     const pairs = [imageFiles, ["a fox", "a moose left of a fox", "a fox"]] as const;
     if (embed === "embedPair") await model.embedPair(...pairs, { onProgress });
     else if (embed === "embedText") await model.embedText(pairs[1], { onProgress });
     else await model.embedImage(pairs[0], { onProgress });
-    expect(told.at(-1)).toEqual([3, 3]);
+    expect(progress.at(-1)).toEqual([3, 3]);
   }
 });
 

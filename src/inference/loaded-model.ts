@@ -193,7 +193,7 @@ export class LoadedModel {
     if (feeds.input_ids !== undefined) checkTokenIds(feeds.input_ids, this.config);
     const source = typeof graph === "string" ? this.sourceOf(graph) : graph;
     const { graph: subGraph, release } = await this.graphs.acquire(source.key, () => this.compile(source), signal);
-    // An aborted run goes on in the session worker, and its graph must not be freed before it has ended.
+    // An aborted run continues in the session worker: its graph must not be freed before it has ended.
     const results = await abortable(subGraph.compiled.run(feeds).finally(release), signal);
     for (const [name, tensor] of Object.entries(results)) {
       if (!isFinite(tensor)) throw await nonFiniteOutput(name, subGraph.parameters, this.weights, this.folder);

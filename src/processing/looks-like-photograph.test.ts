@@ -9,7 +9,7 @@ import type { RawImage } from "./decode-image.js";
 const photographs = ["chelsea.jpg", "coffee.jpg"].map((name) => join(import.meta.dirname, "fixtures", name));
 const art = join(import.meta.dirname, "../../examples/images");
 
-const judged = async (image: Sharp) => looksLikePhotograph(await decodeImage(await image.toBuffer()));
+const isPhotograph = async (image: Sharp) => looksLikePhotograph(await decodeImage(await image.toBuffer()));
 
 describe("photographs", () => {
   test.each<[string, (photograph: Sharp) => Sharp]>([
@@ -23,7 +23,7 @@ describe("photographs", () => {
     ["of low quality", (photograph) => photograph.jpeg({ quality: 40 })],
     ["turned", (photograph) => photograph.rotate(90)],
   ])("%s", async (_, change) => {
-    const found = await Promise.all(photographs.map((path) => judged(change(sharp(path)))));
+    const found = await Promise.all(photographs.map((path) => isPhotograph(change(sharp(path)))));
     expect(found).toEqual([true, true]);
   });
 });
@@ -36,7 +36,7 @@ describe("drawn scenes", async () => {
     ["enlarged", (scene) => scene.resize(300).png()],
     ["reduced", (scene) => scene.resize(48).png()],
   ])("%s", async (_, change) => {
-    const found = await Promise.all(names.map((name) => judged(change(sharp(join(art, name))))));
+    const found = await Promise.all(names.map((name) => isPhotograph(change(sharp(join(art, name))))));
     expect(found).toEqual(names.map(() => false));
   });
 });
@@ -49,9 +49,9 @@ test("a drawing: hard edges between plain areas; a screenshot: the same, however
     (_, i) => `<text x="8" y="${12 * i + 12}" font-size="10">${"the quick brown fox ".repeat(4)}</text>`,
   );
   const text = `<svg xmlns="http://www.w3.org/2000/svg" width="480" height="480"><rect width="480" height="480" fill="#eee"/>${lines.join("")}</svg>`;
-  expect(await judged(sharp(Buffer.from(drawing)).png())).toBe(false);
-  expect(await judged(sharp(Buffer.from(drawing)).jpeg({ quality: 80 }))).toBe(false);
-  expect(await judged(sharp(Buffer.from(text)).png())).toBe(false);
+  expect(await isPhotograph(sharp(Buffer.from(drawing)).png())).toBe(false);
+  expect(await isPhotograph(sharp(Buffer.from(drawing)).jpeg({ quality: 80 }))).toBe(false);
+  expect(await isPhotograph(sharp(Buffer.from(text)).png())).toBe(false);
 });
 
 /** Waves of many lengths in each channel: soft everywhere, hardly two neighbours alike, no strong colour. */

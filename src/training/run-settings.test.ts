@@ -177,7 +177,7 @@ test("losses are added up in one order, whatever the file's", () => {
   expect(Object.keys(given({ itc: 1, itm: 1, mlm: 2 }).objectives)).toEqual(["mlm", "itm", "itc"]);
 });
 
-test("settings that change the numbers of a run are told apart from those that do not", () => {
+test("settings that change the numbers of a run are listed apart from those that do not", () => {
   const before = trainingSettings({ ...least, config: { hidden_size: 8, num_hidden_layers: 2 } });
   const now = (changes: object) => trainingSettings({ ...least, config: before.config, ...changes });
   expect(differences(before, now({ config: { num_hidden_layers: 2, hidden_size: 8 } }))).toEqual([]);

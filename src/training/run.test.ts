@@ -259,7 +259,7 @@ test("ranks share a validation, and one that is stopped in it stops the run on a
   expect(resumed!.results).toEqual(zero!.results);
 });
 
-test("ranks with other data or settings are told which differ, before the first step", async () => {
+test("ranks with other data or settings get an error that names them, before the first step", async () => {
   const root = await pairs();
   const table = join(root, "pairs", "pairs.jsonl");
   const lines = (await readFile(table, "utf8")).trimEnd().split("\n");

@@ -54,7 +54,7 @@ export function checkValidation({
       throw new InputError({
         code: "invalid-setting",
         where,
-        expected: `at most ${rows}, the rows that are judged`,
+        expected: `at most ${rows}, the rows that are evaluated`,
         found: String(candidates),
       });
     }

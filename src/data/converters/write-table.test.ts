@@ -131,7 +131,7 @@ test("a file from another source is not taken for this one", async () => {
   );
 });
 
-test("a stopped run leaves whole shards only, and the next goes on with the first that is missing", async () => {
+test("a stopped run leaves whole shards only, and the next resumes with the first that is missing", async () => {
   const out = await temporaryFolder();
   const table = await tableOf(7, { file: (shard) => `a_${shard}.arrow`, shardSize: 3 });
   const stop = new AbortController();

@@ -18,7 +18,7 @@ async function folderOf(files: Readonly<Record<string, string>>): Promise<string
   return folder;
 }
 
-test("the format is told by the first bytes, whatever the name", async () => {
+test("the first bytes decide the format, whatever the name", async () => {
   for (const fixture of ["captions.arrow", "saved.arrow", "hugging-face.parquet"]) {
     const folder = await folderOf({ "data.bin": fixture });
     expect((await opened(join(folder, "data.bin"))).rows).toBe(5);

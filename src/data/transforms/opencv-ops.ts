@@ -73,7 +73,7 @@ export type OpencvOp = keyof typeof opencvOps;
 type Matrix = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
 
 const coordinateUnit = 1024;
-/** Fractions of a pixel that are told apart. */
+/** Fractions of a pixel that are distinguished. */
 const fractions = 32;
 const fractionBits = 5;
 

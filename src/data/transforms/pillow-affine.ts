@@ -1,6 +1,6 @@
 /**
  * Pillow's affine transforms with the nearest pixel and black outside (`Image.rotate`, `Image.transform`; `Geometry.c`,
- * version 13), to the bit. A matrix says where in the source the pixel (x, y) comes from: (a·x + b·y + c, d·x + e·y + f).
+ * version 13), bit-exact. A matrix says where in the source the pixel (x, y) comes from: (a·x + b·y + c, d·x + e·y + f).
  */
 import type { RawImage } from "../../processing/index.js";
 
