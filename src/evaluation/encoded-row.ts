@@ -109,7 +109,7 @@ async function encode(
   rows: readonly LoadedRow[],
   { bridge, embeddings }: RequiredInputs,
 ): Promise<EncodedRow[]> {
-  const part = embeddings ? (bridge ? "image and embedding" : "embed image") : "image";
+  const part = embeddings ? (bridge ? "image and itc" : "image itc") : "image";
   const first = await model.run(part, { pixel_values: stacked(rows.map(({ pixels }) => pixels)) });
   const seconds = rows.flatMap(({ second }) => second ?? []);
   const second = seconds.length === 0 ? {} : await model.run("second image", { pixel_values: stacked(seconds) });
@@ -156,7 +156,7 @@ async function captionEmbeddings(
   const embeddings = rows.map(({ texts }) => new Array<Float32Array>(texts.captions.length));
   const tokens = ids.map((entry, index) => ({ index, ids: entry }));
   for (const chunk of chunksOfEqualLength(tokens, model.chunkSize)) {
-    const { text_embeds } = await model.run("embed text", batchOf(chunk));
+    const { text_embeds } = await model.run("text itc", batchOf(chunk));
     for (const [row, { index }] of chunk.entries()) {
       const [owner, caption] = owners[index]!;
       embeddings[owner]![caption] = vector(text_embeds!, row);

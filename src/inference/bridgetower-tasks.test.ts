@@ -196,13 +196,13 @@ test("each imageFile and each length of text goes through its tower once", async
   expect(await runs(() => model.match(imageFiles, oneLength))).toEqual({ text: 1, image: 3, fusion: 3 });
   expect(await runs(() => model.match(imageFiles, [...oneLength, "a fox"]))).toEqual({ text: 2, image: 3, fusion: 6 });
   expect(await runs(() => model.fillMask(imageFiles[0]!, "a <mask>"))).toEqual({ text: 1, image: 1, fusion: 1 });
-  expect(await runs(() => model.embedPair(imageFiles, oneLength))).toEqual({ text: 1, image: 1, fusion: 1 });
+  expect(await runs(() => model.embedPair(imageFiles, oneLength))).toEqual({ text: 1, image: 1, pairs: 1 });
 });
 
 test("more texts than one run takes: two runs, the same embeddings and scores", async () => {
   const many = Array.from({ length: 70 }, (_, i) => (i % 2 === 0 ? "a fox left of a moose" : "a moose left of a fox"));
   const embeddings: Float32Array[] = [];
-  expect(await runs(async () => embeddings.push(...(await model.embedText(many))))).toEqual({ embed: 2 });
+  expect(await runs(async () => embeddings.push(...(await model.embedText(many))))).toEqual({ text: 2 });
   const [even, odd] = await model.embedText(many.slice(0, 2));
   for (const [i, embedding] of embeddings.entries()) {
     expect(deviation(embedding, i % 2 === 0 ? even! : odd!, close)).toBeLessThan(1);

@@ -190,7 +190,7 @@ export class BridgeTower implements AsyncDisposable {
     const embeddings = new Array<Float32Array>(textList.length);
     let done = 0;
     for (const chunk of chunksOfEqualLength(this.model.tokenize(textList, options), this.model.chunkSize)) {
-      const { text_embeds } = await this.model.run("embed text", batchOf(chunk), options);
+      const { text_embeds } = await this.model.run("text itc", batchOf(chunk), options);
       for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(text_embeds!, row);
       options.onProgress?.((done += chunk.length), textList.length);
     }
@@ -209,7 +209,7 @@ export class BridgeTower implements AsyncDisposable {
       imageList.slice(i * this.model.chunkSize, (i + 1) * this.model.chunkSize),
     );
     for await (const [, pixels] of prefetch(runs, (run) => this.model.pixels(run, options))) {
-      const { image_embeds } = await this.model.run("embed image", pixels, options);
+      const { image_embeds } = await this.model.run("image itc", pixels, options);
       for (let row = 0; row < image_embeds!.shape[0]!; row++) embeddings.push(vector(image_embeds!, row));
       options.onProgress?.(embeddings.length, imageList.length);
     }
@@ -244,7 +244,7 @@ export class BridgeTower implements AsyncDisposable {
         options,
       );
       const states = { ...imageStates, ...(await this.model.textStates(chunk, options)) };
-      const { cross_embeds } = await this.model.run("fusion itc", states, options);
+      const { cross_embeds } = await this.model.run("pairs itc", states, options);
       for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(cross_embeds!, row);
       options.onProgress?.((done += chunk.length), textList.length);
     }
@@ -265,7 +265,7 @@ export class BridgeTower implements AsyncDisposable {
     const { topK = 5 } = options;
     checkTopK(topK);
     const answers = await this.answerList();
-    const rows = await logitsAbout(this.model, image, asList<string>(questions), "fusion vqa", options);
+    const rows = await logitsAbout(this.model, image, asList<string>(questions), "vqa", options);
     const ranked = rows.map((logits) =>
       topIndices(logits, topK).map((id) => ({ answer: answers[id]!, probability: sigmoid(logits[id]!) })),
     );
@@ -279,7 +279,7 @@ export class BridgeTower implements AsyncDisposable {
     options: TextOptions = {},
   ): Promise<ResultsOf<T, Entailment[]>> {
     this.begin("entail", options);
-    const rows = await logitsAbout(this.model, image, asList<string>(hypotheses), "fusion snli", options);
+    const rows = await logitsAbout(this.model, image, asList<string>(hypotheses), "snli", options);
     const ranked = rows.map((logits) => {
       const probabilities = softmax(logits);
       return topIndices(logits).map((id) => ({ label: entailmentLabels[id]!, probability: probabilities[id]! }));

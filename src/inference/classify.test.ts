@@ -201,7 +201,7 @@ test("each image and each length of text goes through its tower once, and nothin
     image: 1,
     "second image": 1,
     "fusion pooled": 2,
-    comparison: 1,
+    "comparison nlvr2": 1,
   });
   expect(await runs(() => tiny.compare(left, right, texts))).toMatchObject({ image: 1, "fusion pooled": 4 });
   expect(await runs(() => Promise.all([tiny.answer(left, []), tiny.compare(left, right, [])]))).toEqual({});

@@ -1,5 +1,6 @@
 /** Classifies texts about one image or two: the logits of each text. */
 import type { HostTensor } from "../graph/index.js";
+import type { Head } from "../model/index.js";
 import type { LoadedModel, States, TextOptions } from "./loaded-model.js";
 import { chunksOfEqualLength } from "./text-chunks.js";
 import type { ImageInput } from "../processing/index.js";
@@ -22,19 +23,21 @@ export interface Entailment {
 
 /**
  * Logits for each text about one image, which goes through its tower once. -> a list of classes for each text
- * @param part the fusion with the head that is asked
+ * @param head one whose only output is the logits of each text [texts, classes]
  */
 export function logitsAbout(
   model: LoadedModel,
   image: ImageInput,
   texts: readonly string[],
-  part: "fusion vqa" | "fusion snli",
+  head: Head,
   options: TextOptions,
 ): Promise<number[][]> {
   return logitsOf(model, texts, options, async () => {
     const imageStates = await model.imageStates([image], "image", options);
-    // The sub-graph has the logits of this head alone.
-    return async (textStates) => Object.values(await model.run(part, { ...imageStates, ...textStates }, options))[0]!;
+    return async (textStates) => {
+      const [logits] = Object.values(await model.run(`fusion ${head}`, { ...imageStates, ...textStates }, options));
+      return logits!;
+    };
   });
 }
 
@@ -52,7 +55,8 @@ export function logitsAboutTwo(
     return async (textStates) => {
       const first_pooler_output = await pooled({ ...firstStates, ...textStates });
       const second_pooler_output = await pooled({ ...secondStates, ...textStates });
-      return (await model.run("comparison", { first_pooler_output, second_pooler_output }, options)).nlvr2_logits!;
+      return (await model.run("comparison nlvr2", { first_pooler_output, second_pooler_output }, options))
+        .nlvr2_logits!;
     };
   });
 }

@@ -281,7 +281,7 @@ export class LoadedModel {
 
   private sourceOf(part: Part): GraphSource {
     // Only the text tower is short enough to gain from packed weights.
-    const prepack = this.options.prepackText === true && (part === "text" || part === "embed text");
+    const prepack = this.options.prepackText === true && (part === "text" || part.startsWith("text "));
     return { key: part, build: () => parts[part](this.config), prepack };
   }
 

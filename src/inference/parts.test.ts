@@ -16,14 +16,14 @@ function golden(name: string) {
   const config = parseConfig(json, `${name}.json`);
   const run = (part: Part, each: readonly States[]) => evaluateAll(parts[part](config), each, tinyStoredTensor);
   const rows = (input: string) => feeds[input]!.toArray();
-  const texts = async (input: string, part: "text" | "embed text" = "text") => {
+  const texts = async (input: string, part: "text" | "text itc" = "text") => {
     const stack = rows(input).map((row) => ({
       input_ids: single(feeds.input_ids!, row),
       attention_mask: single(feeds.attention_mask!, row),
     }));
     return (await run(part, stack)).map((states, i) => ({ ...states, attention_mask: stack[i]!.attention_mask }));
   };
-  const images = (input: string, part: "image" | "second image" | "embed image" = "image") =>
+  const images = (input: string, part: "image" | "second image" | "image itc" = "image") =>
     run(
       part,
       rows(input).map((row) => ({ pixel_values: single(feeds.pixel_values!, row) })),
@@ -79,13 +79,13 @@ test("nlvr2: the second image has a token type of its own", async () => {
     first_pooler_output: pooler_output!,
     second_pooler_output: second[i]!.pooler_output!,
   }));
-  const results = await run("comparison", pairs);
+  const results = await run("comparison nlvr2", pairs);
   expect(deviation(column(results, "nlvr2_logits"), expected("nlvr2.logits"))).toBeLessThan(1);
 });
 
 test.each(["itc_joint", "itc_dual"])("%s: embeddings of texts and images", async (name) => {
   const { texts, images, expected } = golden(name);
-  const [ofTexts, ofImages] = [await texts("itc_texts", "embed text"), await images("itc_images", "embed image")];
+  const [ofTexts, ofImages] = [await texts("itc_texts", "text itc"), await images("itc_images", "image itc")];
   expect(deviation(column(ofTexts, "text_embeds"), expected("itc.text_embeds"))).toBeLessThan(1);
   expect(deviation(column(ofImages, "image_embeds"), expected("itc.image_embeds"))).toBeLessThan(1);
 });
@@ -101,8 +101,8 @@ test("irtr: scores that rank texts of an image", async () => {
 test("an image's bridge and embedding from one run are those of two", async () => {
   const { run, feeds } = golden("itc_joint");
   const pixels = [{ pixel_values: single(feeds.pixel_values!, 1) }];
-  const [both] = await run("image and embedding", pixels);
-  const [[bridge], [embedding]] = [await run("image", pixels), await run("embed image", pixels)];
+  const [both] = await run("image and itc", pixels);
+  const [[bridge], [embedding]] = [await run("image", pixels), await run("image itc", pixels)];
   expect(Object.keys(both!).sort()).toEqual([...Object.keys(bridge!), "image_embeds"].sort());
   for (const [name, tensor] of Object.entries({ ...bridge!, ...embedding! })) {
     expect(deviation(both![name]!.toArray(), tensor.toArray())).toBeLessThan(1);

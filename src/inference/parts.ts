@@ -13,37 +13,48 @@ import { comparisonGraph, fusionGraph, imageGraph, textGraph, type Outputs } fro
 
 type Build = (config: BridgeTowerConfig) => Outputs;
 
-/** The fusion of a text with an image that it shares with the others, with one head. */
-const fusionWith =
-  (head: Head): Build =>
-  (config) => {
-    const needsTokens = Object.values(headEntry(head).outputs).some(({ reads }) => reads === "textFeatures");
-    return fusionGraph(config, { sharedImage: true, lastQueries: needsTokens ? "all" : "first" }).heads([head]);
-  };
-
-const fusions = Object.fromEntries(heads.map((head) => [`fusion ${head}`, fusionWith(head)])) as Record<
-  `fusion ${Head}`,
-  Build
->;
-
-export const parts = {
+/** Sub-graphs that end in states, which other sub-graphs read. */
+const states = {
   text: (config) => textGraph(config).state(),
   image: (config) => imageGraph(config).state(),
   "second image": (config) => imageGraph(config, { type: 2 }).state(),
-  ...fusions,
-  "fusion itc": (config) => fusionGraph(config, { lastQueries: "first" }).heads(["itc"]),
-  "fusion itc, one image": fusions["fusion itc"],
   "fusion pooled": (config) => fusionGraph(config, { sharedImage: true, lastQueries: "first" }).state(),
-  comparison: (config) => comparisonGraph(config, ["nlvr2"]),
-  "embed text": (config) => textGraph(config).heads(["itc"]),
-  "embed image": (config) => imageGraph(config).heads(["itc"]),
-  "image and embedding": (config) => {
-    const graph = imageGraph(config);
-    return { ...graph.state(), ...graph.heads(["itc"]) };
-  },
 } satisfies Record<string, Build>;
 
-export type Part = keyof typeof parts;
+/** Tokens of the last level that the head reads. */
+const lastQueries = (head: Head): "all" | "first" =>
+  Object.values(headEntry(head).outputs).some(({ reads }) => reads === "textFeatures") ? "all" : "first";
+
+/** Sub-graphs that end in the outputs of a head. */
+const headGraphs = {
+  text: (config, head) => textGraph(config).heads([head]),
+  image: (config, head) => imageGraph(config).heads([head]),
+  "image and": (config, head) => {
+    const graph = imageGraph(config);
+    return { ...graph.state(), ...graph.heads([head]) };
+  },
+  /** All texts with one image. */
+  fusion: (config, head) => fusionGraph(config, { sharedImage: true, lastQueries: lastQueries(head) }).heads([head]),
+  /** The i-th text with the i-th image. */
+  pairs: (config, head) => fusionGraph(config, { lastQueries: lastQueries(head) }).heads([head]),
+  comparison: (config, head) => comparisonGraph(config, [head]),
+} satisfies Record<string, (config: BridgeTowerConfig, head: Head) => Outputs>;
+
+/** Key of a sub-graph: states, or with the name of a head, such as `fusion itm`, its outputs. */
+export type Part = keyof typeof states | `${keyof typeof headGraphs} ${Head}`;
+
+// Object.fromEntries knows only strings; these are the keys of the type.
+export const parts = {
+  ...states,
+  ...Object.fromEntries(
+    heads.flatMap((head) =>
+      Object.entries(headGraphs).map(([name, build]): [string, Build] => [
+        `${name} ${head}`,
+        (config) => build(config, head),
+      ]),
+    ),
+  ),
+} as Readonly<Record<Part, Build>>;
 
 /** The tasks of one head. */
 export type TasksOf<Outputs> = {
@@ -61,18 +72,18 @@ interface TaskNeeds {
 }
 
 /** The sub-graphs that lead to an output, by what its head reads. */
-const partsFor: Readonly<Record<keyof HeadInputs, (head: Head) => readonly Part[]>> = {
-  textToken: () => ["embed text"],
-  imageToken: () => ["embed image"],
+const partsFor: Readonly<Record<keyof HeadInputs, (head: Head, isPairwise: boolean) => readonly Part[]>> = {
+  textToken: (head) => [`text ${head}`],
+  imageToken: (head) => [`image ${head}`],
   textFeatures: (head) => ["text", "image", `fusion ${head}`],
-  pooled: (head) => ["text", "image", `fusion ${head}`],
-  bothPooled: () => ["text", "image", "second image", "fusion pooled", "comparison"],
+  pooled: (head, isPairwise) => ["text", "image", `${isPairwise ? "pairs" : "fusion"} ${head}`],
+  bothPooled: (head) => ["text", "image", "second image", "fusion pooled", `comparison ${head}`],
 };
 
 export const tasks = Object.fromEntries(
   heads.flatMap((head) =>
-    Object.values(headEntry(head).outputs).flatMap(({ task, reads, needs }) =>
-      task === undefined ? [] : [[task, { head, parts: partsFor[reads](head), config: needs }]],
+    Object.values(headEntry(head).outputs).flatMap(({ task, reads, isPairwise = false, needs }) =>
+      task === undefined ? [] : [[task, { head, parts: partsFor[reads](head, isPairwise), config: needs }]],
     ),
   ),
 ) as Readonly<Record<Task, TaskNeeds>>;

@@ -25,6 +25,8 @@ export interface HeadOutput {
   readonly build: Build;
   /** The task of the class `BridgeTower` that reads it. */
   readonly task?: string;
+  /** The task reads the i-th text with the i-th image. Default false: it reads all texts with one image. */
+  readonly isPairwise?: boolean;
   /** What the config must say beside. */
   readonly needs?: ConfigNeed;
   /** Without what it needs, a head lacks the output and its parameters. Default false: the parameters are there. */

@@ -76,6 +76,7 @@ function classifier(p: Scope, config: BridgeTowerConfig, x: Tensor, classes: num
 
 const headLinear: HeadModule = { learningRate: "head" };
 const headClassifier: HeadModule = { learningRate: "head", ones: ["1.weight"] };
+const jointEmbedding = { reads: "pooled", isPairwise: true, needs: jointForm, isOptional: true } as const;
 
 export const headTable = {
   itm: {
@@ -95,7 +96,7 @@ export const headTable = {
     outputs: {
       text_embeds: { reads: "textToken", build: textEmbedding, task: "embedText" },
       image_embeds: { reads: "imageToken", build: imageEmbedding, task: "embedImage" },
-      cross_embeds: { reads: "pooled", build: pairEmbedding, task: "embedPair", needs: jointForm, isOptional: true },
+      cross_embeds: { ...jointEmbedding, build: pairEmbedding, task: "embedPair" },
     },
     modules: {
       itc_text_head: headLinear,
@@ -134,9 +135,7 @@ export const headTable = {
     classifier: { module: "snli_classifier" },
   },
   nlvr2: {
-    outputs: {
-      nlvr2_logits: { reads: "bothPooled", build: nlvr2Head, task: "compare", needs: secondImage },
-    },
+    outputs: { nlvr2_logits: { reads: "bothPooled", build: nlvr2Head, task: "compare", needs: secondImage } },
     modules: { nlvr2_classifier: headClassifier },
     objectives: ["nlvr2"],
     classifier: { module: "nlvr2_classifier" },

@@ -73,14 +73,14 @@ export class Classes implements RowMetric {
   }
 
   private async logits(row: EncodedRow, texts: readonly string[]): Promise<number[][]> {
-    if (this.name === "snli") return fusedRows(this.context, "fusion snli", row.image, texts);
+    if (this.name === "snli") return fusedRows(this.context, "snli", row.image, texts);
     const rows = new Array<number[]>(texts.length);
     const ids = this.context.tokenize(texts);
     const first = await this.pooled(row.image, ids);
     const second = await this.pooled(row.second!, ids);
     for (const [i, first_pooler_output] of first.entries()) {
       const poolers = { first_pooler_output, second_pooler_output: second[i]! };
-      rows[i] = (await this.context.model.run("comparison", poolers)).nlvr2_logits!.toArray();
+      rows[i] = (await this.context.model.run("comparison nlvr2", poolers)).nlvr2_logits!.toArray();
     }
     return rows;
   }

@@ -39,8 +39,7 @@ export class Contrast implements RowMetric {
     const { contrastive_form } = this.context.model.config;
     const { captions } = row.texts;
     const { image, captions: texts } = row.embeddings!;
-    const crosses =
-      contrastive_form === "joint" ? await fusedRows(this.context, "fusion itc, one image", row.image, captions) : [];
+    const crosses = contrastive_form === "joint" ? await fusedRows(this.context, "itc", row.image, captions) : [];
     this.rows.push(
       texts.map((text, i) => {
         const cross = crosses[i];

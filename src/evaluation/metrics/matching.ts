@@ -16,7 +16,7 @@ export class MatchLogits {
     if (this.row !== row) this.known = new Map();
     this.row = row;
     const fresh = [...new Set(texts)].filter((text) => !this.known.has(text));
-    const logits = await fusedRows(this.context, "fusion itm", row.image, fresh);
+    const logits = await fusedRows(this.context, "itm", row.image, fresh);
     fresh.forEach((text, i) => this.known.set(text, logits[i]!));
     return texts.map((text) => this.known.get(text)!);
   }

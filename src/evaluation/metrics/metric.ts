@@ -3,6 +3,7 @@ import type { Collective } from "../../distributed/index.js";
 import type { HostTensor } from "../../graph/index.js";
 import type { Random } from "../../random/index.js";
 import { batchOf, chunksOfEqualLength, type Part, type States } from "../../inference/index.js";
+import type { Head } from "../../model/index.js";
 import type { EncodedRow, RowContext } from "../encoded-row.js";
 
 /** Numbers by the names of the results. */
@@ -51,15 +52,15 @@ export async function fuse(
   }
 }
 
-/** The output of a fusion for each text, as numbers. */
+/** The head's output for each text with one image, as numbers. */
 export async function fusedRows(
   context: EvalContext,
-  part: Part,
+  head: Head,
   image: States,
   texts: readonly string[],
 ): Promise<number[][]> {
   const rows = new Array<number[]>(texts.length);
-  await fuse(context, part, image, context.tokenize(texts), (index, output) => {
+  await fuse(context, `fusion ${head}`, image, context.tokenize(texts), (index, output) => {
     rows[index] = output.toArray();
   });
   return rows;

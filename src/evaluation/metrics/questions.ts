@@ -51,7 +51,7 @@ export class Questions implements RowMetric {
   async update(row: EncodedRow): Promise<void> {
     const { questions } = row.texts;
     const texts = questions.map(({ question }) => question);
-    const logits = await fusedRows(this.context, "fusion vqa", row.image, texts);
+    const logits = await fusedRows(this.context, "vqa", row.image, texts);
     for (const [i, question] of questions.entries()) {
       const best = argMax(logits[i]!);
       this.predict(question, best);

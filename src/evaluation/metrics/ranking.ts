@@ -33,7 +33,7 @@ export class Ranking implements RowMetric {
         this.falseCaptions.sample(row.index, row.trueCaptions, random),
       ).filter((text) => text !== undefined);
       if (sampled.length < this.falseTexts) continue;
-      const scores = await fusedRows(this.context, "fusion rank", row.image, [caption, ...sampled]);
+      const scores = await fusedRows(this.context, "rank", row.image, [caption, ...sampled]);
       const logits = scores.map(([score]) => score!);
       this.accuracy.add(argMax(logits) === 0 ? 1 : 0);
       this.loss.add(crossEntropy(logits, 0));

@@ -6,6 +6,7 @@ import type { Dataset } from "../../data/index.js";
 import { InputError } from "../../errors.js";
 import { elementCount, HostTensor } from "../../graph/index.js";
 import { prefetch, batchOf, chunksOfEqualLength, type States, type Tokens } from "../../inference/index.js";
+import type { Head } from "../../model/index.js";
 import type { EvalContext } from "../metrics/metric.js";
 
 export interface Chunks {
@@ -16,7 +17,8 @@ export interface Chunks {
 }
 
 export interface FusedPairs extends Chunks {
-  readonly part: "fusion itm" | "fusion rank";
+  /** A head of one output; its last column is the score. */
+  readonly head: Head;
   /** Row of each image in the data set. */
   readonly rows: readonly number[];
   readonly texts: readonly Tokens[];
@@ -73,7 +75,9 @@ export async function fusedScores(context: EvalContext, pairs: FusedPairs): Prom
         for (const chunk of chunksOfEqualLength(tokens, model.chunkSize)) {
           signal?.throwIfAborted();
           const states = chunk.map(({ index }) => resident!.states[chosen[image]![index]! - span.first]!);
-          const [output] = Object.values(await model.run(pairs.part, { ...imageState, ...gathered(states) }));
+          const [output] = Object.values(
+            await model.run(`fusion ${pairs.head}`, { ...imageState, ...gathered(states) }),
+          );
           const width = output!.shape[1]!;
           chunk.forEach(({ index }, row) => (scores[image]![index] = output!.at(row, width - 1)));
           onProgress?.((done += chunk.length), total);

@@ -139,7 +139,7 @@ export class Retrieval implements RowMetric {
     const texts = this.context.tokenize(group.captions).map((ids, index) => ({ index, ids }));
     const scores = await this.share(group.rows.length, ({ first, end }) =>
       fusedScores(this.context, {
-        part: rankBy === "rank_output" ? "fusion rank" : "fusion itm",
+        head: rankBy === "rank_output" ? "rank" : "itm",
         rows: group.rows.slice(first, end),
         texts,
         chosen: chosen.slice(first, end),
