@@ -32,7 +32,7 @@ const learner = new Learner(values, {
   objectives: { itm: 1 },
   recompute,
   optimizer: optimizerSettings({ learning_rate: 1e-5, warmup_steps: 0, max_steps: 1_000, adamw: "decoupled" }),
-  ...(profile === undefined ? {} : { profile }),
+  profile,
 });
 
 const count = input_ids.length;

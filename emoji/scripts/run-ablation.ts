@@ -96,7 +96,7 @@ async function trained(
   const run = basename(recipe.output);
   const { interrupted } = await train(recipe, {
     modulesFrom,
-    ...(signal === undefined ? {} : { signal }),
+    signal,
     onStep: (progress) => onStep?.(run, progress),
     onWarning: (message) => onWarning?.(`${run}: ${message}`),
   });

@@ -84,9 +84,9 @@ export default async function openScenes(given: ScenesOptions): Promise<Dataset>
     split,
     seed,
     captions,
-    ...(arrangements === undefined ? {} : { arrangements }),
+    arrangements,
   });
-  return sceneDataset(source, { rows, kind, first, ...(sampled === undefined ? {} : { sampled }) });
+  return sceneDataset(source, { rows, kind, first, sampled });
 }
 
 /** @throws InputError about the first option that is invalid */

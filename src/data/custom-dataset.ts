@@ -62,8 +62,8 @@ export function completeDataset(given: CustomDataset, defaultName = "data set"):
     name,
     rows,
     counts: given.counts === undefined ? countTexts(rows, texts) : checkedCounts(given.counts, rows, name),
-    ...(blocks === undefined ? {} : { blocks }),
-    ...(labelled === undefined ? {} : { labelled }),
+    blocks,
+    labelled,
     texts,
     images: (row) => given.images(row),
     close: async () => given.close?.(),
@@ -126,8 +126,7 @@ export function parseModuleSource(text: string): ModuleSource | undefined {
   }
   const { module, options, ...others } = json as Readonly<Record<string, unknown>>;
   const [other] = Object.keys(others);
-  if (typeof module === "string" && other === undefined)
-    return { module, ...(options === undefined ? {} : { options }) };
+  if (typeof module === "string" && other === undefined) return { module, options };
   throw new InputError({
     code: "invalid-setting",
     where: text,

@@ -120,8 +120,8 @@ async function encode(
     texts: row.texts,
     trueCaptions: row.trueCaptions,
     image: rowOf(first, i),
-    ...(row.second === undefined ? {} : { second: rowOf(second, secondRow++) }),
-    ...(embeddings ? { embeddings: { image: vector(first.image_embeds!, i), captions: ofCaptions[i]! } } : {}),
+    second: row.second && rowOf(second, secondRow++),
+    embeddings: embeddings ? { image: vector(first.image_embeds!, i), captions: ofCaptions[i]! } : undefined,
   }));
 }
 

@@ -83,7 +83,7 @@ export async function readBytes(
         where: path,
         expected: `${options.expected ?? "a file"} of at most ${maxBytes} bytes`,
         found: `${size} bytes`,
-        ...(options.hint === undefined ? {} : { hint: options.hint }),
+        hint: options.hint,
       });
     }
     const { buffer, byteOffset, length } = await handle.readFile();

@@ -44,7 +44,7 @@ export function parameterGradients(loss: Tensor, parameters: readonly Parameter[
     const summands = found.slice(next, (next += nodes.length)).filter((gradient) => gradient !== undefined);
     if (summands.length === 0) return [];
     const gradient = summands.reduce((sum, summand) => add(sum, summand));
-    return [{ parameter, firstElement, gradient, ...(rows === undefined ? {} : { rows }) }];
+    return [{ parameter, firstElement, gradient, rows }];
   });
 }
 

@@ -22,7 +22,7 @@ import type { Task } from "./parts.js";
 import type { ImageInput } from "../processing/index.js";
 import { asList } from "./bridgetower-processor.js";
 import { checkTopK, secondProbability, sigmoid, softmax, topIndices } from "./logits.js";
-import { batchOf, chunksOfEqualLength, residentGroups, type Tokens } from "./text-chunks.js";
+import { batchOf, chunksOfEqualLength, residentGroups, type CutTokens, type Tokens } from "./text-chunks.js";
 
 export interface BridgeTowerOptions extends LoadOptions {
   /**
@@ -164,17 +164,7 @@ export class BridgeTower implements AsyncDisposable {
     checkTopK(topK);
     const [tokens] = this.model.tokenize([text], options);
     const { tokenizer, maxLength } = this.model;
-    const masks = (ids: readonly number[]) => ids.filter((id) => id === tokenizer.maskTokenId).length;
-    const wanted = masks(tokenizer.encode(text).ids);
-    if (wanted === 0 || masks(tokens!.ids) < wanted) {
-      throw new InputError({
-        code: wanted === 0 ? "invalid-argument" : "text-too-long",
-        where: "text",
-        expected: wanted === 0 ? "a <mask> to fill" : `every <mask> within the first ${maxLength} tokens`,
-        found: wanted === 0 ? "none" : "one after them",
-        hint: wanted === 0 ? "Write <mask> for a missing word" : "Shorten the text",
-      });
-    }
+    checkMasks(tokens!, tokenizer.maskTokenId, maxLength);
     const states = {
       ...(await this.model.textStates([tokens!], options)),
       ...(await this.model.imageStates([image], "image", options)),
@@ -319,6 +309,22 @@ export class BridgeTower implements AsyncDisposable {
     answers.catch(() => (this.answers = undefined));
     return answers;
   }
+}
+
+/** @throws InputError if a text has no `<mask>`, or one beyond the limit of the model */
+function checkMasks({ ids, overflowing }: CutTokens, mask: number, maxLength: number): void {
+  if (overflowing.includes(mask)) {
+    throw new InputError({
+      code: "text-too-long",
+      where: "text",
+      expected: `every <mask> within the first ${maxLength} tokens`,
+      found: "one after them",
+      hint: "Shorten the text",
+    });
+  }
+  if (ids.includes(mask)) return;
+  const hint = "Write <mask> for a missing word";
+  throw new InputError({ code: "invalid-argument", where: "text", expected: "a <mask> to fill", found: "none", hint });
 }
 
 /** The list itself for a list, its only entry for a single input. */

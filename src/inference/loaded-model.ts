@@ -15,7 +15,7 @@ import { checkPoolers, isFinite, nonFiniteOutput } from "./finite-weights.js";
 import { openModelFolder, type ModelFolder } from "./open-model.js";
 import { checkConfig, needsOf, parts, tasks, type Part, type Task } from "./parts.js";
 import type { Outputs } from "./sub-graphs.js";
-import { batchOf, type Tokens } from "./text-chunks.js";
+import { batchOf, type CutTokens, type Tokens } from "./text-chunks.js";
 import { bindWeights, headsIn } from "./weights.js";
 
 /** The checkpoint in this package, which is used if none is named. */
@@ -205,18 +205,18 @@ export class LoadedModel {
    * Token ids of texts, cut to as many as the model takes.
    * @throws InputError for a text that is too long, if `truncation` is `"error"`
    */
-  tokenize(texts: readonly string[], { truncation = "cut" }: TextOptions = {}): Tokens[] {
+  tokenize(texts: readonly string[], { truncation = "cut" }: TextOptions = {}): CutTokens[] {
     checkTruncation(truncation);
     const { tokenizer, maxLength } = this;
-    const encoded = texts.map((text) => tokenizer.encode(text, { maxLength }));
-    const cut = encoded.flatMap(({ truncated }, index) => (truncated ? [index] : []));
-    if (cut.length > 0 && truncation === "error") {
-      const length = tokenizer.encode(texts[cut[0]!]!).ids.length;
+    const encoded = texts.map((text, index) => ({ index, ...tokenizer.encode(text, { maxLength }) }));
+    const cut = encoded.filter(({ overflowing }) => overflowing.length > 0);
+    const [first] = cut;
+    if (first !== undefined && truncation === "error") {
       throw new InputError({
         code: "text-too-long",
-        where: `text ${cut[0]!}`,
+        where: `text ${first.index}`,
         expected: `at most ${maxLength} tokens`,
-        found: String(length),
+        found: String(first.ids.length + first.overflowing.length),
         hint: 'Shorten it, or set truncation to "cut"',
       });
     }
@@ -224,7 +224,7 @@ export class LoadedModel {
       const which = texts.length === 1 ? "the text was" : `${cut.length} of ${texts.length} texts were`;
       this.options.onWarning?.(`${which} cut to ${maxLength} tokens, the limit of the model`);
     }
-    return encoded.map(({ ids }, index) => ({ index, ids }));
+    return encoded;
   }
 
   /** The text tower's states for texts of one length, with the mask that the fusion needs too. */

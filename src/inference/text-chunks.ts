@@ -7,6 +7,12 @@ export interface Tokens {
   readonly ids: readonly number[];
 }
 
+/** A text cut to the limit of the model. */
+export interface CutTokens extends Tokens {
+  /** The ids beyond the limit. */
+  readonly overflowing: readonly number[];
+}
+
 /** Texts of equal length together, in runs of at most `maxTexts`: no padding is ever computed. */
 export function chunksOfEqualLength(texts: readonly Tokens[], maxTexts: number): Tokens[][] {
   const byLength = new Map<number, Tokens[]>();

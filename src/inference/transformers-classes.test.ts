@@ -153,7 +153,7 @@ const close = { absolute: 1e-5, relative: 1e-5 };
 async function itmLogits(layout: WeightLayout, heads?: readonly Head[]): Promise<number[]> {
   const { inputs, configJson } = readCase("add");
   const model = await BridgeTowerForImageAndTextRetrieval.fromPretrained(
-    await tinyCheckpoint({ config: configJson, layout, ...(heads === undefined ? {} : { heads }) }),
+    await tinyCheckpoint({ config: configJson, layout, heads }),
   );
   const { logits } = await model.forward(inputs);
   await model.dispose();

@@ -75,9 +75,9 @@ export function batchShape(
       {
         pairs: pairs!,
         weight,
-        ...(ranked === undefined ? {} : { falseTexts: ranked - 1 }),
-        ...(contrast && batch.itc_image_ids !== undefined ? { imageIds: true } : {}),
-        ...(contrast && cached ? { cached: true } : {}),
+        falseTexts: ranked === undefined ? undefined : ranked - 1,
+        imageIds: contrast && batch.itc_image_ids !== undefined,
+        cached: contrast && cached,
       },
     ] as const;
   });

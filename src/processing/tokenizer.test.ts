@@ -64,8 +64,8 @@ test("an unpaired surrogate reads as U+FFFD", () => {
 });
 
 test("says whether a text was cut", () => {
-  expect(packaged.encode("two cats", { maxLength: 3 }).truncated).toBe(true);
-  expect(packaged.encode("two cats").truncated).toBe(false);
+  expect(packaged.encode("two cats", { maxLength: 3 }).overflowing).toHaveLength(1);
+  expect(packaged.encode("two cats").overflowing).toEqual([]);
 });
 
 test("tokens by name and by id", () => {

@@ -14,8 +14,8 @@ export interface EncodeOptions {
 
 export interface Encoding {
   readonly ids: number[];
-  /** Whether the text was cut at `maxLength`. */
-  readonly truncated: boolean;
+  /** Ids beyond `maxLength`, which were cut off: `overflowing_tokens` of transformers. Empty if the text fits. */
+  readonly overflowing: number[];
 }
 
 export interface BatchOptions {
@@ -130,9 +130,8 @@ export class Tokenizer {
         for (const word of splitWords(prefixed)) for (const id of this.bpe.encode(word)) ids.push(id);
       }
     }
-    const truncated = ids.length > room;
-    const kept = truncated ? ids.slice(0, room) : ids;
-    return { ids: addSpecialTokens ? [frame.cls, ...kept, frame.sep] : kept, truncated };
+    const overflowing = ids.splice(room);
+    return { ids: addSpecialTokens ? [frame.cls, ...ids, frame.sep] : ids, overflowing };
   }
 
   /**

@@ -163,13 +163,14 @@ export class Runtime {
     const options: InferenceSession.SessionOptions = {
       ...settings,
       executionProviders: [device],
-      ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+      // 0 is ONNX Runtime's default: a thread for each core.
+      intraOpNumThreads: threads ?? 0,
       logSeverityLevel: 4,
       enableMemPattern: false,
       // Towers, fusion and steps are separate sessions: a pool that spins after its run would take the cores of the next.
       extra: { session: { ...config, force_spinning_stop: "1" } },
     };
-    const call = { call: "compile", session, model, options, ...(views === undefined ? {} : { views }) } as const;
+    const call = { call: "compile", session, model, options, views } as const;
     const created = this.worker.exchange(call, [model.buffer]).then(valuesOf);
     await created.catch((cause: unknown) => {
       if (cause instanceof InputError) throw cause;
@@ -179,7 +180,7 @@ export class Runtime {
           where: `device ${device}`,
           expected: "a device on which ONNX Runtime can load the model",
           found: `«${cause instanceof Error ? cause.message : String(cause)}»`,
-          ...(device === "cpu" ? {} : { hint: "Install what the device needs, or use cpu" }),
+          hint: device === "cpu" ? undefined : "Install what the device needs, or use cpu",
         },
         { cause },
       );

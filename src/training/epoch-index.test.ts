@@ -25,7 +25,7 @@ function large(count: number, blocks?: readonly number[]): Dataset {
     name: "large",
     rows: count,
     counts: { captions: one, questions: none, hypotheses: none, statements: none, negatives: none },
-    ...(blocks === undefined ? {} : { blocks }),
+    blocks,
     texts: () => ({ captions: ["a"], questions: [], hypotheses: [], statements: [], negatives: [] }),
     images: () => [],
     close: () => Promise.resolve(),

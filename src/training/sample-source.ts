@@ -88,21 +88,19 @@ export class SampleSource {
     const sample: Sample = {
       index,
       image: first!.image,
-      ...(wants("mlm", "itm", "itc", "itm_itc", "irtr") ? { caption: this.ids(texts.captions[ref.text]!) } : {}),
-      ...(falseImage === undefined ? {} : { falseImage: falseImage.image }),
+      caption: wants("mlm", "itm", "itc", "itm_itc", "irtr") ? this.ids(texts.captions[ref.text]!) : undefined,
+      falseImage: falseImage?.image,
       ...this.falseText(texts, random.at("negative")),
-      ...(wants("irtr") ? { falseTexts: this.falseTexts(index, random.at("texts")) } : {}),
-      ...(wants("vqa") ? { question: this.question(textOf("questions", texts.questions), ref) } : {}),
-      ...(wants("snli") ? { hypothesis: this.labelled(textOf("hypotheses", texts.hypotheses)) } : {}),
-      ...(wants("nlvr2")
+      falseTexts: wants("irtr") ? this.falseTexts(index, random.at("texts")) : undefined,
+      question: wants("vqa") ? this.question(textOf("questions", texts.questions), ref) : undefined,
+      hypothesis: wants("snli") ? this.labelled(textOf("hypotheses", texts.hypotheses)) : undefined,
+      statement: wants("nlvr2")
         ? {
-            statement: {
-              ...this.labelled(textOf("statements", texts.statements)),
-              // It has two, as `EpochIndex` checks.
-              secondImage: second!.image,
-            },
+            ...this.labelled(textOf("statements", texts.statements)),
+            // It has two, as `EpochIndex` checks.
+            secondImage: second!.image,
           }
-        : {}),
+        : undefined,
     };
     const names = [...images, ...(falseImage === undefined ? [] : [falseImage])].map(({ name }) => name);
     return { sample, images: names, broken: [...found.broken, ...(other?.broken ?? [])] };

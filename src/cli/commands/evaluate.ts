@@ -189,7 +189,7 @@ async function open(options: EvaluateOptions, terminal: Terminal): Promise<Datas
         continue;
       }
       const onProgress = terminal.progress.start(`opening ${path}`);
-      opened.push(await openDataset({ path, columns, ...(split === undefined ? {} : { split }) }, { onProgress }));
+      opened.push(await openDataset({ path, columns, split }, { onProgress }));
     }
   } catch (error) {
     for (const data of opened) await data.close();

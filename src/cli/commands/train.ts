@@ -90,7 +90,7 @@ async function settingsOf(
     if (output !== undefined) given.output = output;
     for (const assignment of set) assign(given, assignment);
     trainingSettings(given, file, { allowModules });
-    runs.push({ input: given as unknown as TrainingInput, ...(allowModules ? { modulesFrom: dirname(file) } : {}) });
+    runs.push({ input: given as unknown as TrainingInput, modulesFrom: allowModules ? dirname(file) : undefined });
   }
   return runs;
 }

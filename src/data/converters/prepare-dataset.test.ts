@@ -261,7 +261,7 @@ const statement = (identifier: string, sentence: string, label: string, director
   identifier,
   sentence,
   label,
-  ...(directory === undefined ? {} : { directory }),
+  directory,
   left_url: "https://x",
 });
 

@@ -110,8 +110,8 @@ export async function prepareDataset(name: string, options: PrepareOptions): Pro
     dataset: name,
     out,
     tables,
-    ...(absent === undefined ? {} : { absent }),
-    ...(answers === undefined ? {} : { answers }),
+    absent,
+    answers,
   };
 }
 

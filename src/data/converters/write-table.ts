@@ -74,7 +74,7 @@ export async function writeTable(table: Table, options: WriteOptions): Promise<W
       const result = finished ?? (await writeFile(table, path, made, rows, count, options));
       reports.push({ file: name, ...reported(result), kept: finished !== undefined });
     }
-    return { tables: reports, ...(absent === undefined ? {} : { absent }) };
+    return { tables: reports, absent };
   } finally {
     await rows.return?.();
   }

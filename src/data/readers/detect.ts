@@ -47,7 +47,6 @@ export interface FoundFiles {
 
 /** @throws InputError listing what is there when it is not one data set */
 export async function findFiles({ path, format, split }: DatasetSettings): Promise<FoundFiles> {
-  const rowSplit = split === undefined ? {} : { rowSplit: split };
   const stats = await stat(path).catch((error: unknown) => {
     if (isBracePattern(path)) return undefined;
     throw fileError(path, error);
@@ -55,9 +54,9 @@ export async function findFiles({ path, format, split }: DatasetSettings): Promi
   if (stats === undefined) {
     const paths = expandBraces(path);
     for (const shard of paths) await statRegular(shard);
-    return { format: format ?? (await formatOf(paths[0]!)), paths, ...rowSplit };
+    return { format: format ?? (await formatOf(paths[0]!)), paths, rowSplit: split };
   }
-  if (!stats.isDirectory()) return { format: format ?? (await formatOf(path)), paths: [path], ...rowSplit };
+  if (!stats.isDirectory()) return { format: format ?? (await formatOf(path)), paths: [path], rowSplit: split };
   return findInFolder(path, format, split);
 }
 
@@ -67,8 +66,7 @@ async function findInFolder(folder: string, format: DatasetFormat | undefined, s
   });
   const names = entries.map(({ name }) => name).filter((name) => !name.startsWith("."));
   if (split !== undefined && entries.some((entry) => entry.name === split && entry.isDirectory())) {
-    const { rowSplit: _, ...found } = await findInFolder(join(folder, split), format);
-    return found;
+    return findInFolder(join(folder, split), format);
   }
   names.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   const formats = (Object.keys(endings) as DatasetFormat[]).filter((one) => format === undefined || one === format);
@@ -77,7 +75,7 @@ async function findInFolder(folder: string, format: DatasetFormat | undefined, s
   if (only === undefined || others.length > 0) throw notOneFormat(folder, names, [only, ...others]);
   const named = split === undefined ? [] : filesOfSplit(only.files, split);
   const chosen = named.length > 0 ? named : only.files;
-  const rowSplit = split === undefined || named.length > 0 ? {} : { rowSplit: split };
+  const rowSplit = named.length > 0 ? undefined : split;
   const expected = single[only.format];
   if (expected !== undefined && chosen.length > 1) {
     const hint = "Name the file instead of its folder";
@@ -90,7 +88,7 @@ async function findInFolder(folder: string, format: DatasetFormat | undefined, s
     const hint = "Name one by `split`, or name the file";
     throw new InputError({ code: "invalid-dataset", where: folder, expected: "files of one split", found, hint });
   }
-  return { format: only.format, paths: chosen.map((name) => join(folder, name)), ...rowSplit };
+  return { format: only.format, paths: chosen.map((name) => join(folder, name)), rowSplit };
 }
 
 function notOneFormat(

@@ -31,8 +31,8 @@ export function joinDatasets(name: string, datasets: readonly Dataset[]): Datase
       statements: joinedCounts(datasets, "statements", rows),
       negatives: joinedCounts(datasets, "negatives", rows),
     },
-    ...(blocks === undefined ? {} : { blocks }),
-    ...(datasets.length > 0 && datasets.every(({ labelled }) => labelled === true) ? { labelled: true } : {}),
+    blocks,
+    labelled: datasets.length > 0 && datasets.every(({ labelled }) => labelled === true),
     texts: (row) => {
       const at = place(row);
       return at.dataset.texts(at.row);

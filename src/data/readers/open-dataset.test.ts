@@ -127,6 +127,6 @@ test("data sets joined are labelled if all of them are", async () => {
   const one = { ...plain, labelled: true };
   expect(joinDatasets("joined", [one, one]).labelled).toBe(true);
   for (const datasets of [[], [plain], [plain, one], [one, plain]]) {
-    expect(joinDatasets("joined", datasets)).not.toHaveProperty("labelled");
+    expect(joinDatasets("joined", datasets).labelled).toBe(false);
   }
 });

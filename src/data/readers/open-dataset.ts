@@ -47,7 +47,7 @@ export async function openDataset(given: string | DatasetSettings, options: Open
       split,
       files,
       onProgress: options.onProgress ?? (() => undefined),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      signal: options.signal,
     });
     options.signal?.throwIfAborted();
     split.finish();

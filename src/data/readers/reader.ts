@@ -82,7 +82,7 @@ export function tableDataset({ name, store, blocks, images }: TableParts): Datas
     name,
     rows: store.rows,
     counts: store.counts(),
-    ...(blocks === undefined ? {} : { blocks }),
+    blocks,
     texts: (row) => store.texts(checked(row, store.rows)),
     images: (row) => images(checked(row, store.rows)),
     close: () => Promise.resolve(),

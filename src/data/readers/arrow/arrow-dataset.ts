@@ -111,7 +111,7 @@ class ArrowReader {
     return tableDataset({
       name: this.#input.name,
       store: this.#store,
-      ...(compressed ? { blocks } : {}),
+      blocks: compressed ? blocks : undefined,
       images: (row) => {
         const fileRow = this.#fileRow.at(row);
         const batch = this.#batches[lastAtMost(starts, fileRow)]!;

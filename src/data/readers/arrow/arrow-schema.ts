@@ -55,7 +55,7 @@ function readField(table: FlatTable, budget: { fields: number }, depth: number):
     name: table.text(0),
     type: readType(table.int8(2), table.table(3)),
     children: table.tables(5).map((child) => readField(child, budget, depth + 1)),
-    ...(encoding === undefined ? {} : { dictionary: { id: encoding.int64(0), index: indexType(encoding.table(1)) } }),
+    dictionary: encoding && { id: encoding.int64(0), index: indexType(encoding.table(1)) },
   };
 }
 

@@ -132,7 +132,7 @@ export class ParquetImages {
       }
     }
     if (rows !== group.rows) throw damagedParquet(this.#where, `${group.rows} rows in a row group`, `${rows}`);
-    return { chunk, starts, pages, ...(dictionary === undefined ? {} : { dictionary }) };
+    return { chunk, starts, pages, dictionary };
   }
 
   async #readHeader(position: number, end: number): Promise<PageInfo> {
