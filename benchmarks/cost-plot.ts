@@ -1,5 +1,5 @@
 /** Fits N·vision + M·text + N·M·fusion to measured grids by least squares and plots measured against fitted costs. */
-import { plots, text } from "../src/training/logs/index.js";
+import { plots, svgText } from "../src/training/logs/index.js";
 
 export interface GridTime {
   readonly images: number;
@@ -67,7 +67,7 @@ function plot(points: readonly GridTime[], fitted: readonly number[], title: str
       `<path d="M${x(0)} ${y(0)}L${x(largest * 1.15)} ${y(largest * 1.15)}" stroke="#999" stroke-dasharray="4 4"/>`,
       ...points.map(({ images, texts, seconds }, i) => {
         const [cx, cy] = [x(fitted[i]!), y(seconds)];
-        return `<circle cx="${cx.toFixed(1)}" cy="${cy.toFixed(1)}" r="4" fill="#2563eb"/>${text(cx + 8, cy + 12, `${images}×${texts}`)}`;
+        return `<circle cx="${cx.toFixed(1)}" cy="${cy.toFixed(1)}" r="4" fill="#2563eb"/>${svgText(cx + 8, cy + 12, `${images}×${texts}`)}`;
       }),
     ],
   });

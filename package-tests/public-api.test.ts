@@ -5,7 +5,7 @@
  * In an example, `console.log(x); // text` asserts that `text` is printed. Names of the package need no import line.
  */
 import { execFile } from "node:child_process";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -161,6 +161,30 @@ process.exit();`;
   expect(JSON.parse(stdout)).toEqual(examples.map(({ name, code }) => ({ name, lines: printed(code) })));
 }, 120_000);
 
+test("the emoji workspace imports no file of src and no internal name", async () => {
+  const publicNames = new Set(publicExports.map(({ specifier, name }) => `${specifier}: ${name}`));
+  const workspace = join(root, "emoji");
+  const all = await readdir(workspace, { recursive: true, encoding: "utf8" });
+  const files = all.filter((file) => /^(src|scripts)\b.*\.ts$/.test(file)).map((file) => join(workspace, file));
+  expect(files.length).toBeGreaterThan(50);
+  const problems = await Promise.all(
+    files.map(async (file) => {
+      const source = ts.createSourceFile(file, await readFile(file, "utf8"), ts.ScriptTarget.Latest);
+      return source.statements.filter(ts.isImportDeclaration).flatMap(({ moduleSpecifier, importClause }) => {
+        const specifier = (moduleSpecifier as ts.StringLiteral).text;
+        const { namedBindings } = importClause ?? {};
+        const names = namedBindings && ts.isNamedImports(namedBindings) ? namedBindings.elements : [];
+        if (specifier.startsWith(".") && !join(dirname(file), specifier).startsWith(workspace)) return [specifier];
+        if (!specifier.startsWith("bridgetower")) return [];
+        return names
+          .map(({ name, propertyName }) => `${specifier}: ${(propertyName ?? name).text}`)
+          .filter((name) => !publicNames.has(name));
+      });
+    }),
+  );
+  expect(problems.flat()).toEqual([]);
+});
+
 test("every type that a public signature mentions can be imported", () => {
   const missing = new Set<string>();
   const visit = (node: ts.Node, where: string): void => {
@@ -190,9 +214,7 @@ function isHidden(node: ts.HasModifiers): boolean {
 }
 
 test("the subpaths of package.json are the ones tested here", async () => {
-  const { exports } = JSON.parse(
-    await (await import("node:fs/promises")).readFile(join(root, "package.json"), "utf8"),
-  ) as {
+  const { exports } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
     exports: Readonly<Record<string, string | { readonly types: string }>>;
   };
   const modules = Object.entries(exports).filter(([, target]) => typeof target === "object");

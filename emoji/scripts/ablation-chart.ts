@@ -1,5 +1,5 @@
 /** The ablation as a plot: each seed a dot, the mean of a model a bar, one panel a split. */
-import { linearRange, plots, text, type Plot } from "bridgetower/training";
+import { linearRange, plots, svgText, type Plot } from "bridgetower/training";
 import { modelLabels, spreadOf, valuesOf } from "./ablation-table.js";
 import { measures } from "./measures.js";
 import { models, type ModelType, type Run } from "./run-ablation.js";
@@ -37,7 +37,7 @@ function panel(runs: readonly Run[], split: string): Plot {
         }),
       ),
       ...models.map(
-        (model, i) => `<g fill="${colours[model]}">${text(x(-0.4), 52 + 16 * i, `● ${modelLabels[model]}`)}</g>`,
+        (model, i) => `<g fill="${colours[model]}">${svgText(x(-0.4), 52 + 16 * i, `● ${modelLabels[model]}`)}</g>`,
       ),
     ],
   };

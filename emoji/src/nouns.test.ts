@@ -1,14 +1,37 @@
-/** Nouns in tokenized captions, and what tiny checkpoints take them for. */
+/** Nouns in tokenized captions, and what small checkpoints predict for them. */
 import { BridgeTower, BridgeTowerProcessor } from "bridgetower";
+import type { CustomDataset } from "bridgetower/data";
+import sharp from "sharp";
 import { expect, onTestFinished, test } from "vitest";
-import { memoryData } from "../../src/evaluation/memory-data.test-support.js";
-import { data, rows } from "../../src/evaluation/tiny-rows.test-support.js";
-import { fillWeights, tinyCheckpoint } from "../../src/inference/tiny-checkpoint.test-support.js";
 import { NounFinder } from "./noun-finder.js";
 import { nounAccuracy, type NounsOptions } from "./nouns.js";
+import { tinyModel } from "./tiny-model.test-support.js";
+
+interface Row {
+  readonly image: Uint8Array;
+  readonly captions: readonly string[];
+}
+
+const words = ["a cat", "a dog", "cat a dog", "dog", "a a cat"];
+const rows: readonly Row[] = await Promise.all(
+  words.map(async (_, i) => ({
+    image: await sharp({
+      create: { width: 40, height: 32, channels: 3, background: { r: 50 * i, g: 99, b: 250 - 50 * i } },
+    })
+      .png()
+      .toBuffer(),
+    captions: words.slice(i, i + 1 + (i % 3)).map((word) => `${word} ${i}`),
+  })),
+);
+const datasetOf = (list: readonly Row[]): CustomDataset => ({
+  rows: list.length,
+  texts: (row) => ({ captions: list[row]!.captions }),
+  images: (row) => [{ name: `image ${row}`, read: () => Promise.resolve(list[row]!.image) }],
+});
+const data = datasetOf(rows);
 
 /** Knows "cat", "dog" and "a", and the three behind a space, as one token each. */
-const tokenizer = async () => (await BridgeTowerProcessor.fromPretrained(await tinyCheckpoint())).tokenizer;
+const tokenizer = async () => (await BridgeTowerProcessor.fromPretrained(await tinyModel())).tokenizer;
 
 test.each<[string, readonly string[], string, readonly string[]]>([
   ["the first word and later ones", ["cat", "dog"], "cat a dog", ["cat", " dog"]],
@@ -21,42 +44,40 @@ test.each<[string, readonly string[], string, readonly string[]]>([
   ["but a part of what only begins like one", ["cat", "cat dog"], "a cat dogs", [" cat"]],
   ["not of two tokens", ["cow", "cat"], "a cow, a cat", [" cat"]],
   ["the longest from the left", ["cat dog", "dog cat"], "a cat dog cat", []],
-  ["nothing of nothing", [""], "cat", []],
+  ["an empty list of nouns finds nothing", [""], "cat", []],
 ])("%s", async (_, nouns, caption, found) => {
-  const own = await tokenizer();
-  const { ids } = own.encode(caption);
-  const places = new NounFinder(nouns, own).singleTokens(ids);
-  expect(places.map((place) => own.decode([ids[place]!]))).toEqual(found);
+  const known = await tokenizer();
+  const { ids } = known.encode(caption);
+  const places = new NounFinder(nouns, known).singleTokens(ids);
+  expect(places.map((place) => known.decode([ids[place]!]))).toEqual(found);
 });
 
 /** Behind four special tokens, 256 bytes and "ca": "cat", " cat"; behind "do": "dog", " dog". */
 const nounIds = [261, 262, 264, 265];
 const nouns = ["cat", "dog"];
 
-async function accuracyOf(folder: string, dataset: typeof data, options: Partial<NounsOptions> = {}) {
+async function accuracyOf(folder: string, dataset: CustomDataset, options: Partial<NounsOptions> = {}) {
   const model = await BridgeTower.fromPretrained(folder);
   onTestFinished(() => model.dispose());
-  const { tokenizer: own } = await BridgeTowerProcessor.fromPretrained(folder);
-  return nounAccuracy(model, dataset, { nouns, tokenizer: own, ...options });
+  const { tokenizer } = await BridgeTowerProcessor.fromPretrained(folder);
+  return nounAccuracy(model, dataset, { nouns, tokenizer, ...options });
 }
 
-test("each noun of the captions alone, as fillMask fills it", async () => {
-  const model = await tinyCheckpoint({
-    // It knows of a masked token only that it is a noun.
-    edit: (weights) => {
-      const bias = weights.get("mlm_score.bias")!.data as Float32Array;
-      for (const noun of nounIds) bias[noun]! += 1000;
-    },
+test("each noun is masked alone and predicted as by fillMask", async () => {
+  // The model predicts one of the nouns for every masked token.
+  const model = await tinyModel((values) => {
+    const bias = values.get("mlm_score.bias")!;
+    for (const noun of nounIds) bias[noun]! += 1000;
   });
   const tower = await BridgeTower.fromPretrained(model);
   onTestFinished(() => tower.dispose());
   const right: number[] = [];
-  for (const { captions = [], images } of rows) {
+  for (const { captions, image } of rows) {
     for (const caption of captions) {
       for (const { 0: word, index } of caption.matchAll(/ ?\b(cat|dog)\b/g)) {
         // The mask takes the place of the space too.
         const text = `${caption.slice(0, index)}<mask>${caption.slice(index + word.length)}`;
-        const { masks } = await tower.fillMask(images[0]!, text, { topK: 1 });
+        const { masks } = await tower.fillMask(image, text, { topK: 1 });
         right.push(masks[0]!.predictions[0]!.token === word ? 1 : 0);
       }
     }
@@ -68,15 +89,13 @@ test("each noun of the captions alone, as fillMask fills it", async () => {
   });
 });
 
-test("a decoder that is its bias alone names one noun, wherever it stands", async () => {
-  const model = await tinyCheckpoint({
-    edit: (weights) => {
-      fillWeights(weights, /^mlm_score\.(decoder\.weight|bias)$/, 0);
-      (weights.get("mlm_score.bias")!.data as Float32Array)[nounIds[1]!] = 2;
-    },
+test("a decoder with only a bias predicts the same noun for every mask", async () => {
+  const model = await tinyModel((values) => {
+    values.get("mlm_score.decoder.weight")!.fill(0);
+    values.get("mlm_score.bias")!.fill(0)[nounIds[1]!] = 2;
   });
   const captions = ["a cat a dog a cat", "dog", "no such thing"];
-  const some = memoryData([{ images: rows[0]!.images, captions }]);
+  const some = datasetOf([{ image: rows[0]!.image, captions }]);
   expect(await accuracyOf(model, some)).toEqual({ nouns_accuracy: 2 / 4, nouns_tokens: 4 });
   expect(await accuracyOf(model, some, { captionsPerRow: 1 })).toEqual({ nouns_accuracy: 2 / 3, nouns_tokens: 3 });
   expect(await accuracyOf(model, some, { limit: 0 })).toEqual({ nouns_tokens: 0 });

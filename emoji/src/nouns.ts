@@ -1,6 +1,6 @@
 /** The metric `nouns`: the nouns of captions, masked one at a time. What does the model take the things in an image for? */
 import type { BridgeTower } from "bridgetower";
-import type { Dataset } from "bridgetower/data";
+import type { CustomDataset } from "bridgetower/data";
 import { NounFinder, type Tokenizer } from "./noun-finder.js";
 
 export interface NounsOptions {
@@ -22,17 +22,15 @@ export interface NounsOptions {
  */
 export async function nounAccuracy(
   model: BridgeTower,
-  data: Dataset,
+  data: CustomDataset,
   { nouns, tokenizer, limit = data.rows, captionsPerRow, signal, onProgress }: NounsOptions,
 ): Promise<Readonly<Record<string, number>>> {
   const finder = new NounFinder(nouns, tokenizer);
   const rows = Math.min(limit, data.rows);
   let [tokens, right] = [0, 0];
   for (let row = 0; row < rows; row++) {
-    const masked = data
-      .texts(row)
-      .captions.slice(0, captionsPerRow)
-      .flatMap((caption) => maskedNouns(caption, finder, tokenizer));
+    const { captions = [] } = data.texts(row);
+    const masked = captions.slice(0, captionsPerRow).flatMap((caption) => maskedNouns(caption, finder, tokenizer));
     const image = masked.length === 0 ? undefined : await data.images(row)[0]!.read();
     for (const { text, id } of masked) {
       signal?.throwIfAborted();

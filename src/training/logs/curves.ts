@@ -2,40 +2,40 @@
 import { join } from "node:path";
 
 import { writeAtomically } from "../../files/index.js";
-import { fittingRange, linearRange, plotRight, plots, type Plot, type Range, text } from "./plot.js";
+import { fittingRange, linearRange, plotRight, plots, type AxisRange, type Plot, svgText } from "./plot.js";
 import { readLog } from "./run-log.js";
 
-/**
- * What was measured after `step` steps.
- * @internal
- */
+/** Values measured after `step` steps. */
 export interface Point {
   readonly step: number;
-  /** By name; a value that is missing or not finite leaves no mark. */
+  /** By name. A value that is missing or not finite is not drawn. */
   readonly values: Readonly<Record<string, number>>;
 }
 
-/** @internal */
+/** One plot of `curves`. */
 export interface Panel {
   readonly title: string;
   /** Of the y axis. */
   readonly label: string;
-  /** Curves: the name of their values, and what the legend calls them. */
+  /** One curve each: the name of its values and its label in the legend. */
   readonly series: readonly { readonly name: string; readonly label: string }[];
-  /** Ends and ticks of the y axis; by default they fit the values. */
-  readonly range?: Range;
+  /** Of the y axis. By default it fits the values. */
+  readonly range?: AxisRange;
 }
 
 const colors = ["#2563eb", "#16a34a", "#dc2626", "#9333ea", "#ea580c", "#0891b2", "#be185d", "#65a30d"];
-/** A curve is hardly wider in pixels: of more points, the means of neighbours are drawn. */
+/** About the width of a plot in pixels. Curves with more points are drawn as the means of neighbours. */
 const maxPositions = 500;
 
 type Position = readonly [step: number, value: number];
 
 /**
- * Panels one below the other, over the same steps. The same points give the same document.
+ * Curves over the steps of a run, as an SVG document with the panels one below the other. The same points give the same document.
  * @param points by ascending step
- * @internal
+ * @example
+ * const points = [1, 2, 3].map((step) => ({ step, values: { loss: 1 / step } }));
+ * const panel = { title: "training", label: "loss", series: [{ name: "loss", label: "loss" }] };
+ * console.log(curves(points, [panel]).slice(0, 4)); // <svg
  */
 export function curves(points: readonly Point[], panels: readonly Panel[]): string {
   const last = points.at(-1)?.step ?? 1;
@@ -82,7 +82,7 @@ function thinned(positions: readonly Position[]): readonly Position[] {
   });
 }
 
-const stepTicks = (last: number): Range["ticks"] =>
+const stepTicks = (last: number): AxisRange["ticks"] =>
   linearRange(0, last).ticks.filter(({ at }) => Number.isInteger(at) && at <= last);
 
 const colorOf = (i: number): string => colors[i % colors.length]!;
@@ -99,7 +99,7 @@ function legend(labels: readonly string[]): string[] {
   return rows.flatMap((row, line) => {
     let x = plotRight;
     return row.toReversed().map(({ label, i, width }) => {
-      const mark = `<g fill="${colorOf(i)}">${text(x, 36 + 14 * line, label, "end")}</g>`;
+      const mark = `<g fill="${colorOf(i)}">${svgText(x, 36 + 14 * line, label, "end")}</g>`;
       x -= width;
       return mark;
     });

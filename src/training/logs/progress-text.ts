@@ -1,4 +1,4 @@
-/** The progress of a training run, for a terminal. */
+/** The progress of a training run after a step. */
 export interface StepProgress {
   /** Steps done. */
   readonly step: number;
@@ -16,8 +16,10 @@ export interface StepProgress {
 const maxColumns = 100;
 
 /**
- * `step 120/700 · epoch 1.9 · loss 2.31 (itm 0.61 mlm 1.70) · 63 pairs/s · 4 min 10 s left`, in at most 100 columns.
- * @internal
+ * The progress of a run in one line of at most 100 columns, for a terminal.
+ * @example
+ * const progress = { step: 120, max_steps: 700, epoch: 1.9, loss: 2.3, losses: { itm: 0.6, mlm: 1.7 }, pairsPerSecond: 63, secondsLeft: 250 };
+ * console.log(progressText(progress)); // step 120/700 · epoch 1.9 · loss 2.30 (itm 0.60 mlm 1.70) · 63 pairs/s · 4 min 10 s left
  */
 export function progressText(progress: StepProgress): string {
   const { step, max_steps, epoch, loss, losses, pairsPerSecond, secondsLeft } = progress;

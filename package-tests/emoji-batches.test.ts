@@ -1,21 +1,20 @@
-/** SHA-256 of the first batches of runs on composed scenes: a change of the code may not change a bit of them. */
+/** SHA-256 of the first batches of runs on the scenes of the emoji workspace: a change of the code must not change them. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
-import { defaultModel } from "bridgetower";
-import { ImageThreads, type Dataset } from "bridgetower/data";
-import { parseConfig, Random, textBuckets, tokenizerMasking, type Batch } from "bridgetower/learner";
-// The package makes batches inside of `train` alone: this test looks at them where they are made.
-import { AnswerTable } from "../../src/training/answer-labels.js";
-import { EpochIndex } from "../../src/training/epoch-index.js";
-import { Loader } from "../../src/training/loader.js";
-import { SampleSource } from "../../src/training/sample-source.js";
-import { tinyConfig } from "../../src/training/tiny-run.test-support.js";
-import { Tokenizer } from "../../src/processing/index.js";
-import { answerList, readVocabulary, sceneDataset, SceneSource } from "./index.js";
-import { syntheticSprites } from "./synthetic.test-support.js";
+import { ImageThreads, type Dataset } from "../src/data/index.js";
+import { defaultModel } from "../src/inference/index.js";
+import { parseConfig, Random, textBuckets, tokenizerMasking, type Batch } from "../src/learner/index.js";
+import { Tokenizer } from "../src/processing/index.js";
+import { AnswerTable } from "../src/training/answer-labels.js";
+import { EpochIndex } from "../src/training/epoch-index.js";
+import { Loader } from "../src/training/loader.js";
+import { SampleSource } from "../src/training/sample-source.js";
+import { tinyConfig } from "../src/training/tiny-run.test-support.js";
+import { answerList, readVocabulary, sceneDataset, SceneSource } from "../emoji/src/index.js";
+import { syntheticSprites } from "../emoji/src/synthetic.test-support.js";
 
-const recorded = JSON.parse(readFileSync(new URL("./batch-checksums.json", import.meta.url), "utf8")) as Readonly<
+const recorded = JSON.parse(readFileSync(new URL("./emoji-batches.json", import.meta.url), "utf8")) as Readonly<
   Record<string, unknown>
 >;
 type Objective = "mlm" | "itm" | "itc" | "irtr" | "vqa" | "snli" | "nlvr2";
