@@ -1,32 +1,39 @@
 /** Images and texts that the command line names: folders of images, lines of standard input. */
 import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { InputError } from "../errors.js";
 import { UsageError } from "./options.js";
 
-const imageExtension = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
 const maxInputBytes = 256 * 2 ** 20;
 const where = "standard input";
 
 /**
- * Replaces folders by the images in them: by extension, sorted by name, without subfolders. Whether a file exists and is
+ * Replaces folders by the images in them: by ending, sorted by name, without subfolders and hidden files. Whether a file exists and is
  * an image is checked when it is read.
+ * @param onWarning called with the names of images in a folder that cannot be decoded, such as `.bmp`
  * @throws InputError if a folder contains no image or cannot be read
  */
-export async function imageFiles(paths: readonly string[]): Promise<string[]> {
+export async function imageFiles(
+  paths: readonly string[],
+  onWarning: (message: string) => void = () => undefined,
+): Promise<string[]> {
   const lists = await Promise.all(
     paths.map(async (path) => {
       const isFolder = await stat(path).then(
         (stats) => stats.isDirectory(),
         () => false,
       );
-      return isFolder ? imagesIn(path) : [path];
+      return isFolder ? imagesIn(path, onWarning) : [path];
     }),
   );
   return lists.flat();
 }
 
-async function imagesIn(folder: string): Promise<string[]> {
+const maxNamed = 5;
+
+async function imagesIn(folder: string, onWarning: (message: string) => void): Promise<string[]> {
+  // Loaded with the first folder: commands without images start faster without it.
+  const { imageEndings, undecodedEndings } = await import("../processing/index.js");
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     const expected = "a folder that can be read";
     throw new InputError(
@@ -34,17 +41,28 @@ async function imagesIn(folder: string): Promise<string[]> {
       { cause },
     );
   });
-  const names = entries
-    .filter((entry) => !entry.isDirectory() && imageExtension.test(entry.name))
-    .map(({ name }) => name);
-  if (names.length > 0) return names.sort().map((name) => join(folder, name));
-  throw new InputError({
-    code: "missing-data",
-    where: folder,
-    expected: "a folder with images (png, jpg, jpeg, webp, gif, tif, tiff, avif)",
-    found: "none in it",
-    hint: "Name another folder, or the files themselves: subfolders are not searched",
-  });
+  const files = entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith(".")).map(({ name }) => name);
+  const withEnding = (endings: readonly string[]) =>
+    files.filter((name) => endings.includes(extname(name).slice(1).toLowerCase())).sort();
+  const [names, undecoded] = [withEnding(imageEndings), withEnding(undecodedEndings)];
+  const listed = undecoded.slice(0, maxNamed).join(", ");
+  const more = undecoded.length > maxNamed ? ` and ${undecoded.length - maxNamed} more` : "";
+  if (names.length === 0) {
+    throw new InputError({
+      code: "missing-data",
+      where: folder,
+      expected: `a folder with images (${imageEndings.join(", ")})`,
+      found: undecoded.length === 0 ? "none in it" : `only ${listed}${more}`,
+      hint:
+        undecoded.length === 0
+          ? "Name another folder, or the files themselves: subfolders are not searched"
+          : "Convert them to PNG or JPEG first",
+    });
+  }
+  if (undecoded.length > 0) {
+    onWarning(`${folder}: left out ${listed}${more}, which cannot be decoded: convert them to PNG or JPEG`);
+  }
+  return names.map((name) => join(folder, name));
 }
 
 /**

@@ -6,6 +6,7 @@ export {
   type JsonObject,
   JsonProblem,
   parseJson,
+  parsePythonJson,
   readJson,
   readJsonIfPresent,
   readJsonObject,
@@ -15,6 +16,8 @@ export { type Line, type LineOptions, readLineBatches, readLines, readTextPieces
 export { acquireLock, type FileLock, LockHeld, type LockOptions, removeGuards } from "./lock.js";
 export { type ProcessIdentity, thisProcess } from "./process-identity.js";
 export { hashFile, isFile, type OpenFile, readBytes, readExactly, readTextIfPresent, withFile } from "./read-file.js";
+export { refuseStandIn, standIn, standInBytes } from "./stand-in.js";
 export { fileError, systemCode } from "./system-errors.js";
 export { isAbandoned, removeAbandoned, temporaryName, uniqueTag, uniqueTagPattern } from "./temporary-files.js";
+export { encodingHint, utf8Problem } from "./text-encoding.js";
 export { copyAtomically, makeFolder, syncFolder, writeAtomically, writeJson, writeText } from "./write-file.js";

@@ -1,6 +1,7 @@
 /** JSON files: read with a limit on their size, and on request strictly (no repeated key, bounded depth and keys). */
 
 import { InputError } from "../errors.js";
+import { standIn } from "./stand-in.js";
 import { type BoundedReadOptions, readBytes, readBytesIfPresent } from "./read-file.js";
 
 /** A parsed JSON object. Keys come from a file: look them up in it, never assign by them to another object. */
@@ -68,7 +69,8 @@ function parseFile(bytes: Uint8Array, path: string, options: JsonReadOptions): u
   } catch (cause) {
     if (!(cause instanceof JsonProblem)) throw cause;
     const { expected = "a JSON file", hint = defaultHint } = options;
-    throw new InputError({ code: "invalid-json", where: path, expected, found: cause.message, hint }, { cause });
+    const { message: found } = cause;
+    throw new InputError({ code: "invalid-json", where: path, expected, found, hint, ...standIn(bytes) }, { cause });
   }
 }
 
@@ -163,4 +165,39 @@ function unescapeKey(quoted: string): string {
   } catch {
     throw new JsonProblem("text that is not JSON");
   }
+}
+
+/**
+ * The value of a JSON text as Python's `json.dumps` writes it: `NaN`, `Infinity` and `-Infinity`, which JSON does not have, are null.
+ * @throws SyntaxError if it is not JSON
+ *
+ * @example
+ * parsePythonJson('{"score": NaN}'); // { score: null }
+ */
+export function parsePythonJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    const plain = withoutNaN(text);
+    if (plain === text) throw error;
+    return JSON.parse(plain) as unknown;
+  }
+}
+
+/** The text with the names of numbers outside of strings replaced by null. */
+function withoutNaN(text: string): string {
+  const parts: string[] = [];
+  const token = /"|-?Infinity|NaN/g;
+  let copied = 0;
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    if (match[0] !== '"') {
+      parts.push(text.slice(copied, match.index), "null");
+      copied = token.lastIndex;
+      continue;
+    }
+    let end = match.index + 1;
+    while (end < text.length && text[end] !== '"') end += text[end] === "\\" ? 2 : 1;
+    token.lastIndex = end + 1;
+  }
+  return parts.join("") + text.slice(copied);
 }

@@ -32,7 +32,7 @@ test("a line that is too long, or not UTF-8, is an error that names it", async (
   );
   await expect(linesOf("abc\nabcd", { maxLineLength: 3 })).rejects.toThrow("line 2");
   await expect(linesOf(Uint8Array.of(0x61, 10, 0xff, 10))).rejects.toThrow(
-    "a.txt: expected text in UTF-8, found other bytes before byte 4.",
+    'a.txt, line 2: expected text in UTF-8, found the byte 0xFF ("ÿ" in Windows-1252). Save the file as UTF-8',
   );
   await expect(linesOf(Uint8Array.of(0x61, 10, 0xc3))).rejects.toThrow("text in UTF-8");
 });
@@ -71,4 +71,19 @@ test("progress counts bytes, and an aborted signal stops with its reason", async
   };
   await expect(read()).rejects.toThrow("enough");
   expect(progress).toEqual([[2 ** 18, 2 ** 19]]);
+});
+
+test("a text in another encoding is an error that names the encoding and the line", async () => {
+  const start = "a\n".repeat(2 ** 17);
+  const umlaut = Buffer.from(`${start}é\nB\xe4r`, "latin1");
+  await expect(linesOf(umlaut)).rejects.toThrow(
+    `a.txt, line ${2 ** 17 + 1}: expected text in UTF-8, found the byte 0xE9 ("é" in Windows-1252).`,
+  );
+  // The first letter is cut by the end of what is read at once.
+  const cut = Buffer.concat([Buffer.from(`x${start.slice(2)}é\n`), Buffer.from("B\xe4r", "latin1")]);
+  await expect(linesOf(cut)).rejects.toThrow(`line ${2 ** 17 + 1}: expected text in UTF-8, found the byte 0xE4`);
+  const utf16 = [Buffer.from("\ufeffimage", "utf16le"), Buffer.from("\ufeffimage", "utf16le").swap16()];
+  for (const bytes of [...utf16, Buffer.from("image", "utf16le")]) {
+    await expect(linesOf(bytes)).rejects.toThrow("a.txt, line 1: expected text in UTF-8, found text in UTF-16.");
+  }
 });

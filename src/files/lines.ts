@@ -2,7 +2,9 @@
 
 import { InputError } from "../errors.js";
 import { openRegular } from "./read-file.js";
+import { refuseStandIn } from "./stand-in.js";
 import { fileError } from "./system-errors.js";
+import { encodingHint, utf16Problem, utf8Problem } from "./text-encoding.js";
 
 const pieceBytes = 2 ** 18;
 
@@ -31,22 +33,26 @@ export interface Line {
 
 /**
  * The text of a UTF-8 file in pieces, without its byte order mark.
- * @throws InputError if it cannot be read or is not UTF-8; the signal's reason when it is aborted
+ * @throws InputError if it cannot be read, is not UTF-8, or is a Git LFS pointer; the signal's reason when it is aborted
  */
 export async function* readTextPieces(path: string, options: TextOptions = {}): AsyncGenerator<string, void> {
   const { signal, onProgress, damaged = "error" } = options;
   const decoder = new TextDecoder("utf-8", { fatal: damaged === "error" });
   const { handle } = await openRegular(path);
   let done = 0;
+  let lines = 0;
   const decode = (bytes?: Uint8Array): string => {
     try {
-      return decoder.decode(bytes, { stream: bytes !== undefined });
+      const text = decoder.decode(bytes, { stream: bytes !== undefined });
+      if (damaged === "error") for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines++;
+      return text;
     } catch (cause) {
-      const found = `other bytes before byte ${done}`;
-      const hint = "Save the file as UTF-8, or fetch it again";
-      const problem = { code: "unsupported-format", where: path, expected: "text in UTF-8", found, hint } as const;
-      throw new InputError(problem, { cause });
+      throw notUtf8(path, bytes ?? new Uint8Array(), lines, cause);
     }
+  };
+  const checkStart = (head: Uint8Array) => {
+    refuseStandIn(head, path, "a text file");
+    if (utf16Problem(head) !== undefined) throw notUtf8(path, head, 0);
   };
   try {
     const { size } = await handle.stat();
@@ -55,6 +61,7 @@ export async function* readTextPieces(path: string, options: TextOptions = {}): 
       signal?.throwIfAborted();
       const { bytesRead } = await handle.read(buffer, 0, buffer.length);
       if (bytesRead === 0) break;
+      if (done === 0 && damaged === "error") checkStart(buffer.subarray(0, bytesRead));
       done += bytesRead;
       const text = decode(buffer.subarray(0, bytesRead));
       onProgress?.(done, size);
@@ -67,6 +74,19 @@ export async function* readTextPieces(path: string, options: TextOptions = {}): 
   } finally {
     await handle.close();
   }
+}
+
+/** @param bytes the piece with the wrong byte, after `lines` lines; empty if the file ends inside of a character */
+function notUtf8(path: string, bytes: Uint8Array, lines: number, cause?: unknown): InputError {
+  // The piece may begin inside of a character.
+  const start = bytes.findIndex((byte) => byte < 0x80 || byte >= 0xc0);
+  const inside = start > 0 && start < 4 ? start : 0;
+  const { found, offset } = utf8Problem(bytes.subarray(inside)) ?? { found: "other bytes at the end", offset: 0 };
+  let line = lines + 1;
+  for (const byte of bytes.subarray(0, inside + offset)) if (byte === 0x0a) line++;
+  const where = `${path}, line ${line}`;
+  const problem = { code: "unsupported-format", where, expected: "text in UTF-8", found, hint: encodingHint } as const;
+  return new InputError(problem, { cause });
 }
 
 /**

@@ -3,6 +3,27 @@
  * files, and each further decoder reads more untrusted input.
  */
 import { InputError } from "../errors.js";
+import { standIn } from "../files/index.js";
+
+/**
+ * Endings of files that count as images in folders and archives, in lower case. In an archive, the first of several for one sample is
+ * used.
+ */
+export const imageEndings: readonly string[] = [
+  "jpg",
+  "jpeg",
+  "jpe",
+  "jfif",
+  "png",
+  "webp",
+  "gif",
+  "tif",
+  "tiff",
+  "avif",
+];
+
+/** Endings of images that cannot be decoded. They are named where they are passed over. */
+export const undecodedEndings: readonly string[] = ["bmp", "heic", "heif", "jp2", "jxl", "svg"];
 
 export type ImageFormat = "PNG" | "JPEG" | "WebP" | "GIF" | "TIFF" | "AVIF";
 
@@ -49,5 +70,6 @@ export function imageFormat(bytes: Uint8Array, where: string): ImageFormat {
     expected: `a ${formatNames} image`,
     found: refused.find(([, pattern]) => pattern.test(head))?.[0] ?? "a file that is no image of these kinds",
     hint: "Convert it to PNG or JPEG first",
+    ...standIn(bytes),
   });
 }

@@ -39,7 +39,7 @@ export const embed = taskCommand<EmbedOptions>({
         hint: "Give --image or --text",
       });
     }
-    const images = await imageFiles(image);
+    const images = await imageFiles(image, terminal.warn);
     const texts = await readTexts(text, terminal.stdin);
     if (pairs && images.length !== texts.length) {
       throw new UsageError({

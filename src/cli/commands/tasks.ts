@@ -76,7 +76,7 @@ export const match = taskCommand<{ readonly image: readonly string[]; readonly t
   required: ["image", "text"],
   examples: ["match --image photo.png --text 'a fox left of a moose' --text 'a tower on a hill'"],
   async run({ image, text }, terminal, open) {
-    const images = await imageFiles(image);
+    const images = await imageFiles(image, terminal.warn);
     const texts = await readTexts(text, terminal.stdin);
     const model = await open("match");
     const scores = await model.match(images, texts, { onProgress: terminal.progress.start("pairs") });
