@@ -86,6 +86,7 @@ const layers: Readonly<Record<string, Layer>> = {
       "files",
       "graph",
       "checkpoint",
+      "processing",
       "runtime",
       "conversion",
       "inference",
