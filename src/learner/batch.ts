@@ -2,6 +2,7 @@
 import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
 import {
+  objectiveEntry,
   objectives,
   type BridgeTowerConfig,
   type ObjectiveName,
@@ -18,6 +19,9 @@ import { ignoredLabel } from "../nn/index.js";
  */
 export type Batch = Readonly<Record<string, HostTensor>>;
 
+// Object.keys knows only strings.
+const objectiveNames = Object.keys(objectives) as readonly ObjectiveName[];
+
 /** Weight of each objective in the sum of the losses. */
 export type ObjectiveWeights = Readonly<Partial<Record<ObjectiveName, number>>>;
 
@@ -32,7 +36,7 @@ export function objectiveWeights(given: Readonly<Record<string, number | undefin
       throw new InputError({
         code: "invalid-setting",
         where: `objective ${name}`,
-        expected: `one of ${Object.keys(objectives).join(", ")} with a finite weight`,
+        expected: `one of ${objectiveNames.join(", ")} with a finite weight`,
         found: String(weight),
       });
     }
@@ -67,17 +71,16 @@ export function batchShape(
   const [images, , height, width] = shapeOf(batch, "pixel_values", 4);
   checkNumbers(batch, config, texts!, images!);
   const uses = weights.map(([name, weight]) => {
-    const rows = `${name === "itm_itc" ? "itc" : name}_texts`;
-    const [pairs, ranked] = shapeOf(batch, rows, name === "irtr" ? 2 : 1);
-    const contrast = name === "itc" || name === "itm_itc";
+    const { texts: rows, ranksTexts = false, contrast } = objectiveEntry(name);
+    const [pairs, ranked] = shapeOf(batch, rows, ranksTexts ? 2 : 1);
     return [
       name,
       {
         pairs: pairs!,
         weight,
         falseTexts: ranked === undefined ? undefined : ranked - 1,
-        imageIds: contrast && batch.itc_image_ids !== undefined,
-        cached: contrast && cached,
+        imageIds: contrast !== undefined && batch.itc_image_ids !== undefined,
+        cached: contrast !== undefined && cached,
       },
     ] as const;
   });
@@ -110,7 +113,7 @@ export function scaleWeights({ sizes, uses }: BatchShape, weights: MicroBatchWei
 
 /** @throws InputError if some micro-batches of a step have `itc_image_ids` and others do not */
 export function checkImageIds(all: readonly Pick<BatchShape, "uses">[]): void {
-  const having = all.filter(({ uses }) => (uses.itc ?? uses.itm_itc)?.imageIds === true).length;
+  const having = all.filter(({ uses }) => Object.values(uses).some(({ imageIds }) => imageIds)).length;
   if (having === 0 || having === all.length) return;
   throw new InputError({
     code: "invalid-tensor",
@@ -132,24 +135,15 @@ function shapeOf(batch: Batch, name: string, rank: number): readonly number[] {
 }
 
 /** Checks ids, rows and labels: the runtime counts negative ones from the end, and its errors do not name the tensor. */
-function checkNumbers(
-  batch: Batch,
-  { text_config: { vocab_size } }: BridgeTowerConfig,
-  texts: number,
-  images: number,
-): void {
-  const limits: Readonly<Record<string, number>> = {
-    input_ids: vocab_size,
-    mlm_labels: vocab_size,
-    itm_labels: 2,
-    snli_labels: 3,
-    nlvr2_labels: 2,
-  };
+function checkNumbers(batch: Batch, config: BridgeTowerConfig, texts: number, images: number): void {
+  const allLabels = objectiveNames.flatMap((name) => objectiveEntry(name).labels ?? []);
   for (const [name, tensor] of Object.entries(batch)) {
     const stack = name.endsWith("_texts") ? texts : name.endsWith("_images") ? images : undefined;
-    const limit = stack ?? limits[name];
+    const labels = allLabels.find((one) => one.name === name);
+    const ids = name === "input_ids" ? config.text_config.vocab_size : undefined;
+    const limit = stack ?? ids ?? labels?.classes(config);
     if (limit === undefined) continue;
-    const ignored = name === "mlm_labels" ? ignoredLabel : undefined;
+    const ignored = labels?.ignored;
     const invalid = tensor.toArray().find((value) => !(value >= 0 && value < limit) && value !== ignored);
     if (invalid === undefined) continue;
     throw new InputError({

@@ -5,11 +5,11 @@
  */
 import type { Collective } from "../distributed/index.js";
 import { HostTensor } from "../graph/index.js";
-import { contrastiveBatch } from "../model/index.js";
+import { contrastiveBatch, objectiveEntry, type ObjectiveName } from "../model/index.js";
 import { GraphCache, type Arrays, type TrainingGraph } from "../runtime/index.js";
 import type { Batch } from "./batch.js";
 import { gatherNumbers } from "./rank-exchange.js";
-import { trainedGradients, type CompileOptions, type Reports } from "./compiled-step.js";
+import { trainedGradients, type CompileOptions, type ObjectiveReport, type Reports } from "./compiled-step.js";
 
 export interface BatchContrast {
   readonly loss: number;
@@ -103,12 +103,16 @@ export class CachedContrast {
 /** The reports with the contrastive loss of the whole batch. */
 export function withContrast(reports: Reports, contrast: BatchContrast | undefined): Reports {
   if (contrast === undefined) return reports;
-  const { itc, itm_itc } = reports;
-  return {
-    ...reports,
-    ...(itc === undefined ? {} : { itc: { loss: contrast.loss, score: contrast.score } }),
-    ...(itm_itc === undefined ? {} : { itm_itc: { loss: itm_itc.loss + contrast.loss, score: itm_itc.score } }),
-  };
+  const { loss, score } = contrast;
+  const entries = (Object.entries(reports) as [ObjectiveName, ObjectiveReport][]).map(([name, report]) => {
+    const complete = {
+      all: { loss, score },
+      part: { loss: report.loss + loss, score: report.score },
+      none: report,
+    };
+    return [name, complete[objectiveEntry(name).contrast ?? "none"]] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 /**

@@ -8,6 +8,7 @@ import { maxTextLength, type ObjectiveName } from "../model/index.js";
 import type { Random } from "../random/index.js";
 import { objectiveWeights, type Batch, type ObjectiveWeights } from "./batch.js";
 import { checkBuckets, Collation, inAscendingOrder, int64, type CollateOptions, type Tensors } from "./collation.js";
+import { maskTokens } from "./masking.js";
 import { checkLabel, checkScores, partOf, type Sample, type TokenIds } from "./sample.js";
 
 /**
@@ -53,7 +54,15 @@ function mlm(batch: Collation): Tensors {
       found: "none",
     });
   }
-  return { mlm_texts: int64(batch.maskedCaptions(masking)), mlm_images: int64(batch.sampleImages) };
+  const masked = batch.samples.map((sample) =>
+    maskTokens(partOf(sample, "caption", "mlm"), masking, batch.options.random.at("mask", sample.index)),
+  );
+  const texts = masked.map(({ input_ids }, i) => batch.text(input_ids, `caption of sample ${batch.samples[i]!.index}`));
+  batch.tokenLabels(
+    "mlm_labels",
+    masked.map(({ labels }) => labels),
+  );
+  return { mlm_texts: int64(texts), mlm_images: int64(batch.sampleImages) };
 }
 
 /**

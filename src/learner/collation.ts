@@ -4,7 +4,7 @@ import { HostTensor } from "../graph/index.js";
 import type { BridgeTowerConfig, ObjectiveName } from "../model/index.js";
 import { ignoredLabel } from "../nn/index.js";
 import type { Random } from "../random/index.js";
-import { maskTokens, type Masking } from "./masking.js";
+import type { Masking } from "./masking.js";
 import { checkNumber, partOf, type Sample, type SampleImage } from "./sample.js";
 
 export interface CollateOptions {
@@ -35,7 +35,7 @@ export class Collation {
   /** Positions of the samples in the order of their indices, in which random choices are made. */
   readonly byIndex: readonly number[];
   private readonly texts: ArrayLike<number | bigint>[] = [];
-  private readonly labels: ArrayLike<number | bigint>[] = [];
+  private readonly labels = new Map<string, readonly ArrayLike<number | bigint>[]>();
   private readonly images: SampleImage[] = [];
   private readonly imageRows = new Map<number, number>();
   private captionRows: readonly number[] | undefined;
@@ -94,14 +94,13 @@ export class Collation {
     return row;
   }
 
-  /** Adds every caption again with masked tokens. @returns their rows */
-  maskedCaptions(masking: Masking): number[] {
-    return this.samples.map((sample) => {
-      const caption = partOf(sample, "caption", "mlm");
-      const { input_ids, labels } = maskTokens(caption, masking, this.options.random.at("mask", sample.index));
-      this.labels.push(labels);
-      return this.text(input_ids, `caption of sample ${sample.index}`);
-    });
+  /**
+   * Adds labels of tokens, which are padded to the width of the texts.
+   * @param name of the tensor
+   * @param rows a label for each token of each text
+   */
+  tokenLabels(name: string, rows: readonly ArrayLike<number | bigint>[]): void {
+    this.labels.set(name, rows);
   }
 
   /** Gumbel noise for every pair of samples, [samples, samples]. */
@@ -123,8 +122,7 @@ export class Collation {
       input_ids: padded(this.texts, width, config.text_config.pad_token_id),
       attention_mask: padded(ones, width, 0),
       pixel_values: this.pixelValues(),
-      // Labels have the width of the texts.
-      ...(this.labels.length === 0 ? {} : { mlm_labels: padded(this.labels, width, ignoredLabel) }),
+      ...Object.fromEntries([...this.labels].map(([name, rows]) => [name, padded(rows, width, ignoredLabel)])),
     };
   }
 

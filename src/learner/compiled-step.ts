@@ -89,8 +89,8 @@ export class CompiledStep {
     }
     const parts =
       mode === "eval" ? [] : recomputed(trainedGradients(loss, p, options.trains), loss, boundaries, options);
-    const cached = [uses.itc, uses.itm_itc].some((use) => use?.cached === true);
-    const embeds = (results.itc ?? results.itm_itc)?.embeds;
+    const cached = Object.values(uses).some((use) => use.cached);
+    const embeds = Object.values(results).find((result) => result.embeds !== undefined)?.embeds;
     return new CompiledStep(
       await runtime.compileTraining(outputs, parts, { threads, profile }),
       cached && embeds !== undefined ? await runtime.compileTraining({ ...embeds }, [], { threads }) : undefined,

@@ -5,7 +5,7 @@
 import { singleProcess, type Collective, type Facts } from "../distributed/index.js";
 import { InputError } from "../errors.js";
 import { elementCount } from "../graph/index.js";
-import { clampTemperature, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
+import { clampTemperature, objectiveEntry, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
 import { Random } from "../random/index.js";
 import { GraphCache, Runtime, type Arrays } from "../runtime/index.js";
 import {
@@ -103,6 +103,8 @@ export class Learner {
   private readonly options: CompileOptions;
   private readonly weights: readonly [ObjectiveName, number][];
   private readonly contrast: CachedContrast | undefined;
+  /** A contrastive objective. If there are several, all have the same pairs. */
+  private readonly contrastive: ObjectiveName | undefined;
   private readonly optimizer: Optimizer;
   private readonly gradients: Arrays;
   /** Gradients of all micro-batches but the first. */
@@ -160,8 +162,9 @@ export class Learner {
       threads,
       profile: settings.profile,
     };
-    const contrastive = this.weights.filter(([name]) => name === "itc" || name === "itm_itc");
+    const contrastive = this.weights.filter(([name]) => objectiveEntry(name).contrast !== undefined);
     const weight = contrastive.reduce((sum, [, weight]) => sum + weight, 0);
+    this.contrastive = contrastive[0]?.[0];
     this.contrast = contrastive.length === 0 ? undefined : new CachedContrast(this.options, weight, this.collective);
   }
 
@@ -248,7 +251,7 @@ export class Learner {
           (batch, i) =>
             this.withGraph(shapes[i]!, "train", (graph) => graph.embeddings(batch, this.values, randomOf(i))),
           this.values,
-          weights.map(({ itc, itm_itc }) => itc ?? itm_itc!),
+          weights.map((ofMicroBatch) => ofMicroBatch[this.contrastive!]!),
         )
       : undefined;
     const reports: Reports[] = [];

@@ -1,7 +1,14 @@
 /** Which parameters a learner trains, and the checks of objectives, values and patterns of names. */
 import { InputError, nearestHint } from "../errors.js";
 import { elementCount, type Parameter } from "../graph/index.js";
-import { headsOf, parameterList, trainingGraph, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
+import {
+  headsOf,
+  objectiveEntry,
+  parameterList,
+  trainingGraph,
+  type BridgeTowerConfig,
+  type ObjectiveName,
+} from "../model/index.js";
 import type { Arrays } from "../runtime/index.js";
 import { trainedGradients } from "./compiled-step.js";
 
@@ -30,27 +37,12 @@ export function parametersFor(
 
 /** @throws InputError for an objective that the model of this config does not support */
 export function checkObjectives(
-  { contrastive_form, token_type_count }: BridgeTowerConfig,
+  config: BridgeTowerConfig,
   weights: readonly (readonly [ObjectiveName, number])[],
 ): void {
-  const has = (objective: ObjectiveName) => weights.some(([name]) => name === objective);
-  if (has("itm_itc") && contrastive_form !== "dual") {
-    const expected = 'contrastive_form "dual" in config.json, whose similarities negatives are sampled by';
-    throw new InputError({
-      code: "unsupported-task",
-      where: "objective itm_itc",
-      expected,
-      found: `"${contrastive_form}"`,
-    });
-  }
-  if (has("nlvr2") && token_type_count < 3) {
-    const expected = "token_type_count 3 in config.json, with a row for the second image";
-    throw new InputError({
-      code: "unsupported-task",
-      where: "objective nlvr2",
-      expected,
-      found: String(token_type_count),
-    });
+  for (const [name] of weights) {
+    const { needs } = objectiveEntry(name);
+    if (needs?.holds(config) === false) throw new InputError({ ...needs.problem(config), where: `objective ${name}` });
   }
 }
 

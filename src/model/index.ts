@@ -33,6 +33,7 @@ export type { HeadInputs, ShapeOf } from "./head-entry.js";
 export { headEntry, heads, headsOf, headTable, type Head } from "./heads.js";
 export { contrastiveBatch, jointContrastiveLoss, clampTemperature } from "./objectives/contrastive.js";
 export {
+  objectiveEntry,
   objectives,
   trainingGraph,
   type ObjectiveName,

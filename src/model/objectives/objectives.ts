@@ -17,8 +17,8 @@ import {
   where,
   type Tensor,
 } from "../../graph/index.js";
-import { accuracy, binaryCrossEntropy, crossEntropy, mean, Scope } from "../../nn/index.js";
-import type { BridgeTowerConfig } from "../config.js";
+import { accuracy, binaryCrossEntropy, crossEntropy, ignoredLabel, mean, Scope } from "../../nn/index.js";
+import { secondImage, type BridgeTowerConfig, type ConfigNeed } from "../config.js";
 import { itmHead, mlmHead, nlvr2Head, pairEmbedding, rankHead, snliHead, vqaHead } from "../heads.js";
 import { contrastiveLoss, dualContrastive, type ContrastiveEmbeds } from "./contrastive.js";
 import { StackedTowers, type StackSizes } from "./stacked-towers.js";
@@ -55,8 +55,6 @@ export interface ObjectiveResult {
   /** Rows sampled as hard negatives, int64 [pairs] each. */
   readonly sampled?: { readonly images: Tensor; readonly texts: Tensor };
 }
-
-type Objective = (towers: StackedTowers, use: ObjectiveUse) => ObjectiveResult;
 
 const classification = (logits: Tensor, labels: Tensor): ObjectiveResult => ({
   loss: crossEntropy(logits, labels),
@@ -191,8 +189,68 @@ function nlvr2(towers: StackedTowers, { pairs }: ObjectiveUse): ObjectiveResult 
   return classification(logits, towers.int64Input("nlvr2_labels", [pairs]));
 }
 
-export const objectives = { mlm, itm, itc, itm_itc, irtr, vqa, snli, nlvr2 } satisfies Record<string, Objective>;
+/** What a step knows of an objective. */
+export interface ObjectiveEntry {
+  /** Adds its loss to the graph of a step. */
+  readonly build: (towers: StackedTowers, use: ObjectiveUse) => ObjectiveResult;
+  /** The input with the rows of the texts: [pairs], or [pairs, 1 + falseTexts] if it ranks them. */
+  readonly texts: string;
+  readonly ranksTexts?: boolean;
+  /** The input with labels from 0 to `classes` − 1. */
+  readonly labels?: {
+    readonly name: string;
+    readonly classes: (config: BridgeTowerConfig) => number;
+    /** The label of entries that do not count. */
+    readonly ignored?: number;
+  };
+  /** Whether the contrastive loss, which can be taken over all pairs of a step, is all of its loss or a part. */
+  readonly contrast?: "all" | "part";
+  /** What the config must say. */
+  readonly needs?: ConfigNeed;
+}
+
+const dualForm: ConfigNeed = {
+  holds: ({ contrastive_form }) => contrastive_form === "dual",
+  problem: ({ contrastive_form }) => ({
+    code: "unsupported-task",
+    expected: 'contrastive_form "dual" in config.json, whose similarities negatives are sampled by',
+    found: `"${contrastive_form}"`,
+  }),
+};
+
+const thirdTokenType: ConfigNeed = {
+  holds: secondImage.holds,
+  problem: ({ token_type_count }) => ({
+    code: "unsupported-task",
+    expected: "token_type_count 3 in config.json, with a row for the second image",
+    found: String(token_type_count),
+  }),
+};
+
+/** One entry an objective. The heads that it trains are in `headTable`. */
+export const objectives = {
+  mlm: {
+    build: mlm,
+    texts: "mlm_texts",
+    labels: { name: "mlm_labels", classes: ({ text_config }) => text_config.vocab_size, ignored: ignoredLabel },
+  },
+  itm: { build: itm, texts: "itm_texts", labels: { name: "itm_labels", classes: () => 2 } },
+  itc: { build: itc, texts: "itc_texts", contrast: "all" },
+  itm_itc: { build: itm_itc, texts: "itc_texts", contrast: "part", needs: dualForm },
+  irtr: { build: irtr, texts: "irtr_texts", ranksTexts: true },
+  vqa: { build: vqa, texts: "vqa_texts" },
+  snli: { build: snli, texts: "snli_texts", labels: { name: "snli_labels", classes: () => 3 } },
+  nlvr2: {
+    build: nlvr2,
+    texts: "nlvr2_texts",
+    labels: { name: "nlvr2_labels", classes: () => 2 },
+    needs: thirdTokenType,
+  },
+} as const satisfies Record<string, ObjectiveEntry>;
+
 export type ObjectiveName = keyof typeof objectives;
+
+export const objectiveEntry = (name: ObjectiveName): ObjectiveEntry => objectives[name];
 
 export type ObjectiveUses = Readonly<Partial<Record<ObjectiveName, ObjectiveUse>>>;
 
@@ -219,7 +277,7 @@ export function trainingGraph(
   const dualAlone = config.contrastive_form === "dual" && Object.keys(uses).every((name) => name === "itc");
   const towers = new StackedTowers(p, config, sizes, dualAlone ? "embeddings" : "states");
   const entries = (Object.entries(uses) as [ObjectiveName, ObjectiveUse][]).map(
-    ([name, use]) => [name, use, objectives[name](towers, use)] as const,
+    ([name, use]) => [name, use, objectives[name].build(towers, use)] as const,
   );
   const losses = entries.map(([, { weight = 1 }, { loss }]) => (weight === 1 ? loss : mul(loss, weight)));
   return {
