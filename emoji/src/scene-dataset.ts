@@ -72,6 +72,7 @@ export function sceneDataset(
             sourceOf(row, "right of pair", (index) => source.pairImage(index, 1)),
           ],
     close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
 

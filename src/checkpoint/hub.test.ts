@@ -119,7 +119,7 @@ test("a part left by a process that was killed is taken over, one of a living pr
   const cacheDir = await temporaryFolder();
   const blobs = join(cacheDir, "models--org--name", "blobs");
   const etag = etagOf("model.safetensors", weights);
-  const tagOf = (pid: number) => uniqueTag({ pid, host: hostname(), start: null });
+  const tagOf = (pid: number) => uniqueTag({ pid, host: hostname(), start: null, namespace: null });
   await mkdir(blobs, { recursive: true });
   const living = join(blobs, `${etag}.${tagOf(process.ppid)}.incomplete`);
   const killed = join(blobs, `${etag}.${tagOf(2 ** 30)}.incomplete`);

@@ -42,6 +42,17 @@ test("missing kinds of texts are empty, and texts are counted", async () => {
   await data.close();
 });
 
+test("await using calls close; a copy calls its own close", async () => {
+  const closed: string[] = [];
+  const close = (name: string) => () => Promise.resolve(void closed.push(name));
+  {
+    await using data = completeDataset({ ...custom, close: close("given") });
+    await using copy = { ...data, close: close("copy") };
+    expect([data.rows, copy.rows]).toEqual([3, 3]);
+  }
+  expect(closed).toEqual(["copy", "given"]);
+});
+
 test("given counts are taken without a text being read; complete texts are not copied", () => {
   const counts = completeDataset(custom).counts;
   const texts = {

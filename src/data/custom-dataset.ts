@@ -1,7 +1,7 @@
 /** Data sets that are no files: objects that a program gives, and modules that export one. */
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Dataset, ImageSource, RowTexts, TextKind } from "./dataset.js";
+import { disposable, type Dataset, type ImageSource, type RowTexts, type TextKind } from "./dataset.js";
 import { InputError } from "../errors.js";
 
 /**
@@ -58,7 +58,7 @@ export function completeDataset(given: CustomDataset, defaultName = "data set"):
     });
   }
   const texts = (row: number) => completeTexts(given.texts(row));
-  return {
+  return disposable({
     name,
     rows,
     counts: given.counts === undefined ? countTexts(rows, texts) : checkedCounts(given.counts, rows, name),
@@ -67,7 +67,7 @@ export function completeDataset(given: CustomDataset, defaultName = "data set"):
     texts,
     images: (row) => given.images(row),
     close: async () => given.close?.(),
-  };
+  });
 }
 
 /** Complete texts stay the same object: each of their kinds may be a getter, which a copy would call. */

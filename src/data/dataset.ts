@@ -59,7 +59,7 @@ export interface RowTexts {
 export type TextKind = keyof RowTexts;
 
 /** Rows of images with texts, numbered from 0 in the order of the file. */
-export interface Dataset {
+export interface Dataset extends AsyncDisposable {
   /** The path that the user gave. */
   readonly name: string;
   readonly rows: number;
@@ -78,5 +78,16 @@ export interface Dataset {
   texts(row: number): RowTexts;
   /** One image, or the left and the right one of statements. */
   images(row: number): readonly ImageSource[];
+  /** Closes the files. Images cannot be read afterwards. */
   close(): Promise<void>;
+  /** `close`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** Adds what `await using` calls. A copy with another `close` calls that one. @internal */
+export const disposable = (dataset: Omit<Dataset, typeof Symbol.asyncDispose>): Dataset => ({
+  ...dataset,
+  [Symbol.asyncDispose]() {
+    return this.close();
+  },
+});

@@ -31,5 +31,6 @@ export function memoryData(rows: readonly MemoryRow[], name = "pairs"): Dataset 
         read: async () => (typeof image === "string" ? readFile(image) : image),
       })),
     close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

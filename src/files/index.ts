@@ -14,7 +14,7 @@ export {
 } from "./json.js";
 export { type Line, type LineOptions, readLineBatches, readLines, readTextPieces, type TextOptions } from "./lines.js";
 export { acquireLock, type FileLock, LockHeld, type LockOptions, removeGuards } from "./lock.js";
-export { type ProcessIdentity, thisProcess } from "./process-identity.js";
+export { isLocal, type ProcessIdentity, thisProcess } from "./process-identity.js";
 export { hashFile, isFile, type OpenFile, readBytes, readExactly, readTextIfPresent, withFile } from "./read-file.js";
 export { refuseStandIn, standIn, standInBytes } from "./stand-in.js";
 export { fileError, systemCode } from "./system-errors.js";

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
@@ -14,7 +14,7 @@ async function temporaryFolder(): Promise<string> {
   return folder;
 }
 
-const gone = { pid: 2 ** 30, host: hostname(), start: null };
+const gone = { pid: 2 ** 30, host: hostname(), start: null, namespace: null };
 const staleLock = JSON.stringify({ ...gone, token: "t" });
 
 type OnStep = NonNullable<LockOptions["onStep"]>;
@@ -76,31 +76,73 @@ async function expectOneHolder(folder: string, results: readonly Result[]): Prom
   expect(await readdir(folder)).toEqual([]);
 }
 
-const starts = { free: undefined, stale: staleLock, empty: "", torn: '{"pid":' };
+/** As a file system without hard links does, such as FAT. */
+const noLink = () =>
+  Promise.reject(Object.assign(new Error("operation not permitted, link"), { code: "EPERM", syscall: "link" }));
 
-test.each(Object.entries(starts))(
-  "one of three gets a lock that is %s, in any order of their steps",
-  async (_, text) => {
-    const folder = await temporaryFolder();
-    const path = join(folder, "run.lock");
-    // A schedule is a sequence of contenders; a linear congruential generator gives twenty of them.
-    let state = 7;
-    const random = (n: number) => ((state = (state * 1_103_515_245 + 12_345) % 2 ** 31) >>> 16) % n;
-    for (let schedule = 0; schedule < 20; schedule++) {
-      if (text !== undefined) await writeFile(path, text);
-      const contenders = [1, 2, 3].map(() => new Contender(path));
-      const running = [...contenders];
-      while (running.length > 0) {
-        const i = random(running.length);
-        if (!(await running[i]!.step())) running.splice(i, 1);
-      }
-      await expectOneHolder(
-        folder,
-        contenders.map(({ result }) => result),
-      );
+const starts = { free: undefined, stale: staleLock, empty: "", torn: '{"pid":' };
+const cases = [
+  ...Object.entries(starts).map(([name, text]) => [name, "", text, {}] as const),
+  // Empty is another case there: that lock may be one that is being created.
+  ...(["free", "stale", "torn"] as const).map(
+    (name) => [name, " without hard links", starts[name], { link: noLink }] as const,
+  ),
+];
+
+test.each(cases)("one of three gets a lock that is %s%s, in any order of their steps", async (_, __, text, options) => {
+  const folder = await temporaryFolder();
+  const path = join(folder, "run.lock");
+  // A schedule is a sequence of contenders; a linear congruential generator gives twenty of them.
+  let state = 7;
+  const random = (n: number) => ((state = (state * 1_103_515_245 + 12_345) % 2 ** 31) >>> 16) % n;
+  for (let schedule = 0; schedule < 20; schedule++) {
+    if (text !== undefined) await writeFile(path, text);
+    const contenders = [1, 2, 3].map(() => new Contender(path, options));
+    const running = [...contenders];
+    while (running.length > 0) {
+      const i = random(running.length);
+      if (!(await running[i]!.step())) running.splice(i, 1);
     }
-  },
-);
+    await expectOneHolder(
+      folder,
+      contenders.map(({ result }) => result),
+    );
+  }
+});
+
+test("without hard links a new empty lock is one that is being created, and an old one was left behind", async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, "run.lock");
+  await writeFile(path, "");
+  await expect(acquireLock(path, { link: noLink })).rejects.toMatchObject({ name: "LockHeld", holder: undefined });
+  expect(await readdir(folder)).toEqual(["run.lock"]);
+  const minuteAgo = Date.now() / 1000 - 60;
+  await utimes(path, minuteAgo, minuteAgo);
+  const lock = await acquireLock(path, { link: noLink });
+  await expect(acquireLock(path, { link: noLink })).rejects.toMatchObject({ holder: thisProcess() });
+  await expectOneHolder(folder, [lock]);
+});
+
+test("an error of the disk is no lack of hard links", async () => {
+  const path = join(await temporaryFolder(), "run.lock");
+  const link = () => Promise.reject(Object.assign(new Error("i/o error, link"), { code: "EIO", syscall: "link" }));
+  await expect(acquireLock(path, { link })).rejects.toMatchObject({ where: path });
+  expect(await readdir(dirname(path))).toEqual([]);
+});
+
+test.runIf(process.platform === "linux")("a lock of another container holds until the machine restarts", async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, "run.lock");
+  // The number is free here, or that of another process: both say nothing about the container.
+  for (const pid of [2 ** 30, process.pid]) {
+    const holder = { ...thisProcess(), pid, namespace: "pid:[1]" };
+    await writeFile(path, JSON.stringify({ ...holder, token: "t" }));
+    await expect(acquireLock(path)).rejects.toMatchObject({ holder });
+  }
+  const before = { ...thisProcess(), namespace: "pid:[1]", start: "00000000-0000-4000-8000-000000000000 12" };
+  await writeFile(path, JSON.stringify({ ...before, token: "t" }));
+  await expectOneHolder(folder, [await acquireLock(path)]);
+});
 
 test("one that read a stale lock long ago does not touch the lock that replaced it", async () => {
   const folder = await temporaryFolder();

@@ -22,7 +22,7 @@ export interface FileLock {
   release(): Promise<void>;
 }
 
-/** The lock is held. A process of another machine counts as running, since nobody here can know. */
+/** The lock is held. A process of another machine or container counts as running, since nobody here can know. */
 export class LockHeld extends Error {
   override readonly name = "LockHeld";
 
@@ -40,10 +40,12 @@ export interface LockOptions {
    * @internal
    */
   readonly onStep?: (step: "create" | "read" | "compare" | "remove" | "release", file: string) => Promise<void>;
+  /** Makes hard links; tests replace it by one that fails as on a file system without them. @internal */
+  readonly link?: typeof link;
 }
 
 /**
- * Creates the file at `path`, with `pid`, `host`, `start` and `token` as JSON, unless a process that runs has done so.
+ * Creates the file at `path`, with `pid`, `host`, `start`, `namespace` and `token` as JSON, unless a process that runs has done so.
  * @throws LockHeld if another process or call holds the lock; InputError if it cannot be written
  *
  * @example
@@ -51,32 +53,34 @@ export interface LockOptions {
  * try { await train(); } finally { await lock.release(); }
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<FileLock> {
-  const { owner = thisProcess(), onStep = () => Promise.resolve() } = options;
-  const { pid, host, start } = owner;
-  const content = `${JSON.stringify({ pid, host, start, token: randomBytes(12).toString("hex") })}\n`;
+  const { owner = thisProcess(), onStep = () => Promise.resolve(), link: makeLink = link } = options;
+  const { pid, host, start, namespace } = owner;
+  const content = `${JSON.stringify({ pid, host, start, namespace, token: randomBytes(12).toString("hex") })}\n`;
   try {
-    await acquire(path, content, onStep);
+    await acquire(path, content, { onStep, link: makeLink });
   } catch (error) {
     throw fileError(path, error, { action: "write" });
   }
   return { release: () => removeIf(path, content) };
 }
 
-type OnStep = NonNullable<LockOptions["onStep"]>;
+type Operations = Required<Pick<LockOptions, "onStep" | "link">>;
+type Link = Operations["link"];
 
-async function acquire(path: string, content: string, onStep: OnStep): Promise<void> {
+async function acquire(path: string, content: string, operations: Operations): Promise<void> {
+  const { onStep, link } = operations;
   for (;;) {
     await onStep("create", path);
-    if (await create(path, content)) return;
+    if (await create(path, content, link)) return;
     await onStep("read", path);
     const found = await contentOf(path);
     if (found === undefined) continue;
     const holder = holderIn(found);
-    if (holder === undefined ? await isBeingCreated(path, found) : stateOf(holder) !== "gone") {
+    if (holder === undefined ? await isBeingCreated(path, found, link) : stateOf(holder) !== "gone") {
       throw new LockHeld(holder);
     }
     const guard = guardOf(path, found);
-    await acquire(guard, content, onStep);
+    await acquire(guard, content, operations);
     try {
       await onStep("compare", path);
       // Only the holder of the guard removes this content, so it cannot change after this.
@@ -118,7 +122,7 @@ const guardPattern = /\.[0-9a-f]{24}\.takeover$/;
 const guardPrefix = (path: string): string => `.${basename(path).replace(guardPattern, "").replace(/^\./, "")}.`;
 
 /** Whether the lock was free. */
-async function create(path: string, content: string): Promise<boolean> {
+async function create(path: string, content: string, link: Link): Promise<boolean> {
   const own = join(dirname(path), temporaryName(basename(path)));
   try {
     await writeDurably(own, content);
@@ -162,7 +166,7 @@ async function createWithoutLinks(path: string, content: string): Promise<boolea
 const creationMs = 10_000;
 
 /** Whether a lock without a holder is being created. With hard links, such a lock was damaged by a power cut. */
-async function isBeingCreated(path: string, content: string): Promise<boolean> {
+async function isBeingCreated(path: string, content: string, link: Link): Promise<boolean> {
   if (content !== "") return false;
   const stats = await stat(path).catch(() => undefined);
   if (stats === undefined || Date.now() - stats.mtimeMs > creationMs) return false;
@@ -197,10 +201,13 @@ function holderIn(content: string): ProcessIdentity | undefined {
   try {
     const value: unknown = JSON.parse(content);
     if (!isObject(value)) return undefined;
-    const { pid, host, start, token } = value;
+    const { pid, host, start, token, namespace = null } = value;
     const isNumber = Number.isSafeInteger(pid) && (pid as number) > 0;
     if (!isNumber || typeof host !== "string" || typeof token !== "string") return undefined;
-    return start === null || typeof start === "string" ? { pid: pid as number, host, start } : undefined;
+    const isText = [start, namespace].every((one) => one === null || typeof one === "string");
+    return isText
+      ? { pid: pid as number, host, start: start as string | null, namespace: namespace as string | null }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 /** Which process owns a file, and whether that process still runs. */
 
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 
 export interface ProcessIdentity {
@@ -12,17 +12,33 @@ export interface ProcessIdentity {
    * say.
    */
   readonly start: string | null;
+  /**
+   * The namespace of process numbers, one for each container: elsewhere `pid` names another process. Null if the system does not say.
+   */
+  readonly namespace: string | null;
 }
 
 export const thisProcess = (): ProcessIdentity => ({
   pid: process.pid,
   host: hostname(),
   start: startOf(process.pid),
+  namespace: ownNamespace(),
 });
 
-/** Whether the process runs; "unknown" for a process of another machine. */
-export function stateOf({ pid, host, start }: ProcessIdentity): "running" | "gone" | "unknown" {
-  if (host !== hostname()) return "unknown";
+/** Whether the process would be visible here: not for one of another machine, or of another container of this machine. */
+export function isLocal({ host, start, namespace }: ProcessIdentity): boolean {
+  if (host !== hostname()) return false;
+  const own = ownNamespace();
+  const boot = bootId();
+  // No process has survived a restart of the machine, in whichever container it was.
+  if (start !== null && boot !== undefined && !start.startsWith(boot)) return true;
+  return namespace === null || own === null || namespace === own;
+}
+
+/** Whether the process runs; "unknown" for a process that is not local. */
+export function stateOf(process: ProcessIdentity): "running" | "gone" | "unknown" {
+  const { pid, start } = process;
+  if (!isLocal(process)) return "unknown";
   return isRunning(pid, (now) => start === null || now === start) ? "running" : "gone";
 }
 
@@ -45,9 +61,20 @@ const shortHash = (text: string): string => createHash("sha256").update(text).di
 
 /** Text that no other process with that number shares; null if the system does not say. Only Linux says it. */
 export function startOf(pid: number): string | null {
-  const boot = contentOf("/proc/sys/kernel/random/boot_id");
+  const boot = bootId();
   const ticks = statOf(pid)?.[19];
-  return ticks === undefined || boot === undefined ? null : `${boot.trim()} ${ticks}`;
+  return ticks === undefined || boot === undefined ? null : `${boot} ${ticks}`;
+}
+
+const bootId = (): string | undefined => contentOf("/proc/sys/kernel/random/boot_id")?.trim();
+
+/** Such as `pid:[4026531836]`. */
+function ownNamespace(): string | null {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return null;
+  }
 }
 
 /** @param isSame whether the process is the expected one, by its start */

@@ -143,6 +143,17 @@ describe.each(["joint", "dual"])("contrast in the %s form", (contrastive_form) =
   });
 });
 
+test("await using ends the threads of a learner", async () => {
+  const config = tinyWithoutDropout({});
+  let used: Learner;
+  {
+    await using scoped = new Learner(tinyValues(config, ["mlm"]), { config, objectives: { mlm: 1 }, optimizer: plain });
+    used = scoped;
+    await scoped.step(0, [pairs(0, 2)]);
+  }
+  await expect(used.step(1, [pairs(0, 2)])).rejects.toMatchObject({ code: "disposed" });
+});
+
 test("a frozen tower does not change, nor does what no objective reads", async () => {
   const config = tinyWithoutDropout({});
   const values = tinyValues(config, ["mlm"]);

@@ -92,12 +92,11 @@ const maxGraphs = 32;
  * const batch = collate(samples, { itm: 1 }, { config, random: new Random(0), textBuckets: [8] });
  *
  * const optimizer = optimizerSettings({ learning_rate: 1e-4, warmup_steps: 0, max_steps: 10 });
- * const learner = new Learner(values, { config, objectives: { itm: 1 }, optimizer });
+ * await using learner = new Learner(values, { config, objectives: { itm: 1 }, optimizer });
  * const { loss } = await learner.step(0, [batch]);
  * console.log(Number.isFinite(loss)); // true
- * await learner.dispose();
  */
-export class Learner {
+export class Learner implements AsyncDisposable {
   private readonly runtime: Runtime;
   private readonly graphs = new GraphCache<CompiledStep>(maxGraphs);
   private readonly options: CompileOptions;
@@ -206,6 +205,11 @@ export class Learner {
   async dispose(): Promise<void> {
     await Promise.all([this.graphs.dispose(), this.contrast?.dispose()]);
     await Promise.all([this.runtime.dispose(), this.optimizer.dispose()]);
+  }
+
+  /** `dispose`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
   }
 
   private async runStep(t: number, microBatches: readonly Batch[]): Promise<StepReport> {

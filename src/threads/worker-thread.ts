@@ -35,6 +35,11 @@ export class WorkerThread<Call extends object, Reply extends { readonly id: numb
     this.holdProcess();
   }
 
+  /** Whether the thread has ended, or was asked to. Otherwise a call that failed could not be sent. */
+  get hasEnded(): boolean {
+    return this.ended !== undefined;
+  }
+
   /**
    * Sends a call and waits for its reply.
    * @param transfer buffers whose memory is transferred to the thread

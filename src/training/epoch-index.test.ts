@@ -29,6 +29,7 @@ function large(count: number, blocks?: readonly number[]): Dataset {
     texts: () => ({ captions: ["a"], questions: [], hypotheses: [], statements: [], negatives: [] }),
     images: () => [],
     close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -15,6 +15,9 @@ import { type ImageJob, ImageThreads } from "./image-threads.js";
 
 let folder: string;
 let deadly: URL;
+let counted: URL;
+/** Where each thread of `counted` leaves a file. */
+let starts: string;
 /** PNG files of different sizes and contents. */
 let files: Uint8Array[];
 
@@ -33,6 +36,15 @@ parentPort.on("message", ({ bytes }) => {
 });`;
   await writeFile(join(folder, "deadly-worker.mjs"), source);
   deadly = pathToFileURL(join(folder, "deadly-worker.mjs"));
+  // The real worker, but each thread that starts leaves a file.
+  starts = join(folder, "starts");
+  await mkdir(starts);
+  const counting = `import { writeFileSync } from "node:fs";
+import { threadId } from "node:worker_threads";
+writeFileSync(${JSON.stringify(starts)} + "/" + threadId, "");
+await import(${JSON.stringify(real)});`;
+  await writeFile(join(folder, "counted-worker.mjs"), counting);
+  counted = pathToFileURL(join(folder, "counted-worker.mjs"));
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -141,6 +153,34 @@ test("a fault of the program is no fault of the image", async () => {
   });
 });
 
+test("a job that cannot be sent is no fault of the thread: it is refused at once, and the images beside it are decoded", async () => {
+  let reads = 0;
+  const source: ImageSource = {
+    name: "good.png",
+    read: () => {
+      reads++;
+      return Promise.resolve(files[0]!);
+    },
+  };
+  const transform = { key: "blip", image_size: 32, hook: () => undefined } as ImageJob["transform"];
+  await withThreads({ threads: 1, worker: counted }, async (threads) => {
+    const [first, failed, second] = await Promise.allSettled([
+      threads.process(jobs()[1]!),
+      threads.process({ ...jobOf(source), transform }),
+      threads.process(jobs()[2]!),
+    ]);
+    expect([first, second]).toMatchObject([{ status: "fulfilled" }, { status: "fulfilled" }]);
+    const reason: unknown = failed.status === "rejected" ? failed.reason : undefined;
+    expect(reason).toBeInstanceOf(Error);
+    expect(reason).not.toBeInstanceOf(InputError);
+    expect(reason).toHaveProperty("message", "good.png: () => undefined could not be cloned.");
+    expect(reads).toBe(1);
+    // The thread that decoded the others is the first one and still runs.
+    await threads.process(jobs()[3]!);
+  });
+  expect(await readdir(starts)).toHaveLength(1);
+});
+
 test("an image that ends its thread is tried once more and then refused; the others succeed", async () => {
   let reads = 0;
   const killer: ImageSource = { name: "killer.png", read: () => Promise.resolve(Uint8Array.of(222, ++reads)) };
@@ -184,6 +224,16 @@ test("at most two images a thread are read at a time", async () => {
     Promise.all([...files, ...files].map((bytes) => threads.process(jobOf(counted(bytes))))),
   );
   expect(most).toBe(2);
+});
+
+test("await using ends the threads", async () => {
+  let used: ImageThreads;
+  {
+    await using threads = new ImageThreads({ threads: 1 });
+    used = threads;
+    await threads.process(jobs()[0]!);
+  }
+  await expect(used.process(jobs()[0]!)).rejects.toMatchObject({ code: "disposed" });
 });
 
 test("dispose() rejects current, waiting and later images", async () => {

@@ -49,16 +49,14 @@ interface Waiting {
 /**
  * Decodes and transforms images in worker threads. The results depend only on the jobs, not on the number of threads or the order.
  * @example
- * const threads = new ImageThreads({ threads: 1 });
- * const dataset = await openDataset("examples/images");
+ * await using threads = new ImageThreads({ threads: 1 });
+ * await using dataset = await openDataset("examples/images");
  * const transform = { key: "blip", image_size: 96 } as const;
  * const [source] = dataset.images(0);
  * const pixels = await threads.process({ source: source!, transform, seed: 0, labels: [] });
  * console.log(pixels.shape); // [ 3, 96, 96 ]
- * await threads.dispose();
- * await dataset.close();
  */
-export class ImageThreads {
+export class ImageThreads implements AsyncDisposable {
   private readonly slots: readonly Slot[];
   private readonly worker: URL;
   /** Jobs that wait for a slot, first in, first out. */
@@ -120,6 +118,11 @@ export class ImageThreads {
     await Promise.all([...this.living].map((thread) => thread.end(reason)));
   }
 
+  /** `dispose`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
   private freeSlot(signal: AbortSignal | undefined): Promise<Slot> {
     if (this.disposed) return Promise.reject(disposedError());
     const slot = this.slots.reduce((best, other) => (other.jobs < best.jobs ? other : best));
@@ -161,8 +164,9 @@ export class ImageThreads {
     const thread = (slot.thread ??= this.startThread());
     try {
       return await thread.exchange(call, [call.bytes.buffer]);
-    } catch {
+    } catch (cause) {
       this.refuseIfDisposed();
+      if (!thread.hasEnded) throw unsentError(job.source.name, cause);
       this.living.delete(thread);
       // Another image of the same thread may have cleared it before.
       if (slot.thread === thread) slot.thread = undefined;
@@ -183,6 +187,7 @@ export class ImageThreads {
       return await thread.exchange(call, [call.bytes.buffer]);
     } catch (cause) {
       this.refuseIfDisposed();
+      if (!thread.hasEnded) throw unsentError(job.source.name, cause);
       throw deadlyError(job.source.name, cause);
     } finally {
       await thread.end(disposedError());
@@ -214,6 +219,10 @@ function tensorOf(answer: ImageAnswer, name: string): HostTensor<"float32"> {
   if ("error" in answer) throw new Error(`${name}: ${answer.error}`);
   return new HostTensor("float32", answer.shape, answer.values);
 }
+
+/** The job has a value that no thread can get, such as a function in its transform. The image may be fine. */
+const unsentError = (name: string, cause: unknown): Error =>
+  new Error(`${name}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 
 function deadlyError(where: string, cause: unknown): InputError {
   const message = cause instanceof Error ? cause.message : String(cause);

@@ -1,15 +1,14 @@
 /** Several data sets read as one. */
 
-import type { Dataset, TextKind } from "../dataset.js";
+import { disposable, type Dataset, type TextKind } from "../dataset.js";
 import { lastAtMost } from "./packed-columns.js";
 
 /**
  * All rows of several data sets in order. Closing it closes all of them. If some have `blocks`, each row of the others is a block.
  * @example
  * const parts = [await openDataset("examples/images"), await openDataset("examples/images/captions.jsonl")];
- * const dataset = joinDatasets("twice", parts);
+ * await using dataset = joinDatasets("twice", parts);
  * console.log(dataset.rows); // 24
- * await dataset.close();
  */
 export function joinDatasets(name: string, datasets: readonly Dataset[]): Dataset {
   const starts = [0];
@@ -21,7 +20,7 @@ export function joinDatasets(name: string, datasets: readonly Dataset[]): Datase
     return { dataset: datasets[index]!, row: row - starts[index]! };
   };
   const blocks = joinedBlocks(datasets, starts);
-  return {
+  return disposable({
     name,
     rows,
     counts: {
@@ -45,7 +44,7 @@ export function joinDatasets(name: string, datasets: readonly Dataset[]): Datase
       const closed = await Promise.allSettled(datasets.map((dataset) => dataset.close()));
       for (const outcome of closed) if (outcome.status === "rejected") throw outcome.reason;
     },
-  };
+  });
 }
 
 function joinedCounts(datasets: readonly Dataset[], kind: TextKind, rows: number): Uint32Array {

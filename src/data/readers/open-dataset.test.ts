@@ -3,7 +3,9 @@ import { basename, join } from "node:path";
 
 import { expect, test } from "vitest";
 
+import type { Dataset } from "../dataset.js";
 import { joinDatasets } from "./join-datasets.js";
+import { openDataset } from "./open-dataset.js";
 import { complaint, fixtures, opened, imageBytes, imagesOf, temporaryFolder } from "./tables.test-support.js";
 
 /** A folder with these fixtures, or empty files where there is no such fixture. */
@@ -98,6 +100,19 @@ test("a closed data set says so, and one whose file has gone names it", async ()
   const dataset = await opened(tar);
   await rename(join(tar, "a.png"), join(tar, "b.png"));
   expect(await complaint(tar, dataset.images(0)[0]!.read())).toMatchSnapshot();
+});
+
+test("await using closes a data set, and all that are joined in one", async () => {
+  const path = join(await folderOf({ "a.parquet": "hugging-face.parquet" }), "a.parquet");
+  let used: Dataset[] = [];
+  {
+    await using dataset = await openDataset(path);
+    await using joined = joinDatasets("both", [await openDataset(path), await openDataset(path)]);
+    used = [dataset, joined];
+  }
+  for (const dataset of used) {
+    await expect(dataset.images(dataset.rows - 1)[0]!.read()).rejects.toMatchObject({ code: "disposed" });
+  }
 });
 
 test("more shards than handles that are kept open", async () => {

@@ -22,14 +22,14 @@ const readers: Readonly<Record<DatasetFormat, (input: ReaderInput) => Promise<Da
 
 /**
  * A data set by its path: a table of captions or its folder, Arrow or Parquet files, WebDataset archives. Texts are in memory
- * afterwards, images stay in their files until they are read. Close it after use.
+ * afterwards, images stay in their files until they are read. Close it after use,
+ * or open it with `await using`.
  * @throws InputError when files are missing, of an unknown or a damaged format, or hold no rows; the signal's reason when aborted
  * @example
- * const dataset = await openDataset("examples/images");
+ * await using dataset = await openDataset("examples/images");
  * console.log(dataset.rows); // 12
  * console.log(dataset.texts(0).captions[0]); // an angel between a traffic light and a snowman
  * const bytes = await dataset.images(0)[0]!.read();
- * await dataset.close();
  */
 export async function openDataset(given: string | DatasetSettings, options: OpenOptions = {}): Promise<Dataset> {
   const settings = typeof given === "string" ? { path: given } : given;

@@ -1,7 +1,7 @@
 /** The interface of the readers: the input of each, the filter for one split, and the `Dataset` that they return. */
 
 import { InputError, nearestHint } from "../../errors.js";
-import type { Dataset, ImageSource } from "../dataset.js";
+import { disposable, type Dataset, type ImageSource } from "../dataset.js";
 import { type ColumnNames, listed } from "./column-roles.js";
 import type { OpenFiles } from "./open-files.js";
 import type { RowStore } from "./row-store.js";
@@ -78,7 +78,7 @@ export interface TableParts {
 
 /** A `Dataset` of stored texts. Its `close` does nothing: `openDataset` closes the files that all readers share. */
 export function tableDataset({ name, store, blocks, images }: TableParts): Dataset {
-  return {
+  return disposable({
     name,
     rows: store.rows,
     counts: store.counts(),
@@ -86,7 +86,7 @@ export function tableDataset({ name, store, blocks, images }: TableParts): Datas
     texts: (row) => store.texts(checked(row, store.rows)),
     images: (row) => images(checked(row, store.rows)),
     close: () => Promise.resolve(),
-  };
+  });
 }
 
 function checked(row: number, rows: number): number {

@@ -68,6 +68,14 @@ test("a lock of a process of another machine holds", async () => {
   );
 });
 
+test.runIf(process.platform === "linux")("a lock of a process of another container holds", async () => {
+  const output = await temporaryFolder();
+  await writeFile(join(output, "run.lock"), lockOf({ namespace: "pid:[1]", pid: 7 }));
+  await expect(lockRun(output)).rejects.toThrow(
+    `found process 7 of another container on ${hostname()}. Name another output folder, or delete the file if that run is over.`,
+  );
+});
+
 test.each(["", "{", "null", '{"pid":0}', '{"pid":-1,"host":"x","start":null,"token":""}'])(
   "a lock that a power cut damaged does not hold: %j",
   async (text) => {

@@ -3,7 +3,15 @@ import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
 import { InputError } from "../../errors.js";
-import { acquireLock, type FileLock, LockHeld, makeFolder, removeGuards, syncFolder } from "../../files/index.js";
+import {
+  acquireLock,
+  type FileLock,
+  isLocal,
+  LockHeld,
+  makeFolder,
+  removeGuards,
+  syncFolder,
+} from "../../files/index.js";
 import { clearLeftovers } from "./run-folder.js";
 
 /**
@@ -29,13 +37,14 @@ export async function lockRun(output: string): Promise<FileLock> {
 }
 
 function refusal(path: string, { holder }: LockHeld): InputError {
-  const isHere = holder === undefined || holder.host === hostname();
+  const isHere = holder === undefined || isLocal(holder);
+  const place = holder?.host === hostname() ? "another container on" : "the machine";
   const process = holder === undefined ? "another process" : `process ${holder.pid}`;
   return new InputError({
     code: "run-locked",
     where: path,
     expected: "no other run in this folder",
-    found: isHere ? `${process}, which is running` : `${process} of the machine ${holder.host}`,
+    found: isHere ? `${process}, which is running` : `${process} of ${place} ${holder.host}`,
     hint: isHere
       ? "Wait for it or end it, or name another output folder"
       : "Name another output folder, or delete the file if that run is over",
