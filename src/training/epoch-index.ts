@@ -4,6 +4,7 @@ import type { Dataset, TextKind } from "../data/index.js";
 import type { ObjectiveName } from "../model/index.js";
 import type { Random } from "../random/index.js";
 import type { AnswerTable } from "./answer-labels.js";
+import { objectiveData } from "./objective-data.js";
 
 export interface SampleRef {
   readonly dataset: Dataset;
@@ -14,21 +15,9 @@ export interface SampleRef {
   readonly text: number;
 }
 
-/** The texts that each objective reads. */
-const kindOf: Readonly<Record<ObjectiveName, TextKind>> = {
-  mlm: "captions",
-  itm: "captions",
-  itc: "captions",
-  itm_itc: "captions",
-  irtr: "captions",
-  vqa: "questions",
-  snli: "hypotheses",
-  nlvr2: "statements",
-};
-
 /** Kinds of texts that the objectives read. Each text of the first kind is a sample. */
 export function kindsOf(objectives: readonly ObjectiveName[]): TextKind[] {
-  const kinds = new Set(objectives.map((name) => kindOf[name]));
+  const kinds = new Set(objectives.map((name) => objectiveData[name].texts));
   return (["captions", "questions", "hypotheses", "statements"] as const).filter((kind) => kinds.has(kind));
 }
 

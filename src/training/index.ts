@@ -28,4 +28,4 @@ export {
   type TrainingSettings,
 } from "./run-settings.js";
 export type { SchemaInput } from "./schema.js";
-export type { Results } from "./validation.js";
+export type { Results } from "./objective-data.js";

@@ -99,7 +99,7 @@ export class Loader {
     );
     const samples = made.map(({ sample }) => sample);
     // The stack has the same height in every batch, even if an image occurs twice in one: one graph serves all.
-    const perSample = objectives.nlvr2 === undefined ? 1 : 2;
+    const perSample = this.source.epochIndex.kinds.includes("statements") ? 2 : 1;
     const imageMultiple = perSample * samples.length + (labels?.filter((label) => label === 0).length ?? 0);
     return { batch: collate(samples, objectives, { ...collating, random, imageMultiple }), made };
   }

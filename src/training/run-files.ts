@@ -19,7 +19,7 @@ import type { RunModel } from "./prepare-model.js";
 import type { IntervalState } from "./interval.js";
 import { readLog, RunLog, TensorBoardWriter, writeCurves, type LogRecord } from "./logs/index.js";
 import type { TrainingSettings } from "./run-settings.js";
-import type { Results } from "./validation.js";
+import type { Results } from "./objective-data.js";
 
 /** A validation in the log. */
 export interface ValidationRecord {

@@ -17,7 +17,8 @@ import { RunFiles } from "./run-files.js";
 import { SampleSource } from "./sample-source.js";
 import { configWarnings, trainingSettings, type TrainingInput, type TrainingSettings } from "./run-settings.js";
 import { EpochIndex } from "./epoch-index.js";
-import { checkValidation, theMetric, validate, type Results } from "./validation.js";
+import type { Results } from "./objective-data.js";
+import { checkValidation, theMetric, validate } from "./validation.js";
 
 /** One line of the log, but for validations. */
 export type LogLine = Readonly<Record<string, number>>;

@@ -3,7 +3,7 @@
  * epoch and number alone, whichever process makes it and when.
  */
 import { InputError } from "../errors.js";
-import type { ImageSource, ImageThreads, Question, RowTexts, TransformKey } from "../data/index.js";
+import type { ImageSource, ImageThreads, Question, RowTexts, TextKind, TransformKey } from "../data/index.js";
 import type { HostTensor } from "../graph/index.js";
 import type { ObjectiveName } from "../model/index.js";
 import type { Tokenizer } from "../processing/index.js";
@@ -77,7 +77,7 @@ export class SampleSource {
     ]);
     const { ref, images } = found;
     const falseImage = other?.images[0];
-    const wants = (...names: ObjectiveName[]) => names.some((name) => objectives.includes(name));
+    const reads = (kind: TextKind) => this.epochIndex.kinds.includes(kind);
     const [first, second] = images;
     const texts = ref.dataset.texts(ref.row);
     const textOf = <T>(kind: "questions" | "hypotheses" | "statements", list: readonly T[]): T => {
@@ -88,13 +88,13 @@ export class SampleSource {
     const sample: Sample = {
       index,
       image: first!.image,
-      caption: wants("mlm", "itm", "itc", "itm_itc", "irtr") ? this.ids(texts.captions[ref.text]!) : undefined,
+      caption: reads("captions") ? this.ids(texts.captions[ref.text]!) : undefined,
       falseImage: falseImage?.image,
       ...this.falseText(texts, random.at("negative")),
-      falseTexts: wants("irtr") ? this.falseTexts(index, random.at("texts")) : undefined,
-      question: wants("vqa") ? this.question(textOf("questions", texts.questions), ref) : undefined,
-      hypothesis: wants("snli") ? this.labelled(textOf("hypotheses", texts.hypotheses)) : undefined,
-      statement: wants("nlvr2")
+      falseTexts: objectives.includes("irtr") ? this.falseTexts(index, random.at("texts")) : undefined,
+      question: reads("questions") ? this.question(textOf("questions", texts.questions), ref) : undefined,
+      hypothesis: reads("hypotheses") ? this.labelled(textOf("hypotheses", texts.hypotheses)) : undefined,
+      statement: reads("statements")
         ? {
             ...this.labelled(textOf("statements", texts.statements)),
             // It has two, as `EpochIndex` checks.
@@ -180,7 +180,7 @@ export class SampleSource {
 
   /** One or two images, or the reasons why they cannot be read. */
   private imagesOf(ref: SampleRef, context: SampleContext): Promise<readonly (Named | BrokenImage)[]> {
-    const sources = ref.dataset.images(ref.row).slice(0, this.options.objectives.includes("nlvr2") ? 2 : 1);
+    const sources = ref.dataset.images(ref.row).slice(0, this.epochIndex.kinds.includes("statements") ? 2 : 1);
     return Promise.all(sources.map((source, side) => this.image(source, 2 * ref.globalRow + side, context)));
   }
 

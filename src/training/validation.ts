@@ -5,24 +5,8 @@ import { threadsOfRank, type Collective } from "../distributed/index.js";
 import { InputError } from "../errors.js";
 import { evaluate, requireTexts, type EvaluateOptions, type Metric } from "../evaluation/index.js";
 import type { ObjectiveName } from "../model/index.js";
+import { objectiveData, type Results } from "./objective-data.js";
 import type { TrainingSettings } from "./run-settings.js";
-
-/** What is measured for an objective unless settings say so, and what counts for the best checkpoint. */
-const measures: Readonly<
-  Record<ObjectiveName, { readonly metrics: readonly Metric[]; readonly best: (results: Results) => number }>
-> = {
-  mlm: { metrics: ["mlm"], best: ({ mlm_accuracy = 0 }) => mlm_accuracy },
-  itm: { metrics: ["itm"], best: ({ itm_accuracy = 0 }) => itm_accuracy },
-  itc: { metrics: ["itc"], best: ({ itc_loss = 0 }) => -itc_loss },
-  itm_itc: { metrics: ["itm", "retrieval"], best: ({ r_mean = 0 }) => r_mean },
-  irtr: { metrics: ["irtr"], best: ({ irtr_loss = 0 }) => -irtr_loss },
-  vqa: { metrics: ["vqa"], best: ({ vqa_score = 0 }) => vqa_score },
-  snli: { metrics: ["snli"], best: ({ snli_accuracy = 0 }) => snli_accuracy },
-  nlvr2: { metrics: ["nlvr2"], best: ({ nlvr2_accuracy = 0 }) => nlvr2_accuracy },
-};
-
-/** Numbers by name; those of the second data set and later ones stand below its name. */
-export type Results = Readonly<Record<string, number>>;
 
 export interface ValidationOptions {
   readonly settings: TrainingSettings;
@@ -35,7 +19,7 @@ export interface ValidationOptions {
 }
 
 const metricsOf = ({ validation }: TrainingSettings, objectives: readonly ObjectiveName[]): readonly Metric[] =>
-  validation.metrics ?? [...new Set(objectives.flatMap((name) => measures[name].metrics))];
+  validation.metrics ?? [...new Set(objectives.flatMap((name) => objectiveData[name].metrics))];
 
 /**
  * Whether all that is to be measured has its texts, asked before the first step and not after an epoch.
@@ -99,7 +83,7 @@ export async function validate(model: string, options: ValidationOptions): Promi
 
 /** The authors' `the_metric`: the sum over the objectives, larger is better. Contrast alone counts by its loss. */
 export const theMetric = (results: Results, objectives: readonly ObjectiveName[]): number =>
-  objectives.reduce((sum, name) => sum + measures[name].best(results), 0);
+  objectives.reduce((sum, name) => sum + objectiveData[name].best(results), 0);
 
 /** None for the first data set; the names of the others, with their number where two are called alike. */
 function prefixesOf(datasets: readonly Dataset[]): string[] {
