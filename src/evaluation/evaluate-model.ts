@@ -10,18 +10,14 @@ import {
 import { checkAgreement, joinWork, singleProcess, type Collective } from "../distributed/index.js";
 import { InputError } from "../errors.js";
 import { Random } from "../random/index.js";
-import { answersInFile, findAnswers, LoadedModel, readAnswers, type LoadOptions } from "../inference/index.js";
-import { Classes } from "./metrics/classes.js";
-import { Contrast } from "./metrics/contrast.js";
+import { LoadedModel, type LoadOptions } from "../inference/index.js";
 import type { RowMetric, EvalContext } from "./metrics/metric.js";
-import { MaskedTokens } from "./metrics/masked-tokens.js";
-import { Facets, Matching, MatchLogits } from "./metrics/matching.js";
+import { MatchLogits } from "./metrics/matching.js";
 import { Questions, type VqaPrediction } from "./metrics/questions.js";
-import { Ranking } from "./metrics/ranking.js";
-import { chooseMetrics, needsOf, requiredInputs, type Metric, type RankBy } from "./metric-requirements.js";
+import { chooseMetrics, defaultRankBy, metricEntry, requiredInputs, type Metric, type RankBy } from "./metric-table.js";
 import { ImageReader, type ImageTransform, type SkippedImage } from "./image-reader.js";
 import type { Chunks } from "./retrieval/fused-scores.js";
-import { maxPairs, Retrieval } from "./retrieval/retrieval.js";
+import { maxPairs } from "./retrieval/retrieval.js";
 import { encodedRows } from "./encoded-row.js";
 
 export interface EvaluateOptions extends Chunks {
@@ -119,17 +115,31 @@ async function evaluateModel(model: LoadedModel, options: CompleteOptions): Prom
   const random = new Random(seed);
   const tokenize = (texts: readonly string[]) => texts.map((text) => model.tokenizer.encode(text, { maxLength }).ids);
   const context: EvalContext = { model, data, reader, tokenize, captionsPerRow, random, signal, collective };
-  const rankBy = options.rankBy ?? (model.heads.includes("itc") ? "similarity" : "rank_output");
-  const metrics = await createMetrics(chosen, context, options, rankBy);
+  const { rankBy = defaultRankBy(model), contrastBatchSize = 16, falseTexts = 15, kTest = 0 } = options;
+  const { candidates, imageChunks, textChunks, answers } = options;
+  const settings = {
+    rankBy,
+    contrastBatchSize,
+    falseTexts,
+    kTest,
+    candidates,
+    imageChunks,
+    textChunks,
+    answers,
+    matchLogits: new MatchLogits(context),
+    onProgress: (done: number, total: number) => onProgress?.("pairs", done, total),
+  };
+  const metrics: RowMetric[] = [];
+  for (const metric of chosen) metrics.push(await metricEntry(metric).create(context, settings));
   const rows = [...Array(count).keys()].filter((row) =>
-    chosen.some((metric) => needsOf(metric).texts.every((kind) => data.counts[kind][row]! > 0)),
+    chosen.some((metric) => metricEntry(metric).texts.every((kind) => data.counts[kind][row]! > 0)),
   );
   const inputs = requiredInputs(chosen, model, rankBy);
   const shares = await joinWork(collective, "rows to evaluate", signal, async () => {
     let evaluated = 0;
     for await (const group of encodedRows(context, rows, inputs, collective)) {
       for (const row of group.rows) {
-        for (const metric of metrics.values()) {
+        for (const metric of metrics) {
           signal?.throwIfAborted();
           if (metric.accepts(row)) await metric.update(row);
         }
@@ -138,11 +148,11 @@ async function evaluateModel(model: LoadedModel, options: CompleteOptions): Prom
       onProgress?.("rows", Math.min(group.read * collective.size, rows.length), rows.length);
     }
     const { skipped, skippedCount } = reader;
-    return { evaluated, skipped, skippedCount, lists: [...metrics.values()].map(({ lists }) => lists) };
+    return { evaluated, skipped, skippedCount, lists: metrics.map(({ lists }) => lists) };
   });
   if (collective.size > 1) {
     reader.join(shares);
-    [...metrics.values()].forEach((metric, i) =>
+    metrics.forEach((metric, i) =>
       joinLists(
         metric,
         shares.map(({ lists }) => lists[i]!),
@@ -152,13 +162,13 @@ async function evaluateModel(model: LoadedModel, options: CompleteOptions): Prom
   const evaluated = shares.reduce((sum, share) => sum + share.evaluated, 0);
   if (evaluated === 0) throw noReadableImages(data, reader);
   const results: Record<string, number> = {};
-  for (const metric of metrics.values()) Object.assign(results, await metric.compute());
-  const questions = metrics.get("vqa");
+  for (const metric of metrics) Object.assign(results, await metric.compute());
+  const questions = metrics.find((metric) => metric instanceof Questions);
   return {
     metrics: chosen,
     results: { ...results, rows: evaluated, skipped_images: reader.skippedCount },
     skipped: reader.skipped,
-    predictions: questions instanceof Questions ? questions.predictions : [],
+    predictions: questions?.predictions ?? [],
   };
 }
 
@@ -167,58 +177,6 @@ function joinLists({ lists }: RowMetric, shares: readonly (readonly unknown[][])
   lists.forEach((list, k) => {
     list.length = 0;
     for (const share of shares) for (const entry of share[k]!) list.push(entry);
-  });
-}
-
-async function createMetrics(
-  chosen: readonly Metric[],
-  context: EvalContext,
-  options: EvaluateOptions,
-  rankBy: RankBy,
-): Promise<ReadonlyMap<Metric, RowMetric>> {
-  const { model } = context;
-  const { contrastBatchSize = 16, falseTexts = 15, candidates, kTest = 0, imageChunks, textChunks } = options;
-  const logits = new MatchLogits(context);
-  const make: Readonly<Record<Metric, () => RowMetric | Promise<RowMetric>>> = {
-    itm: () => new Matching(context, logits),
-    facet: () => new Facets(logits),
-    itc: async () => new Contrast(context, await model.contrastiveScale(), contrastBatchSize),
-    mlm: () => new MaskedTokens(context),
-    vqa: async () => {
-      const { folder, config, configJson } = model;
-      const noAnswers = () => readAnswers(folder, config.vqav2_label_size, configJson);
-      return new Questions(context, await answersOf(options, model), noAnswers);
-    },
-    snli: () => new Classes(context, "snli"),
-    nlvr2: () => new Classes(context, "nlvr2"),
-    irtr: () => new Ranking(context, falseTexts),
-    retrieval: () => {
-      model.requireHead(rankBy === "similarity" ? "itc" : "rank");
-      return new Retrieval(context, {
-        rankBy,
-        kTest: model.heads.includes("itm") ? kTest : 0,
-        candidates,
-        imageChunks,
-        textChunks,
-        onProgress: (done, total) => options.onProgress?.("pairs", done, total),
-      });
-    },
-  };
-  const metrics = new Map<Metric, RowMetric>();
-  for (const metric of chosen) metrics.set(metric, await make[metric]());
-  return metrics;
-}
-
-async function answersOf({ answers }: EvaluateOptions, model: LoadedModel): Promise<readonly string[] | undefined> {
-  const count = model.config.vqav2_label_size;
-  if (answers === undefined) return findAnswers(model.folder, count, model.configJson);
-  const list = typeof answers === "string" ? await answersInFile(answers, count) : answers;
-  if (list?.length === count) return list;
-  throw new InputError({
-    code: "invalid-config",
-    where: typeof answers === "string" ? answers : "answers",
-    expected: `the ${count} answers of the classifier in ${model.folder}`,
-    found: list === undefined ? "no such file" : String(list.length),
   });
 }
 

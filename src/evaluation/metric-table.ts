@@ -1,30 +1,91 @@
-/** The metrics, and what each requires of the data set and of the checkpoint. */
+/** One entry a metric: what it requires of the data set and of the checkpoint, and how it is made. */
 import type { Dataset, TextKind } from "../data/index.js";
 import { InputError } from "../errors.js";
-import type { Head } from "../model/index.js";
 import type { LoadedModel } from "../inference/index.js";
-import { maxPairs } from "./retrieval/retrieval.js";
+import type { BridgeTowerConfig, Head } from "../model/index.js";
 import type { RequiredInputs } from "./encoded-row.js";
+import { Classes } from "./metrics/classes.js";
+import { Contrast } from "./metrics/contrast.js";
+import { MaskedTokens } from "./metrics/masked-tokens.js";
+import { Facets, Matching, type MatchLogits } from "./metrics/matching.js";
+import type { EvalContext, RowMetric } from "./metrics/metric.js";
+import { Questions } from "./metrics/questions.js";
+import { Ranking } from "./metrics/ranking.js";
+import { maxPairs, Retrieval, type RetrievalSettings } from "./retrieval/retrieval.js";
 
-interface Needs extends RequiredInputs {
+/** What metrics are made with. */
+export interface MetricSettings extends RetrievalSettings {
+  /** Logits that metrics of matching share. */
+  readonly matchLogits: MatchLogits;
+  readonly contrastBatchSize: number;
+  readonly falseTexts: number;
+  /** The answers of the VQA classifier, or a JSON file with them. Default: those of the model folder. */
+  readonly answers: string | readonly string[] | undefined;
+}
+
+interface MetricEntry {
   readonly texts: readonly TextKind[];
   /** One of these heads. */
   readonly heads: readonly Head[];
+  /** Default: the states of the first image. */
+  readonly inputs?: (config: BridgeTowerConfig, rankBy: RankBy) => RequiredInputs;
+  /** Whether it is among the metrics if none are named. Default true. */
+  readonly isDefault?: (evaluated: Evaluated) => boolean;
+  readonly create: (context: EvalContext, settings: MetricSettings) => RowMetric | Promise<RowMetric>;
 }
 
-const fused: RequiredInputs = { bridge: true, second: false, embeddings: false };
+const none: RequiredInputs = { bridge: false, second: false, embeddings: false };
+const fused: RequiredInputs = { ...none, bridge: true };
 
 const table = {
-  itm: { ...fused, texts: ["captions"], heads: ["itm"] },
-  facet: { ...fused, texts: ["captions", "negatives"], heads: ["itm"] },
-  itc: { ...fused, embeddings: true, texts: ["captions"], heads: ["itc"] },
-  mlm: { ...fused, texts: ["captions"], heads: ["mlm"] },
-  vqa: { ...fused, texts: ["questions"], heads: ["vqa"] },
-  snli: { ...fused, texts: ["hypotheses"], heads: ["snli"] },
-  nlvr2: { ...fused, second: true, texts: ["statements"], heads: ["nlvr2"] },
-  irtr: { ...fused, texts: ["captions"], heads: ["rank"] },
-  retrieval: { bridge: false, second: false, embeddings: true, texts: ["captions"], heads: ["itc", "rank"] },
-} as const satisfies Readonly<Record<string, Needs>>;
+  itm: {
+    texts: ["captions"],
+    heads: ["itm"],
+    create: (context, { matchLogits }) => new Matching(context, matchLogits),
+  },
+  facet: {
+    texts: ["captions", "negatives"],
+    heads: ["itm"],
+    create: (_context, { matchLogits }) => new Facets(matchLogits),
+  },
+  itc: {
+    texts: ["captions"],
+    heads: ["itc"],
+    // The dual form compares towers alone.
+    inputs: ({ contrastive_form }) => ({ ...none, bridge: contrastive_form === "joint", embeddings: true }),
+    create: async (context, { contrastBatchSize }) =>
+      new Contrast(context, await context.model.contrastiveScale(), contrastBatchSize),
+  },
+  mlm: { texts: ["captions"], heads: ["mlm"], create: (context) => new MaskedTokens(context) },
+  vqa: {
+    texts: ["questions"],
+    heads: ["vqa"],
+    create: (context, { answers }) => Questions.create(context, answers),
+  },
+  snli: { texts: ["hypotheses"], heads: ["snli"], create: (context) => new Classes(context, "snli") },
+  nlvr2: {
+    texts: ["statements"],
+    heads: ["nlvr2"],
+    inputs: () => ({ ...fused, second: true }),
+    create: (context) => new Classes(context, "nlvr2"),
+  },
+  irtr: {
+    texts: ["captions"],
+    heads: ["rank"],
+    create: (context, { falseTexts }) => new Ranking(context, falseTexts),
+  },
+  retrieval: {
+    texts: ["captions"],
+    heads: ["itc", "rank"],
+    inputs: (_config, rankBy) => ({ ...none, embeddings: rankBy === "similarity" }),
+    isDefault: ({ model, pairs }) => model.heads.includes("itc") && pairs <= maxPairs,
+    create: (context, settings) => {
+      const { model } = context;
+      model.requireHead(settings.rankBy === "similarity" ? "itc" : "rank");
+      return new Retrieval(context, { ...settings, kTest: model.heads.includes("itm") ? settings.kTest : 0 });
+    },
+  },
+} as const satisfies Readonly<Record<string, MetricEntry>>;
 
 export type Metric = keyof typeof table;
 
@@ -33,25 +94,24 @@ export type Metric = keyof typeof table;
 export const metrics = Object.keys(table) as readonly Metric[];
 
 /** @internal */
-export const needsOf = (metric: Metric): Needs => table[metric];
-
-/** The inputs that all of these metrics require together. */
-export function requiredInputs(wanted: readonly Metric[], model: LoadedModel, rankBy: RankBy): RequiredInputs {
-  const needs = wanted.map((metric) => (metric === "retrieval" && rankBy === "rank_output" ? none : table[metric]));
-  const dual = model.config.contrastive_form === "dual";
-  return {
-    // The dual form compares towers alone.
-    bridge: wanted.some((metric, i) => needs[i]!.bridge && !(metric === "itc" && dual)),
-    second: needs.some(({ second }) => second),
-    embeddings: needs.some(({ embeddings }) => embeddings),
-  };
-}
-
-const none: RequiredInputs = { bridge: false, second: false, embeddings: false };
+export const metricEntry = (metric: Metric): MetricEntry => table[metric];
 
 /** How retrieval ranks. */
 export const rankings = ["similarity", "rank_output"] as const;
 export type RankBy = (typeof rankings)[number];
+
+/** How retrieval ranks with this checkpoint by default. */
+export const defaultRankBy = ({ heads }: LoadedModel): RankBy => (heads.includes("itc") ? "similarity" : "rank_output");
+
+/** The inputs that all of these metrics require together. */
+export function requiredInputs(wanted: readonly Metric[], { config }: LoadedModel, rankBy: RankBy): RequiredInputs {
+  const inputs = wanted.map((metric) => metricEntry(metric).inputs?.(config, rankBy) ?? fused);
+  return {
+    bridge: inputs.some(({ bridge }) => bridge),
+    second: inputs.some(({ second }) => second),
+    embeddings: inputs.some(({ embeddings }) => embeddings),
+  };
+}
 
 /** How many texts of a kind the rows have. */
 export function countTexts({ counts }: Dataset, kind: TextKind, rows: number): number {
@@ -60,7 +120,7 @@ export function countTexts({ counts }: Dataset, kind: TextKind, rows: number): n
 
 /** Kinds of texts that a metric requires and the data set lacks. */
 function missingFor(metric: Metric, data: Dataset, rows: number): string[] {
-  return needsOf(metric).texts.filter((kind) => countTexts(data, kind, rows) === 0);
+  return metricEntry(metric).texts.filter((kind) => countTexts(data, kind, rows) === 0);
 }
 
 /**
@@ -80,7 +140,7 @@ export function requireTexts(
   throw new InputError({
     code: "missing-data",
     ...context,
-    expected: `${needsOf(metric).texts.join(" and ")}, which ${metric} evaluates`,
+    expected: `${metricEntry(metric).texts.join(" and ")}, which ${metric} evaluates`,
     found: `no ${lacks.join(" and no ")}`,
   });
 }
@@ -112,30 +172,30 @@ export function chooseMetrics(given: readonly Metric[] | undefined, evaluated: E
   }
   const { data, rows, model } = evaluated;
   for (const metric of given) {
-    const { heads } = needsOf(metric);
+    const { heads } = metricEntry(metric);
     requireTexts(metric, data, rows, { where: data.name, hint: "Name another data set or other metrics" });
-    // Names the parameters that are missing.
-    if (!heads.some((head) => model.heads.includes(head))) model.requireHead(heads[0]!);
-    if (metric === "nlvr2") model.requireTask("compare");
+    // Names what is missing.
+    if (!heads.some((head) => model.canRun(head))) model.requireHead(heads[0]!);
   }
   return metrics.filter((metric) => given.includes(metric));
 }
 
-function allowed({ data, rows, model, pairs }: Evaluated): readonly Metric[] {
-  const { heads: present, config } = model;
+function allowed(evaluated: Evaluated): readonly Metric[] {
+  const { data, rows, model } = evaluated;
   const found = metrics.filter((metric) => {
-    const { heads } = needsOf(metric);
-    if (missingFor(metric, data, rows).length > 0) return false;
-    if (metric === "retrieval") return present.includes("itc") && pairs <= maxPairs;
-    if (metric === "nlvr2" && config.token_type_count < 3) return false;
-    return heads.some((head) => present.includes(head));
+    const { heads, isDefault } = metricEntry(metric);
+    return (
+      missingFor(metric, data, rows).length === 0 &&
+      heads.some((head) => model.canRun(head)) &&
+      isDefault?.(evaluated) !== false
+    );
   });
   if (found.length > 0) return found;
   const kinds = (Object.keys(data.counts) as TextKind[]).filter((kind) => countTexts(data, kind, rows) > 0);
   throw new InputError({
     code: "missing-data",
     where: data.name,
-    expected: `texts that one of the heads of ${model.folder} evaluates (${present.join(", ") || "it has none"})`,
+    expected: `texts that one of the heads of ${model.folder} evaluates (${model.heads.join(", ") || "it has none"})`,
     found: kinds.join(", ") || "no texts",
     hint: "Name another data set or another checkpoint",
   });

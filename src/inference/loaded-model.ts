@@ -13,7 +13,7 @@ import { abortable } from "../threads/index.js";
 import { BridgeTowerProcessor } from "./bridgetower-processor.js";
 import { checkPoolers, isFinite, nonFiniteOutput } from "./finite-weights.js";
 import { openModelFolder, type ModelFolder } from "./open-model.js";
-import { checkConfig, needsOf, parts, tasks, type Part, type Task } from "./parts.js";
+import { checkConfig, needsOf, needsOfHead, parts, tasks, type Part, type Task } from "./parts.js";
 import type { Outputs } from "./sub-graphs.js";
 import { batchOf, type CutTokens, type Tokens } from "./text-chunks.js";
 import { bindWeights, headsIn } from "./weights.js";
@@ -162,14 +162,23 @@ export class LoadedModel {
   /** @throws InputError when the checkpoint lacks what the task needs */
   requireTask(task: Task): void {
     const { head, config } = needsOf(task);
-    this.requireHead(head);
+    this.requireHead(head, task);
     checkConfig(config, this.config, task);
   }
 
-  /** @throws InputError naming the parameters of the head that the checkpoint lacks */
-  requireHead(head: Head): void {
+  /**
+   * @param where what needs the head, for the error
+   * @throws InputError naming the parameters of the head that the checkpoint lacks, or what its config lacks
+   */
+  requireHead(head: Head, where: string = head): void {
     if (!this.available.has(head)) bindWeights(this.files.checkpoint, this.config, [head]);
     this.available.add(head);
+    for (const need of needsOfHead(head)) checkConfig(need, this.config, where);
+  }
+
+  /** Whether `requireHead` accepts the head. */
+  canRun(head: Head): boolean {
+    return this.heads.includes(head) && needsOfHead(head).every((need) => need.holds(this.config));
   }
 
   /** The factor of similarities in the contrastive loss: exp(logit_scale), or 1 / temperature within its range. */

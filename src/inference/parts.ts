@@ -91,6 +91,10 @@ export const tasks = Object.fromEntries(
 /** What the task needs. */
 export const needsOf = (task: Task): TaskNeeds => tasks[task];
 
+/** What the config must say for a head to run. */
+export const needsOfHead = (head: Head): readonly ConfigNeed[] =>
+  Object.values(headEntry(head).outputs).flatMap(({ needs, isOptional = false }) => (isOptional ? [] : (needs ?? [])));
+
 /** @throws InputError when the model that the config describes cannot do what needs this */
 export function checkConfig(need: ConfigNeed | undefined, config: BridgeTowerConfig, where: string): void {
   if (need !== undefined && !need.holds(config)) throw new InputError({ ...need.problem(config), where });

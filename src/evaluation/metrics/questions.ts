@@ -1,5 +1,7 @@
 /** Answers to questions, and the predictions for the VQA challenge. */
 import type { Question } from "../../data/index.js";
+import { InputError } from "../../errors.js";
+import { answersInFile, findAnswers, readAnswers, type LoadedModel } from "../../inference/index.js";
 import { argMax, binaryCrossEntropy, Mean } from "../numbers.js";
 import type { EncodedRow } from "../encoded-row.js";
 import { fusedRows, type RowMetric, type EvalContext, type Results } from "./metric.js";
@@ -28,10 +30,20 @@ export class Questions implements RowMetric {
   private readonly outputs: ReadonlyMap<string, number> | undefined;
 
   /**
+   * @param answers texts of the outputs of the classifier, or a JSON file with them; by default those of the model folder
+   * @throws InputError for a file that is missing, or another number of answers than the classifier has
+   */
+  static async create(context: EvalContext, answers: string | readonly string[] | undefined): Promise<Questions> {
+    const { folder, config, configJson } = context.model;
+    const noAnswers = () => readAnswers(folder, config.vqav2_label_size, configJson);
+    return new Questions(context, await answersOf(answers, context.model), noAnswers);
+  }
+
+  /**
    * @param answers texts of the outputs of the classifier, if they are known
    * @param noAnswers throws the error for answers that must be known
    */
-  constructor(
+  private constructor(
     private readonly context: EvalContext,
     private readonly answers: readonly string[] | undefined,
     private readonly noAnswers: () => Promise<unknown>,
@@ -90,4 +102,20 @@ export class Questions implements RowMetric {
     }
     return targets;
   }
+}
+
+async function answersOf(
+  answers: string | readonly string[] | undefined,
+  { folder, config, configJson }: LoadedModel,
+): Promise<readonly string[] | undefined> {
+  const count = config.vqav2_label_size;
+  if (answers === undefined) return findAnswers(folder, count, configJson);
+  const list = typeof answers === "string" ? await answersInFile(answers, count) : answers;
+  if (list?.length === count) return list;
+  throw new InputError({
+    code: "invalid-config",
+    where: typeof answers === "string" ? answers : "answers",
+    expected: `the ${count} answers of the classifier in ${folder}`,
+    found: list === undefined ? "no such file" : String(list.length),
+  });
 }
