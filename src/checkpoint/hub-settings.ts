@@ -29,7 +29,7 @@ export interface HubOptions {
   readonly token?: string | undefined;
   /** Never use the network; as `HF_HUB_OFFLINE=1`. */
   readonly localFilesOnly?: boolean | undefined;
-  readonly progressCallback?: ((event: HubProgress) => void) | undefined;
+  readonly onDownload?: ((event: HubProgress) => void) | undefined;
   /** The hub's address; `HF_ENDPOINT` or https://huggingface.co unless given. */
   readonly endpoint?: string | undefined;
   /** Stops a download and rejects the call with the signal's reason. What has been downloaded stays, and the next call continues it. */

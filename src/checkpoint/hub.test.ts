@@ -68,7 +68,7 @@ test("a second call requests only the commit; with a commit as revision there is
 test("progress: initiate, download, rising percents, done, for each file", async () => {
   const hub = await mockHub(published);
   const events: HubProgress[] = [];
-  await resolve(hub, await temporaryFolder(), { progressCallback: (event) => events.push(event) });
+  await resolve(hub, await temporaryFolder(), { onDownload: (event) => events.push(event) });
   const ofWeights = events.filter(({ file }) => file === "model.safetensors");
   expect(ofWeights.slice(0, 2).map(({ status }) => status)).toEqual(["initiate", "download"]);
   const percents = ofWeights.filter(({ status }) => status === "progress").map(({ progress }) => progress);
@@ -150,10 +150,10 @@ test("an aborted signal stops a download with its reason, and the next call cont
   const { closed } = stallWeights(hub, 100_000);
   const stop = new AbortController();
   const reason = new Error("enough");
-  const progressCallback = ({ file, loaded }: HubProgress) => {
+  const onDownload = ({ file, loaded }: HubProgress) => {
     if (file === "model.safetensors" && loaded === 100_000) stop.abort(reason);
   };
-  await expect(resolve(hub, cacheDir, { signal: stop.signal, progressCallback })).rejects.toBe(reason);
+  await expect(resolve(hub, cacheDir, { signal: stop.signal, onDownload })).rejects.toBe(reason);
   await closed;
   hub.intercept = () => false;
   hub.requests.length = 0;

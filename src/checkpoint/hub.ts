@@ -26,7 +26,7 @@ const modelInfo = z.object({
  */
 export async function fetchModel(id: string, options: HubOptions): Promise<string> {
   const target: HubTarget = { id, settings: await hubSettings(options, process.env) };
-  return fromHub(target, options.progressCallback ?? (() => undefined));
+  return fromHub(target, options.onDownload ?? (() => undefined));
 }
 
 async function fromHub(target: HubTarget, report: (event: HubProgress) => void): Promise<string> {

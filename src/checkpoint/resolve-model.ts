@@ -17,7 +17,16 @@ import type { HubOptions } from "./hub-settings.js";
 export async function resolveModel(idOrFolder: string, options: HubOptions = {}): Promise<string> {
   options.signal?.throwIfAborted();
   const kind = await kindOf(idOrFolder);
-  if (kind === "folder") return idOrFolder;
+  if (kind === "folder") {
+    if (options.revision === undefined) return idOrFolder;
+    throw new InputError({
+      code: "invalid-argument",
+      where: "revision",
+      expected: "the id of a model on the hub, as folders have no revisions",
+      found: `the folder ${idOrFolder}`,
+      hint: "Name a hub id, or leave the revision out",
+    });
+  }
   if (!/^[A-Za-z0-9][\w.-]{0,95}\/[\w][\w.-]{0,95}$/.test(idOrFolder)) {
     throw new InputError({
       code: "model-not-found",

@@ -48,7 +48,7 @@ function addModel(command: Command): Command {
 
 /** What `fromPretrained` and its like take of these options. */
 export function loadOptions({ device, threads, revision }: InferenceOptions, terminal: Terminal): LoadOptions {
-  return { device, threads, revision, onWarning: terminal.warn, progressCallback: terminal.downloads() };
+  return { device, threads, revision, onWarning: terminal.warn, onDownload: terminal.downloads() };
 }
 
 type Parse<T> = (value: string, flag: string) => T;

@@ -2,6 +2,7 @@
 import { expect, test, vi } from "vitest";
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
+import type { Head } from "../model/index.js";
 import { LoadedModel } from "../inference/index.js";
 import { tinyConfig } from "../inference/tiny-checkpoint.test-support.js";
 import { evaluate, type EvaluateOptions, type Metric } from "./index.js";
@@ -168,13 +169,35 @@ test.each<[string, Partial<EvaluateOptions>, RegExp]>([
   await expect(failure).rejects.toThrow(expected);
 });
 
+test.each<[Partial<EvaluateOptions> & { readonly heads?: readonly Head[] }, string]>([
+  [{ kTest: 2, metrics: ["itm"] }, "kTest: expected the metric retrieval, found itm."],
+  [{ kTest: 2, metrics: ["retrieval"], heads: ["itc"] }, "kTest: expected a checkpoint with the head for ITM"],
+  [{ kTest: 2, rankBy: "rank_output", metrics: ["retrieval"] }, "kTest: expected ranking by similarity"],
+  [{ kTest: 2, heads: ["itm"] }, "kTest: expected the metric retrieval, found itm, facet."],
+  [{ rankBy: "similarity", metrics: ["mlm"] }, "rankBy: expected the metric retrieval, found mlm."],
+  [{ candidates: 2, metrics: ["itc"] }, "candidates: expected the metric retrieval, found itc."],
+  [{ imageChunks: 2, metrics: ["retrieval"] }, "imageChunks: expected retrieval that fuses pairs"],
+  [{ textChunks: 2, metrics: ["retrieval"] }, "textChunks: expected retrieval that fuses pairs"],
+  [{ textChunks: 2, metrics: ["vqa"] }, "textChunks: expected the metric retrieval, found vqa."],
+  [{ contrastBatchSize: 4, metrics: ["itm"] }, "contrastBatchSize: expected the metric itc, found itm."],
+  [{ falseTexts: 4, metrics: ["itm"] }, "falseTexts: expected the metric irtr, found itm."],
+  [{ answers: ["yes"], metrics: ["itm"] }, "answers: expected the metric vqa, found itm."],
+  [{ captionsPerRow: 1, metrics: ["vqa", "snli"] }, "captionsPerRow: expected a metric of captions, found vqa, snli."],
+])("an option that would change nothing is refused by name: %j", async ({ heads, ...options }, expected) => {
+  const model = await checkpoint(named, heads);
+  const failure = evaluate({ model, data, limit: 1, ...options });
+  await expect(failure).rejects.toMatchObject({ code: "invalid-setting" });
+  await expect(failure).rejects.toThrow(expected);
+});
+
 test("more candidates than rows with captions are an error", async () => {
   const some = memoryData([...rows, { images: rows[0]!.images, questions: rows[0]!.questions! }]);
   const settings = { model: await checkpoint(), data: some, candidates: 6 };
   await expect(evaluate(settings)).rejects.toThrow(
     "candidates: expected at most 5, the rows of pairs that have captions, found 6.",
   );
-  expect((await evaluate({ ...settings, metrics: ["vqa"] })).metrics).toEqual(["vqa"]);
+  const withoutRetrieval = evaluate({ ...settings, metrics: ["vqa"] });
+  await expect(withoutRetrieval).rejects.toThrow("candidates: expected the metric retrieval, found vqa.");
 });
 
 test("statements about one image are an error", async () => {

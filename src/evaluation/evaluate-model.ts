@@ -18,6 +18,7 @@ import { chooseMetrics, defaultRankBy, metricEntry, requiredInputs, type Metric,
 import { ImageReader, type ImageTransform, type SkippedImage } from "./image-reader.js";
 import type { Chunks } from "./retrieval/fused-scores.js";
 import { maxPairs } from "./retrieval/retrieval.js";
+import { refuseUnusedOptions } from "./unused-options.js";
 import { encodedRows } from "./encoded-row.js";
 
 export interface EvaluateOptions extends Chunks {
@@ -42,7 +43,7 @@ export interface EvaluateOptions extends Chunks {
    * last group is left out; recalls are means over all texts and all images of the groups. Default: all rows are one group.
    */
   readonly candidates?: number | undefined;
-  /** Candidates of each image and of each text that ITM re-ranks, if the checkpoint has its head. Default 0: none. */
+  /** Candidates of each image and of each text that ITM re-ranks in retrieval by similarity. Default 0: none. */
   readonly kTest?: number | undefined;
   /** Pairs of one contrastive loss. Default 16, as in the fine-tuning preset. */
   readonly contrastBatchSize?: number | undefined;
@@ -85,7 +86,8 @@ export interface EvaluationResult {
 /**
  * Evaluates a checkpoint on a data set. The same seed gives the same numbers, however rows are grouped; the false captions and masked tokens
  * of a row do not depend on `limit`. What `onProgress` throws rejects the call.
- * @throws InputError for a checkpoint or data set that is damaged or lacks what a metric needs, or without a readable image
+ * @throws InputError for a checkpoint or data set that is damaged or lacks what a metric needs, for data without a readable image, and
+ *   for an option that would change nothing, such as `kTest` without the metric `retrieval` or without the head for ITM
  * @example
  * const data = await openDataset("examples/images");
  * const { results } = await evaluate({ model: "models/emoji", data, metrics: ["itm"], limit: 2, captionsPerRow: 1 });
@@ -117,6 +119,7 @@ async function evaluateModel(model: LoadedModel, options: CompleteOptions): Prom
   const context: EvalContext = { model, data, reader, tokenize, captionsPerRow, random, signal, collective };
   const { rankBy = defaultRankBy(model), contrastBatchSize = 16, falseTexts = 15, kTest = 0 } = options;
   const { candidates, imageChunks, textChunks, answers } = options;
+  refuseUnusedOptions(options, { metrics: chosen, model, rankBy });
   const settings = {
     rankBy,
     contrastBatchSize,

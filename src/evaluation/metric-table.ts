@@ -82,7 +82,7 @@ const table = {
     create: (context, settings) => {
       const { model } = context;
       model.requireHead(settings.rankBy === "similarity" ? "itc" : "rank");
-      return new Retrieval(context, { ...settings, kTest: model.heads.includes("itm") ? settings.kTest : 0 });
+      return new Retrieval(context, settings);
     },
   },
 } as const satisfies Readonly<Record<string, MetricEntry>>;

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { InputError } from "../errors.js";
-import { configWarnings, differences, settingsSchema, trainingSettings } from "./run-settings.js";
+import { configWarnings, differences, settingsSchema, trainingSettings, type TrainingInput } from "./run-settings.js";
+import { unusedSettings } from "./unused-settings.js";
 
 const least = {
   output: "run",
@@ -212,4 +213,39 @@ test("editors get a JSON Schema of what a file may hold", () => {
   });
   expect(schema.properties.decay_power).toMatchObject({ default: 1, anyOf: [{ type: "number" }, { const: "cosine" }] });
   expect(Object.keys(schema.properties)).toContain("recipe");
+});
+
+test("a given setting that changes nothing is a warning, unless a preset has it", () => {
+  const given: TrainingInput = { ...least, objectives: { snli: 1 }, start: [], batch_size: 2, learning_rate: 1e-3 };
+  const options = {
+    soft_targets: true,
+    itm_false: "texts",
+    draw_false_text: 3,
+    mlm_prob: 0.3,
+    whole_word_masking: true,
+    answers: "answers.json",
+    validation: { limit: 3 },
+  } as const;
+  expect(unusedSettings(given)).toEqual([]);
+  expect(unusedSettings({ ...given, ...options })).toEqual([
+    "soft_targets has no effect without the objective itc",
+    "itm_false has no effect without the objective itm",
+    "draw_false_text has no effect without the objective irtr",
+    "mlm_prob has no effect without the objective mlm",
+    "whole_word_masking has no effect without the objective mlm",
+    "answers has no effect without the objective vqa",
+    "validation has no effect without data.validation",
+  ]);
+  const objectives = { itc: 1, itm: 1, mlm: 1, irtr: 1, vqa: 1 };
+  const data = { train: "pairs", validation: "others" };
+  expect(unusedSettings({ ...given, ...options, data, objectives })).toEqual([]);
+  const validation = { k_test: 5, candidates: 4, image_chunks: 2, text_chunks: 1 };
+  expect(unusedSettings({ ...given, data, validation })).toEqual([
+    "validation.candidates has no effect without the metric retrieval",
+    "validation.k_test has no effect without the metric retrieval",
+    "validation.image_chunks has no effect without the metric retrieval",
+    "validation.text_chunks has no effect without the metric retrieval",
+  ]);
+  expect(unusedSettings({ ...given, data, validation, objectives: { itm_itc: 1 } })).toEqual([]);
+  expect(unusedSettings({ ...given, recipe: "irtr_itm_itc_coco_base", data })).toEqual([]);
 });

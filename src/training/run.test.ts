@@ -243,8 +243,8 @@ test("ranks share a validation, and one that is stopped in it stops the run on a
   const [zero] = await run("shared");
   const model = zero!.bestCheckpoint!;
   const data = await openDataset(join(root, "pairs"));
-  const { max_text_len: maxTextLength, draw_false_text: falseTexts } = trainingSettings(tinySettings(root, settings));
-  const options = { metrics: ["itm", "mlm"], transform: "blip", maxTextLength, falseTexts } as const;
+  const { max_text_len: maxTextLength } = trainingSettings(tinySettings(root, settings));
+  const options = { metrics: ["itm", "mlm"], transform: "blip", maxTextLength } as const;
   const { results } = await evaluate({ model, data, ...options });
   await data.close();
   for (const [name, value] of Object.entries(results)) expect(zero!.results[name], name).toBe(value);

@@ -16,6 +16,8 @@ import { allGatherStatus, anyRank, checkSameRun } from "./step-status.js";
 import { RunFiles } from "./run-files.js";
 import { SampleSource } from "./sample-source.js";
 import { configWarnings, trainingSettings, type TrainingInput, type TrainingSettings } from "./run-settings.js";
+import { presentHeads } from "../model/index.js";
+import { unusedSettings } from "./unused-settings.js";
 import { EpochIndex } from "./epoch-index.js";
 import type { Results } from "./objective-data.js";
 import { checkValidation, theMetric, validate } from "./validation.js";
@@ -85,7 +87,7 @@ const maxSkipped = 20;
 export async function train(input: TrainingInput, options: TrainOptions = {}): Promise<TrainResult> {
   const closing: Close[] = [];
   const settings = trainingSettings(input, "settings", { allowModules: options.modulesFrom !== undefined });
-  const run = runWith(settings, input.data, options, closing);
+  const run = runWith(settings, input, options, closing);
   const problems = await run.catch(() => undefined).then(() => closeAll(closing));
   const result = await run;
   if (problems.length > 0) throw problems[0];
@@ -103,13 +105,14 @@ async function closeAll(closing: readonly Close[]): Promise<unknown[]> {
 
 async function runWith(
   settings: TrainingSettings,
-  given: TrainingInput["data"],
+  input: TrainingInput,
   options: TrainOptions,
   closing: Close[],
 ): Promise<TrainResult> {
   const { collective = singleProcess, signal, onWarning } = options;
   const isRankZero = collective.rank === 0;
-  if (isRankZero) configWarnings(settings).forEach((warning) => onWarning?.(warning));
+  const warnings = isRankZero ? [...configWarnings(settings), ...unusedSettings(input)] : [];
+  for (const warning of warnings) onWarning?.(warning);
 
   // --- Data, model, and what a run before this one left
 
@@ -117,7 +120,7 @@ async function runWith(
   if (files !== undefined) closing.push(() => files.close());
   // Only now is every checkpoint in its place.
   await collective.gather(new Uint8Array(), "start of the run");
-  const opening = { given, modulesFrom: options.modulesFrom, signal };
+  const opening = { given: input.data, modulesFrom: options.modulesFrom, signal };
   const datasets = await openDatasets(settings, "train", opening);
   closing.push(...datasets.map((dataset) => () => dataset.close()));
   const validationSets = await openDatasets(settings, "validation", opening);
@@ -128,7 +131,9 @@ async function runWith(
   const start = await resumeOrStart(settings, datasets, random, options, isRankZero ? onWarning : undefined);
   const { model, values } = start;
   const objectives = objectivesOf(settings);
-  checkValidation({ settings, objectives, datasets: validationSets });
+  const saved = new Set(model.parameters.map(({ name }) => name));
+  const heads = presentHeads(model.config, (name) => saved.has(name));
+  checkValidation({ settings, objectives, datasets: validationSets, heads });
   const epochIndex = EpochIndex.of(datasets, objectives, model.answers);
   if (isRankZero && epochIndex.skippedRows > 0)
     onWarning?.(`${epochIndex.skippedRows} rows lack ${epochIndex.kinds.join(" or ")} and are left out`);

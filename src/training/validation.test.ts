@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { memoryData } from "../evaluation/memory-data.test-support.js";
+import type { Head } from "../model/index.js";
 import { trainingSettings } from "./run-settings.js";
 import { tinySettings } from "./tiny-run.test-support.js";
 import { checkValidation, theMetric } from "./validation.js";
@@ -20,14 +21,28 @@ test("metrics follow from the objectives unless they are named, and are looked f
     { images: [], captions: ["a"] },
     { images: [], captions: ["a"], questions: [{ question: "?", answers: [] }] },
   ]);
-  const check = (objectives: Parameters<typeof theMetric>[1], validation: object = {}) =>
-    checkValidation({ settings: trainingSettings(tinySettings("", { validation })), objectives, datasets: [data] });
+  const check = (
+    objectives: Parameters<typeof theMetric>[1],
+    validation: object = {},
+    heads: readonly Head[] = ["itm"],
+  ) =>
+    checkValidation({
+      settings: trainingSettings(tinySettings("", { validation })),
+      objectives,
+      datasets: [data],
+      heads,
+    });
   check(["mlm", "itm_itc", "vqa"]);
   expect(() => check(["nlvr2"])).toThrow(
     "data.validation: pairs: expected statements, which nlvr2 evaluates, found no statements.",
   );
   expect(() => check(["vqa"], { limit: 1 })).toThrow("expected questions, which vqa evaluates, found no questions.");
   check(["nlvr2"], { metrics: ["itm"] });
+  check(["itm_itc"], { k_test: 4 });
+  check(["itc"], { k_test: 4 }, ["itc"]);
+  expect(() => check(["itc"], { k_test: 4, metrics: ["retrieval"] }, ["itc"])).toThrow(
+    "validation.k_test: expected a model with the head for ITM, which re-ranks, found the heads itc.",
+  );
   expect(() => check(["itm"], { metrics: ["facet"] })).toThrow(
     "expected captions and negatives, which facet evaluates, found no negatives.",
   );

@@ -3,8 +3,8 @@ import { basename } from "node:path";
 import type { Dataset } from "../data/index.js";
 import { threadsOfRank, type Collective } from "../distributed/index.js";
 import { InputError } from "../errors.js";
-import { evaluate, requireTexts, type EvaluateOptions, type Metric } from "../evaluation/index.js";
-import type { ObjectiveName } from "../model/index.js";
+import { evaluate, metricEntry, requireTexts, type EvaluateOptions, type Metric } from "../evaluation/index.js";
+import type { Head, ObjectiveName } from "../model/index.js";
 import { objectiveData, type Results } from "./objective-data.js";
 import type { TrainingSettings } from "./run-settings.js";
 
@@ -18,19 +18,31 @@ export interface ValidationOptions {
   readonly collective: Collective;
 }
 
-const metricsOf = ({ validation }: TrainingSettings, objectives: readonly ObjectiveName[]): readonly Metric[] =>
+/** The metrics of a validation. */
+export const metricsOf = ({ validation }: TrainingSettings, objectives: readonly ObjectiveName[]): readonly Metric[] =>
   validation.metrics ?? [...new Set(objectives.flatMap((name) => objectiveData[name].metrics))];
 
 /**
- * Whether all that is to be measured has its texts, asked before the first step and not after an epoch.
- * @throws InputError naming the data set that lacks them
+ * Whether all that is to be measured has its texts and heads, asked before the first step and not after an epoch.
+ * @throws InputError naming the data set that lacks texts, or the setting that the model cannot follow
  */
 export function checkValidation({
   settings,
   objectives,
   datasets,
-}: Pick<ValidationOptions, "settings" | "objectives" | "datasets">): void {
-  const { limit, candidates = 0 } = settings.validation;
+  heads,
+}: Pick<ValidationOptions, "settings" | "objectives" | "datasets"> & { readonly heads: readonly Head[] }): void {
+  const { limit, candidates = 0, k_test } = settings.validation;
+  const reranks = k_test > 0 && datasets.length > 0 && metricsOf(settings, objectives).includes("retrieval");
+  if (reranks && !heads.includes("itm")) {
+    throw new InputError({
+      code: "invalid-setting",
+      where: "validation.k_test",
+      expected: "a model with the head for ITM, which re-ranks",
+      found: heads.length === 0 ? "none" : `the heads ${heads.join(", ")}`,
+      hint: "Set validation.k_test to 0, or train an objective with that head",
+    });
+  }
   for (const data of datasets) {
     const rows = Math.min(data.rows, limit ?? data.rows);
     if (candidates > rows) {
@@ -55,22 +67,25 @@ export function checkValidation({
 export async function validate(model: string, options: ValidationOptions): Promise<Results> {
   const { settings, objectives, datasets, signal, onProgress, collective } = options;
   const { limit, candidates, captions_per_row, k_test, image_chunks, text_chunks } = settings.validation;
+  const metrics = metricsOf(settings, objectives);
+  // Settings of other metrics than these have no effect; `evaluate` would refuse them.
+  const ofRetrieval = metrics.includes("retrieval")
+    ? { candidates, kTest: k_test, imageChunks: image_chunks, textChunks: text_chunks }
+    : {};
+  const ofCaptions = metrics.some((metric) => metricEntry(metric).texts.includes("captions"));
   const results: Record<string, number> = {};
   const prefixes = prefixesOf(datasets);
   for (const [i, data] of datasets.entries()) {
     const found = await evaluate({
       model,
       data,
-      metrics: metricsOf(settings, objectives),
+      metrics,
       limit,
-      candidates,
-      captionsPerRow: captions_per_row,
-      kTest: k_test,
-      imageChunks: image_chunks,
-      textChunks: text_chunks,
+      ...ofRetrieval,
+      ...(ofCaptions ? { captionsPerRow: captions_per_row } : {}),
       transform: settings.val_transform,
       maxTextLength: settings.max_text_len,
-      falseTexts: settings.draw_false_text,
+      ...(metrics.includes("irtr") ? { falseTexts: settings.draw_false_text } : {}),
       load: { threads: settings.threads ?? threadsOfRank(collective) },
       collective,
       signal,

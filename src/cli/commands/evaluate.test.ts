@@ -77,6 +77,12 @@ test("retrieval with --candidates and --captions; accuracies by facet", async ()
 });
 
 test.each<[string, string[], number, RegExp]>([
+  [
+    "re-ranking without retrieval",
+    ["--data", "DATA", "--metric", "itm", "--k-test", "2"],
+    1,
+    /--k-test: expected the metric retrieval, found itm\. Leave --k-test out/,
+  ],
   ["no data set", [], 2, /evaluate: expected --data, found no --data/],
   [
     "an unknown metric",
@@ -99,7 +105,7 @@ test.each<[string, string[], number, RegExp]>([
     "more candidates than rows",
     ["--data", "DATA", "--candidates", "64"],
     1,
-    /candidates: expected at most 4, the rows of .*pairs\.jsonl that have captions, found 64/,
+    /--candidates: expected at most 4, the rows of .*pairs\.jsonl that have captions, found 64/,
   ],
   ["a head that is missing", ["--data", "DATA", "--metric", "irtr"], 1, /saved without that head/],
   ["a data set that is missing", ["--data", "nowhere.jsonl"], 1, /nowhere\.jsonl: expected/],

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Dataset, DatasetSettings } from "../../data/index.js";
 import type { Collective } from "../../distributed/index.js";
+import { InputError } from "../../errors.js";
 import type { EvaluationResult, EvaluateOptions as ModelOptions } from "../../evaluation/index.js";
 import {
   addInferenceOptions,
@@ -153,9 +154,35 @@ async function run(
   try {
     const report = { rows: terminal.progress.start("rows"), pairs: terminal.progress.startAtFirstReport("pairs") };
     return await evaluateModel({ ...settings, data, onProgress: (stage, done, total) => report[stage](done, total) });
+  } catch (error) {
+    throw withFlag(error);
   } finally {
     await data.close();
   }
+}
+
+/** The flags of options that have another name in code. */
+const flags: Readonly<Record<string, string>> = {
+  captionsPerRow: "--captions",
+  contrastBatchSize: "--batch-size",
+  maxTextLength: "--max-text-len",
+  rankBy: "--rank-by",
+  kTest: "--k-test",
+  imageChunks: "--image-chunks",
+  textChunks: "--text-chunks",
+  candidates: "--candidates",
+  answers: "--answers",
+};
+
+/** The same error with the flag for the option that it names. */
+function withFlag(error: unknown): unknown {
+  const flag = error instanceof InputError && Object.hasOwn(flags, error.where) ? flags[error.where] : undefined;
+  if (!(error instanceof InputError) || flag === undefined) return error;
+  const { hint, ...problem } = error.toJSON();
+  return new InputError(
+    { ...problem, where: flag, ...(hint === undefined ? {} : { hint: hint.replace(error.where, flag) }) },
+    { cause: error },
+  );
 }
 
 async function open(options: EvaluateOptions, terminal: Terminal): Promise<Dataset> {

@@ -103,7 +103,7 @@ async function run({ input, ...modules }: Run, collective: Collective, terminal:
     ...modules,
     collective,
     signal: terminal.interrupts.signal,
-    progressCallback: terminal.downloads(),
+    onDownload: terminal.downloads(),
     ...(collective.rank === 0
       ? {
           onWarning: (message) => terminal.log(`bridgetower: warning: ${message}`),

@@ -104,7 +104,7 @@ test("a closed data set says so, and one whose file has gone names it", async ()
 
 test("await using closes a data set, and all that are joined in one", async () => {
   const path = join(await folderOf({ "a.parquet": "hugging-face.parquet" }), "a.parquet");
-  let used: Dataset[] = [];
+  let used: Dataset[];
   {
     await using dataset = await openDataset(path);
     await using joined = joinDatasets("both", [await openDataset(path), await openDataset(path)]);
