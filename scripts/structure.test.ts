@@ -1,5 +1,6 @@
 /** Limits of what grows unnoticed. A number here may be lowered; raise one only with a reason. */
 import { expect, test } from "vitest";
+import { heads, type Head } from "../src/model/index.js";
 import { filesThatKnow, structure } from "./structure.js";
 
 test("the model can be read in one sitting", () => {
@@ -9,8 +10,9 @@ test("the model can be read in one sitting", () => {
 });
 
 test("a task's head is known by name in few files", () => {
-  expect(filesThatKnow("snli").length).toBeLessThanOrEqual(12);
+  // Twelve for a new head.
+  const limits: Partial<Record<Head, number>> = { itm: 11, mlm: 10, itc: 12, vqa: 10, snli: 7, nlvr2: 8, rank: 5 };
   const { filesThatKnow: counts } = structure();
-  expect(counts.vqa).toBeLessThanOrEqual(13);
-  expect(counts.nlvr2).toBeLessThanOrEqual(14);
+  const above = heads.filter((head) => counts[head] > (limits[head] ?? 12));
+  expect(above.map((head) => `${head}: ${filesThatKnow(head).join(", ")}`)).toEqual([]);
 });

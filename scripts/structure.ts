@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { headEntry, heads, type Head } from "../src/model/index.js";
+import { schema } from "../src/training/schema.js";
 
 const source = fileURLToPath(new URL("../src/", import.meta.url));
 
@@ -35,15 +36,29 @@ const withoutComments = (text: string): string => text.replace(/\/\*[^]*?\*\/|\/
 /** The folders and files for which a head's name is data: data sets, settings of training, and the command line. */
 const mayNameHeads = /^(data|cli)\/|^training\/(presets|run-settings|learner-settings|schema)\.ts$/;
 
-/** Files that name a head, its parameters or its outputs, outside of those for which names are data. */
+/** Settings of a run whose names begin like a head's, such as `mlm_prob`. */
+const settings = new RegExp(`\\b(${Object.keys(schema.shape).join("|")})\\b`, "g");
+
+/** Names of heads that mean something else too, and where they mean the head. */
+const ambiguous: Partial<Record<Head, { readonly means: RegExp; readonly notIn: RegExp }>> = {
+  // Else the rank of a process, of a merge or of a tensor.
+  rank: { means: /"rank"/, notIn: /^distributed\// },
+};
+
+/** Outputs whose names mean something else too: that of any classifier, and an input of the model. */
+const commonNames = ["logits", "image_embeds"];
+
+/** Files that name a head, its parameters, its outputs or its builder, outside of those for which names are data. */
 export function filesThatKnow(head: Head): string[] {
   const { modules, outputs } = headEntry(head);
-  // `logits` is the output of any classifier.
-  const names = [head, ...Object.keys(modules), ...Object.keys(outputs).filter((name) => name !== "logits")];
-  const known = new RegExp(`\\b(${names.join("|")}|${head}_[a-z]+)\\b`);
-  return sourceFiles().flatMap(({ path, text }) =>
-    !mayNameHeads.test(path) && known.test(withoutComments(text)) ? [path] : [],
-  );
+  const names = [...Object.keys(modules), ...Object.keys(outputs), `${head}_\\w+`, `${head}Head`];
+  const known = new RegExp(`\\b(${names.filter((name) => !commonNames.includes(name)).join("|")})\\b`);
+  const { means, notIn } = ambiguous[head] ?? { means: new RegExp(`\\b${head}\\b`), notIn: undefined };
+  return sourceFiles().flatMap(({ path, text }) => {
+    if (mayNameHeads.test(path)) return [];
+    const code = withoutComments(text).replace(settings, "");
+    return known.test(code) || (means.test(code) && notIn?.test(path) !== true) ? [path] : [];
+  });
 }
 
 const forwardPass = ["bridgetower", "bert-layer", "text-tower", "vision-tower", "cross-modal", "heads"];

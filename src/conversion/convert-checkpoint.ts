@@ -131,8 +131,7 @@ function wantedParameters(config: BridgeTowerConfig, start: StartingTensors): Pa
   const wanted = [...parameterList(config, present).used, ...unused.filter(({ name }) => tensors.has(name))];
   const scale: Parameter = { kind: "parameter", name: "logit_scale", dtype: "float32", shape: [] };
   // transformers knows the temperature by its logarithm only.
-  const addScale =
-    present.includes("itc") && tensors.has("temperature") && !wanted.some(({ name }) => name === "logit_scale");
+  const addScale = tensors.has("temperature") && wanted.some(({ name }) => name === "temperature");
   return addScale ? [...wanted, scale] : wanted;
 }
 
