@@ -18,7 +18,7 @@ import { HostTensor, type Parameter, type StoredTensor } from "../graph/index.js
 import { parameterList, parseConfig, presentHeads, type BridgeTowerConfig } from "../model/index.js";
 import { inferConfig, overlaid, type ConfigJson } from "./inferred-config.js";
 import { openStart } from "./open-start.js";
-import { maxConfigFile, ownConfig, preprocessorConfig } from "./starting-config.js";
+import { ownConfig, preprocessorConfig } from "./starting-config.js";
 import type { StartingTensors } from "./starting-tensors.js";
 import { planStart, type PlannedValues } from "./starting-values.js";
 
@@ -112,7 +112,7 @@ async function givenConfig(path: string | undefined): Promise<ConfigJson> {
   if (path === undefined) return {};
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
   const file = isFolder ? join(path, "config.json") : path;
-  const json = await readJsonObjectIfPresent(file, { maxBytes: maxConfigFile });
+  const json = await readJsonObjectIfPresent(file);
   if (json !== undefined) return json;
   throw new InputError({
     code: "file-not-found",

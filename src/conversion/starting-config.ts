@@ -2,16 +2,13 @@
 import { readJsonObjectIfPresent } from "../files/index.js";
 import { join } from "node:path";
 
+import { defaultImageSettings } from "../processing/index.js";
 import { inferConfig, inferTowers, overlaid, type ConfigJson } from "./inferred-config.js";
 import type { StartingTensors } from "./starting-tensors.js";
 
-export const maxConfigFile = 2 ** 20;
-
 /** `config.json` of the model folder; empty if there is none. */
 export const ownConfig = async (folder: string | undefined): Promise<ConfigJson> =>
-  folder === undefined
-    ? {}
-    : ((await readJsonObjectIfPresent(join(folder, "config.json"), { maxBytes: maxConfigFile })) ?? {});
+  (folder === undefined ? undefined : await readJsonObjectIfPresent(join(folder, "config.json"))) ?? {};
 
 /**
  * Fields of config.json: those inferred from the weights of each starting point, overridden by the config.json of a BridgeTower's
@@ -36,17 +33,9 @@ export async function startingConfig(starts: readonly StartingTensors[], given: 
 /** Content of `preprocessor_config.json` as published with the checkpoints, for images of `edge` × `edge` pixels. */
 export const preprocessorConfig = (edge: number) => ({
   image_processor_type: "BridgeTowerImageProcessor",
-  do_resize: true,
-  do_center_crop: true,
-  do_rescale: true,
-  do_normalize: true,
-  do_pad: true,
+  ...defaultImageSettings,
   size: { shortest_edge: edge },
   crop_size: { shortest_edge: edge },
   // Resized sides are multiples of it: a model for tiny images needs a smaller one.
-  size_divisor: Math.min(32, edge),
-  resample: 3,
-  rescale_factor: 1 / 255,
-  image_mean: [0.48145466, 0.4578275, 0.40821073],
-  image_std: [0.26862954, 0.26130258, 0.27577711],
+  size_divisor: Math.min(defaultImageSettings.size_divisor, edge),
 });

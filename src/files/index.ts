@@ -5,6 +5,7 @@ export {
   type JsonLimits,
   type JsonObject,
   JsonProblem,
+  maxConfigBytes,
   parseJson,
   parsePythonJson,
   readJson,

@@ -7,6 +7,9 @@ import { type BoundedReadOptions, readBytes, readBytesIfPresent } from "./read-f
 /** A parsed JSON object. Keys come from a file: look them up in it, never assign by them to another object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** Maximum size of a file of settings, of a model's configuration or of its answers. */
+export const maxConfigBytes = 2 ** 20;
+
 /** Bounds of a document from an untrusted source. */
 export interface JsonLimits {
   /** Objects and arrays inside each other; 1 for a flat object. */
@@ -20,7 +23,9 @@ export class JsonProblem extends Error {
   override readonly name = "JsonProblem";
 }
 
-export interface JsonReadOptions extends Pick<BoundedReadOptions, "maxBytes" | "hint"> {
+export interface JsonReadOptions extends Pick<BoundedReadOptions, "hint"> {
+  /** Default `maxConfigBytes`. */
+  readonly maxBytes?: number;
   /** Default "a JSON file" or "a JSON object". */
   readonly expected?: string;
   /** Reads the document strictly within these bounds. */
@@ -31,12 +36,12 @@ export interface JsonReadOptions extends Pick<BoundedReadOptions, "maxBytes" | "
  * The JSON value in a file.
  * @throws InputError if the file is missing, too large, not UTF-8 or not JSON
  */
-export async function readJson(path: string, options: JsonReadOptions): Promise<unknown> {
+export async function readJson(path: string, options: JsonReadOptions = {}): Promise<unknown> {
   return parseFile(await readBytes(path, fileOptions(options)), path, options);
 }
 
 /** As `readJson`; undefined if there is no such file. */
-export async function readJsonIfPresent(path: string, options: JsonReadOptions): Promise<unknown> {
+export async function readJsonIfPresent(path: string, options: JsonReadOptions = {}): Promise<unknown> {
   const bytes = await readBytesIfPresent(path, fileOptions(options));
   return bytes && parseFile(bytes, path, options);
 }
@@ -45,12 +50,15 @@ export async function readJsonIfPresent(path: string, options: JsonReadOptions):
  * The JSON object in a file.
  * @throws InputError as `readJson`, or if the file holds another JSON value
  */
-export async function readJsonObject(path: string, options: JsonReadOptions): Promise<JsonObject> {
+export async function readJsonObject(path: string, options: JsonReadOptions = {}): Promise<JsonObject> {
   return asObject(await readJson(path, { expected: "a JSON object", ...options }), path, options);
 }
 
 /** As `readJsonObject`; undefined if there is no such file. */
-export async function readJsonObjectIfPresent(path: string, options: JsonReadOptions): Promise<JsonObject | undefined> {
+export async function readJsonObjectIfPresent(
+  path: string,
+  options: JsonReadOptions = {},
+): Promise<JsonObject | undefined> {
   const value = await readJsonIfPresent(path, { expected: "a JSON object", ...options });
   return value === undefined ? undefined : asObject(value, path, options);
 }
@@ -58,7 +66,7 @@ export async function readJsonObjectIfPresent(path: string, options: JsonReadOpt
 const defaultHint = "Fetch the file again";
 
 /** System errors have a hint of their own. */
-const fileOptions = ({ maxBytes, expected = "a JSON file" }: JsonReadOptions): BoundedReadOptions => ({
+const fileOptions = ({ maxBytes = maxConfigBytes, expected = "a JSON file" }: JsonReadOptions): BoundedReadOptions => ({
   maxBytes,
   expected,
 });

@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 import { readJsonIfPresent, readJsonObjectIfPresent, type JsonObject } from "../files/index.js";
-import { maxConfigBytes } from "./open-model.js";
 
 /**
  * The answers of a model folder in the order of the classifier's outputs: `id2label` of `config.json` as transformers
@@ -17,7 +16,7 @@ export async function findAnswers(
   configJson?: JsonObject,
 ): Promise<readonly string[] | undefined> {
   const configFile = join(folder, "config.json");
-  const { id2label } = configJson ?? (await readJsonObjectIfPresent(configFile, { maxBytes: maxConfigBytes })) ?? {};
+  const { id2label } = configJson ?? (await readJsonObjectIfPresent(configFile)) ?? {};
   if (id2label !== undefined && id2label !== null) return answersIn(id2label, `id2label in ${configFile}`, count);
   return answersInFile(join(folder, "answers.json"), count);
 }
@@ -40,7 +39,7 @@ export async function readAnswers(folder: string, count: number, configJson?: Js
  * @throws InputError if there is not one for each of `count` outputs
  */
 export async function answersInFile(file: string, count: number): Promise<readonly string[] | undefined> {
-  const json = await readJsonIfPresent(file, { maxBytes: maxConfigBytes, expected: "a JSON list of answers" });
+  const json = await readJsonIfPresent(file, { expected: "a JSON list of answers" });
   return json === undefined ? undefined : answersIn(json, file, count);
 }
 

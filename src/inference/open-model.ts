@@ -7,9 +7,6 @@ import { readJsonObjectIfPresent, type JsonObject } from "../files/index.js";
 import { parseConfig, type BridgeTowerConfig } from "../model/index.js";
 import { tensorsByName } from "./weights.js";
 
-/** Maximum size of `config.json` and of files with answers. */
-export const maxConfigBytes = 2 ** 20;
-
 export interface ModelFolder {
   readonly config: BridgeTowerConfig;
   /** `config.json` as it is in the file. */
@@ -29,7 +26,7 @@ export async function openModelFolder(folder: string): Promise<ModelFolder> {
  */
 export async function readConfig(folder: string): Promise<Pick<ModelFolder, "config" | "configJson">> {
   const where = join(folder, "config.json");
-  const configJson = await readJsonObjectIfPresent(where, { maxBytes: maxConfigBytes });
+  const configJson = await readJsonObjectIfPresent(where);
   if (configJson !== undefined) return { config: parseConfig(configJson, where), configJson };
   throw new InputError({
     code: "file-not-found",

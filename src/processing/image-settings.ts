@@ -24,7 +24,23 @@ export interface ImageSettings {
   readonly image_std: ChannelValues;
 }
 
-const defaultEdge = 288;
+/** Settings of the published checkpoints, and the defaults of files that lack some. */
+export const defaultImageSettings: ImageSettings = {
+  do_resize: true,
+  do_center_crop: true,
+  do_rescale: true,
+  do_normalize: true,
+  do_pad: true,
+  size: { shortest_edge: 288 },
+  crop_size: { shortest_edge: 288 },
+  size_divisor: 32,
+  resample: resampleFilters.bicubic,
+  rescale_factor: 1 / 255,
+  // Those of CLIP.
+  image_mean: [0.48145466, 0.4578275, 0.40821073],
+  image_std: [0.26862954, 0.26130258, 0.27577711],
+};
+
 // Beyond any checkpoint; keeps an untrusted file from taking gigabytes.
 const maxEdge = 4096;
 
@@ -34,12 +50,11 @@ const maxEdge = 4096;
  * @throws InputError neither file there, not JSON, or a setting of the wrong type
  */
 export async function readImageSettings(folder: string): Promise<ImageSettings> {
-  const maxBytes = 2 ** 20;
   const joint = join(folder, "processor_config.json");
-  const nested = (await readJsonObjectIfPresent(joint, { maxBytes }))?.image_processor;
+  const nested = (await readJsonObjectIfPresent(joint))?.image_processor;
   if (isObject(nested)) return imageSettings(nested, joint);
   const path = join(folder, "preprocessor_config.json");
-  const settings = await readJsonObjectIfPresent(path, { maxBytes });
+  const settings = await readJsonObjectIfPresent(path);
   if (settings !== undefined) return imageSettings(settings, path);
   const expected = "preprocessor_config.json or processor_config.json with image settings";
   const hint = "Fetch the file that was published with the model";
@@ -52,7 +67,7 @@ export async function readImageSettings(folder: string): Promise<ImageSettings> 
  */
 export function imageSettings(json: JsonObject, where: string): ImageSettings {
   const read = new SettingsReader(json, where);
-  const size = read.edge("size", defaultEdge);
+  const size = read.edge("size");
   const settings: ImageSettings = {
     do_resize: read.flag("do_resize"),
     do_center_crop: read.flag("do_center_crop"),
@@ -62,11 +77,11 @@ export function imageSettings(json: JsonObject, where: string): ImageSettings {
     size: { shortest_edge: size },
     // transformers 4 means `size` by a missing crop_size, 5 means 288: published 294-pixel models need the former.
     crop_size: { shortest_edge: read.edge("crop_size", size) },
-    size_divisor: read.integer("size_divisor", 32, 1, maxEdge),
-    resample: read.filter("resample", resampleFilters.bicubic),
-    rescale_factor: read.number("rescale_factor", 1 / 255),
-    image_mean: read.channels("image_mean", [0.48145466, 0.4578275, 0.40821073]),
-    image_std: read.channels("image_std", [0.26862954, 0.26130258, 0.27577711]),
+    size_divisor: read.integer("size_divisor", 1, maxEdge),
+    resample: read.filter("resample"),
+    rescale_factor: read.number("rescale_factor"),
+    image_mean: read.channels("image_mean"),
+    image_std: read.channels("image_std"),
   };
   if (settings.do_resize && size < settings.size_divisor) {
     throw new InputError({
@@ -89,32 +104,34 @@ export function imageSettings(json: JsonObject, where: string): ImageSettings {
   return settings;
 }
 
-/** Reads single keys; null counts as missing, as in transformers. */
+type Key = keyof ImageSettings;
+
+/** Reads single keys, with their defaults; null counts as missing, as in transformers. */
 class SettingsReader {
   constructor(
     private readonly json: JsonObject,
     private readonly where: string,
   ) {}
 
-  flag(key: string): boolean {
-    const value = this.value(key) ?? true;
+  flag(key: Key): boolean {
+    const value = this.value(key);
     return typeof value === "boolean" ? value : this.wrong(key, "true or false", value);
   }
 
-  number(key: string, fallback: number): number {
-    const value = this.value(key) ?? fallback;
+  number(key: Key): number {
+    const value = this.value(key);
     return isFiniteNumber(value) ? value : this.wrong(key, "a number", value);
   }
 
-  integer(key: string, fallback: number, least: number, most: number): number {
-    const value = this.value(key) ?? fallback;
-    const fits = isFiniteNumber(value) && Number.isInteger(value) && value >= least && value <= most;
-    return fits ? value : this.wrong(key, `a whole number from ${least} to ${most}`, value);
+  integer(key: Key, min: number, max: number): number {
+    const value = this.value(key);
+    const fits = isFiniteNumber(value) && Number.isInteger(value) && value >= min && value <= max;
+    return fits ? value : this.wrong(key, `a whole number from ${min} to ${max}`, value);
   }
 
   /** `288`, `{"shortest_edge": 288}` or `{"height": 288, "width": 288}`. */
-  edge(key: string, fallback: number): number {
-    const value = this.value(key) ?? fallback;
+  edge(key: Key, fallback?: number): number {
+    const value = this.value(key, fallback);
     const edge = isObject(value)
       ? (value.shortest_edge ?? (value.height === value.width ? value.height : undefined))
       : value;
@@ -123,15 +140,15 @@ class SettingsReader {
     return fits ? edge : this.wrong(key, expected, isObject(value) && edge !== undefined ? edge : value);
   }
 
-  filter(key: string, fallback: ResampleFilter): ResampleFilter {
-    const value = this.value(key) ?? fallback;
+  filter(key: Key): ResampleFilter {
+    const value = this.value(key);
     const known = Object.values(resampleFilters).find((filter) => filter === value);
     return known ?? this.wrong(key, "a filter of Pillow, 0 to 5 (3 is bicubic)", value);
   }
 
   /** Three numbers, or one for all channels. */
-  channels(key: string, fallback: ChannelValues): ChannelValues {
-    const value: unknown = this.value(key) ?? fallback;
+  channels(key: Key): ChannelValues {
+    const value = this.value(key);
     if (isFiniteNumber(value)) return [value, value, value];
     const list: readonly unknown[] = Array.isArray(value) ? value : [];
     const [red, green, blue] = list;
@@ -139,11 +156,11 @@ class SettingsReader {
     return fits ? [red, green, blue] : this.wrong(key, "three numbers (red, green, blue)", value);
   }
 
-  private value(key: string): unknown {
-    return Object.hasOwn(this.json, key) ? (this.json[key] ?? undefined) : undefined;
+  private value(key: Key, fallback: unknown = defaultImageSettings[key]): unknown {
+    return (Object.hasOwn(this.json, key) ? this.json[key] : undefined) ?? fallback;
   }
 
-  private wrong(key: string, expected: string, value: unknown): never {
+  private wrong(key: Key, expected: string, value: unknown): never {
     const hint = "Correct it, or remove it to get the default";
     throw new InputError({
       code: "invalid-config",

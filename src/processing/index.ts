@@ -3,7 +3,7 @@ export { decodeImage, type DecodeOptions, type RawImage } from "./decode-image.j
 export { imageEndings, undecodedEndings } from "./image-format.js";
 export type { ImageInput } from "./image-input.js";
 export { ImageProcessor, type PixelBatch, type PreprocessOptions, resizeImage } from "./image-processor.js";
-export { imageSettings, type ChannelValues, type ImageSettings } from "./image-settings.js";
+export { defaultImageSettings, imageSettings, type ChannelValues, type ImageSettings } from "./image-settings.js";
 export { looksLikePhotograph } from "./looks-like-photograph.js";
 export { type ResampleFilter, resampleFilters } from "./resample.js";
 export { type BatchOptions, type EncodeOptions, type Encoding, type TextBatch, Tokenizer } from "./tokenizer.js";

@@ -31,15 +31,16 @@ export interface TokenizerDefinition {
   readonly modelMaxLength: number;
 }
 
-const maxConfigBytes = 2 ** 22;
+const maxTokenizerConfigBytes = 2 ** 22;
 const maxVocabBytes = 2 ** 26;
 
 /** Reads and checks a folder's tokenizer files. @throws InputError missing, damaged or unsupported files */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerDefinition> {
   const configPath = join(folder, "tokenizer_config.json");
-  const config = (await readJsonObjectIfPresent(configPath, { maxBytes: maxConfigBytes })) ?? {};
+  const config = (await readJsonObjectIfPresent(configPath, { maxBytes: maxTokenizerConfigBytes })) ?? {};
   const map =
-    (await readJsonObjectIfPresent(join(folder, "special_tokens_map.json"), { maxBytes: maxConfigBytes })) ?? {};
+    (await readJsonObjectIfPresent(join(folder, "special_tokens_map.json"), { maxBytes: maxTokenizerConfigBytes })) ??
+    {};
   const names = specialNames(config, map);
   const modelMaxLength = maxLengthOf(config, configPath);
   const path = join(folder, "tokenizer.json");

@@ -1,11 +1,9 @@
 /** The answers of a VQA classifier, and the targets of a question. */
-import { readJsonIfPresent } from "../files/index.js";
+import { maxConfigBytes, readJsonIfPresent } from "../files/index.js";
 import { dirname, join } from "node:path";
 import { stat } from "node:fs/promises";
 import { InputError } from "../errors.js";
 import type { Dataset, Question } from "../data/index.js";
-
-const maxFile = 2 ** 20;
 
 export class AnswerTable {
   private readonly labels: ReadonlyMap<string, number>;
@@ -81,11 +79,11 @@ function answersOf(datasets: readonly Dataset[]): AnswerTable {
   }
   // The size of the file in a checkpoint, which must be readable.
   const bytes = Buffer.byteLength(JSON.stringify([...all], undefined, 2)) + 1;
-  if (bytes > maxFile) {
+  if (bytes > maxConfigBytes) {
     throw new InputError({
       code: "file-too-large",
       where,
-      expected: `answers of at most ${maxFile} bytes, which a classifier can predict`,
+      expected: `answers of at most ${maxConfigBytes} bytes, which a classifier can predict`,
       found: `${all.size} answers of ${bytes} bytes`,
       hint: "Name a file with fewer answers in the setting answers",
     });
@@ -98,7 +96,7 @@ const isFolder = async (path: string): Promise<boolean> =>
 
 async function answersInFile(file: string): Promise<AnswerTable | undefined> {
   const expected = "a JSON list of different texts, or an object with the keys 0, 1, 2, …";
-  const json = await readJsonIfPresent(file, { maxBytes: maxFile, expected });
+  const json = await readJsonIfPresent(file, { expected });
   if (json === undefined) return undefined;
   const found = invalidAnswers(json);
   if (found !== undefined) throw new InputError({ code: "invalid-json", where: file, expected, found });

@@ -17,15 +17,14 @@ export {
   type Point,
   type StepProgress,
 } from "./logs/index.js";
-export { presets, type Preset, type PresetName } from "./presets.js";
+export { presets, type Preset, type PresetName, type PresetSettings } from "./presets.js";
 export { train, type LogLine, type TrainOptions, type TrainResult } from "./run.js";
 export { assign } from "./assign.js";
 export {
   trainingSettings,
   type DatasetInput,
-  type SettingsInput,
+  type SettingsFile,
   type TrainingInput,
   type TrainingSettings,
 } from "./run-settings.js";
-export type { SchemaInput } from "./schema.js";
 export type { Results } from "./objective-data.js";

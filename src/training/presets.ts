@@ -4,16 +4,18 @@
  *
  * The authors trained on 8 GPUs a node; `per_gpu_batchsize` is theirs, so that any number of processes makes the same steps.
  */
-import type { SchemaInput } from "./schema.js";
+import type { z } from "zod";
+import type { schema } from "./schema.js";
+
+/** Settings of a preset: those of a run without its folder. */
+export type PresetSettings = Omit<Partial<z.input<typeof schema>>, "output">;
 
 export interface Preset {
   readonly paper: string;
   /** Devices and scores as published. They were not measured here. */
   readonly published: string;
-  readonly settings: Omit<Partial<SchemaInput>, "output">;
+  readonly settings: PresetSettings;
 }
-
-type Settings = Preset["settings"];
 
 const clipBase = ["openai/clip-vit-base-patch16", "roberta-base"];
 const clipLarge = ["openai/clip-vit-large-patch14", "roberta-large"];
@@ -28,7 +30,7 @@ const dual = { contrastive_form: "dual", contrastive_hidden_size: 256 };
 const files = (...names: string[]) => names.map((name) => `${name}.arrow`);
 const numbered = (name: string, count: number) => Array.from({ length: count }, (_, i) => `${name}_${i}`);
 
-const pretraining: Settings = {
+const pretraining: PresetSettings = {
   data: {
     train: files(
       "coco_caption_karpathy_train",
@@ -46,30 +48,35 @@ const pretraining: Settings = {
   warmup_steps: 0.1,
 };
 
-const vqa: Settings = {
+const vqa: PresetSettings = {
   data: { train: files("vqav2_train_fix", "vqav2_val_fix"), validation: files("vqav2_val_fix") },
   objectives: { vqa: 1 },
   batch_size: 512,
   max_epoch: 10,
   lr_mult_head: 50,
 };
-const vqaPretrained: Settings = {
+const vqaPretrained: PresetSettings = {
   ...vqa,
   warmup_steps: 0.06,
   weight_decay: 0.05,
   train_transform: "blip_randaug_wohf",
   val_transform: "blip",
 };
-const vqaFromTowers: Settings = { ...vqa, warmup_steps: 0.1, train_transform: "clip_randaug", val_transform: "clip" };
+const vqaFromTowers: PresetSettings = {
+  ...vqa,
+  warmup_steps: 0.1,
+  train_transform: "clip_randaug",
+  val_transform: "clip",
+};
 
 /** Fine-tuning at 384 pixels on augmented images. */
-const tuned: Settings = {
+const tuned: PresetSettings = {
   start: pretrainedBase,
   image_size: 384,
   train_transform: "blip_randaug_wc",
   val_transform: "blip",
 };
-const retrieval: Settings = { ...tuned, max_text_len: 40 };
+const retrieval: PresetSettings = { ...tuned, max_text_len: 40 };
 const f30k = {
   train: files("f30k_caption_karpathy_train", "f30k_caption_karpathy_val"),
   validation: files("f30k_caption_karpathy_test"),

@@ -5,20 +5,20 @@ import { isCustomDataset, refuseModule, type CustomDataset } from "../data/index
 import { parseConfig } from "../model/index.js";
 import { presets, type PresetName } from "./presets.js";
 import { schema as withoutPreset } from "./schema.js";
-import { described, settingsProblem } from "./settings-problem.js";
+import { described, expectedValue, settingsProblem } from "./settings-problem.js";
 
 const schema = withoutPreset.extend({
   /** A published preset, whose settings are the defaults. */
   recipe: z.enum(Object.keys(presets) as [PresetName, ...PresetName[]]).optional(),
 });
 
-/** Settings as a file has them. */
-export type SettingsInput = z.input<typeof schema>;
+/** Content of a settings file. */
+export type SettingsFile = z.input<typeof schema>;
 /** Where a data set comes from: a path, settings, a module or an object. */
-export type DatasetInput = Extract<SettingsInput["data"]["train"], readonly unknown[]>[number] | CustomDataset;
+export type DatasetInput = Extract<SettingsFile["data"]["train"], readonly unknown[]>[number] | CustomDataset;
 
 /** Settings of a file or a program: only those that differ from preset and defaults. A program may give data sets as objects. */
-export type TrainingInput = Omit<SettingsInput, "data"> & {
+export type TrainingInput = Omit<SettingsFile, "data"> & {
   readonly data: {
     readonly train: DatasetInput | readonly DatasetInput[];
     readonly validation?: DatasetInput | readonly DatasetInput[] | undefined;
@@ -74,8 +74,8 @@ export function trainingSettings(
     Object.hasOwn(given, name) ? [[name, deepMerge(preset[name], given[name])]] : [],
   );
   const all = { ...preset, ...given, ...(Object.fromEntries(parts) as object), ...recordedData(given.data) };
-  const result = schema.safeParse(all);
-  if (!result.success) throw settingsProblem(result.error.issues, settingsSchema(), all, where);
+  const result = schema.safeParse(all, { error: expectedValue });
+  if (!result.success) throw settingsProblem(result.error.issues, all, where);
   if (!allowModules) refuseModules(result.data, where);
   return result.data;
 }
@@ -97,9 +97,6 @@ function refuseModules({ data }: TrainingSettings, where: string): void {
     }
   }
 }
-
-/** JSON Schema of the settings. */
-export const settingsSchema = (): object => z.toJSONSchema(schema, { io: "input" });
 
 /** Names of settings that differ between two runs and change their numbers. */
 export function differences(before: TrainingSettings, now: TrainingSettings): string[] {

@@ -4,12 +4,24 @@ import { datasetFormats, transformKeys } from "../data/index.js";
 import { metrics } from "../evaluation/index.js";
 import { objectives, type ObjectiveName } from "../model/index.js";
 
-const text = z.string().min(1);
-const whole = (least: number) => z.number().int().min(least).max(Number.MAX_SAFE_INTEGER);
-const positive = z.number().positive();
-const nonNegative = z.number().nonnegative();
-const fraction = z.number().min(0).max(1);
-const decay = z.number().min(0).lt(1);
+// A schema's words follow "expected" in errors; `expectedValue` has those of objects, lists and choices.
+const text = z.string("text").min(1, "text that is not empty");
+function whole(min: number, max?: number) {
+  const words = max === undefined ? `a whole number of at least ${min}` : `a whole number from ${min} to ${max}`;
+  return z
+    .number(words)
+    .int(words)
+    .min(min, words)
+    .max(max ?? Number.MAX_SAFE_INTEGER, words);
+}
+const positive = z.number("a number above 0").positive("a number above 0");
+const nonNegative = z.number("a number of at least 0").nonnegative("a number of at least 0");
+const fraction = z.number("a number from 0 to 1").min(0, "a number from 0 to 1").max(1, "a number from 0 to 1");
+const decayWords = "a number of at least 0 and below 1";
+const decay = z.number(decayWords).min(0, decayWords).lt(1, decayWords);
+const stepWords = "-1 or a whole number of at least 1";
+const fullList = <T extends z.ZodType>(entry: T) =>
+  z.array(entry, "a list that is not empty").min(1, "a list that is not empty");
 const names = <T extends string>(all: readonly T[]) => z.enum(all as readonly [T, ...T[]]);
 
 const source = z.union([
@@ -30,9 +42,7 @@ const source = z.union([
   /** How the settings of a run record a data set that a program gave as an object. */
   z.strictObject({ dataset: text, rows: whole(1) }),
 ]);
-const sources = z
-  .union([source, z.array(source).min(1)])
-  .transform((given) => (Array.isArray(given) ? given : [given]));
+const sources = z.union([source, fullList(source)]).transform((given) => (Array.isArray(given) ? given : [given]));
 const fields = z.record(z.string(), z.unknown());
 
 const objectiveNames = Object.keys(objectives) as ObjectiveName[];
@@ -117,21 +127,25 @@ export const schema = z.strictObject({
   adamw: names(["original", "decoupled"]).default("original"),
   /** Matrices of the layers are moved by Muon, all else by AdamW. */
   muon: z.boolean().default(false),
-  betas: z.tuple([decay, decay]).default([0.9, 0.98]),
+  betas: z.tuple([decay, decay], `a list of two, each ${decayWords}`).default([0.9, 0.98]),
   eps: positive.default(1e-8),
   max_grad_norm: positive.optional(),
 
   max_epoch: positive.default(10),
   /** Optimizer steps; -1: as many as max_epoch makes. */
-  max_steps: z.union([z.literal(-1), whole(1)]).default(-1),
+  max_steps: z
+    .number(stepWords)
+    .int(stepWords)
+    .refine((steps) => steps === -1 || steps >= 1, stepWords)
+    .default(-1),
   seed: whole(0).default(0),
   /** A gradient that is not finite ends the run, or its step is skipped. */
   non_finite: names(["stop", "skip"]).default("stop"),
 
   /** Threads that decode images. Default: half of the cores, divided by the processes that share them. */
-  num_workers: whole(1).max(64).optional(),
+  num_workers: whole(1, 64).optional(),
   /** Threads of ONNX Runtime and of the optimizer. Default: all cores, divided by the processes that share them. */
-  threads: whole(1).max(1024).optional(),
+  threads: whole(1, 1024).optional(),
 
   log_every_n_steps: whole(1).default(50),
   /** A validation and a checkpoint each: up to 1 a part of an epoch, above 1 a number of steps. */
@@ -143,7 +157,7 @@ export const schema = z.strictObject({
   validation: z
     .strictObject({
       /** Metrics to compute; by default those of the objectives. */
-      metrics: z.array(names(metrics)).min(1).optional(),
+      metrics: fullList(names(metrics)).optional(),
       /** Captions of each row to evaluate, from the first on; by default all. */
       captions_per_row: whole(1).optional(),
       /** Rows that retrieval compares with one another, group by group; by default all. */
@@ -158,6 +172,3 @@ export const schema = z.strictObject({
     })
     .prefault({}),
 });
-
-/** As a file or a program gives them: only what differs from the defaults. */
-export type SchemaInput = z.input<typeof schema>;

@@ -10,7 +10,6 @@ import { checkedRecord, findFile, findFileIfPresent } from "./source-files.js";
 import { jsonElements } from "./json-elements.js";
 import type { PrepareContext } from "./converter.js";
 
-const maxBytes = 2 ** 20;
 const listSchema = z.array(z.string()).min(1);
 const majorAnswerSchema = z.object({ multiple_choice_answer: z.string() });
 
@@ -28,7 +27,7 @@ export const annotationFile = (source: string, year: string): Promise<string> =>
 /** The list of an earlier run; undefined if there is none. */
 export async function readAnswerList(out: string): Promise<readonly string[] | undefined> {
   const file = answerListFile(out);
-  const json = await readJsonIfPresent(file, { maxBytes, expected: "a JSON list of answers" });
+  const json = await readJsonIfPresent(file, { expected: "a JSON list of answers" });
   if (json === undefined) return undefined;
   const list = checkedRecord(listSchema, json, file, "the file");
   if (new Set(list).size === list.length) return list;

@@ -1,7 +1,7 @@
 /** The transforms of the authors' training code by name. Each is a list of stages and a normalization. */
 import { InputError, nearestHint } from "../../errors.js";
 import { HostTensor } from "../../graph/index.js";
-import type { RawImage } from "../../processing/index.js";
+import { defaultImageSettings, type RawImage } from "../../processing/index.js";
 import type { RandomSource } from "./augmentations.js";
 import {
   randAugment,
@@ -21,8 +21,8 @@ interface Normalization {
 }
 
 const clipNormalization: Normalization = {
-  mean: [0.48145466, 0.4578275, 0.40821073],
-  std: [0.26862954, 0.26130258, 0.27577711],
+  mean: defaultImageSettings.image_mean,
+  std: defaultImageSettings.image_std,
 };
 const imagenetNormalization: Normalization = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 const evenNormalization: Normalization = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };

@@ -20,8 +20,6 @@ export interface Manifest {
 
 const count = z.number().int().nonnegative();
 const maxFiles = 1000;
-/** Of a manifest. */
-const maxBytes = 2 ** 20;
 /** The name of a file beside the manifest: no separator, not hidden. */
 const plainName = z.string().regex(/^[\w-][\w.-]{0,199}$/);
 const schema = z.object({
@@ -46,7 +44,7 @@ export async function writeManifest(folder: string, step: number): Promise<void>
  */
 export async function readManifest(folder: string): Promise<Manifest> {
   const path = join(folder, manifestName);
-  const result = schema.safeParse(await readJson(path, { maxBytes, hint }));
+  const result = schema.safeParse(await readJson(path, { hint }));
   if (!result.success) {
     const { path: field, message } = result.error.issues[0]!;
     throw new InputError({
