@@ -1,11 +1,11 @@
-/** The ablation as a plot: each seed a dot, the mean of a model a bar, one panel a split. */
+/** Plots the ablation: a dot for each seed, a bar for the mean of each model, one panel for each split. */
 import { linearRange, plots, svgText, type Plot } from "bridgetower/training";
 import { modelLabels, spreadOf, valuesOf } from "./ablation-table.js";
 import { measures } from "./measures.js";
 import { models, type ModelType, type Run } from "./run-ablation.js";
 
 const colours: Readonly<Record<ModelType, string>> = { bridgetower: "#2563eb", meter: "#ea580c" };
-/** Pixels from the middle of a measure's place to that of a model. */
+/** Pixels from the tick of a measure to the marks of a model. */
 const offsets: Readonly<Record<ModelType, number>> = { bridgetower: -9, meter: 9 };
 const barHalf = 7;
 

@@ -1,4 +1,4 @@
-/** The ablation's results over the seeds, as Markdown. */
+/** Formats the results of the ablation over the seeds as Markdown. */
 import { markdownTable } from "./formatted-file.js";
 import { measures, type Measure } from "./measures.js";
 import { models, type ModelType, type Run } from "./run-ablation.js";
@@ -7,7 +7,7 @@ export const modelLabels: Readonly<Record<ModelType, string>> = { bridgetower: "
 
 export interface Spread {
   readonly mean: number;
-  /** Standard deviation of a sample; undefined of one value. */
+  /** Sample standard deviation. Undefined for a single value. */
   readonly deviation: number | undefined;
 }
 
@@ -19,7 +19,7 @@ export function spreadOf(values: readonly number[]): Spread | undefined {
   return { mean, deviation: count === 1 ? undefined : Math.sqrt(squares / (count - 1)) };
 }
 
-/** A measure of one model in one split, by seed; seeds without it are left out. */
+/** A measure of one model on one split, by seed. Seeds without it are omitted. */
 export function valuesOf(runs: readonly Run[], model: ModelType, split: string, { key }: Measure): Map<number, number> {
   return new Map(
     runs.flatMap((run) => {
@@ -36,7 +36,7 @@ export function ablationTable(runs: readonly Run[], splits: readonly string[]): 
     measure.label,
     ...splits.flatMap((split) => {
       const [bridged, plain] = models.map((model) => valuesOf(runs, model, split, measure));
-      // Seed by seed: both models began with the same values and saw the same scenes.
+      // Paired by seed: both models start from the same values and see the same scenes.
       const differences = [...bridged!].flatMap(([seed, value]) => {
         const other = plain!.get(seed);
         return other === undefined ? [] : [value - other];
@@ -54,7 +54,7 @@ export function ablationTable(runs: readonly Run[], splits: readonly string[]): 
 function spreadText(spread: Spread | undefined, sign: "+" | "" = ""): string {
   if (spread === undefined) return "–";
   const { mean, deviation } = spread;
-  // A minus as wide as a plus, and none before a zero.
+  // Uses a minus sign as wide as a plus, and none before a zero.
   const size = Math.abs(mean).toFixed(3);
   const marked = size === "0.000" ? size : `${mean < 0 ? "−" : sign}${size}`;
   return deviation === undefined ? marked : `${marked} ± ${deviation.toFixed(3)}`;

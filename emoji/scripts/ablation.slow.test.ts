@@ -8,7 +8,7 @@ import { answerList, readVocabulary, type ScenesOptions } from "../src/index.js"
 import { writeSprites } from "../src/sprites/index.js";
 import { syntheticSets } from "../src/synthetic.test-support.js";
 import { ablationTable } from "./ablation-table.js";
-import { KeptResults } from "./kept-results.js";
+import { ResultsCache } from "./results-cache.js";
 import { runAblation, type AblationOptions, type AblationPlan, type Run } from "./run-ablation.js";
 import { writeAblation } from "./write-ablation.js";
 
@@ -95,14 +95,14 @@ function tinyPlan(folder: string): AblationPlan {
   };
 }
 
-test("the ablation goes on where it was stopped, and is over when it is over", async () => {
+test("an interrupted ablation resumes, and a finished one does nothing", async () => {
   const folder = await makeFolder();
   const plan = tinyPlan(folder);
   const file = join(folder, "ablation.json");
   const begin = async (options: AblationOptions = {}) => {
     const steps: string[] = [];
     const evaluated = new Set<string>();
-    const runs = await runAblation(plan, await KeptResults.open(file), {
+    const runs = await runAblation(plan, await ResultsCache.open(file), {
       ...options,
       onStep: (run, progress) => {
         steps.push(`${run} ${progress.step}`);
@@ -178,7 +178,7 @@ test("the table: means and deviations over seeds, differences seed by seed", () 
   ];
   const [heading, , first, second] = ablationTable(runs, ["val"]).split("\n");
   expect(heading).toBe("| measure | val: BridgeTower | val: METER | val: difference |");
-  // Seed 2 has no partner.
+  // Seed 2 has only one model.
   expect(first).toBe("| caption above its hard negative | 0.600 ± 0.141 | 0.700 ± 0.173 | 0.000 ± 0.141 |");
   expect(second).toBe("| recall@1, image for text | – | – | – |");
 });

@@ -1,6 +1,6 @@
 /**
- * How many scenes a second are made at 96 pixels? With a caption, with all texts, pairs with their statement, and images as the data set
- * gives them. A caption made alone is first checked to be that of the whole scene.
+ * Measures scenes per second at 96 pixels: with a caption, with all texts, pairs with their statement, and images as the data set reads
+ * them. It first checks that a caption made alone equals that of the whole scene.
  *
  *   npm run emoji:sprites && npm run bench:scenes [FOLDER OF SPRITES]
  */
@@ -39,12 +39,12 @@ const cases: readonly (readonly [string, (index: number) => unknown])[] = [
 ];
 console.log(`${cpus()[0]?.model.trim()}, Node ${process.version}; ${rounds} rounds of ${perRound}, 96 px, train\n`);
 for (const [name, make] of cases) {
-  // The first rounds paint the places, which are kept.
+  // The first rounds paint the places, which are cached.
   for (let index = 0; index < 3 * perRound; index++) await make(index);
   const rates: number[] = [];
   for (let round = 0; round < rounds; round++) {
     const started = performance.now();
-    // As many at once as training asks for.
+    // As many at once as training reads.
     for (let i = 0; i < perRound; i += 16) {
       await Promise.all(Array.from({ length: 16 }, (_, j) => make((round + 3) * perRound + i + j)));
     }

@@ -8,21 +8,21 @@ import { BlindBaseline, readingOf, skeletons } from "./blind.js";
 const none: RowTexts = { captions: [], negatives: [], questions: [], hypotheses: [], statements: [] };
 const asked = (question: string, answer: string) => ({ question, answers: [{ answer, score: 1 }] });
 
-/** Nouns are words after "a". */
+/** The nouns are the words after "a". */
 const reading = {
   skeleton: skeletons(["dog", "hot dog", "cat", "orange"]),
   maskedNouns: (caption: string) =>
     [...caption.matchAll(/(\w+) (dog|cat)\b/g)].map(([, context, noun]) => ({ context: context!, noun: noun! })),
 };
 
-test("skeletons: the longest noun, whole words, colours apart", () => {
+test("skeletons replace the longest noun, whole words only, and colours separately", () => {
   const { skeleton } = reading;
   expect(skeleton("is the hot dog left of the cat?")).toBe("is the N left of the N?");
   expect(skeleton("a dogma, a dog-ear and a red cat")).toBe("a dogma, a dog-ear and a C N");
   expect(skeleton("is the background orange?")).toBe("is the background N?");
 });
 
-test("the baseline answers what was most often right, and guesses between captions that are equally likely", () => {
+test("the baseline gives the most frequent answer, and guesses between equally likely captions", () => {
   const baseline = new BlindBaseline(reading);
   const learn = (row: Partial<RowTexts>) => baseline.learnScene({ ...none, captions: ["a dog"], ...row });
   learn({
@@ -75,7 +75,7 @@ test("the baseline answers what was most often right, and guesses between captio
   });
 });
 
-test("of scenes little can be known without a picture", async () => {
+test("the baseline does little better than chance on scenes", async () => {
   const vocabulary = readVocabulary();
   const sprites = syntheticSprites(vocabulary);
   const textsOf = (split: Split, kind: "scenes" | "pairs", rows: number) => {
@@ -90,13 +90,13 @@ test("of scenes little can be known without a picture", async () => {
   for (const row of textsOf("train", "pairs", 300).texts) baseline.learnPair(row);
   const found = baseline.evaluate(textsOf("val", "scenes", 200).texts, textsOf("val", "pairs", 200).texts, 64);
 
-  // As measured on the prototype; 0.05 are more than two standard errors of 800 questions, with less than all texts read.
+  // As measured on the prototype. 0.05 is more than two standard errors of 800 questions, and only some of the texts are read.
   expect(Math.abs(found.vqa_score! - 0.374)).toBeLessThan(0.05);
   expect(Math.abs(found.nlvr2_accuracy! - 0.563)).toBeLessThan(0.12);
   for (const name of ["facet_accuracy", "snli_accuracy_without_neutral"]) {
     expect(Math.abs(found[name]! - 0.5), name).toBeLessThan(0.12);
   }
-  // Neutral hypotheses are recognised by what they say.
+  // Neutral hypotheses can be recognised by their wording.
   expect(found.snli_accuracy).toBeGreaterThan(0.55);
   expect(found.nouns_accuracy).toBeLessThan(0.1);
 });

@@ -1,11 +1,11 @@
 /**
- * What can be known without an image: a baseline that has read the texts of training and answers by what was most often right there. A model
- * has learned from images only what it gets right beyond this.
+ * A baseline without images: it reads the training texts and gives the answer that was most often right there. Only accuracy above this
+ * baseline shows that a model uses images.
  */
 import type { RowTexts } from "bridgetower/data";
 import { colorNames } from "../src/backgrounds/background.js";
 import { NounFinder, type Tokenizer } from "../src/noun-finder.js";
-import type { Results } from "./kept-results.js";
+import type { Results } from "./results-cache.js";
 
 /** A masked noun, and the tokens to its left and right. */
 export interface MaskedNoun {
@@ -13,9 +13,9 @@ export interface MaskedNoun {
   readonly context: string;
 }
 
-/** What depends on the words of the scenes and on how a model cuts texts into tokens. */
+/** The parts that depend on the words of the scenes and on the tokenizer of a model. */
 export interface Reading {
-  /** A text without what differs from scene to scene: things and colours. */
+  /** A text with its things and colours replaced by placeholders. */
   readonly skeleton: (text: string) => string;
   /** The nouns that are masked in a caption, one at a time. */
   readonly maskedNouns: (caption: string) => readonly MaskedNoun[];
@@ -35,10 +35,10 @@ export function readingOf(nouns: readonly string[], tokenizer: Tokenizer): Readi
   };
 }
 
-/** Puts `N` for each noun and `C` for each colour; where two could be meant, the longest, and of equal ones the noun. */
+/** Replaces each noun by `N` and each colour by `C`. If several match, the longest wins; a noun wins over a colour of the same length. */
 export function skeletons(nouns: readonly string[]): (text: string) => string {
   const slots = new Map<string, string>([...colorNames.map((word) => [word, "C"] as const), ...nouns.map(slotOfNoun)]);
-  // Letters, spaces and hyphens: nothing that means something else in a pattern.
+  // Letters, spaces and hyphens need no escaping in a pattern.
   const words = [...slots.keys()].sort((a, b) => b.length - a.length);
   const pattern = new RegExp(`(?<![\\p{L}-])(?:${words.join("|")})(?![\\p{L}-])`, "gu");
   return (text) => text.replace(pattern, (word) => slots.get(word)!);
@@ -56,7 +56,7 @@ export class BlindBaseline {
 
   constructor(private readonly reading: Reading) {}
 
-  /** Reads a scene of training. */
+  /** Adds a training scene. */
   learnScene({ captions, negatives, questions, hypotheses }: RowTexts): void {
     const { skeleton, maskedNouns } = this.reading;
     for (const caption of captions) this.words.add(caption, true);
@@ -69,7 +69,7 @@ export class BlindBaseline {
     }
   }
 
-  /** Reads a pair of training: its statement alone, as its other texts are like those of scenes. */
+  /** Adds a training pair. Only its statement is read, because its other texts are like those of scenes. */
   learnPair({ statements }: RowTexts): void {
     for (const { text, label } of statements) this.truths.add(this.reading.skeleton(text), String(label));
   }
@@ -82,7 +82,7 @@ export class BlindBaseline {
       const caption = this.words.odds(captions[0]!);
       for (const { text, facet } of negatives) {
         const other = this.words.odds(text);
-        // Who cannot tell, guesses.
+        // Equal odds: guess.
         const right = caption === other ? 0.5 : caption > other ? 1 : 0;
         shares.add("facet_accuracy", right);
         if (facet !== undefined) shares.add(`facet_accuracy_${facet}`, right);
@@ -109,10 +109,10 @@ export class BlindBaseline {
   }
 }
 
-/** SNLI-VE's label of what an image leaves open. */
+/** The label `neutral` of SNLI-VE. */
 const neutral = 1;
 
-/** Which answer was most often right, by what was asked; the first of equals. */
+/** The most frequent answer to each question; the first one of equals. */
 class MostFrequent {
   private readonly counts = new Map<string, Map<string, number>>();
   private readonly overall = new Map<string, number>();
@@ -123,7 +123,7 @@ class MostFrequent {
     for (const each of [counts, this.overall]) each.set(answer, (each.get(answer) ?? 0) + 1);
   }
 
-  /** Of what was never asked, the most frequent answer of all. */
+  /** For an unknown question, the most frequent answer of all. */
   best(asked: string): string | undefined {
     let [best, most] = [undefined as string | undefined, 0];
     for (const [answer, count] of this.counts.get(asked) ?? this.overall) {
@@ -133,7 +133,7 @@ class MostFrequent {
   }
 }
 
-/** Naive Bayes over the words of a text, each counted once more than it was seen. */
+/** Naive Bayes over the words of a text, with add-one smoothing. */
 class WordOdds {
   private readonly counts = { true: new Map<string, number>(), false: new Map<string, number>() };
   private readonly totals = { true: 0, false: 0 };
@@ -153,7 +153,7 @@ class WordOdds {
     const size = this.known.size + 1;
     const ln = (side: "true" | "false", word: string) =>
       Math.log(((this.counts[side].get(word) ?? 0) + 1) / (this.totals[side] + size));
-    // In one order, so that texts of the same words have the same odds to the bit.
+    // Sorted, so that texts of the same words have bit-identical odds.
     const words = wordsOf(text).sort();
     return words.reduce((sum, word) => sum + ln("true", word) - ln("false", word), 0);
   }

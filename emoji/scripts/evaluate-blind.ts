@@ -1,16 +1,16 @@
-/** The blind baseline on scenes: reads the texts of training once, then answers one split after the other. */
+/** Evaluates the blind baseline on scenes. It reads the training texts once and then answers one split after the other. */
 import { setImmediate } from "node:timers/promises";
 import { BridgeTowerProcessor } from "bridgetower";
 import type { RowTexts } from "bridgetower/data";
 import { nounWords, openScenes, readVocabulary, type ScenesOptions } from "../src/index.js";
 import { BlindBaseline, readingOf } from "./blind.js";
 import type { Selection, SplitScenes, Watched } from "./evaluate-scenes.js";
-import type { Results } from "./kept-results.js";
+import type { Results } from "./results-cache.js";
 
-/** Rows of training that are read, of scenes and of pairs. */
+/** Training rows to read, for scenes and for pairs. */
 export const rowsRead = 20_000;
 
-/** @param model whose tokenizer says which nouns are one token */
+/** @param model its tokenizer decides which nouns are a single token */
 export async function learnBlind(
   model: string,
   training: SplitScenes,
@@ -24,7 +24,7 @@ export async function learnBlind(
       learn(texts());
       if (row % 256 !== 0) continue;
       onProgress?.(`texts of ${part}`, row, rows);
-      // Lets Ctrl-C through.
+      // Yields to the event loop, so that Ctrl-C is handled.
       await setImmediate();
       signal?.throwIfAborted();
     }
@@ -44,7 +44,7 @@ export async function evaluateBlind(
   return baseline.evaluate(await all(scenes), await all(pairs), candidates);
 }
 
-/** The texts of the first rows, each made when it is called for. */
+/** The texts of the first rows, made on demand. */
 async function textsOf(options: ScenesOptions, rows: number): Promise<(() => RowTexts)[]> {
   const data = await openScenes(options);
   return Array.from({ length: rows }, (_, row) => () => data.texts(row));

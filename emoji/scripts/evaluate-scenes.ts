@@ -5,7 +5,7 @@ import type { Dataset } from "bridgetower/data";
 import { evaluate, type EvaluateOptions, type Metric } from "bridgetower/evaluation";
 import { nounWords, openScenes, readVocabulary, type ScenesOptions } from "../src/index.js";
 import { nounAccuracy } from "../src/nouns.js";
-import { hashOf, hashOfJson, type MadeOf, type Results } from "./kept-results.js";
+import { hashOf, hashOfJson, type MadeOf, type Results } from "./results-cache.js";
 
 /** The scenes of one split. */
 export interface SplitScenes {
@@ -14,22 +14,22 @@ export interface SplitScenes {
 }
 
 export interface Selection {
-  /** Rows of each data set; by default all. */
+  /** Rows of each data set. Default: all. */
   readonly limit?: number | undefined;
-  /** Rows that retrieval compares with one another; with fewer rows there is no recall. */
+  /** Rows that retrieval compares with each other. With fewer rows there is no recall. */
   readonly candidates: number;
 }
 
 export interface Watched {
   readonly signal?: AbortSignal | undefined;
-  /** @param part what is evaluated, for a line of progress */
+  /** @param part name of the current part, for the progress line */
   readonly onProgress?: (part: string, done: number, total: number) => void;
 }
 
-/** Evaluated on single scenes; statements are evaluated on pairs. */
+/** Metrics of single scenes. Statements are evaluated on pairs. */
 const sceneMetrics = ["facet", "mlm", "nouns", "vqa", "snli", "retrieval"] as const;
 
-/** All that the results follow from, to tell whether they have to be made again. */
+/** Everything that the results depend on. Results are recomputed when it changes. */
 export async function ingredients(
   model: string,
   { scenes, pairs }: SplitScenes,
@@ -44,10 +44,10 @@ export async function ingredients(
   };
 }
 
-/** Of what the scenes follow from: not of the folder that their sprites are in. */
+/** Without the folder of the sprites, which does not change the scenes. */
 export const scenesHash = ({ sprites: _, ...options }: ScenesOptions): string => hashOfJson(options);
 
-/** Results of `evaluate` under its names; metrics without a head in the model are left out. */
+/** The results of `evaluate` under its names. Metrics that need a head the model lacks are omitted. */
 export async function evaluateScenes(
   model: string,
   { scenes, pairs }: SplitScenes,
@@ -57,7 +57,7 @@ export async function evaluateScenes(
   const watch = (part: string) => ({
     signal,
     onProgress: (stage: string, done: number, total: number) => {
-      // Pairs of retrieval are compared in no time.
+      // Comparing the pairs of retrieval takes no time.
       if (stage === "rows") onProgress?.(part, done, total);
     },
   });
@@ -112,7 +112,7 @@ async function nouns(
   }
 }
 
-/** Metrics that the model has the heads for: those that `evaluate` chooses by itself. */
+/** The metrics that the heads of the model support: the default of `evaluate`. */
 async function possibleMetrics(model: string, data: Dataset): Promise<ReadonlySet<Metric>> {
   const { metrics } = await evaluate({ model, data, limit: 1 });
   return new Set(metrics);

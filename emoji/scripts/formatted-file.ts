@@ -1,11 +1,11 @@
-/** Files of `docs/` that scripts write, formatted as all others are, so that the check of the formatting passes. */
+/** Writes files of `docs/`, formatted with Prettier so that the formatting check passes. */
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { format, resolveConfig } from "prettier";
 import { InputError } from "bridgetower";
 
-/** Writes a file beside its name and moves it there: it is never half written. */
+/** Writes a temporary file and renames it, so that the file is never incomplete. */
 export async function writeWhole(path: string, text: string): Promise<void> {
   const temporary = `${path}.new`;
   try {
@@ -16,7 +16,7 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   }
 }
 
-/** Markdown or JSON, by the ending of the name. */
+/** Markdown or JSON, by file extension. */
 export async function writeFormatted(path: string, text: string): Promise<void> {
   const config = await resolveConfig(fileURLToPath(import.meta.url));
   const formatted = await format(text, { ...config, filepath: basename(path) });
@@ -24,8 +24,8 @@ export async function writeFormatted(path: string, text: string): Promise<void> 
 }
 
 /**
- * Puts Markdown between the lines `<!-- name -->` and `<!-- /name -->` of a document, in place of what is there.
- * @throws InputError when the document is missing or does not have both lines
+ * Puts Markdown between the lines `<!-- name -->` and `<!-- /name -->` of a document, replacing the old content.
+ * @throws InputError if the document is missing or does not have both lines
  */
 export async function writeSection(path: string, name: string, content: string): Promise<void> {
   const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
@@ -43,17 +43,17 @@ export async function writeSection(path: string, name: string, content: string):
       where: path,
       expected,
       found: "none, or in another order",
-      hint: "Put them where it belongs",
+      hint: "Add both lines to the document",
     });
   }
   await writeFormatted(path, `${text.slice(0, from + start.length)}\n\n${content}\n\n${text.slice(to)}`);
 }
 
-/** A table in Markdown: the heading and the rows; all columns but the first are numbers. */
+/** Formats a table in Markdown. All columns but the first are right-aligned numbers. */
 export function markdownTable(heading: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return [line(heading), line(heading.map((_, i) => (i === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
 }
 
-/** A share, 0..1, with three decimals; a dash where nothing was measured. */
+/** A share, 0..1, with three decimals, or a dash if it was not measured. */
 export const shareText = (share: number | undefined): string => (share === undefined ? "–" : share.toFixed(3));

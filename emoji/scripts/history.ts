@@ -1,5 +1,5 @@
 /**
- * Keeps how the packaged model was trained: `emoji/docs/emoji-training.jsonl`, its curves, and the table of `emoji/docs/emoji.md`.
+ * Records the training of the packaged model: writes `emoji/docs/emoji-training.jsonl`, its curves and the table of `emoji/docs/emoji.md`.
  *
  *   npx tsx emoji/scripts/history.ts
  */

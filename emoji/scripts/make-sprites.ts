@@ -1,6 +1,6 @@
 /**
- * Renders every drawing of every noun from the art sets into `.sprites/`, which git ignores: scenes are made of these.
- * Takes a minute on one core and 217 MB.
+ * Renders every drawing of every noun from the art sets into `.sprites/`, which git ignores. Scenes are composed of these sprites. Takes
+ * one minute on one core and 217 MB.
  *
  *   npx tsx emoji/scripts/make-sprites.ts [FOLDER] [FOLDER WITH node_modules]
  */

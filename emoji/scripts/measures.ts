@@ -1,4 +1,4 @@
-/** What is measured, in the order of the tables, and the numbers that it is compared with. */
+/** The measures in the order of the tables, and their reference values. */
 import type { Split } from "../src/index.js";
 import type { SplitScenes } from "./evaluate-scenes.js";
 
@@ -13,7 +13,7 @@ export const splits = [
 ] as const satisfies readonly { readonly name: string; readonly heading: string; readonly split: Split }[];
 export type SplitName = (typeof splits)[number]["name"];
 
-/** The scenes that a split is evaluated on. */
+/** The scenes of a test split. */
 export function testScenes(split: Split, rows = 1024): SplitScenes {
   const scenes = { split, seed: 2026, rows, size: 96 } as const;
   return { scenes, pairs: { ...scenes, kind: "pairs" } };
@@ -34,9 +34,9 @@ export interface Measure {
   readonly label: string;
   /** For plots. */
   readonly short: string;
-  /** The least that is aimed at. */
+  /** The goal: at least this share. */
   readonly goals?: BySplit;
-  /** Of the PyTorch run. */
+  /** Results of the PyTorch run. */
   readonly pytorch?: BySplit;
 }
 
@@ -99,7 +99,7 @@ export const measures: readonly Measure[] = [
   { key: "nlvr2_accuracy", label: "statements about two images", short: "pairs", goals: { val: 0.8 } },
 ];
 
-/** What a hard negative changes. */
+/** The attributes that hard negatives change. */
 export const facetLabels = {
   obj: "thing",
   rel: "relation",

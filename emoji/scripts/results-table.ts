@@ -1,14 +1,14 @@
-/** The results of all splits as Markdown, beside what they are held against. */
+/** Formats the results of all splits as Markdown, beside their goals and baselines. */
 import { markdownTable, shareText } from "./formatted-file.js";
 import { facetLabels, measures, splits, type BySplit, type Measure, type SplitName } from "./measures.js";
-import type { Results } from "./kept-results.js";
+import type { Results } from "./results-cache.js";
 
 export interface AllResults {
   readonly model: Readonly<Partial<Record<SplitName, Results>>>;
   readonly blind: Readonly<Partial<Record<SplitName, Results>>>;
   /** Of each split. */
   readonly rows: number;
-  /** Training texts that the blind baseline has read. */
+  /** Training texts that the blind baseline read. */
   readonly rowsRead: number;
   readonly candidates: number;
 }

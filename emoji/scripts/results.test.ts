@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { writeSection } from "./formatted-file.js";
-import { hashOf, KeptResults } from "./kept-results.js";
+import { hashOf, ResultsCache } from "./results-cache.js";
 import { resultsSection } from "./results-table.js";
 
 async function makeFolder(): Promise<string> {
@@ -12,11 +12,11 @@ async function makeFolder(): Promise<string> {
   return folder;
 }
 
-test("results are made again only when what they were made of has changed", async () => {
+test("results are computed again only when their inputs change", async () => {
   const path = join(await makeFolder(), "kept.json");
   const made: string[] = [];
   const ask = async (name: string, model: string) => {
-    const kept = await KeptResults.open(path);
+    const kept = await ResultsCache.open(path);
     return kept.of(name, { model, limit: null }, () => {
       made.push(`${name} ${model}`);
       return Promise.resolve({ share: made.length });
@@ -30,14 +30,14 @@ test("results are made again only when what they were made of has changed", asyn
   expect(made).toEqual(["val a", "combo a", "val b"]);
 });
 
-test("a file is known by its bytes", async () => {
+test("the hash of a file depends on its bytes", async () => {
   const path = join(await makeFolder(), "file");
   await writeFile(path, "abc");
   expect(await hashOf(path)).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   await expect(hashOf(`${path}s`)).rejects.toThrow("expected a file that can be read, found");
 });
 
-test("a section is replaced between its lines, formatted; a document without them is refused", async () => {
+test("a section is replaced and formatted; a document without its markers is refused", async () => {
   const path = join(await makeFolder(), "doc.md");
   await writeFile(path, "# A\n\n<!-- one -->\n<!-- /one -->\n\n<!-- two -->\n\nkept\n\n<!-- /two -->\n");
   for (const content of ["first", "| a | b |\n| - | -: |\n| long cell | 1 |"]) await writeSection(path, "one", content);
@@ -47,7 +47,7 @@ test("a section is replaced between its lines, formatted; a document without the
   await expect(writeSection(path, "three", "")).rejects.toThrow("the lines <!-- three --> and <!-- /three -->");
 });
 
-test("the table: goals met and missed, what was not measured, the baselines", () => {
+test("the table shows goals met and missed, missing measures and the baselines", () => {
   const section = resultsSection({
     model: {
       val: { facet_accuracy: 0.85, vqa_score: 0.799 },

@@ -3,8 +3,9 @@
  *
  *   npx tsx emoji/scripts/results.ts [--model FOLDER] [--limit N] [--out emoji/docs/emoji-results.json]
  *
- * The table goes into `emoji.md` beside `--out`, and that of the packaged model into its card as well. Results of finished splits are kept
- * there: after Ctrl-C the same command resumes, and a split is evaluated again only if the weights, its scenes or the limit have changed.
+ * The table is written into `emoji.md` beside `--out`, and for the packaged model also into its model card. Results of finished splits are
+ * stored in `--out`: after Ctrl-C the same command resumes, and a split is evaluated again only if the weights, its scenes or the limit
+ * have changed.
  */
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +14,7 @@ import { defaultModel } from "bridgetower";
 import { shareText, writeSection } from "./formatted-file.js";
 import { evaluateBlind, learnBlind, rowsRead } from "./evaluate-blind.js";
 import { evaluateScenes, ingredients, scenesHash, type Selection } from "./evaluate-scenes.js";
-import { KeptResults, hashOf, type Results } from "./kept-results.js";
+import { ResultsCache, hashOf, type Results } from "./results-cache.js";
 import { measures, splits, testScenes, trainingScenes, type SplitName } from "./measures.js";
 import { resultsSection } from "./results-table.js";
 import { runScript } from "./run-script.js";
@@ -24,7 +25,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const { model, out, selection } = given();
 
 await runScript(async ({ signal, progress, log }) => {
-  const kept = await KeptResults.open(out);
+  const kept = await ResultsCache.open(out);
   const watched = (label: string) => {
     const begun = new Map<string, (done: number, total: number) => void>();
     return {
@@ -49,7 +50,7 @@ await runScript(async ({ signal, progress, log }) => {
     log(`${name}: ${summary(results[name])}`);
   }
 
-  // --- The baseline that sees no image
+  // --- The baseline without images
 
   const read = {
     training: scenesHash(trainingScenes.scenes),
@@ -78,7 +79,7 @@ await runScript(async ({ signal, progress, log }) => {
   log(`written: ${[out, ...documents].join(", ")}`);
 });
 
-/** Its path in this repository; of a folder elsewhere the name alone. */
+/** The path in this repository, or the name of a folder elsewhere. */
 function nameOf(folder: string): string {
   const path = relative(root, folder);
   return path.startsWith("..") ? basename(folder) : path;

@@ -1,7 +1,7 @@
 /**
- * BridgeTower against METER at equal data, steps and size. As in the papers both begin with the same trained towers, here those of the
- * packaged model's first runs of contrast alone, which reads no cross-modal layer and so favours neither. Then each learns all heads, with the same
- * first values wherever both have a parameter. A seed decides first values, scenes and everything that is drawn.
+ * Compares BridgeTower with METER at equal data, steps and size. As in the papers, both start from the same trained towers: those of the
+ * packaged model's first contrastive runs, which read no cross-modal layer and so favour neither. Then each learns all heads, with the same
+ * initial values for shared parameters. The seed determines initial values, scenes and all random choices.
  */
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -9,13 +9,13 @@ import { parameterList, parseConfig, type Head } from "bridgetower/learner";
 import { train, type TrainingInput, type TrainOptions } from "bridgetower/training";
 import type { ScenesOptions } from "../src/index.js";
 import { evaluateScenes, ingredients, type Selection, type SplitScenes, type Watched } from "./evaluate-scenes.js";
-import type { KeptResults, Results } from "./kept-results.js";
+import type { ResultsCache, Results } from "./results-cache.js";
 
 export const models = ["bridgetower", "meter"] as const;
 export type ModelType = (typeof models)[number];
 
-/** A settings file of this workspace: its data sets are scenes. */
-export interface Recipe extends TrainingInput {
+/** The settings of a run whose data sets are scenes. */
+export interface RunSettings extends TrainingInput {
   readonly data: { readonly train: Scenes; readonly validation?: Scenes };
 }
 
@@ -25,25 +25,25 @@ interface Scenes {
 }
 
 export interface AblationPlan {
-  /** The runs that make the towers, one after another. */
-  readonly towers: readonly Recipe[];
-  /** What both models are given from every seed; scenes and folders follow from it. */
-  readonly heads: Recipe;
+  /** The runs that train the towers, one after another. */
+  readonly towers: readonly RunSettings[];
+  /** Settings of both models for every seed. Scenes and folders are derived from them. */
+  readonly heads: RunSettings;
   readonly seeds: readonly number[];
-  /** What the recipes' paths of modules start from. */
+  /** The folder that module paths in the settings are relative to. */
   readonly modulesFrom: string;
   /** Folder of all runs. */
   readonly output: string;
-  /** By the names that results are kept under. */
+  /** By the names under which results are stored. */
   readonly splits: Readonly<Record<string, SplitScenes>>;
   readonly selection: Selection;
 }
 
-/** One model of one seed, evaluated. */
+/** The results of one model with one seed. */
 export interface Run {
   readonly model: ModelType;
   readonly seed: number;
-  /** Values of the model with all its heads. */
+  /** Number of parameters of the model with all heads. */
   readonly parameters: number;
   /** By split. */
   readonly results: Readonly<Record<string, Results>>;
@@ -54,14 +54,14 @@ export interface AblationOptions extends Watched {
   readonly onStep?: (run: string, progress: Parameters<NonNullable<TrainOptions["onStep"]>>[0]) => void;
   readonly onWarning?: (message: string) => void;
   readonly onRun?: (run: Run) => void;
-  /** Called when both models of a seed are evaluated. */
+  /** Called when both models of a seed have been evaluated. */
   readonly onSeed?: (runs: readonly Run[]) => Promise<void>;
 }
 
-/** @throws Error the reason of the signal, when it was aborted: the next call goes on */
+/** @throws the reason of the signal if it is aborted; the next call resumes */
 export async function runAblation(
   plan: AblationPlan,
-  kept: KeptResults,
+  kept: ResultsCache,
   options: AblationOptions = {},
 ): Promise<readonly Run[]> {
   const { towers, heads, seeds, selection } = plan;
@@ -70,7 +70,7 @@ export async function runAblation(
   const runs: Run[] = [];
   for (const seed of seeds) {
     const { module, options: scenes } = heads.data.train;
-    // Far from the seeds of the towers' scenes and of the tests.
+    // Differs from the seeds of the towers' scenes and of the tests.
     const data = { train: { module, options: { ...scenes, seed: 1000 * scenes.seed + seed } } };
     for (const model of models) {
       const output = join(plan.output, `${model}-${seed}`);
@@ -87,14 +87,14 @@ export async function runAblation(
   return runs;
 }
 
-/** A run that is over is found to be so, in a second or two. */
+/** A finished run returns within two seconds. */
 async function trained(
-  recipe: Recipe,
+  settings: RunSettings,
   { modulesFrom }: AblationPlan,
   { signal, onStep, onWarning }: AblationOptions,
 ): Promise<void> {
-  const run = basename(recipe.output);
-  const { interrupted } = await train(recipe, {
+  const run = basename(settings.output);
+  const { interrupted } = await train(settings, {
     modulesFrom,
     signal,
     onStep: (progress) => onStep?.(run, progress),
@@ -107,7 +107,7 @@ async function evaluated(
   folder: string,
   run: string,
   { splits, selection }: AblationPlan,
-  kept: KeptResults,
+  kept: ResultsCache,
   { signal, onProgress }: Watched,
 ): Promise<Run["results"]> {
   const results: Record<string, Results> = {};
@@ -124,7 +124,7 @@ async function evaluated(
 
 async function parametersOf(folder: string, { heads }: AblationPlan): Promise<number> {
   const config = parseConfig(JSON.parse(await readFile(join(folder, "config.json"), "utf8")));
-  // Each of these objectives trains the head of its name.
+  // Each of these objectives trains the head of the same name.
   const { used } = parameterList(config, Object.keys(heads.objectives ?? {}) as Head[]);
   return used.reduce((sum, { shape }) => sum + shape.reduce((size, length) => size * length, 1), 0);
 }

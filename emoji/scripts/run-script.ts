@@ -1,4 +1,4 @@
-/** What the scripts of this folder share: a line of progress, errors of users in one line, Ctrl-C. */
+/** Runs the scripts of this folder: a progress line, user errors in one line, Ctrl-C. */
 import { inspect } from "node:util";
 import { InputError } from "bridgetower";
 
@@ -6,19 +6,19 @@ export interface Script {
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
   readonly progress: ProgressLine;
-  /** Writes a line that stays, on standard error. */
+  /** Writes a permanent line to standard error. */
   readonly log: (line: string) => void;
 }
 
 const eraseLine = "\r\u001b[K";
 const minInterval = 100;
 
-/** One line on a terminal that is overwritten; silent elsewhere. */
+/** A line that is overwritten, on a terminal only. */
 class ProgressLine {
   private lastShown = -Infinity;
   private isShown = false;
 
-  /** @returns called with how much of a piece of work is done */
+  /** @returns a callback for the progress of one part */
   start(label: string): (done: number, total: number) => void {
     const begun = performance.now();
     return (done, total) =>
@@ -42,7 +42,7 @@ class ProgressLine {
 /** A terminal's Ctrl-C may arrive several times, because npm and tsx pass it on. */
 const sameRequest = 1000;
 
-/** Runs a script that keeps what is done: Ctrl-C stops it after the step under way, a second one at once. */
+/** Runs a resumable script. Ctrl-C stops it after the current step, a second Ctrl-C at once. */
 export async function runScript(work: (script: Script) => Promise<void>): Promise<void> {
   const progress = new ProgressLine();
   const log = (line: string) => {

@@ -1,4 +1,4 @@
-/** The ablation's section of the document, and its plot beside it. */
+/** Writes the ablation's section of the document and its plot. */
 import { join } from "node:path";
 
 import { ablationChart } from "./ablation-chart.js";

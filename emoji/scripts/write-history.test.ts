@@ -22,7 +22,7 @@ async function makeRuns(runs: Readonly<Record<string, { batch_size: number; log?
 
 const write = (root: string) => writeHistory(join(root, "recipes"), root, root);
 
-test("runs in the order of their numbers: one log, minutes by the rates, what the last validation found", async () => {
+test("runs are combined in the order of their numbers: one log, minutes from the rates, the last validation", async () => {
   const root = await makeRuns({
     "10-heads": {
       batch_size: 10,
@@ -66,7 +66,7 @@ test("runs in the order of their numbers: one log, minutes by the rates, what th
   expect(svg).toMatch(/<circle cx="540.0" cy="265.0" r="2"/);
 });
 
-test("a run that was not made is named", async () => {
+test("a run without a log is named", async () => {
   const root = await makeRuns({ "2-towers": { batch_size: 1 } });
   await expect(write(root)).rejects.toThrow(
     "runs/2-towers: expected the log of a run, found none. Train with npm run emoji:train",

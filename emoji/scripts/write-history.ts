@@ -1,4 +1,4 @@
-/** What the runs of a recipe logged, put together: one log, curves of validation, and a table. */
+/** Combines the logs of several runs: one log, validation curves and a table. */
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { InputError } from "bridgetower";
@@ -6,7 +6,7 @@ import { curves, linearRange, readLog, type LogRecord, type Point } from "bridge
 import { markdownTable, shareText, writeSection, writeWhole } from "./formatted-file.js";
 import { measures } from "./measures.js";
 
-/** What a recipe's document says of its run. */
+/** The settings of a run that are read here. */
 interface Settings {
   readonly output: string;
   readonly batch_size: number;
@@ -17,22 +17,22 @@ interface Run {
   readonly batchSize: number;
   readonly records: readonly LogRecord[];
   readonly steps: number;
-  /** Of the steps alone, by the rates that were logged. */
+  /** Time of the steps, computed from the logged rates. */
   readonly minutes: number;
-  /** What each validation measured, shares by the keys of `measures`. */
+  /** The results of each validation: shares by the keys of `measures`. */
   readonly validations: readonly Point[];
 }
 
 /**
  * Writes `emoji-training.jsonl`, `emoji-training.svg` and the section `training` of `emoji.md`.
- * @param recipes folder of the runs' documents, which were run in the order of the numbers that their names begin with
- * @param root what the documents name their runs from
- * @throws InputError when a run has no log
+ * @param settings folder of the settings files; the numbers in their names give their order
+ * @param root folder that the paths in the settings are relative to
+ * @throws InputError if a run has no log
  */
-export async function writeHistory(recipes: string, root: string, docs: string): Promise<void> {
-  const files = (await readdir(recipes)).filter((file) => /^\d+-.*\.json$/.test(file));
+export async function writeHistory(settings: string, root: string, docs: string): Promise<void> {
+  const files = (await readdir(settings)).filter((file) => /^\d+-.*\.json$/.test(file));
   const names = files.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
-  const runs = await Promise.all(names.map((file) => runOf(join(recipes, file), root)));
+  const runs = await Promise.all(names.map((file) => runOf(join(settings, file), root)));
   const lines = runs.flatMap(({ name, records }) => records.map((record) => JSON.stringify({ run: name, ...record })));
   await writeWhole(join(docs, "emoji-training.jsonl"), `${lines.join("\n")}\n`);
   await writeWhole(join(docs, "emoji-training.svg"), chart(runs));
@@ -41,7 +41,7 @@ export async function writeHistory(recipes: string, root: string, docs: string):
 }
 
 async function runOf(path: string, root: string): Promise<Run> {
-  // A document of this repository.
+  // A file of this repository.
   const { output, batch_size } = JSON.parse(await readFile(path, "utf8")) as Settings;
   const records: LogRecord[] = [];
   for await (const record of readLog(join(root, output))) records.push(record);

@@ -1,4 +1,4 @@
-/** Which nouns come together, what they are called and by which drawing they are shown, within the rules of the split. */
+/** Chooses nouns, their words and their drawings by the rules of the split. */
 import type { Random } from "bridgetower/learner";
 import { type Background, backgroundKey } from "./backgrounds/background.js";
 import { chance, drawUntil, pick } from "./draws.js";
@@ -8,7 +8,7 @@ import type { Sprite, Sprites } from "./sprites/index.js";
 import { isCountable, regularPlural } from "./vocabulary/grammar.js";
 import type { Vocabulary } from "./vocabulary/vocabulary.js";
 
-/** How a word stands in texts: of a single thing, beside others, or after a number. */
+/** How a word is used: for a single thing, beside others, or after a number. */
 export type Usage = "alone" | "composed" | "counted";
 
 /** Sprites of each noun. */
@@ -17,7 +17,7 @@ type Pool = readonly (readonly Sprite[])[];
 export class Casting {
   private readonly pool: Pool;
   private readonly trainingPool: Pool;
-  /** Nouns that the split has drawings of. */
+  /** Nouns with drawings in the split. */
   private readonly shown: readonly number[];
 
   constructor(
@@ -31,7 +31,7 @@ export class Casting {
     if (this.shown.length === 0) throw new Error(`no sprite belongs to the split ${split}`);
   }
 
-  /** `count` nouns none of which may be taken for another; the first one can be counted where it will be. */
+  /** `count` nouns that cannot be confused with each other. The first one is countable if `usage` is "counted". */
   nouns(random: Random, count: number, background: Background, usage: Usage): number[] {
     const { countable } = this.vocabulary;
     const usable = (noun: number) => usage !== "counted" || countable[noun]!;
@@ -47,7 +47,7 @@ export class Casting {
     return !this.holdsPairOut(nouns) && !this.holdsBackgroundOut(nouns, background);
   }
 
-  /** A noun that cannot be taken for any of these. */
+  /** A noun that cannot be confused with any of these. */
   absentNoun(random: Random, nouns: readonly number[]): number {
     const { vocabulary } = this;
     return drawUntil("absent noun", () => {
@@ -57,14 +57,14 @@ export class Casting {
     });
   }
 
-  /** What a text calls it. */
+  /** The word that a text uses for a noun. */
   word(random: Random, noun: number, usage: Usage): string {
     if (!splitRules[this.split].heldWords) return this.seenWord(random, noun, usage);
     const held = this.heldWords(noun, usage);
     return held.length > 0 ? pick(random, held) : this.vocabulary.nouns[noun]!.noun;
   }
 
-  /** What training may call it. */
+  /** The words that training may use for a noun. */
   seenWord(random: Random, noun: number, usage: Usage): string {
     const { nouns, heldSynonyms } = this.vocabulary;
     const { noun: word, syn } = nouns[noun]!;
@@ -79,13 +79,13 @@ export class Casting {
     return pick(random, own.length > 0 ? own : this.trainingPool[noun]!);
   }
 
-  /** One that can stand beside these. */
+  /** A noun that may appear beside these. */
   companion(random: Random, nouns: readonly number[]): number {
     const { vocabulary } = this;
     const kin = vocabulary.kin[nouns[0]!]!;
     return drawUntil("companion", () => {
       const noun = pick(random, chance(random, 0.3) && kin.length > 0 ? kin : this.shown);
-      // Beside a held-out drawing others of training may stand; an unseen style stays among itself.
+      // Beside a held-out drawing, training drawings may appear. Unseen styles are not mixed with others.
       const drawn = this.pool[noun]!.length > 0 || (this.split === "drawing" && this.trainingPool[noun]!.length > 0);
       return passing(noun, () => drawn && !nouns.some((other) => vocabulary.confusable(noun, other)));
     });

@@ -1,4 +1,4 @@
-/** SHA-256 of scenes and their texts: a change of the code may not change a pixel or a letter of them. */
+/** SHA-256 of scenes and their texts: a change of the code must not change a pixel or a letter. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import sharp from "sharp";

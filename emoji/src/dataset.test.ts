@@ -1,4 +1,4 @@
-/** Options of scenes as settings give them. */
+/** Options of scenes, as in a settings file. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,7 +35,7 @@ const problemOf = (options: unknown) =>
     (error: unknown) => String(error).replaceAll(folder, "FOLDER"),
   );
 
-test("the options are a data set: what they say, as the source makes it", async () => {
+test("the data set has the scenes and texts that the options describe", async () => {
   const dataset = await openScenes({ ...valid, kind: "pairs", first: 100 });
   const sprites = await loadSprites(folder, vocabulary);
   const source = new SceneSource(sprites, vocabulary, { size: 32, split: "val", seed: 7 });
@@ -50,13 +50,13 @@ test("the options are a data set: what they say, as the source makes it", async 
   expect(right!.name).toBe("pairs of val, seed 7, 32 px: right of pair 103");
 });
 
-test("kind and first are scenes from 0 on", async () => {
+test("kind defaults to scenes and first to 0", async () => {
   const [dataset, same] = [await openScenes(valid), await openScenes({ ...valid, kind: "scenes", first: 0 })];
   expect({ ...dataset.texts(29) }).toEqual({ ...same.texts(29) });
   expect(dataset.images(0).length).toBe(1);
 });
 
-test("each option that is invalid is named with its allowed values", async () => {
+test("invalid options are named with their allowed values", async () => {
   const { seed: _, ...withoutSeed } = valid;
   const all: readonly unknown[] = [
     { ...valid, colour: "red" },
@@ -114,7 +114,7 @@ test("each option that is invalid is named with its allowed values", async () =>
   `);
 });
 
-test("the list of answers of the recipes is that of the vocabulary", async () => {
+test("recipes/answers.json has the answers of the vocabulary", async () => {
   const file = new URL("../recipes/answers.json", import.meta.url);
   expect(JSON.parse(await readFile(file, "utf8"))).toEqual(answerList(vocabulary));
 });

@@ -15,7 +15,7 @@ import { loadSprites } from "./sprites/index.js";
 import { captionContents } from "./texts/caption.js";
 import { readVocabulary } from "./vocabulary/vocabulary.js";
 
-/** Where `npm run emoji:sprites` writes. From `src` and from `dist`. */
+/** The folder that `npm run emoji:sprites` writes, relative to `src` and to `dist`. */
 export const spritesFolder = fileURLToPath(new URL("../../.sprites", import.meta.url));
 
 const whole = (min: number, max: number) => z.number().int().min(min).max(max);
@@ -42,7 +42,7 @@ const schema = z
 
 export type ScenesOptions = z.input<typeof schema>;
 
-/** What each option may be, in words. */
+/** The allowed values of each option, for errors. */
 const expectedValues: Readonly<Record<keyof ScenesOptions, string>> = {
   sprites: "the folder that npm run emoji:sprites wrote",
   split: `one of ${splits.join(", ")}`,
@@ -89,12 +89,12 @@ export default async function openScenes(given: ScenesOptions): Promise<Dataset>
   return sceneDataset(source, { rows, kind, first, sampled });
 }
 
-/** @throws InputError about the first option that is invalid */
+/** @throws InputError for the first invalid option */
 function checkedOptions(given: unknown): z.output<typeof schema> {
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const names = Object.keys(expectedValues) as (keyof ScenesOptions)[];
-  // Of several issues, an unknown name says more than the option that is missing because of it.
+  // Reports an unknown name first: a missing option may be caused by it.
   const { issues } = result.error;
   const unknown = issues.find((issue) => issue.code === "unrecognized_keys")?.keys[0];
   if (unknown !== undefined) {
@@ -116,7 +116,7 @@ function checkedOptions(given: unknown): z.output<typeof schema> {
   });
 }
 
-/** As JSON, cut off if it is long. */
+/** As JSON, truncated if it is long. */
 function shortened(value: unknown): string {
   const text = value === undefined ? "nothing" : JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;

@@ -1,4 +1,4 @@
-/** What scenes draw from a stream of random numbers, beyond its own numbers. */
+/** Random choices of scenes: ranges, entries of lists, shares. */
 import type { Random } from "bridgetower/learner";
 
 export function chance(random: Random, probability: number): boolean {
@@ -14,12 +14,12 @@ export function pick<T>(random: Random, list: readonly T[]): T {
   return list[random.below(list.length)]!;
 }
 
-/** The entry that a number drawn before stands for: the same number picks the same place of any list. @param u in [0, 1) */
+/** The entry for a number that was sampled before: the same number selects the same position in any list. @param u in [0, 1) */
 export function pickAt<T>(u: number, list: readonly T[]): T {
   return list[Math.floor(u * list.length)]!;
 }
 
-/** An entry by its share; the shares add up to 1. */
+/** An entry, sampled by its share. The shares add up to 1. */
 export function pickByShare<T extends string>(random: Random, shares: Readonly<Record<T, number>>): T {
   const names = Object.keys(shares) as T[];
   let rest = random.uniform();
@@ -36,7 +36,7 @@ export function sample<T>(random: Random, list: readonly T[], count: number): T[
   return Array.from(random.permutation(list.length).subarray(0, count), (i) => list[i]!);
 }
 
-/** Draws until a result passes. What is asked for must exist: the bound ends a search that cannot succeed. */
+/** Samples until a result passes. The limit ends a search that cannot succeed. */
 export function drawUntil<T>(what: string, draw: () => T | undefined): T {
   for (let attempt = 0; attempt < 20_000; attempt++) {
     const result = draw();

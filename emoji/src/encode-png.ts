@@ -1,9 +1,9 @@
-/** Images as PNG files without compression: ten times as fast as a small file, and nothing is stored. */
+/** Encodes images as PNG without compression: ten times as fast as with compression, and the files are never stored. */
 import type { RawImage } from "bridgetower";
 import { crc32, deflateSync } from "node:zlib";
 
 const signature = Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10);
-/** 8 bits, RGB, and the only compression, filter and order without interlacing. */
+/** 8 bits, RGB, the only compression and filter methods, no interlacing. */
 const format = [8, 2, 0, 0, 0];
 
 /** PNG (W3C, third edition) of an RGB image. Decoding it gives the same pixels. */

@@ -1,4 +1,4 @@
-/** What is true of a scene: all that captions, questions and statements are made of. */
+/** The facts of a scene, which captions, questions and statements are made from. */
 import type { Background } from "./backgrounds/background.js";
 
 export const relations = ["left", "right", "above", "below"] as const;
@@ -39,13 +39,13 @@ interface Common {
 export interface Single extends Common {
   readonly kind: "single";
   readonly things: readonly [Thing];
-  /** Only where nobody would argue. */
+  /** Only if it is unambiguous. */
   readonly size?: "big" | "small";
-  /** Absent where it stands large in the middle. */
+  /** Absent if it is large and in the middle. */
   readonly zone?: Zone;
 }
 
-/** The first thing stands `relation` of the second one; of kind `size`, it is also far bigger. */
+/** The first thing is `relation` the second one. For the kind `size` it is also much bigger. */
 export interface Pair extends Common {
   readonly kind: "pair" | "size";
   readonly things: readonly [Thing, Thing];
@@ -63,23 +63,23 @@ export interface Count extends Common {
 export interface Three extends Common {
   readonly kind: "three";
   readonly things: readonly [Thing, Thing, Thing];
-  /** Whether they stand from left to right in this order; otherwise in three quarters of the canvas. */
+  /** Whether they are in a row, from left to right in this order. Otherwise each is in its own quarter of the canvas. */
   readonly inRow: boolean;
 }
 
 export type Facts = Single | Pair | Count | Three;
 
-/** How many things of this noun there are. */
+/** The number of things of this noun. */
 export function countOf(facts: Facts, noun: number): number {
   return facts.things.reduce((sum, thing, i) => sum + (thing.noun === noun ? copiesOf(facts, i) : 0), 0);
 }
 
-/** How many copies of its thing number `i` a scene has. */
+/** The number of copies of thing `i`. */
 export function copiesOf(facts: Facts, i: number): number {
   return facts.kind === "count" ? facts.counts[i]! : 1;
 }
 
-/** How many things there are in all. */
+/** The number of things. */
 export function total(facts: Facts): number {
   return facts.things.reduce((sum, _, i) => sum + copiesOf(facts, i), 0);
 }

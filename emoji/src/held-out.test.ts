@@ -9,7 +9,7 @@ test("CRC-32 is that of zlib", () => {
   expect(crc32("piñata@blue striped")).toBe(3621304683);
 });
 
-test("what is held out is what the prototype held out", () => {
+test("the same combinations are held out as in the prototype", () => {
   const { nouns, heldSynonyms } = readVocabulary();
   let pairs = 0;
   nouns.forEach(({ noun }, i) => {
@@ -24,7 +24,7 @@ test("what is held out is what the prototype held out", () => {
 
 const drawing = (set: string, codePoint: string, noun = 0) => ({ set, codePoint, noun });
 
-test("a drawing is held out only while two other families show the noun", () => {
+test("a drawing is held out only if two other families show the noun", () => {
   const codePoints = Array.from({ length: 400 }, (_, i) => (0x1f400 + i).toString(16));
   const everywhere = (sets: readonly string[]) =>
     codePoints.flatMap((codePoint, noun) => sets.map((set) => drawing(set, codePoint, noun)));
@@ -34,7 +34,7 @@ test("a drawing is held out only while two other families show the noun", () => 
   expect(heldOutDrawings(everywhere(["noto", "fluent-emoji-flat", "fluent-3d"])).size).toBe(0);
 });
 
-test("drawings of one family go together, and no noun loses more than it can", () => {
+test("drawings of one family are held out together, and every noun keeps enough of them", () => {
   const sets = ["noto", "twemoji", "emojione", "fluent-emoji-flat", "fluent-3d"];
   const drawings = Array.from({ length: 300 }, (_, noun) =>
     sets.map((set) => drawing(set, (0x2600 + noun).toString(16), noun)),

@@ -1,10 +1,10 @@
 /**
- * What training never shows, so that test splits can. Decided by CRC-32 of the words, whatever the seed: a model trained by one
- * program is tested fairly by another.
+ * What training never shows and test splits do. It is chosen by CRC-32 of the words, independently of the seed, so that other programs hold
+ * out the same.
  */
 import { crc32 } from "node:zlib";
 
-/** One pair of nouns in ten is never together in a training scene. */
+/** One pair of nouns in ten never occurs in a training scene. */
 export function holdsPairOut(one: string, other: string): boolean {
   return crc32([one, other].sort(byCodeUnits).join("|")) % 10 === 0;
 }
@@ -14,7 +14,7 @@ export function holdsBackgroundOut(noun: string, background: string): boolean {
   return crc32(`${noun}@${background}`) % 12 === 0;
 }
 
-/** One synonym in four stands in captions of single things only. */
+/** One synonym in four occurs only in captions of single things. */
 export function holdsSynonymOut(synonym: string): boolean {
   return crc32(`syn:${synonym}`) % 4 === 0;
 }
@@ -26,14 +26,14 @@ export interface Drawing {
   readonly noun: number;
 }
 
-/** Sets that show the same drawings: both go or both stay. */
+/** Sets with the same drawings: they are held out together. */
 const families: Readonly<Record<string, string>> = { "fluent-emoji-flat": "fluent", "fluent-3d": "fluent" };
 
 const familyOf = (set: string) => families[set] ?? set;
 
 /**
- * Which drawings of the training sets are never shown in training: 8 in 100 of (family of sets, code point), as far as two other families
- * still show the noun.
+ * Drawings of the training sets that are never shown in training: 8 in 100 of (family of sets, code point), if two other families still
+ * show the noun.
  */
 export function heldOutDrawings<T extends Drawing>(drawings: readonly T[]): Set<T> {
   const held = new Set<T>();

@@ -1,4 +1,4 @@
-/** Composed scenes of emoji art with captions, questions, hypotheses and statements: the training data of the embedded model. */
+/** Composed scenes of emoji art with captions, questions, hypotheses and statements: the training data of the packaged model. */
 export { default as openScenes, type ScenesOptions, spritesFolder } from "./dataset.js";
 export { sceneDataset, type SceneDatasetOptions, type SceneRows } from "./scene-dataset.js";
 export {

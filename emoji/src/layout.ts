@@ -1,4 +1,4 @@
-/** Scenes before they are painted: the facts, and where every thing stands. Lengths are shares of the edge, whatever the size. */
+/** Layouts of scenes: the facts, and the position of every thing. Lengths are shares of the edge. */
 import type { Random } from "bridgetower/learner";
 import { type Background, drawBackground } from "./backgrounds/background.js";
 import type { Casting, Usage } from "./casting.js";
@@ -23,13 +23,13 @@ export interface Layout {
   readonly placed: readonly PlacedThing[];
 }
 
-/** What is settled before a scene is drawn; the rest is drawn. */
+/** The given parts of a layout. The rest is sampled. */
 export interface LayoutRequest {
   readonly kind: Kind;
   readonly nouns: readonly number[];
 }
 
-/** A scene of the split. */
+/** Samples the layout of a scene. */
 export function drawLayout(random: Random, casting: Casting, request: Partial<LayoutRequest> = {}): Layout {
   const kind = request.kind ?? drawKind(random, casting);
   const background = drawBackground(random);
@@ -44,7 +44,7 @@ export function drawKind(random: Random, casting: Casting): Kind {
 
 const kindSizes = { single: 1, pair: 2, size: 2, three: 3 } as const;
 
-/** How texts use the words of a scene. */
+/** How texts use the words of this kind of scene. */
 export function usageOf(kind: Kind): Usage {
   if (kind === "single") return "alone";
   return kind === "count" ? "counted" : "composed";
@@ -55,7 +55,7 @@ function drawNouns(random: Random, casting: Casting, kind: Kind, background: Bac
   return casting.nouns(random, count, background, usageOf(kind));
 }
 
-/** Where things are put while a scene is drawn. */
+/** Collects the things of a layout while it is sampled. */
 class Stage {
   readonly placed: PlacedThing[] = [];
 
@@ -103,13 +103,13 @@ const pairOf: Arrangement = (stage, { kind, background, nouns }) => {
 
 type Square = readonly [x: number, y: number, size: number];
 
-/** Two squares in this relation; nothing where the borders of the canvas would push them over each other. */
+/** Two squares in this relation. Undefined if they do not fit on the canvas without overlap. */
 function drawSquares(random: Random, relation: Relation, contrast: boolean): readonly [Square, Square] | undefined {
   const size = contrast ? between(random, 0.48, 0.58) : between(random, 0.3, 0.46);
   const otherSize = contrast ? between(random, 0.2, 0.28) : between(random, 0.3, 0.46);
   const touching = (size + otherSize) / 2;
   const distance = touching * between(random, 0.98, 1.12);
-  // Within 24 degrees of the axis: what stands on the left does not stand above.
+  // Within 24 degrees of the axis, so that "left of" is never "above".
   const slant = between(random, -0.45, 0.45) * distance;
   const [dx, dy] = offsets[relation](distance, slant);
   const [x, y] = [0.5 + between(random, -0.06, 0.06), 0.5 + between(random, -0.1, 0.1)];
@@ -119,7 +119,7 @@ function drawSquares(random: Random, relation: Relation, contrast: boolean): rea
   return apart < 0.98 * touching ? undefined : [first, second];
 }
 
-/** Moved inward where a square around it would stick out. */
+/** Moved inward if the square would cross the border. */
 function inside(at: number, size: number): number {
   return Math.min(1 - size / 2, Math.max(size / 2, at));
 }

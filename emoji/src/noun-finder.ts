@@ -1,15 +1,15 @@
-/** Where nouns stand in a tokenized caption. */
+/** Finds nouns in a tokenized caption. */
 import type { BridgeTowerProcessor } from "bridgetower";
 
 export type Tokenizer = BridgeTowerProcessor["tokenizer"];
 
-/** What makes one word of two tokens that follow each other; half a character counts as one. */
+/** Characters that join two adjacent tokens into one word. An incomplete character counts. */
 const wordCharacter = String.raw`[\p{L}\p{M}\p{N}\ufffd-]`;
 const endsInWord = new RegExp(`${wordCharacter}$`, "u");
 const beginsInWord = new RegExp(`^${wordCharacter}`, "u");
 
 export class NounFinder {
-  /** Nouns as token ids, by their first one; the longest come first. */
+  /** Nouns as token ids, by their first id, the longest first. */
   private readonly byFirst = new Map<number, (readonly number[])[]>();
 
   constructor(
@@ -27,7 +27,7 @@ export class NounFinder {
   }
 
   /**
-   * Places of nouns that are one token. They are whole words, and where a longer noun stands, those within it do not count.
+   * Positions of nouns that are a single token and a whole word. Nouns inside a longer noun do not count.
    * @param ids a text with its special tokens
    */
   singleTokens(ids: readonly number[]): number[] {
@@ -40,7 +40,7 @@ export class NounFinder {
     return places;
   }
 
-  /** Tokens of the longest noun that begins here; 0 where none does. */
+  /** Number of tokens of the longest noun that starts here; 0 if there is none. */
   private lengthAt(ids: readonly number[], place: number): number {
     const nouns = this.byFirst.get(ids[place]!);
     if (nouns === undefined || this.isWithinWord(ids, place)) return 0;
@@ -50,7 +50,7 @@ export class NounFinder {
     return found?.length ?? 0;
   }
 
-  /** Whether a word goes on from the token before this place to the one at it. */
+  /** Whether the token at this position continues the word of the previous token. */
   private isWithinWord(ids: readonly number[], place: number): boolean {
     const [before = "", at = ""] = [place - 1, place].map((i) => this.textAt(ids, i));
     return endsInWord.test(before) && beginsInWord.test(at);

@@ -30,20 +30,20 @@ const datasetOf = (list: readonly Row[]): CustomDataset => ({
 });
 const data = datasetOf(rows);
 
-/** Knows "cat", "dog" and "a", and the three behind a space, as one token each. */
+/** "cat", "dog" and "a" are single tokens, also after a space. */
 const tokenizer = async () => (await BridgeTowerProcessor.fromPretrained(await tinyModel())).tokenizer;
 
 test.each<[string, readonly string[], string, readonly string[]]>([
   ["the first word and later ones", ["cat", "dog"], "cat a dog", ["cat", " dog"]],
-  ["each time it is there", ["cat"], "a cat, a cat", [" cat", " cat"]],
+  ["each occurrence", ["cat"], "a cat, a cat", [" cat", " cat"]],
   ["beside marks", ["cat", "dog"], '(cat) dog\'s "cat".', ["cat", " dog", "cat"]],
-  ["no part of a word", ["cat", "dog"], "a cats, scat, cat7, dogcat", []],
-  ["no part of a word of other letters", ["cat"], "caté écat", []],
-  ["no part of a word with a hyphen", ["cat", "dog"], "cat-dog", []],
-  ["no part of a longer noun", ["cat", "dog", "cat dog"], "a cat dog, a cat", [" cat"]],
-  ["but a part of what only begins like one", ["cat", "cat dog"], "a cat dogs", [" cat"]],
-  ["not of two tokens", ["cow", "cat"], "a cow, a cat", [" cat"]],
-  ["the longest from the left", ["cat dog", "dog cat"], "a cat dog cat", []],
+  ["not inside a word", ["cat", "dog"], "a cats, scat, cat7, dogcat", []],
+  ["not inside a word with other letters", ["cat"], "caté écat", []],
+  ["not inside a word with a hyphen", ["cat", "dog"], "cat-dog", []],
+  ["not inside a longer noun", ["cat", "dog", "cat dog"], "a cat dog, a cat", [" cat"]],
+  ["before a word that only starts like a longer noun", ["cat", "cat dog"], "a cat dogs", [" cat"]],
+  ["not if it has two tokens", ["cow", "cat"], "a cow, a cat", [" cat"]],
+  ["the longest noun from the left", ["cat dog", "dog cat"], "a cat dog cat", []],
   ["an empty list of nouns finds nothing", [""], "cat", []],
 ])("%s", async (_, nouns, caption, found) => {
   const known = await tokenizer();
@@ -52,7 +52,7 @@ test.each<[string, readonly string[], string, readonly string[]]>([
   expect(places.map((place) => known.decode([ids[place]!]))).toEqual(found);
 });
 
-/** Behind four special tokens, 256 bytes and "ca": "cat", " cat"; behind "do": "dog", " dog". */
+/** Ids of "cat" and " cat", after four special tokens, 256 bytes and "ca"; ids of "dog" and " dog", after "do". */
 const nounIds = [261, 262, 264, 265];
 const nouns = ["cat", "dog"];
 
@@ -75,7 +75,7 @@ test("each noun is masked alone and predicted as by fillMask", async () => {
   for (const { captions, image } of rows) {
     for (const caption of captions) {
       for (const { 0: word, index } of caption.matchAll(/ ?\b(cat|dog)\b/g)) {
-        // The mask takes the place of the space too.
+        // The mask also replaces the space.
         const text = `${caption.slice(0, index)}<mask>${caption.slice(index + word.length)}`;
         const { masks } = await tower.fillMask(image, text, { topK: 1 });
         right.push(masks[0]!.predictions[0]!.token === word ? 1 : 0);

@@ -1,23 +1,23 @@
-/** The metric `nouns`: the nouns of captions, masked one at a time. What does the model take the things in an image for? */
+/** The metric `nouns`: nouns of captions, masked one at a time and predicted from the image. */
 import type { BridgeTower } from "bridgetower";
 import type { CustomDataset } from "bridgetower/data";
 import { NounFinder, type Tokenizer } from "./noun-finder.js";
 
 export interface NounsOptions {
-  /** Words for things, as they stand in captions. */
+  /** Words for things, as used in captions. */
   readonly nouns: readonly string[];
   /** The tokenizer of the model. */
   readonly tokenizer: Tokenizer;
-  /** Rows, from the first on. By default all. */
+  /** Number of rows. Default: all. */
   readonly limit?: number | undefined;
-  /** Captions of each row, from the first on. By default all. */
+  /** Number of captions of each row. Default: all. */
   readonly captionsPerRow?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 /**
- * Share of nouns that are predicted by the arg-max over the vocabulary. A noun counts if it is one token of its caption; it is masked alone.
+ * The share of nouns that the arg-max over the vocabulary predicts. A noun counts if it is a single token of its caption.
  * @returns `nouns_tokens`, their number, and `nouns_accuracy`, 0..1, if there are any
  */
 export async function nounAccuracy(
@@ -44,7 +44,7 @@ export async function nounAccuracy(
 }
 
 interface MaskedNoun {
-  /** The caption with `<mask>` in place of the noun and the space before it. */
+  /** The caption with `<mask>` for the noun and the space before it. */
   readonly text: string;
   /** The noun's token. */
   readonly id: number;

@@ -28,7 +28,7 @@ const pixel = (data: Uint8Array, x: number, y: number, canvas = edge) => [
   ...data.subarray((y * canvas + x) * 3, (y * canvas + x) * 3 + 3),
 ];
 
-test("at its own size a sprite is copied as it is", () => {
+test("a sprite at its own size is copied unchanged", () => {
   const out = paste(gradient, {});
   for (let i = 0; i < edge * edge; i++) {
     const [x, y] = [i % edge, Math.floor(i / edge)];
@@ -36,7 +36,7 @@ test("at its own size a sprite is copied as it is", () => {
   }
 });
 
-test("mirrored, left and right change places; turned by a quarter, the right side comes up", () => {
+test("mirroring swaps left and right; a quarter turn moves the right side up", () => {
   const mirrored = paste(gradient, { mirrored: true });
   expect(pixel(mirrored, 0, 3)).toEqual([15 * 16, 3 * 16, 100]);
   const turned = paste(gradient, { angle: 90 });
@@ -45,14 +45,14 @@ test("mirrored, left and right change places; turned by a quarter, the right sid
   expect(pixel(turned, 15, 0)).toEqual([15 * 16, 15 * 16, 100]);
 });
 
-test("at half its size it is the mean of four pixels", () => {
+test("a sprite at half its size is the mean of four pixels", () => {
   const out = paste(gradient, { size: 0.5 }, edge);
   expect(pixel(out, 4, 4)).toEqual([8, 8, 100]);
   expect(pixel(out, 5, 4)).toEqual([2 * 16 + 8, 8, 100]);
   expect(pixel(out, 3, 4)).toEqual([0, 0, 0]);
 });
 
-test("half transparent, it mixes with what is there", () => {
+test("a half-transparent sprite is blended with the canvas", () => {
   const out = paste(
     stage(() => [200, 0, 0, 128]),
     {},
@@ -62,7 +62,7 @@ test("half transparent, it mixes with what is there", () => {
   expect(pixel(out, 8, 8)).toEqual([100 + 50, 50, 50]);
 });
 
-test.each([0, 7, -20, 13.3])("white on white shows no fringe, turned by %d degrees", (angle) => {
+test.each([0, 7, -20, 13.3])("a white sprite on white has no fringe, turned by %d degrees", (angle) => {
   const disc = stage((x, y) => [255, 255, 255, Math.hypot(x - 7.5, y - 7.5) < 6 ? 255 : 0]);
   for (const size of [1, 0.8, 0.43, 0.31]) {
     expect(paste(disc, { angle, size }, 40, 255).every((value) => value >= 254)).toBe(true);
@@ -94,7 +94,7 @@ test("nothing is painted outside of the box", () => {
   }
 });
 
-test("about a third of training pictures are changed, and none beyond recognition", () => {
+test("about a third of the training images are augmented, and only slightly", () => {
   const noise = new NoiseTable(new Random(0, "noise"));
   const base = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => 60 + ((i * 7) % 130));
   let changed = 0;

@@ -1,10 +1,10 @@
-/** Layouts as pixels, and the augmentation of training images. */
+/** Paints layouts, and augments training images. */
 import type { Random } from "bridgetower/learner";
 import { between, chance } from "./draws.js";
 import type { PlacedThing } from "./layout.js";
 import type { SpriteLevel } from "./sprites/index.js";
 
-/** Pixels, the corner at the top left first; the last ones are not part of it. */
+/** In pixels; `right` and `bottom` are exclusive. */
 export interface Box {
   readonly left: number;
   readonly top: number;
@@ -24,14 +24,14 @@ export function boxOf({ x, y, size }: PlacedThing, edge: number): Box {
 const fixed = 65_536;
 
 /**
- * Draws a thing over what is there: out = thing + out · (1 - opacity), the thing sampled bilinearly from its premultiplied sprite, turned
- * and mirrored about its middle.
+ * Draws a thing onto the canvas: out = thing + out · (1 - opacity), the thing sampled bilinearly from its premultiplied sprite, rotated and
+ * mirrored about its centre.
  * @param out RGB [edge, edge, 3]
  */
 export function pasteThing(thing: PlacedThing, levels: readonly SpriteLevel[], edge: number, out: Uint8Array): void {
   const { left, top, right } = boxOf(thing, edge);
   const size = right - left;
-  // The smallest level that is no smaller than the copy: four pixels then cover the step to the next sample.
+  // The smallest level that is at least as large as the copy: four pixels then cover the step to the next sample.
   const level = levels.findLast((candidate) => candidate.edge >= size) ?? levels[0]!;
   const { edge: from, pixels } = level;
   const start = thing.sprite.image * from * from * 4;
@@ -54,7 +54,7 @@ export function pasteThing(thing: PlacedThing, levels: readonly SpriteLevel[], e
       const x0 = sx >> 16;
       const y0 = sy >> 16;
       if (x0 < -1 || y0 < -1 || x0 > last || y0 > last) continue;
-      // Beyond its edge a sprite goes on as its last pixel, half a pixel far.
+      // Half a pixel beyond its edge, a sprite repeats its last pixel.
       const i00 = start + (y0 < 0 ? 0 : y0) * row + (x0 < 0 ? 0 : x0) * 4;
       const right4 = x0 < 0 || x0 === last ? 0 : 4;
       const down = y0 < 0 || y0 === last ? 0 : row;
@@ -84,7 +84,7 @@ export function pasteThing(thing: PlacedThing, levels: readonly SpriteLevel[], e
   }
 }
 
-/** Normal values that pixel noise is read from: drawing 27,648 of them would take as long as the scene. */
+/** Normal values for pixel noise. Sampling 27,648 of them would take as long as the scene. */
 export class NoiseTable {
   private readonly values = new Float32Array(1 << 16);
 
@@ -92,7 +92,7 @@ export class NoiseTable {
     random.fillNormal(this.values, 1);
   }
 
-  /** A table of 65,536 values, the same again after them. */
+  /** 65,536 values, stored twice in a row. */
   at(i: number): number {
     return this.values[i & 0xffff]!;
   }
@@ -115,7 +115,7 @@ export function augment(random: Random, noise: NoiseTable, edge: number, out: Ui
   }
 }
 
-/** The mean of each pixel, its left and upper neighbours and the one between these; the first row and column keep theirs. */
+/** The mean of each pixel and its left, upper and upper left neighbours. The first row and column are unchanged. */
 function blur(edge: number, out: Uint8Array): void {
   const row = edge * 3;
   // From the end, so that neighbours are still unchanged.

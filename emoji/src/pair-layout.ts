@@ -13,8 +13,8 @@ export interface PairLayout {
 }
 
 /**
- * Type and truth first, then scenes until they fit, so that no type tells its truth by how often it comes. After 60 pairs in vain any type
- * of that truth will do.
+ * Samples type and truth first, then scenes until they fit, so that the type of a statement says nothing about its truth. After 60 failed
+ * pairs, any type with that truth is accepted.
  */
 export function drawPairLayout(random: Random, casting: Casting): PairLayout {
   const truth = chance(random, 0.5);
@@ -49,7 +49,7 @@ function sharing(random: Random, noun: number, casting: Casting): LayoutRequest 
   return { kind: kind === "count" && casting.vocabulary.countable[noun] ? "count" : "single", nouns: [noun] };
 }
 
-/** The same scenes before plain colours, the same one in 45% of cases. */
+/** The same scenes on plain backgrounds, in 45% of cases of the same colour. */
 function onPlainColors(random: Random, [left, right]: readonly [Layout, Layout]): readonly [Layout, Layout] {
   const plain = (): Background => ({ type: "color", color: pick(random, colorNames) });
   const color = plain();
@@ -60,7 +60,7 @@ function before({ facts, placed }: Layout, background: Background): Layout {
   return { facts: { ...facts, background }, placed };
 }
 
-/** What shares a noun, or changed its background, was not drawn by the rules of the split. */
+/** A shared noun or a changed background was not sampled by the rules of the split. */
 function mayShow({ facts }: Layout, casting: Casting): boolean {
   if (splitRules[casting.split].combinations === "unseen") return true;
   return casting.isSeen(

@@ -9,7 +9,7 @@ const sprites = syntheticSprites(vocabulary);
 const source = new SceneSource(sprites, vocabulary, { size: 48, split: "val", seed: 2 });
 const kinds = ["captions", "questions", "hypotheses", "statements", "negatives"] as const;
 
-test.each(["scenes", "pairs"] as const)("%s: each row has the texts that it says it has", (kind) => {
+test.each(["scenes", "pairs"] as const)("%s: each row has the number of texts in counts", (kind) => {
   const dataset = sceneDataset(source, { rows: 60, kind });
   for (let row = 0; row < dataset.rows; row++) {
     const texts = dataset.texts(row);
@@ -20,7 +20,7 @@ test.each(["scenes", "pairs"] as const)("%s: each row has the texts that it says
   }
 });
 
-test("texts of a pair are about the left scene and both, and the first picture shows the left one", () => {
+test("texts of a pair are about the left scene or both, and the first image shows the left one", () => {
   const dataset = sceneDataset(source, { rows: 20, kind: "pairs" });
   for (let row = 0; row < 20; row++) {
     const { captions, negatives, hypotheses, statements, questions } = dataset.texts(row);
@@ -31,18 +31,18 @@ test("texts of a pair are about the left scene and both, and the first picture s
   }
 });
 
-test("reading one kind of texts draws no other", () => {
+test("reading one kind of text makes no other", () => {
   const row = sceneDataset(source, { rows: 2, kind: "pairs" }).texts(1);
   expect(row.captions).toBe(row.captions);
   expect(Object.keys(row).sort()).toEqual([...kinds].sort());
-  // What cannot be drawn does no harm as long as nobody reads it.
+  // Texts that cannot be made cause no error until they are read.
   const broken = new SceneSource(sprites, { ...vocabulary, hypernyms: [] }, source.options);
   const texts = sceneDataset(broken, { rows: 1 }).texts(0);
   expect(texts.captions).toEqual(source.texts(0).captions);
   expect(() => texts.questions).toThrow();
 });
 
-test("all questions have an answer of the list", () => {
+test("all questions have an answer in the list", () => {
   const dataset = sceneDataset(source, { rows: 300 });
   const answers = answerList(vocabulary);
   const given = Array.from({ length: 300 }, (_, row) => dataset.texts(row).questions.map((one) => one.answers[0]!));
@@ -50,7 +50,7 @@ test("all questions have an answer of the list", () => {
   expect([dataset.labelled, new Set(answers).size]).toEqual([true, answers.length]);
 });
 
-test("what captions say besides their nouns are words of these", () => {
+test("captions use these words besides their nouns", () => {
   const dataset = sceneDataset(source, { rows: 3000 });
   const nouns = nounWords(vocabulary);
   expect([nouns.length, new Set(nouns).size]).toEqual([1496, 1496]);
@@ -69,7 +69,7 @@ test("what captions say besides their nouns are words of these", () => {
   );
 });
 
-test("a file of a picture decodes to its pixels", async () => {
+test("an image file decodes to its pixels", async () => {
   const dataset = sceneDataset(source, { rows: 5, kind: "pairs", first: 100 });
   const [left, right] = dataset.images(3);
   for (const [image, side] of [[left!, 0] as const, [right!, 1] as const]) {
@@ -81,17 +81,20 @@ test("a file of a picture decodes to its pixels", async () => {
   expect(left!.name).toMatchInlineSnapshot(`"pairs of val, seed 2, 48 px: left of pair 103"`);
 });
 
-test.each(["captions", "questions"] as const)("one of the %s of each row in turn, all other texts", (sampled) => {
-  const all = sceneDataset(source, { rows: 9, first: 4 });
-  const dataset = sceneDataset(source, { rows: 9, first: 4, sampled });
-  expect([...dataset.counts[sampled]]).toEqual(Array(9).fill(1));
-  for (let row = 0; row < 9; row++) {
-    const { [sampled]: list, ...others } = all.texts(row);
-    expect(dataset.texts(row)).toEqual({ ...others, [sampled]: [list[row % list.length]] });
-  }
-});
+test.each(["captions", "questions"] as const)(
+  "sampled %s: one for each row in turn, and all other texts",
+  (sampled) => {
+    const all = sceneDataset(source, { rows: 9, first: 4 });
+    const dataset = sceneDataset(source, { rows: 9, first: 4, sampled });
+    expect([...dataset.counts[sampled]]).toEqual(Array(9).fill(1));
+    for (let row = 0; row < 9; row++) {
+      const { [sampled]: list, ...others } = all.texts(row);
+      expect(dataset.texts(row)).toEqual({ ...others, [sampled]: [list[row % list.length]] });
+    }
+  },
+);
 
-test("rows begin and end where the options say", () => {
+test("first and rows select a range of scenes", () => {
   const dataset = sceneDataset(source, { rows: 3, first: 7 });
   expect(dataset.texts(1).captions).toEqual(source.texts(8).captions);
   expect(() => dataset.texts(3)).toThrow("row 3 of 3");

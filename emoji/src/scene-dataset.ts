@@ -1,20 +1,20 @@
-/** A fixed number of scenes as a data set: rows are made when they are read. */
+/** A data set of a fixed number of scenes. Rows are made when they are read. */
 import type { RawImage } from "bridgetower";
 import type { Dataset, ImageSource, RowTexts, TextKind } from "bridgetower/data";
 import { encodePng } from "./encode-png.js";
-import { lazily } from "./kept.js";
+import { lazy } from "./memoize.js";
 import { type SceneSource, type SceneTexts, textsPerScene } from "./scene-source.js";
 import type { Labelled } from "./texts/hypotheses.js";
 
 export const sceneRows = ["scenes", "pairs"] as const;
 
 /**
- * What each row of a data set has: a scene with captions, negatives, questions and hypotheses; or two scenes with a statement about both,
- * and all those texts about the left one.
+ * The content of a row: `scenes` has a scene with captions, negatives, questions and hypotheses; `pairs` has two scenes with a statement
+ * about both, and the other texts about the left one.
  */
 export type SceneRows = (typeof sceneRows)[number];
 
-/** Kinds of texts that the samples of an epoch are counted by. */
+/** Kinds of texts whose number determines the samples of an epoch. */
 export const sampledKinds = ["captions", "questions"] as const satisfies readonly TextKind[];
 
 export interface SceneDatasetOptions {
@@ -23,13 +23,13 @@ export interface SceneDatasetOptions {
   /** Number of the first scene. Default 0. */
   readonly first?: number;
   /**
-   * Gives each row one text of this kind instead of all, row `r` its text number `r` modulo their count: an epoch then has one sample a row,
-   * because another scene teaches more than another text about the same one.
+   * Gives each row one text of this kind instead of all, row `r` its text number `r` modulo their count: an epoch then has one sample for
+   * each row. Another scene teaches more than another text about the same one.
    */
   readonly sampled?: (typeof sampledKinds)[number];
 }
 
-/** `rows` scenes of a source from its number `first` on. Each kind of texts of a row is made when it is first read. */
+/** A data set of `rows` scenes of a source, starting at number `first`. Each kind of text of a row is made when it is first read. */
 export function sceneDataset(
   source: SceneSource,
   { rows, kind = "scenes", first = 0, sampled }: SceneDatasetOptions,
@@ -83,7 +83,7 @@ function rowTexts(
   row: number,
 ): RowTexts {
   const taken = <T>(kind: TextKind, all: readonly T[]) => (kind === sampled ? [all[row % all.length]!] : all);
-  return lazily<RowTexts>({
+  return lazy<RowTexts>({
     captions: () => taken("captions", texts.captions),
     negatives: () => texts.negatives,
     hypotheses: () => texts.hypotheses,

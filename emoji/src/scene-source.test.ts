@@ -10,10 +10,10 @@ const sprites = syntheticSprites(vocabulary);
 const sourceOf = (options: Partial<SceneOptions> = {}) =>
   new SceneSource(sprites, vocabulary, { size: 96, split: "train", seed: 1, ...options });
 
-/** Pixels as one text: compared value by value, they would take most of the time. */
+/** Pixels as one string: comparing single values would take most of the time. */
 const packed = ({ data, ...rest }: RawImage) => ({ ...rest, data: Buffer.from(data).toString("base64") });
 
-test("the same seed gives the same bits, in whatever order scenes are asked for", () => {
+test("the same seed gives the same bits, in any order of calls", () => {
   const [one, other] = [sourceOf(), sourceOf()];
   const scene = (source: SceneSource, index: number) => {
     const { image, ...rest } = source.scene(index);
@@ -29,7 +29,7 @@ test("the same seed gives the same bits, in whatever order scenes are asked for"
   expect(forwards).toEqual(backwards.reverse());
 });
 
-test("a part made alone is that of the whole scene", () => {
+test("a part made alone equals that of the whole scene", () => {
   const source = sourceOf();
   for (let index = 0; index < 40; index++) {
     const { image, facts, objects, ...texts } = source.scene(index);
@@ -40,7 +40,7 @@ test("a part made alone is that of the whole scene", () => {
   }
 });
 
-test("texts of a kind are the same whichever are read before, and whatever else is drawn", () => {
+test("texts of a kind do not depend on which other parts are made before", () => {
   const source = sourceOf();
   const kinds = ["captions", "negatives", "questions", "hypotheses"] as const;
   for (let index = 0; index < 20; index++) {
@@ -64,14 +64,14 @@ test("seeds, splits and numbers give different scenes", () => {
   expect(new Set(all[0]!.split("\n")).size).toBeGreaterThan(15);
 });
 
-test("texts of a seed stay what they are", () => {
+test("the texts of a seed do not change", () => {
   const source = sourceOf({ split: "val", seed: 1 });
-  const told = [0, 1, 2, 3].map((index) => {
+  const texts = [0, 1, 2, 3].map((index) => {
     const { captions, negatives, questions, hypotheses } = source.texts(index);
     const { question, answer } = questions[0]!;
     return `${captions[0]!} / ${negatives[0]!.text} / ${question} ${answer} / ${hypotheses[2]!.text}`;
   });
-  expect(told).toMatchInlineSnapshot(`
+  expect(texts).toMatchInlineSnapshot(`
     [
       "a large monorail and a tiny gravestone in space / a donkey next to a monorail in space / is the monorail to the left of the gravestone? yes / the monorail is new",
       "a tooth to the right of a pizza / a pizza to the right of a tooth / what is right of the pizza? tooth / the tooth is from another country",
@@ -114,7 +114,7 @@ test("another size has the same layout and the same texts", () => {
   }
 });
 
-test("the larger picture looks like the smaller one", () => {
+test("a larger image looks like the smaller one", () => {
   const [small, large] = [sourceOf({ split: "val" }), sourceOf({ split: "val", size: 192 })];
   for (let index = 0; index < 40; index++) {
     const [{ data: one }, { data: other }] = [small.image(index), large.image(index)];
@@ -133,7 +133,7 @@ test("the larger picture looks like the smaller one", () => {
   }
 });
 
-test("kinds come by their shares, and every scene has as many texts as it says", () => {
+test("kinds are sampled by their shares, and every scene has the same number of texts", () => {
   const source = sourceOf({ seed: 4 });
   const count = 4000;
   const seen = new Map<string, number>();
@@ -153,7 +153,7 @@ test("kinds come by their shares, and every scene has as many texts as it says",
   }
 });
 
-test("named arrangements come alone, and all of them by name are what comes by default", () => {
+test("only the named arrangements are made; naming all equals the default", () => {
   const kindsOf = (source: SceneSource) => Array.from({ length: 60 }, (_, i) => source.contents(i).facts.kind);
   expect(new Set(kindsOf(sourceOf({ arrangements: ["single", "count"] })))).toEqual(new Set(["single", "count"]));
   expect(new Set(kindsOf(sourceOf({ split: "val", arrangements: ["three"] })))).toEqual(new Set(["three"]));
@@ -164,20 +164,20 @@ test("named arrangements come alone, and all of them by name are what comes by d
   );
 });
 
-test("18% of single things are captioned by keywords in training", () => {
+test("18% of single things in training have keywords as a caption", () => {
   const source = sourceOf({ seed: 9 });
   const labels = new Set([...vocabulary.keywords.values()].map(({ label }) => label.toLowerCase()));
   let [singles, listed] = [0, 0];
   for (let index = 0; index < 4000; index++) {
     if (source.contents(index).facts.kind !== "single") continue;
     singles++;
-    // "dragon" alone would be no caption: those have an article.
+    // "dragon" alone is a keyword: captions have an article.
     if (labels.has(source.caption(index).split(", ")[0]!)) listed++;
   }
   expect(Math.abs(listed / singles - 0.18)).toBeLessThan(0.05);
 });
 
-/** Accuracy of answering by the most frequent answer of the text with its nouns taken out. */
+/** Accuracy of the most frequent answer to the same text without its nouns. */
 function blindAccuracy(texts: readonly (readonly [text: string, answer: string])[]): number {
   const words = vocabulary.nouns.flatMap(({ noun, plural, syn }) => [noun, plural, ...syn]);
   const noun = new RegExp(`\\b(?:${words.sort((a, b) => b.length - a.length).join("|")})\\b`, "g");
@@ -191,7 +191,7 @@ function blindAccuracy(texts: readonly (readonly [text: string, answer: string])
   return right / texts.length;
 }
 
-test("who sees no picture answers as badly as measured on the prototype", () => {
+test("accuracy without images equals that of the prototype", () => {
   const source = sourceOf({ seed: 7 });
   const numbers = Array.from({ length: 3000 }, (_, index) => index);
   const questions = numbers.flatMap((index) => source.texts(index).questions);

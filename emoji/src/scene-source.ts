@@ -1,6 +1,6 @@
 /**
- * Composed scenes of emoji art with texts that are true of them, or false in a known way. A scene follows from seed, split and number
- * alone: nothing is stored, nothing depends on what was asked before.
+ * Composed scenes of emoji art with texts about them that are true, or false in a known way. A scene depends on seed, split and number
+ * alone: nothing is stored, and the order of calls does not matter.
  */
 import { InputError } from "bridgetower";
 import type { RawImage } from "bridgetower";
@@ -9,7 +9,7 @@ import { BackgroundPainter } from "./backgrounds/paint-background.js";
 import { Casting } from "./casting.js";
 import { chance, drawUntil } from "./draws.js";
 import { type Facts, type Kind, kinds } from "./facts.js";
-import { latest, lazily, type Makers, once } from "./kept.js";
+import { memoizeLast, lazy, type Makers, memoize } from "./memoize.js";
 import { drawKind, drawLayout, type Layout } from "./layout.js";
 import { drawPairLayout } from "./pair-layout.js";
 import { augment, type Box, boxOf, NoiseTable, pasteThing } from "./paint.js";
@@ -29,28 +29,28 @@ export interface SceneOptions {
   readonly split: Split;
   /** A whole number, 0 to 2^53 - 1. */
   readonly seed: number;
-  /** What is drawn, in the shares that these have among all; by default all. Pairs are drawn of all. */
+  /** Arrangements to sample, in proportion to their shares. Default: all. Pairs use all. */
   readonly arrangements?: readonly Kind[];
-  /** By default "all"; "things" is for arrangements without "count". Pairs have captions of all. */
+  /** Default "all". "things" needs arrangements without "count". Pairs use "all". */
   readonly captions?: CaptionContent;
 }
 
-/** How many texts every scene has. */
+/** Number of texts of each scene. */
 export const textsPerScene = { captions: 3, negatives: 3, questions: 4, hypotheses: 3, statements: 1 } as const;
 
 export interface SceneTexts {
   /** True. The first one of a single thing may be a list of keywords. */
   readonly captions: readonly string[];
-  /** False in one fact, of this facet. */
+  /** False in one fact. The facet is the attribute that was changed. */
   readonly negatives: readonly { readonly text: string; readonly facet: Facet }[];
   readonly questions: readonly Answered[];
   /** 0 contradiction, 1 neutral, 2 entailment. */
   readonly hypotheses: readonly Labelled[];
 }
 
-/** Texts about the left scene of a pair, and about both. */
+/** Texts about the left scene of a pair, and a statement about both. */
 export interface PairTexts extends SceneTexts {
-  /** Label 1 where it is true of both. */
+  /** Label 1 if it is true. */
   readonly statements: readonly Labelled[];
 }
 
@@ -61,7 +61,7 @@ export interface SceneObject {
   readonly box: Box;
 }
 
-/** What a scene shows. */
+/** The content of a scene. */
 export interface SceneContents {
   readonly facts: Facts;
   readonly objects: readonly SceneObject[];
@@ -89,9 +89,9 @@ export class SceneSource {
   private readonly random: Random;
   private readonly noise: NoiseTable | undefined;
   private readonly captionContent: CaptionContent;
-  // Images and texts of a number are asked for one after the other.
-  private readonly layout = latest((index) => this.drawLayout(index));
-  private readonly pair = latest((index) => drawPairLayout(this.pairStream(index).at("layout"), this.casting));
+  // Image and texts of a scene are usually requested one after the other.
+  private readonly layout = memoizeLast((index) => this.drawLayout(index));
+  private readonly pair = memoizeLast((index) => drawPairLayout(this.pairStream(index).at("layout"), this.casting));
 
   constructor(
     private readonly sprites: Sprites,
@@ -129,24 +129,24 @@ export class SceneSource {
     return { ...this.contents(index), image: this.image(index), ...this.texts(index) };
   }
 
-  /** What it shows alone. */
+  /** Only its content. */
   contents(index: number): SceneContents {
     return this.contentsOf(this.layout(index));
   }
 
-  /** Its image alone. RGB [size, size, 3] */
+  /** Only its image. RGB [size, size, 3] */
   image(index: number): RawImage {
     return this.paint(this.layout(index), this.stream(index).at("paint"));
   }
 
-  /** Its first caption alone. */
+  /** Only its first caption. */
   caption(index: number): string {
     return this.firstCaption(this.layout(index), this.stream(index), this.captionContent);
   }
 
   /** Its texts alone; each kind is drawn when it is first read. */
   texts(index: number): SceneTexts {
-    return lazily(this.textMakers(() => this.layout(index), this.stream(index), this.captionContent));
+    return lazy(this.textMakers(() => this.layout(index), this.stream(index), this.captionContent));
   }
 
   /** Two scenes and a statement about both. */
@@ -158,7 +158,7 @@ export class SceneSource {
     };
   }
 
-  /** What both scenes of a pair show. */
+  /** The content of both scenes of a pair. */
   pairContents(index: number): readonly [SceneContents, SceneContents] {
     const [left, right] = this.pair(index).layouts;
     return [this.contentsOf(left), this.contentsOf(right)];
@@ -166,19 +166,19 @@ export class SceneSource {
 
   /** Its texts alone; each kind is drawn when it is first read. */
   pairTexts(index: number): PairTexts {
-    return lazily<PairTexts>({
+    return lazy<PairTexts>({
       ...this.textMakers(() => this.pair(index).layouts[0], this.pairStream(index), "all"),
       statements: () => [this.statement(index)],
     });
   }
 
-  /** The statement of a pair alone. */
+  /** Only the statement of a pair. */
   statement(index: number): Labelled {
     const { text, truth } = this.pair(index).statement;
     return { text, label: truth ? 1 : 0 };
   }
 
-  /** One image of a pair alone. */
+  /** Only one image of a pair. */
   pairImage(index: number, side: 0 | 1): RawImage {
     return this.paint(this.pair(index).layouts[side], this.pairStream(index).at("paint", side));
   }
@@ -204,10 +204,10 @@ export class SceneSource {
     });
   }
 
-  /** Each kind from a stream of its own, below that of the number. */
+  /** Each kind has a separate stream, below that of the scene's number. */
   private textMakers(drawLayout: () => Layout, stream: Random, content: CaptionContent): Makers<SceneTexts> {
     const { casting, vocabulary } = this;
-    const layout = once(drawLayout);
+    const layout = memoize(drawLayout);
     return {
       captions: () => {
         const random = stream.at("captions");

@@ -25,7 +25,7 @@ const hasHeldBackground = (facts: Facts) =>
 const isKnownDrawing = ({ objects }: SceneContents) =>
   objects.every(({ drawing: { set, codePoint } }) => isTrainingSet(set) && !held.has(`${set} ${codePoint}`));
 
-test("training shows nothing that is held out, alone or in pairs", () => {
+test("training scenes and pairs show nothing that is held out", () => {
   const pairs = Array.from({ length: 500 }, (_, i) => sourceOfSplit.train.pairContents(i)).flat();
   for (const scene of [...scenes("train"), ...pairs]) {
     expect(isKnownDrawing(scene)).toBe(true);
@@ -36,9 +36,9 @@ test("training shows nothing that is held out, alone or in pairs", () => {
   }
 });
 
-test("training texts of several things have no held-out synonym, not even in false sentences", () => {
+test("training texts about several things have no held-out synonym, also in false sentences", () => {
   const words = vocabulary.nouns.flatMap(({ noun, plural, syn }) => [noun, plural, ...syn]);
-  // The longest first: a bowling ball is not the ball of the synonyms.
+  // The longest first: "bowling ball" must not match the synonym "ball".
   const word = new RegExp(`\\b(?:${words.sort((a, b) => b.length - a.length).join("|")})(?=e?s?\\b)`, "g");
   const heldWords = ({ captions, negatives, questions, hypotheses }: SceneTexts) => {
     const falseOnes = [...negatives, ...hypotheses].map(({ text }) => text);
@@ -61,7 +61,7 @@ test("training texts of several things have no held-out synonym, not even in fal
   expect(inSingles).toBeGreaterThan(0);
 });
 
-test("each test split is new in its own way and in no other", () => {
+test("each test split is new in exactly one way", () => {
   for (const { facts, ...scene } of scenes("combo")) {
     expect(hasHeldPair(facts) || (facts.things.length === 1 && hasHeldBackground(facts))).toBe(true);
     expect(isKnownDrawing({ facts, ...scene })).toBe(true);
@@ -86,7 +86,7 @@ test("each test split is new in its own way and in no other", () => {
   }
 });
 
-test("nothing that could be taken for another stands beside it", () => {
+test("things that can be confused are never in the same scene", () => {
   for (const { facts } of splits.flatMap((split) => scenes(split, 300))) {
     const nouns = facts.things.map(({ noun }) => noun);
     expect(nouns.some((one, i) => nouns.some((other, j) => i < j && vocabulary.confusable(one, other)))).toBe(false);

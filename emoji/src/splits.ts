@@ -1,5 +1,5 @@
 /** The splits of the scenes: which drawings, combinations and words each of them shows. */
-/** Art that training shows; the other sets are unseen styles. */
+/** Art sets of training. The other sets are unseen styles. */
 const trainingSets = ["noto", "noto-v1", "twemoji", "fluent-emoji-flat", "fluent-3d", "fxemoji", "emojione"] as const;
 
 export function isTrainingSet(set: string): boolean {
@@ -7,13 +7,13 @@ export function isTrainingSet(set: string): boolean {
 }
 
 interface SplitRules {
-  /** Drawings of the first thing; where another has none of these, those of training. */
+  /** Drawings of the first thing. Other things may use those of training. */
   readonly shows: (drawing: { readonly set: string; readonly held: boolean }) => boolean;
-  /** What about the combination of things and background is new. */
+  /** The combination of things and background that is new. */
   readonly combinations: "seen" | "unseen";
   /** Whether every scene has a word that training shows in captions of single things only. */
   readonly heldWords: boolean;
-  /** Share of things that go by a synonym where they have one. */
+  /** Share of synonyms among the words of things that have one. */
   readonly synonyms: number;
 }
 
@@ -26,7 +26,7 @@ const seen = {
 
 export const splitRules = {
   train: seen,
-  /** Scenes and drawn places that training does not have, of things that it has. */
+  /** New scenes and places with the things of training. */
   val: seen,
   /** Two nouns, or one noun and a background, that training never shows together. */
   combo: { ...seen, combinations: "unseen" },
@@ -34,11 +34,11 @@ export const splitRules = {
   drawing: { ...seen, shows: ({ held }) => held },
   /** Art sets that training never shows. */
   style: { ...seen, shows: ({ set }) => !isTrainingSet(set), synonyms: 0.1 },
-  /** The far style of the two, outlined. */
+  /** Outlined, the one that differs more from training. */
   "style-openmoji": { ...seen, shows: ({ set }) => set === "openmoji", synonyms: 0.1 },
-  /** The near one. */
+  /** The one closer to training. */
   "style-emojione-v1": { ...seen, shows: ({ set }) => set === "emojione-v1", synonyms: 0.1 },
-  /** Words that training shows in captions of single things only, among other things. */
+  /** Synonyms that training has in captions of single things only, in scenes of several things. */
   synonym: { ...seen, heldWords: true },
 } as const satisfies Readonly<Record<string, SplitRules>>;
 

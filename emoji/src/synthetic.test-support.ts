@@ -1,4 +1,4 @@
-/** Sprites without art: every emoji of the vocabulary in every set, each noun as one of eight plain shapes. */
+/** Sprites without art files: every emoji of the vocabulary in every set, each noun as one of eight plain shapes. */
 import { type Sprites, spritesOf } from "./sprites/index.js";
 import type { Vocabulary } from "./vocabulary/vocabulary.js";
 
@@ -23,7 +23,7 @@ export function syntheticSprites(vocabulary: Vocabulary): Sprites {
   return spritesOf(entries, { edge, pixels: shapes() }, vocabulary, (entry) => entry % images);
 }
 
-/** Discs of eight hues with a bright core, so that no background hides them. */
+/** Discs of eight hues with a bright core, visible on every background. */
 function shapes(): Uint8Array {
   const pixels = new Uint8Array(images * edge * edge * 4);
   for (let image = 0, to = 0; image < images; image++) {

@@ -1,12 +1,9 @@
-/**
- * Reads a text and looks whether it is right, from boxes and backgrounds alone: written apart from what makes the texts, so that both would
- * have to err alike.
- */
+/** Checks a text against boxes and backgrounds alone. It shares no code with the functions that make the texts. */
 import type { Background } from "./backgrounds/background.js";
 import type { SceneObject } from "./scene-source.js";
 import type { Vocabulary } from "./vocabulary/vocabulary.js";
 
-/** What is seen of a scene. */
+/** The visible content of a scene. */
 export interface Seen {
   readonly objects: readonly SceneObject[];
   readonly background: Background;
@@ -179,7 +176,7 @@ export class TextChecker {
     return this.read(body, rules);
   }
 
-  /** There is such a thing, of this size and in this number. */
+  /** Whether there is such a thing, of this size and number. */
   private holds(phrase: string, seen: Seen): boolean {
     const found = this.named(phrase, seen);
     const number = numbers.findIndex((word) => phrase.startsWith(`${word} `));
@@ -245,11 +242,11 @@ export class TextChecker {
     return `${row} ${column}`.trim() || "center";
   }
 
-  /** What the one rule makes of a text that is all it describes. */
+  /** The result of the first rule that matches the whole text. */
   private read<T>(text: string, rules: readonly (readonly [string, (...words: string[]) => T])[]): T {
-    for (const [pattern, judge] of rules) {
+    for (const [pattern, check] of rules) {
       const match = this.compiled(`^(?:${pattern})$`).exec(text);
-      if (match !== null) return judge(...match.slice(1));
+      if (match !== null) return check(...match.slice(1));
     }
     throw new Error(`no rule reads: ${text}`);
   }
@@ -300,7 +297,7 @@ function fromLeft(objects: readonly SceneObject[]): SceneObject[] {
   return [...objects].sort((a, b) => centre(a)[0] - centre(b)[0]);
 }
 
-/** Along the longer of both distances. */
+/** By the larger of both distances. */
 function stands(one: SceneObject, relation: string, other: SceneObject): boolean {
   const [dx, dy] = [centre(one)[0] - centre(other)[0], centre(one)[1] - centre(other)[1]];
   if (relation.includes("left")) return dx < -Math.abs(dy);

@@ -1,4 +1,4 @@
-/** Every text against what is drawn. */
+/** Checks every text against the painted scene. */
 import { expect, test } from "vitest";
 import { TextChecker, type Seen } from "./text-checker.test-support.js";
 import { type SceneContents, SceneSource, type SceneTexts } from "./scene-source.js";
@@ -22,7 +22,7 @@ test.each(splits)("%s: captions are true, negatives false, answers right, hypoth
   expect(wrong.flat()).toEqual([]);
 });
 
-test('captions of "things" are true and say nothing but what is there', () => {
+test('captions of "things" are true and name only things', () => {
   const arrangements = ["single", "pair", "size", "three"] as const;
   const options = { size: edge, split: "train", seed: 8, arrangements, captions: "things" } as const;
   const source = new SceneSource(sprites, vocabulary, options);
@@ -40,14 +40,14 @@ test('captions of "things" are true and say nothing but what is there', () => {
   const joints = ["and", "with", "next", "to", "a", "an", "pair", "set", "of"];
   const openings = ["picture", "image", "drawing", "this", "there", "these", "is", "are"];
   expect([...other].sort()).toEqual([...joints, ...openings].sort());
-  // Of pairs, which may be of counted things, captions tell all.
+  // Captions of pairs mention all facts, because their scenes may count things.
   const all = new SceneSource(sprites, vocabulary, { ...options, captions: "all" });
   for (let index = 0; index < 100; index++) {
     expect(source.pairTexts(index).captions).toEqual(all.pairTexts(index).captions);
   }
 });
 
-/** Texts that are not of this scene what they are said to be. */
+/** Texts of a scene with a wrong label. */
 function mistakes({ facts, objects }: SceneContents, texts: SceneTexts): string[] {
   const wrong: string[] = [];
   const seen: Seen = { objects, background: facts.background, edge };
@@ -67,7 +67,7 @@ function mistakes({ facts, objects }: SceneContents, texts: SceneTexts): string[
   return wrong;
 }
 
-test("statements are as labelled, half of them true", () => {
+test("statements have the right label, and half are true", () => {
   const source = new SceneSource(sprites, vocabulary, { size: edge, split: "train", seed: 6 });
   const wrong: string[] = [];
   let truths = 0;
@@ -84,7 +84,7 @@ test("statements are as labelled, half of them true", () => {
   expect(Math.abs(truths / count - 0.5)).toBeLessThan(0.06);
 });
 
-test("open hypotheses are about what is there", () => {
+test("neutral hypotheses are about things in the scene", () => {
   const source = new SceneSource(sprites, vocabulary, { size: edge, split: "val", seed: 7 });
   for (let index = 0; index < 200; index++) {
     const scenes = [

@@ -1,4 +1,4 @@
-/** Scenes that nobody could describe, such as a ghost before white: training may show them, tests leave them out. */
+/** Finds scenes whose things cannot be seen, such as a ghost on white. Test splits omit them. */
 import { colors } from "./backgrounds/background.js";
 import type { Layout } from "./layout.js";
 import type { Sprites } from "./sprites/index.js";
@@ -8,7 +8,7 @@ export function isVisible({ facts, placed }: Layout, { levels }: Sprites): boole
   const { background } = facts;
   if (background.type !== "color") return true;
   const color = colors[background.color];
-  // The smallest copies are enough to count on.
+  // The smallest copies are large enough for this.
   const { edge, pixels } = levels.at(-1)!;
   const area = edge * edge * 4;
   return placed.every(({ sprite }) => {

@@ -1,9 +1,9 @@
-/** Where each art set keeps the drawing of a code point. All sets are development dependencies: users get weights, never art. */
+/** Finds the drawing of a code point in each art set. All sets are development dependencies: the package contains weights, never art. */
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
-/** What a set gives for a code point: SVG text, or the name of a WebP file. */
+/** The drawing of a code point: SVG text, or the name of a WebP file. */
 export type Art = { readonly svg: string } | { readonly file: string };
 
 export interface ArtSet {
@@ -32,10 +32,10 @@ type NamesByCode = Readonly<Record<string, string>>;
 
 /** Sets that list their code points. */
 const listed = ["noto", "twemoji", "fluent-emoji-flat", "openmoji"];
-/** Sets that do not, but name their icons as the others do, or did. */
+/** Sets without a list of code points. Their icons have the names of the other sets, or older names. */
 const named = ["noto-v1", "emojione", "emojione-v1"];
 
-/** Names that emoji had when the older sets were drawn. */
+/** Older names of emoji, used in the older sets. */
 const olderNames: NamesByCode = {
   "1f63a": "smiling-cat-face-with-open-mouth",
   "1f638": "grinning-cat-face-with-smiling-eyes",
@@ -50,14 +50,14 @@ const olderNames: NamesByCode = {
   "1f50d": "left-pointing-magnifying-glass",
 };
 
-/** Drawings of something else: the same name for a cricket bat, a page, a synthesizer, a building site. */
+/** Drawings of something else under the same name: a cricket bat, a page, a synthesizer, a building site. */
 const mistaken: Readonly<Record<string, readonly string[]>> = {
   "noto-v1": ["1f997"],
   emojione: ["1f997"],
   "emojione-v1": ["1f997"],
   fxemoji: ["1f5a5", "2328", "1f6a7"],
 };
-/** A pistol in the sets that are not `listed`, a water gun elsewhere. */
+/** A pistol in the sets without code points, a water gun elsewhere. */
 const pistol = "1f52b";
 
 /** Every set of the vocabulary, from the packages that `packages` resolves. */
@@ -121,7 +121,7 @@ function sourceOf(packages: NodeJS.Require, name: string): string {
   return `${name}@${version}`;
 }
 
-/** What resolves packages from a folder that has node_modules. */
+/** Resolves packages from a folder with node_modules. */
 export function packagesIn(folder: string): NodeJS.Require {
   return createRequire(join(folder, "package.json"));
 }

@@ -5,7 +5,7 @@ import { renderSprite } from "./render.js";
 const edge = 32;
 const alphaAt = (data: Uint8Array, x: number, y: number) => data[(y * edge + x) * 4 + 3]!;
 
-test("a drawing is cut to what can be seen, fitted and centred", async () => {
+test("a drawing is cropped to its visible part, fitted and centred", async () => {
   // Twice as high as wide, in a corner.
   const svg = svgOf(
     { icons: {}, width: 64, height: 64 },

@@ -1,16 +1,16 @@
-/** A drawing of an art set as a sprite. */
+/** Renders a drawing of an art set as a sprite. */
 import sharp from "sharp";
 import { premultiply } from "../../src/sprites/index.js";
 import type { Art } from "./art-sets.js";
 
-/** Pixels that drawings are rendered at before they are cut to what can be seen of them. */
+/** The size in pixels at which drawings are rendered before they are cropped to their visible part. */
 export const renderEdge = 192;
 
 const nothing = { r: 0, g: 0, b: 0, alpha: 0 };
 
 /**
- * Premultiplied RGBA, `edge` x `edge`: cut to what can be seen, fitted into the square and centred.
- * @param name what errors call it
+ * Premultiplied RGBA, `edge` x `edge`: cropped to the visible part, fitted into the square and centred.
+ * @param name name of the drawing in errors
  */
 export async function renderSprite(art: Art, edge: number, name: string): Promise<Uint8Array> {
   const full =
@@ -21,7 +21,7 @@ export async function renderSprite(art: Art, edge: number, name: string): Promis
   const { width, height } = info;
   const seen = visibleBox(data, width, height);
   if (seen.width <= 16) throw new Error(`${name}: hardly anything is drawn`);
-  // Sharp premultiplies while it resizes and gives straight colours back.
+  // Sharp premultiplies while it resizes and returns straight colours.
   const fitted = await sharp(data, { raw: { width, height, channels: 4 } })
     .extract(seen)
     .resize(edge, edge, { fit: "contain", kernel: "lanczos3", background: nothing })

@@ -1,4 +1,4 @@
-/** What scenes stand before: drawn, named in a sentence, and changed into another one that nobody would take for it. */
+/** The backgrounds of scenes: how they are sampled, named in a sentence, and changed into a clearly different one. */
 import type { Random } from "bridgetower/learner";
 import { chance, pick, sample } from "../draws.js";
 import { article } from "../vocabulary/grammar.js";
@@ -21,7 +21,7 @@ export const colors = {
 export type Color = keyof typeof colors;
 export const colorNames = Object.keys(colors) as readonly Color[];
 
-/** With the name of what a patterned background has. */
+/** With the noun for its elements, such as stripes. */
 export const patterns = { striped: "stripes", dotted: "dots", checkered: "checks" } as const;
 
 export type Pattern = keyof typeof patterns;
@@ -53,7 +53,7 @@ export type Background =
   | { readonly type: "pattern"; readonly color: Color; readonly pattern: Pattern }
   | { readonly type: "place"; readonly place: Place };
 
-/** Whether one may pass for the other: never each other's false answer. */
+/** Whether two colours can be confused. Such colours are never each other's false answer. */
 export const colorsAlike = pairsOf<Color>([
   ["red", "orange"],
   ["orange", "yellow"],
@@ -98,7 +98,7 @@ export function drawBackground(random: Random): Background {
   return { type: "place", place: pick(random, placeNames) };
 }
 
-/** Its name in the rule of what is held out. */
+/** Its key in the rule for held-out combinations. */
 export function backgroundKey(background: Background): string {
   switch (background.type) {
     case "color":
@@ -131,7 +131,7 @@ export function backgroundPhrase(background: Background, wording: number): strin
   }
 }
 
-/** One of the same type that differs so that everybody sees it. */
+/** A background of the same type that differs clearly. */
 export function otherBackground<T extends Background>(random: Random, background: T): T;
 export function otherBackground(random: Random, background: Background): Background {
   switch (background.type) {
@@ -160,7 +160,7 @@ export function otherBackground(random: Random, background: Background): Backgro
   }
 }
 
-/** A colour that passes for none of these. */
+/** A colour that cannot be confused with any of these. */
 export function otherColor(random: Random, not: readonly Color[]): Color {
   return pick(
     random,

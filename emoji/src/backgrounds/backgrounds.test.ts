@@ -22,7 +22,7 @@ const mean = (data: Uint8Array, channel: number) => {
   return sum / (data.length / 3);
 };
 
-test("types come by their shares", () => {
+test("types are sampled by their shares", () => {
   const share = (type: Background["type"]) => drawn.filter((one) => one.type === type).length / drawn.length;
   expect(Math.abs(share("color") - 0.4)).toBeLessThan(0.05);
   expect(Math.abs(share("two") - 0.12)).toBeLessThan(0.03);
@@ -30,7 +30,7 @@ test("types come by their shares", () => {
   expect(Math.abs(share("place") - 0.34)).toBeLessThan(0.05);
 });
 
-test("another background is of the same type, is called otherwise and looks otherwise", () => {
+test("a changed background has the same type, another name and another look", () => {
   drawn.forEach((background, i) => {
     const other = otherBackground(new Random(2, i), background);
     expect(other.type).toBe(background.type);
@@ -54,7 +54,7 @@ test.each<[Background, number, string, string]>([
   expect([backgroundPhrase(background, wording), backgroundKey(background)]).toEqual([phrase, key]);
 });
 
-test("a plain background is nearest to its own colour, on the mean", () => {
+test("the mean of a plain background is closest to its own colour", () => {
   const painter = new BackgroundPainter(24, "test");
   const out = new Uint8Array(24 * 24 * 3);
   for (const color of colorNames) {
@@ -68,7 +68,7 @@ test("a plain background is nearest to its own colour, on the mean", () => {
   }
 });
 
-test("every background covers the whole canvas, whatever was there", () => {
+test("every background covers the whole canvas", () => {
   const painter = new BackgroundPainter(32, "test");
   drawn.slice(0, 300).forEach((background, i) => {
     const [one, other] = [new Uint8Array(32 * 32 * 3), new Uint8Array(32 * 32 * 3).fill(255)];
@@ -78,7 +78,7 @@ test("every background covers the whole canvas, whatever was there", () => {
   });
 });
 
-test.each(placeNames)("%s: drawn anew each time, alike at every size", (place) => {
+test.each(placeNames)("%s: different for each seed, alike at every size", (place) => {
   const [one, again, other] = [1, 1, 2].map((seed) => paintPlace(place, 48, new Random(seed)));
   expect(Buffer.compare(one!, again!)).toBe(0);
   expect(Buffer.compare(one!, other!)).not.toBe(0);
@@ -101,7 +101,7 @@ test("tests have other places than training", () => {
   expect(known.size).toBeGreaterThan(48);
 });
 
-test("soft noise is soft and within its bounds", () => {
+test("soft noise is smooth and within its bounds", () => {
   const noise = softNoise(new Random(6), 64, 6);
   expect(Math.max(...noise)).toBeLessThanOrEqual(0.5);
   expect(Math.min(...noise)).toBeGreaterThanOrEqual(-0.5);

@@ -1,10 +1,10 @@
-/** Shades, masks and noise that backgrounds are made of. */
+/** Shades, masks and noise for backgrounds. */
 import type { Random } from "bridgetower/learner";
 
 /** RGB, 0..255, with fractions. */
 export type Rgb = readonly [red: number, green: number, blue: number];
 
-/** A square image that is being painted: [edge, edge, 3], 0..255 with room beyond. */
+/** A square image that is being painted: [edge, edge, 3], 0..255; values may go beyond that range until they are clamped. */
 export class Canvas {
   readonly values: Float32Array;
 
@@ -12,7 +12,7 @@ export class Canvas {
     this.values = new Float32Array(edge * edge * 3);
   }
 
-  /** Every pixel for which `where` holds, from the colour that `color` gives its row. */
+  /** Paints each pixel for which `where` returns true with the colour that `color` returns for its row. */
   fill(color: (y: number) => Rgb, where: (x: number, y: number) => boolean = () => true): void {
     const { edge, values } = this;
     for (let y = 0, to = 0; y < edge; y++) {
@@ -47,7 +47,7 @@ export class Canvas {
     }
   }
 
-  /** Rounded and cut to 0..255. */
+  /** Rounded and clamped to 0..255. */
   bytes(): Uint8Array {
     return new Uint8Array(Uint8ClampedArray.from(this.values).buffer);
   }
@@ -63,7 +63,7 @@ export function shade(edge: number, top: Rgb, bottom: Rgb): (y: number) => Rgb {
 }
 
 /**
- * Noise without detail, -0.5..0.5: `cells` x `cells` random values, joined by a cubic (Keys, a = -0.5).
+ * Smooth noise, -0.5..0.5: `cells` x `cells` random values with cubic interpolation (Keys, a = -0.5).
  * @returns [edge, edge]
  */
 export function softNoise(random: Random, edge: number, cells: number): Float32Array {

@@ -1,19 +1,19 @@
-/** Backgrounds as pixels. */
+/** Paints backgrounds. */
 import { Random } from "bridgetower/learner";
 import { between, chance, pick } from "../draws.js";
 import { type Background, type Color, colors, type Pattern, type Place } from "./background.js";
 import { type Rgb, softNoise } from "./canvas.js";
 import { paintPlace } from "./places.js";
 
-/** How far a channel may be from the colour's own, where it is not 20. */
+/** The maximum deviation of a channel from its colour, if it is not 20. */
 const spreads: Partial<Record<Color, number>> = { black: 14, white: 5, gray: 16 };
 
-/** Drawn places kept, by bank: those of training and others for tests. */
+/** Cached places, by bank: those of training and those of tests. */
 const bankSizes = { train: 48, test: 16 } as const;
 
 export type Bank = keyof typeof bankSizes;
 
-/** Paints backgrounds of one size. Drawn places are kept, each when it is first needed: 27 KB a place at 96 pixels. */
+/** Paints backgrounds of one size. Places are painted when they are first needed and cached: 27 KB each at 96 pixels. */
 export class BackgroundPainter {
   private readonly places = new Map<string, Uint8Array>();
 
@@ -62,7 +62,7 @@ export class BackgroundPainter {
     }
   }
 
-  /** The same for every seed: what training shows behind its things is no part of what a seed changes. */
+  /** The same for every seed: seeds do not change the places that training shows. */
   private place(place: Place, number: number): Uint8Array {
     const key = `${place} ${number}`;
     const known = this.places.get(key);
@@ -112,7 +112,7 @@ function paintPattern(pattern: Pattern, color: Rgb, random: Random, edge: number
   const second = chance(random, 0.6)
     ? shifted(color, brightness < 150 ? 75 : -60)
     : shifted([0, 0, 0], brightness < 190 ? 250 : 60);
-  // Periods are drawn in pixels of a canvas of 96 and scaled, so that a pattern looks alike at any size.
+  // Periods are drawn in pixels of a canvas of 96 and scaled, so that a pattern looks the same at any size.
   const period = ((8 + random.below(9)) * edge) / 96;
   const offset = random.uniform() * period;
   const direction = pick(random, [

@@ -1,6 +1,6 @@
 /**
- * The twelve drawn places. Lengths are shares of the edge, so that a place looks alike at any size; only its grain is drawn a pixel at a
- * time.
+ * The twelve drawn places. Lengths are shares of the edge, so that a place looks the same at any size; only its noise is sampled for each
+ * pixel.
  */
 import type { Random } from "bridgetower/learner";
 import { between, chance } from "../draws.js";
@@ -15,7 +15,7 @@ interface Sketch {
   readonly edge: number;
   /** Shapes and colours. */
   readonly random: Random;
-  /** What each pixel has of its own, so that shapes do not depend on the size. */
+  /** Noise of single pixels, from a separate stream, so that shapes do not depend on the size. */
   readonly grain: Random;
   /** Height of the horizon, a share of the edge from the top. */
   readonly horizon: number;

@@ -25,7 +25,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const failure = () =>
   loadSprites(folder, vocabulary).catch((error: unknown) => (error as Error).message.replaceAll(folder, "FOLDER"));
 
-test("what was written is loaded: nouns by code point, three sizes", async () => {
+test("written sprites can be loaded: nouns by code point, three sizes", async () => {
   const { sprites, levels } = await loadSprites(folder, vocabulary);
   expect(sprites).toEqual([
     { set: "noto", codePoint: "1f436", noun: 0, image: 0, held: false },
@@ -36,7 +36,7 @@ test("what was written is loaded: nouns by code point, three sizes", async () =>
   expect((await readdir(folder)).sort()).toEqual(["sprites.json", "sprites.rgba"]);
 });
 
-test("missing, cut and foreign files are refused with a hint at the command that makes them", async () => {
+test("missing, truncated and other files are refused, with the command that makes them", async () => {
   await truncate(join(folder, "sprites.rgba"), 100);
   expect(await failure()).toMatchInlineSnapshot(
     `"FOLDER/sprites.rgba: expected 3072 bytes, for the 3 sprites of sprites.json, found 100 bytes. Make them with npm run emoji:sprites."`,

@@ -1,4 +1,4 @@
-/** The folder that `npm run emoji:sprites` writes: `sprites.json` says what each image of `sprites.rgba` shows. */
+/** The folder that `npm run emoji:sprites` writes: `sprites.json` lists the images of `sprites.rgba`. */
 import { open, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -9,7 +9,7 @@ import { type SpriteEntry, type Sprites, spritesOf } from "./sprites.js";
 const contentsSchema = z.object({
   /** Pixels, a multiple of 4: two levels of half the size follow. */
   edge: z.number().int().min(16).max(512).multipleOf(4),
-  /** Packages that the art is from. */
+  /** The packages of the art. */
   sources: z.array(z.string()),
   entries: z.array(z.object({ set: z.string(), codePoint: z.string() })).max(100_000),
 });
@@ -18,7 +18,7 @@ export type SpriteContents = z.infer<typeof contentsSchema>;
 
 const hint = "Make them with npm run emoji:sprites";
 
-/** @throws InputError where the folder is missing, or its files do not belong together */
+/** @throws InputError if the folder is missing or its files do not fit together */
 export async function loadSprites(folder: string, vocabulary: Vocabulary): Promise<Sprites> {
   const [index, data] = [join(folder, "sprites.json"), join(folder, "sprites.rgba")];
   const { edge, entries } = await readContents(index);
@@ -59,7 +59,7 @@ const missing = (where: string) => (cause: unknown) => {
   );
 };
 
-/** Writes both files beside their names and then moves them there. @param images premultiplied RGBA, one an entry */
+/** Writes both files under temporary names and renames them. @param images premultiplied RGBA, one an entry */
 export async function writeSprites(
   folder: string,
   contents: Omit<SpriteContents, "entries"> & { readonly entries: readonly SpriteEntry[] },

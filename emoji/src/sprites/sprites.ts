@@ -1,4 +1,4 @@
-/** Drawings ready to be pasted: premultiplied RGBA squares, each also at half and at a quarter of its edge for small copies. */
+/** Drawings as premultiplied RGBA squares, also at half and a quarter of their edge for small copies. */
 import { type Drawing, heldOutDrawings } from "../held-out.js";
 import { isTrainingSet } from "../splits.js";
 import type { Vocabulary } from "../vocabulary/vocabulary.js";
@@ -18,9 +18,9 @@ export interface SpriteLevel {
 }
 
 export interface Sprite extends Drawing {
-  /** Its place in every level. */
+  /** Its index in every level. */
   readonly image: number;
-  /** Whether it is a drawing of a training set that training never shows. */
+  /** Whether it is a held-out drawing of a training set. */
   readonly held: boolean;
 }
 
@@ -31,7 +31,7 @@ export interface Sprites {
 }
 
 /**
- * @param entries what each image shows; those of no noun of the vocabulary are left out
+ * @param entries the drawing of each image; drawings of no noun of the vocabulary are omitted
  * @param level all images at their largest
  * @param imageOf the image of an entry; several may share one
  */
@@ -53,7 +53,7 @@ export function spritesOf(
   };
 }
 
-/** The mean of each four pixels. */
+/** Each pixel is the mean of four. */
 function halved({ edge: from, pixels }: SpriteLevel): SpriteLevel {
   const edge = from / 2;
   const count = pixels.length / (from * from * 4);
@@ -69,7 +69,7 @@ function halved({ edge: from, pixels }: SpriteLevel): SpriteLevel {
   return { edge, pixels: out };
 }
 
-/** Colours weighted by opacity, in place: what resampling and compositing need, or dark fringes show. */
+/** Multiplies colours by opacity, in place. Resampling and compositing need this to avoid dark fringes. */
 export function premultiply(rgba: Uint8Array): Uint8Array {
   for (let i = 0; i < rgba.length; i += 4) {
     const alpha = rgba[i + 3]!;

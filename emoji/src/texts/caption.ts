@@ -1,4 +1,4 @@
-/** Facts in words. */
+/** Formats facts as sentences. */
 import type { Random } from "bridgetower/learner";
 import { backgroundPhrase } from "../backgrounds/background.js";
 import { drawUntil, pickAt, sample } from "../draws.js";
@@ -26,11 +26,11 @@ export const relationWords: Readonly<Record<Relation, readonly string[]>> = {
 
 const sizeWords = { big: ["big", "large"], small: ["small", "little", "tiny"] } as const;
 
-/** What captions say: all that there is to say, or which things there are and nothing else. */
+/** The content of captions: all facts, or only the things. */
 export const captionContents = ["all", "things"] as const;
 export type CaptionContent = (typeof captionContents)[number];
 
-/** A true sentence. With "things" the facts must not be those of counted things, of which every sentence tells the number. */
+/** A true sentence. "things" does not accept facts of the kind "count", because every sentence about them has a number. */
 export function drawCaption(random: Random, facts: Facts, vocabulary: Vocabulary, content: CaptionContent): string {
   const wording = drawUntil("caption", () => {
     const drawn = drawWording(random, facts);
@@ -39,7 +39,7 @@ export function drawCaption(random: Random, facts: Facts, vocabulary: Vocabulary
   return sentence(facts, wording, vocabulary);
 }
 
-/** These facts in this wording, lower case, without a full stop. */
+/** A sentence for these facts, lower case, without a full stop. */
 export function sentence(facts: Facts, wording: Wording, vocabulary: Vocabulary): string {
   const said = body(facts, wording, vocabulary);
   return wording.background === undefined ? said : `${said} ${backgroundPhrase(facts.background, wording.background)}`;
@@ -119,7 +119,7 @@ export function pluralOf(word: string, noun: number, { nouns }: Vocabulary): str
   return word === entry.noun ? entry.plural : regularPlural(word);
 }
 
-/** Words for things in sentences, all different: nouns and synonyms, and plurals of what is counted. Lists of keywords have others. */
+/** Words for things in sentences, without duplicates: nouns, synonyms, and plurals of countable nouns. Lists of keywords have others. */
 export function nounWords({ nouns, countable }: Vocabulary): string[] {
   const words = nouns.flatMap(({ noun, plural, syn }, i) => {
     const plurals = syn.flatMap((word) => (isCountable(word, regularPlural(word)) ? [regularPlural(word)] : []));

@@ -1,4 +1,4 @@
-/** Sentences that a scene makes true, leaves open or makes false, as SNLI-VE has them. */
+/** Hypotheses about a scene as in SNLI-VE: entailed, neutral or contradicted. */
 import type { Random } from "bridgetower/learner";
 import type { Casting } from "../casting.js";
 import { pick } from "../draws.js";
@@ -17,7 +17,7 @@ export const entailmentLabels = { contradiction: 0, neutral: 1, entailment: 2 } 
 
 type OpenSentence = (thing: string, be: string) => string;
 
-/** What no image can show, by the widest category of the thing. */
+/** Properties that no image can show, by the widest category of the thing. */
 const openSentences: Readonly<Record<string, readonly OpenSentence[]>> = {
   animal: [
     (thing, be) => `the ${thing} ${be} hungry`,
@@ -65,7 +65,7 @@ function openSentence(random: Random, facts: Facts, { vocabulary }: Casting): st
   const i = random.below(facts.things.length);
   const { noun, word } = facts.things[i]!;
   const { cats } = vocabulary.nouns[noun]!;
-  // A tooth is filed under person and is not friendly.
+  // "tooth" has the category person, but is not friendly.
   const category = cats.at(-1) === "body" ? "" : cats[0]!;
   const open = pick(random, openSentences[category] ?? openOfAnything);
   return copiesOf(facts, i) > 1 ? open(pluralOf(word, noun, vocabulary), "are") : open(word, verb(word));

@@ -24,18 +24,18 @@ export function drawContrast(random: Random, facts: Facts, casting: Casting): Co
     const changed = alter(random, facts, facet, casting);
     const truth = sentence(facts, wording, vocabulary);
     const text = sentence(changed, wording, vocabulary);
-    // What was changed may not be what is said: the second of two counts, the third of a row.
+    // The sentence may not mention the change: the second of two counts, the third of a row.
     return text === truth || staysTrue(facts, changed, wording) ? undefined : { truth, text, facet };
   });
 }
 
-/** Backgrounds less often than what stands before them. */
+/** Changes backgrounds less often than things. */
 function drawFacet(random: Random, wording: Wording): Facet {
   const all = mentioned(wording);
   return pick(random, chance(random, 0.7) ? all : all.filter((facet) => facet !== "bg"));
 }
 
-/** Two of a row that changed places with the third may still be in order. */
+/** Two of a row may still be in order after a swap with the third. */
 function staysTrue(facts: Facts, changed: Facts, wording: Wording): boolean {
   if (facts.kind !== "three" || wording.form !== "neighbours") return false;
   const places = neighboursOf(wording).map((i) =>
@@ -75,7 +75,7 @@ function alter(random: Random, facts: Facts, facet: Facet, casting: Casting): Fa
   }
 }
 
-/** A thing that is not in the scene in the place of one that is. */
+/** Replaces a thing by one that is not in the scene. */
 function otherThing(random: Random, facts: Facts, casting: Casting): Facts {
   const i = facts.kind === "count" ? 0 : random.below(facts.things.length);
   const { vocabulary } = casting;
@@ -86,7 +86,7 @@ function otherThing(random: Random, facts: Facts, casting: Casting): Facts {
     return distinct && (facts.kind !== "count" || vocabulary.countable[drawn]) ? drawn : undefined;
   });
   const thing: Thing = { noun, word: casting.seenWord(random, noun, usageOf(facts.kind)) };
-  // As many things as before, so the kind's number of them holds.
+  // The number of things is unchanged, so the type of the kind still holds.
   return { ...facts, things: facts.things.map((old, k) => (k === i ? thing : old)) } as Facts;
 }
 
@@ -106,7 +106,7 @@ function exchanged(facts: Pair): Pair {
   return { ...facts, things: [facts.things[1], facts.things[0]] };
 }
 
-/** Neither a part of the old one nor around it. */
+/** It neither contains the old zone nor is contained in it. */
 function otherZone(random: Random, zone: Zone): Zone {
   const place = (of: Zone) => of.replace(" corner", "");
   const apart = zones

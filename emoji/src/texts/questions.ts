@@ -37,7 +37,7 @@ function zoneAnswer(zone: Zone): string {
   return zone.replace(" corner", "");
 }
 
-/** What questions are drawn with. */
+/** The inputs of a question. */
 interface Drawn {
   readonly random: Random;
   readonly casting: Casting;
@@ -68,7 +68,7 @@ export function drawQuestions(random: Random, facts: Facts, casting: Casting, co
   ];
   const order = random.permutation(asked.length);
   const chosen = new Map(Array.from(order, (i) => [asked[i]!.question, asked[i]!]));
-  // Scenes with little to ask about fill up with what is there and what is not.
+  // Adds questions about present and absent things if there are too few.
   while (chosen.size < count) {
     const more = existence(facts, draw());
     chosen.set(more.question, more);
@@ -122,7 +122,7 @@ function backgroundQuestions(facts: Facts, { random, affirmed, casting }: Drawn)
   }
 }
 
-/** Of a thing whose zone could be meant as well, nothing but the place is asked. */
+/** If several zones describe the thing, only its position is asked. */
 function whereQuestion(facts: Facts, random: Random, vocabulary: Vocabulary): string {
   if (facts.kind === "single" && facts.zone !== undefined) return "where is this?";
   const i = random.below(facts.things.length);
@@ -131,7 +131,7 @@ function whereQuestion(facts: Facts, random: Random, vocabulary: Vocabulary): st
   return many ? `where are the ${pluralOf(word, noun, vocabulary)}?` : `where ${verb(word)} the ${word}?`;
 }
 
-/** Questions that only this kind of scene answers. */
+/** Questions for this kind of scene. */
 function ownQuestions(facts: Facts, drawn: Drawn): Answered[] {
   const { nouns } = drawn.casting.vocabulary;
   const answerAt = (i: number) => nouns[facts.things[i]!.noun]!.noun;
@@ -165,7 +165,7 @@ function singleQuestions({ things, zone }: Single, { random, casting }: Drawn, a
   };
   const kind = casting.vocabulary.hypernyms.find(({ members }) => members.has(noun));
   return [
-    // Twice, as it is the question that such a scene is for.
+    // Twice as likely: the main question of such a scene.
     what,
     what,
     ...(zone === undefined ? [] : [{ question: `where ${verb(word)} the ${word}?`, answer: zoneAnswer(zone) }]),

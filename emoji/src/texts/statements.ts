@@ -30,7 +30,7 @@ export interface Statement {
   readonly truth: boolean;
 }
 
-/** What can be said of these two scenes, at most one of each type. */
+/** All statements about these two scenes, at most one of each type. */
 export function drawStatements(random: Random, left: Facts, right: Facts, casting: Casting): Statement[] {
   const noun = pick(random, chance(random, 0.6) ? left.things : right.things).noun;
   return [
@@ -40,7 +40,7 @@ export function drawStatements(random: Random, left: Facts, right: Facts, castin
   ];
 }
 
-/** Whether a scene shows another noun that could pass for this one. */
+/** Whether a scene shows another noun that can be confused with this one. */
 function isTakenFor(noun: number, scenes: readonly Facts[], { vocabulary }: Casting): boolean {
   const others = scenes.flatMap(({ things }) => things.map((thing) => thing.noun)).filter((other) => other !== noun);
   return others.some((other) => vocabulary.confusable(noun, other));
@@ -83,7 +83,7 @@ function backgroundStatements(random: Random, left: Facts, right: Facts): Statem
   const [one, other] = [left.background.color, right.background.color];
   const same = one === other;
   if (!same && colorsAlike(one, other)) return [];
-  // Of equal backgrounds, a second colour is made up; of different ones, in half of the cases one is exchanged.
+  // If the backgrounds are equal, a second colour is sampled. If they differ, one is replaced in half of the cases.
   const first = same ? otherColor(random, [other]) : one;
   const exchanged = same || chance(random, 0.5) ? other : otherColor(random, [one, other]);
   return [

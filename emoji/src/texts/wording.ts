@@ -1,16 +1,16 @@
 /**
- * How a sentence about a scene is put, apart from what it says: drawn once, so that the same sentence can be said of changed facts and
- * differs in nothing but the fact.
+ * The wording of a sentence about a scene, sampled separately from its facts: a negative has the same wording and differs only in the
+ * changed fact.
  */
 import type { Random } from "bridgetower/learner";
 import { chance } from "../draws.js";
 import type { Count, Facts, Pair, Single, Three } from "../facts.js";
 
-/** What a sentence may be false about. */
+/** The attributes that a negative can change. */
 export const facets = ["obj", "rel", "size", "count", "pos", "bg"] as const;
 export type Facet = (typeof facets)[number];
 
-/** The forms of sentences, with the facets that they mention besides a background. */
+/** The forms of sentences, with the facets that they mention besides the background. */
 export const forms = {
   /** a dog */
   single: ["obj"],
@@ -56,20 +56,20 @@ export type Form = keyof typeof forms;
 
 export interface Wording {
   readonly form: Form;
-  /** Which way the background is put, in [0, 1); absent where it is not mentioned. */
+  /** Selects the phrase for the background, in [0, 1). Absent if it is not mentioned. */
   readonly background?: number;
-  /** Whether two parts that are true in any order come in the other one. */
+  /** Whether two parts whose order does not matter are swapped. */
   readonly swapped: boolean;
-  /** Numbers in [0, 1) that pick among words of the same meaning. */
+  /** Numbers in [0, 1) that select among synonyms. */
   readonly words: readonly [number, number];
 }
 
-/** Facets that a sentence so put says something about. */
+/** The facets that a sentence with this wording mentions. */
 export function mentioned({ form, background }: Wording): readonly Facet[] {
   return background === undefined ? forms[form] : [...forms[form], "bg"];
 }
 
-/** Sentences of these forms do not go on about a background. */
+/** Forms that never mention a background. */
 const complete: readonly Form[] = [
   "opened",
   "bigger than",
@@ -83,7 +83,7 @@ const complete: readonly Form[] = [
 export function drawWording(random: Random, facts: Facts): Wording {
   const background = chance(random, 0.55) ? random.uniform() : undefined;
   const form = drawForm(random, facts, background !== undefined);
-  // Two counts come in their own order more often than not.
+  // Two counts usually keep their order.
   const swapped = chance(random, form === "both counts" ? 0.35 : 0.5);
   const wording = { form, swapped, words: [random.uniform(), random.uniform()] } as const;
   return background === undefined || complete.includes(form) ? wording : { ...wording, background };

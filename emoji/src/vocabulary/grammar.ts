@@ -1,4 +1,4 @@
-/** How words of the vocabulary stand in a sentence. */
+/** Articles, plurals and verbs of the vocabulary's words. */
 
 const words = (text: string) => new Set(text.split(",").map((word) => word.trim()));
 
@@ -28,7 +28,7 @@ export function article(word: string): "a" | "an" {
   return /^(?:[aeio]|umb|suv|hourg|ugl)/.test(word) ? "an" : "a";
 }
 
-/** Whether it stands without "a" and takes "are". */
+/** Whether it has no article and takes "are". */
 export function isBarePlural(word: string): boolean {
   return pluralWords.has(word);
 }
@@ -45,12 +45,12 @@ export function nounPhrase(word: string, adjective?: string): string {
   return adjective === undefined ? `${article(counted)} ${counted}` : `${article(adjective)} ${adjective} ${counted}`;
 }
 
-/** Whether "three …" of it can be said and seen. */
+/** Whether it is countable. */
 export function isCountable(word: string, plural: string): boolean {
   return !massWords.has(word) && !pluralWords.has(word) && !pairWords.has(word) && !/ of /.test(plural);
 }
 
-/** The plural of a synonym, by rule; nouns bring their own. */
+/** The plural of a synonym, by rule. Nouns list theirs. */
 export function regularPlural(word: string): string {
   if (word === "calf") return "calves";
   if (/(?:s|x|z|ch|sh)$/.test(word)) return `${word}es`;

@@ -1,6 +1,6 @@
 /**
- * Kinds of things that questions ask for. Where a person could argue whether a noun is of the kind (is an olive a fruit?), the noun is
- * doubtful: no "no" is asked about an image that shows it.
+ * Kinds of things that questions ask for. A noun is doubtful if people may disagree whether it is of the kind (is an olive a fruit?):
+ * images that show it never have the answer "no".
  */
 import type { Noun } from "./vocabulary.js";
 

@@ -7,7 +7,7 @@ const vocabulary = readVocabulary();
 const { nouns, hypernyms, kin } = vocabulary;
 const numberOf = (word: string) => nouns.findIndex(({ noun }) => noun === word);
 
-test("614 nouns, 771 emoji, 183 synonyms, and no word or emoji belongs to two nouns", () => {
+test("614 nouns, 771 emoji and 183 synonyms; each word and emoji belongs to one noun", () => {
   const words = nouns.flatMap(({ noun, syn }) => [noun, ...syn]);
   const codePoints = nouns.flatMap(({ hex }) => hex);
   expect([nouns.length, codePoints.length, words.length - nouns.length]).toEqual([614, 771, 183]);
@@ -17,7 +17,7 @@ test("614 nouns, 771 emoji, 183 synonyms, and no word or emoji belongs to two no
   expect(vocabulary.keywords.size).toBe(codePoints.length);
 });
 
-test("nouns that look alike are no kin", () => {
+test("nouns that can be confused are not kin", () => {
   const [mouse, rat, lion] = [numberOf("mouse"), numberOf("rat"), numberOf("lion")];
   expect(vocabulary.confusable(mouse, rat) && vocabulary.confusable(rat, mouse)).toBe(true);
   expect(vocabulary.confusable(mouse, lion)).toBe(false);
@@ -26,7 +26,7 @@ test("nouns that look alike are no kin", () => {
   nouns.forEach((_, i) => expect(vocabulary.confusable(i, i) && !kin[i]!.includes(i)).toBe(true));
 });
 
-test("what is doubtful is no member, and what is a member is beyond doubt", () => {
+test("no noun is both a member and doubtful", () => {
   const kind = (word: string) => hypernyms.find((hypernym) => hypernym.word === word)!;
   expect(hypernyms.filter(({ members, doubtful }) => [...members].some((noun) => doubtful.has(noun)))).toEqual([]);
   expect(kind("fruit").members.has(numberOf("red apple"))).toBe(true);
@@ -49,7 +49,7 @@ test("what is doubtful is no member, and what is a member is beyond doubt", () =
   `);
 });
 
-test("the answers are 669, in the order of the model's classes", () => {
+test("there are 669 answers, in the order of the model's classes", () => {
   const answers = answerList(vocabulary);
   expect(answers.length).toBe(669);
   expect(new Set(answers).size).toBe(669);
@@ -78,7 +78,7 @@ test.each([
   expect([nounPhrase(word), nounPhrase(word, "big"), verb(word)]).toEqual([phrase, big, be]);
 });
 
-test("mass and pair nouns are not counted, and no counted synonym has an odd plural", () => {
+test("mass and pair nouns are not countable, and no countable synonym has an irregular plural", () => {
   const countable = (word: string) => vocabulary.countable[numberOf(word)];
   expect(["bread", "glasses", "scales", "grapes", "cup of tea"].filter(countable)).toEqual([]);
   expect(["dog", "sheep", "fish"].every(countable)).toBe(true);
@@ -86,6 +86,6 @@ test("mass and pair nouns are not counted, and no counted synonym has an odd plu
     .flatMap(({ syn }) => syn)
     .filter((word) => isCountable(word, regularPlural(word)))
     .map(regularPlural);
-  const odd = plurals.filter((plural) => !plural.endsWith("s") || /(?:ss|ys)$/.test(plural));
-  expect(odd).toEqual(["policemen", "firemen", "smileys"]);
+  const irregular = plurals.filter((plural) => !plural.endsWith("s") || /(?:ss|ys)$/.test(plural));
+  expect(irregular).toEqual(["policemen", "firemen", "smileys"]);
 });

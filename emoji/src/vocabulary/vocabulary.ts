@@ -1,4 +1,4 @@
-/** The nouns that scenes show, and what is known of them: what they may be taken for, what kind of things they are. */
+/** The nouns of scenes, their look-alikes and their kinds. */
 import { readFileSync } from "node:fs";
 import { holdsSynonymOut } from "../held-out.js";
 import { isCountable } from "./grammar.js";
@@ -23,24 +23,24 @@ export interface Keywords {
 
 export interface Hypernym {
   readonly word: string;
-  /** Nouns that are of this kind, beyond doubt. */
+  /** Nouns that are clearly of this kind. */
   readonly members: ReadonlySet<number>;
-  /** Nouns that some would count in. */
+  /** Nouns that are arguably of this kind. */
   readonly doubtful: ReadonlySet<number>;
 }
 
-/** Nouns go by their number in `nouns`. */
+/** Nouns are given by their index in `nouns`. */
 export interface Vocabulary {
   readonly nouns: readonly Noun[];
   readonly countable: readonly boolean[];
   readonly byCodePoint: ReadonlyMap<string, number>;
   readonly keywords: ReadonlyMap<string, Keywords>;
-  /** Nouns of the same widest category that it cannot be taken for. */
+  /** Nouns of the same widest category that it cannot be confused with. */
   readonly kin: readonly (readonly number[])[];
   readonly hypernyms: readonly Hypernym[];
-  /** Synonyms that training shows in captions of single things only. */
+  /** Synonyms that occur in training captions of single things only. */
   readonly heldSynonyms: ReadonlySet<string>;
-  /** Whether a person may take one for the other; a noun for itself, always. */
+  /** Whether two nouns can be confused. Always true for a noun and itself. */
   confusable(one: number, other: number): boolean;
 }
 
@@ -52,9 +52,9 @@ export interface VocabularyFiles {
   readonly keywords: Readonly<Record<string, Keywords>>;
 }
 
-/** The vocabulary of the embedded model: 614 nouns, 771 emoji. */
+/** The vocabulary of the packaged model: 614 nouns, 771 emoji. */
 export function readVocabulary(): Vocabulary {
-  // The files are part of the program: their form is known.
+  // The files are part of this workspace and need no validation.
   const read = (name: string): unknown => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
   return vocabularyOf({
     nouns: read("nouns.json") as VocabularyFiles["nouns"],

@@ -1,4 +1,4 @@
-/** Results in a JSON file, each with what it was made of: made again only when that has changed. */
+/** A cache of results in a JSON file. Each result is stored with its inputs and computed again only when they change. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -22,25 +22,25 @@ interface Contents {
   readonly results?: Readonly<Record<string, Entry>>;
 }
 
-export class KeptResults {
+export class ResultsCache {
   private constructor(
     private readonly path: string,
     private about: Readonly<Record<string, unknown>>,
     private readonly entries: Map<string, Entry>,
   ) {}
 
-  /** @throws SyntaxError if the file is there and is no JSON document */
-  static async open(path: string): Promise<KeptResults> {
+  /** @throws SyntaxError if the file exists and is not JSON */
+  static async open(path: string): Promise<ResultsCache> {
     const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return "{}";
       throw error;
     });
     // Written by this class.
     const { about = {}, results = {} } = JSON.parse(text) as Contents;
-    return new KeptResults(path, about, new Map(Object.entries(results)));
+    return new ResultsCache(path, about, new Map(Object.entries(results)));
   }
 
-  /** The results of this name, made now unless they were made of the same things before. */
+  /** The results of this name, computed unless they are stored for the same inputs. */
   async of(name: string, made_of: MadeOf, make: () => Promise<Results>): Promise<Results> {
     const kept = this.entries.get(name);
     if (kept !== undefined && sameThings(kept.made_of, made_of)) return kept.results;
@@ -50,7 +50,7 @@ export class KeptResults {
     return results;
   }
 
-  /** Sets fields that describe all results. */
+  /** Sets fields that apply to all results. */
   async describe(fields: Readonly<Record<string, unknown>>): Promise<void> {
     const about = { ...this.about, ...fields };
     if (JSON.stringify(about) === JSON.stringify(this.about)) return;
@@ -71,7 +71,7 @@ function sameThings(one: MadeOf, other: MadeOf): boolean {
   return text(one) === text(other);
 }
 
-/** SHA-256 of a file, hexadecimal. @throws InputError when it cannot be read */
+/** SHA-256 of a file, hexadecimal. @throws InputError if it cannot be read */
 export async function hashOf(path: string): Promise<string> {
   const hash = createHash("sha256");
   await pipeline(createReadStream(path), hash).catch((cause: NodeJS.ErrnoException) => {
