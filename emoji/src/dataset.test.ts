@@ -89,7 +89,7 @@ test("invalid options are named with their allowed values", async () => {
   expect(problems.join("\n")).toMatchInlineSnapshot(`
     "InputError: scenes: expected only the options sprites, split, kind, arrangements, captions, sampled, seed, rows, size, first, found "colour". Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
     InputError: scenes: expected only the options sprites, split, kind, arrangements, captions, sampled, seed, rows, size, first, found "__proto__". Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
-    InputError: seed of the scenes: expected a whole number, 0 to 2^53 - 1, found nothing. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
+    InputError: seed of the scenes: expected a whole number, 0 to 2^53 - 1, found undefined. Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
     InputError: sprites of the scenes: expected the folder that npm run emoji:sprites wrote, found "". Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.
     InputError: gone\\u0000/sprites.json: expected the sprites of the art sets, found no such file. Make them with npm run emoji:sprites.
     InputError: split of the scenes: expected one of train, val, combo, drawing, style, style-openmoji, style-emojione-v1, synonym, found "vall". Write them like { "split": "val", "seed": 7, "rows": 1024, "size": 96 }.

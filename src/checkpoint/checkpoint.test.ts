@@ -88,7 +88,7 @@ test.each([
   const folder = await temporaryFolder();
   await writeFile(join(folder, "pytorch_model.bin.index.json"), index({ w: shard }));
   expect(await complaint(folder, openCheckpoint(folder))).toContain(
-    "pytorch_model.bin.index.json: w: expected the plain name of a file beside the index, found",
+    "pytorch_model.bin.index.json: w: expected the name of a file beside the index, without a path, found",
   );
 });
 

@@ -43,7 +43,7 @@ export async function describeFile(target: HubTarget, commit: string, file: stri
       where: `${target.id}: ${file}`,
       expected: "an answer with the file's etag and size",
       found: `etag ${JSON.stringify(etag)}, size ${JSON.stringify(size)}`,
-      hint: "Check HF_ENDPOINT: this host does not answer as a hub does",
+      hint: "Check HF_ENDPOINT: this host does not answer like the hub",
     });
   }
   return { url, file, etag, size: Number(size) };
@@ -164,7 +164,7 @@ async function restart(handle: FileHandle): Promise<number> {
 }
 
 function tooLong({ id }: HubTarget, file: string, size: number): InputError {
-  const hint = "Try again; if it stays so, check HF_ENDPOINT";
+  const hint = "Try again; if the error persists, check HF_ENDPOINT";
   return new InputError({
     code: "corrupt-file",
     where: `${id}: ${file}`,
@@ -186,7 +186,7 @@ async function verify({ id, settings }: HubTarget, { file, etag, size }: RemoteF
     code: "corrupt-file",
     where: `${id}: ${file}`,
     expected: `content with hash ${etag}`,
-    found: `hash ${found}: it was damaged on the way`,
-    hint: "Try again; if it stays so, check HF_ENDPOINT",
+    found: `hash ${found}: the download was damaged`,
+    hint: "Try again; if the error persists, check HF_ENDPOINT",
   });
 }

@@ -142,8 +142,8 @@ function refusal({ id, settings }: HubTarget, { status, headers }: Response): In
     return new InputError({
       code: "access-denied",
       where: id,
-      expected: "a model that may be read",
-      found: `a gated one (${status})`,
+      expected: "a model that this account may read",
+      found: `a gated model (${status})`,
       hint,
     });
   }

@@ -292,8 +292,8 @@ test.each([
   [401, "RepoNotFound", "found no folder of that name, and none that http://hub shows us (401)"],
   [404, "RepoNotFound", "found no folder of that name, and none that http://hub shows us (404)"],
   [404, "RevisionNotFound", "found no revision main at http://hub (404). Check revision."],
-  [403, "GatedRepo", "found a gated one (403). Accept its terms at http://hub/org/name and set HF_TOKEN"],
-  [401, "GatedRepo", "found a gated one (401). Accept its terms at http://hub/org/name and set HF_TOKEN"],
+  [403, "GatedRepo", "found a gated model (403). Accept its terms at http://hub/org/name and set HF_TOKEN"],
+  [401, "GatedRepo", "found a gated model (401). Accept its terms at http://hub/org/name and set HF_TOKEN"],
 ])("status %i %s", async (status, code, message) => {
   const hub = await mockHub(published);
   const cacheDir = await temporaryFolder();
@@ -315,7 +315,7 @@ test("names that lead elsewhere are not followed: files by listing, shards by in
     "model.safetensors.index.json": index,
   });
   expect(await complaint(cacheDir, resolve(hub, cacheDir))).toContain(
-    "expected the plain name of a file beside the index",
+    "expected the name of a file beside the index, without a path",
   );
   expect(await readdir(cacheDir)).toEqual(["models--org--name"]);
   hub.intercept = (request, response) => {

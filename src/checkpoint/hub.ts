@@ -39,7 +39,7 @@ async function fromHub(target: HubTarget, report: (event: HubProgress) => void):
     throw new InputError({
       code: "offline",
       where: target.id,
-      expected: `a complete copy of revision ${revision} in ${cacheDir}, as the network is not to be used`,
+      expected: `a complete copy of revision ${revision} in ${cacheDir}, because the network must not be used`,
       found: "none",
       hint: "Download it once without HF_HUB_OFFLINE (or localFilesOnly), or give a model folder",
     });

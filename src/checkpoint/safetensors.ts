@@ -83,7 +83,7 @@ async function readHeaderLength(file: OpenFile): Promise<number> {
       where: file.name,
       expected: `a safetensors header of at most ${maxHeader} bytes`,
       found: `a header length of ${length.toString()}`,
-      hint: `${refetch}, or check that it is a safetensors file at all`,
+      hint: `${refetch}, or check that it is a safetensors file`,
     });
   }
   if (Number(length) > file.size - 8) {
@@ -139,7 +139,7 @@ function checkMetadata(file: OpenFile, value: unknown): void {
     throw new InputError({
       code: "corrupt-file",
       where: `${file.name}: __metadata__`,
-      expected: "an object from text to text",
+      expected: "an object of strings",
       found: "other values",
     });
   }
@@ -198,7 +198,7 @@ function parseOffsets(where: string, value: unknown): [number, number] {
     throw new InputError({
       code: "corrupt-file",
       where,
-      expected: "data_offsets that rise",
+      expected: "ascending data_offsets",
       found: `[${begin}, ${end}]`,
     });
   }
@@ -228,7 +228,7 @@ function checkCoverage(file: OpenFile, entries: readonly Entry[], dataLength: nu
       throw new InputError({
         code: "corrupt-file",
         where,
-        expected: `data that begin at ${covered}, where the previous tensor ends`,
+        expected: `data that start at ${covered}, where the previous tensor ends`,
         found,
       });
     }

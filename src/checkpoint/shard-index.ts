@@ -31,8 +31,8 @@ function shardsOf(path: string, weightMap: readonly [string, unknown][]): Map<st
       throw new InputError({
         code: "invalid-checkpoint",
         where: `${path}: ${name.slice(0, 200)}`,
-        expected: "the plain name of a file beside the index",
-        found: JSON.stringify(shard)?.slice(0, 100) ?? "nothing",
+        expected: "the name of a file beside the index, without a path",
+        found: JSON.stringify(shard)?.slice(0, 100) ?? "undefined",
       });
     }
     const names = shards.get(shard) ?? [];

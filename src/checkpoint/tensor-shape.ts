@@ -26,8 +26,8 @@ export function checkedShape(where: string, value: unknown): readonly number[] {
   }
   return value.map((size: unknown) => {
     if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
-      const found = JSON.stringify(typeof size === "bigint" ? size.toString() : size)?.slice(0, 60) ?? "nothing";
-      throw new InputError({ code: "corrupt-file", where, expected: "sizes that are whole numbers from 0 on", found });
+      const found = JSON.stringify(typeof size === "bigint" ? size.toString() : size)?.slice(0, 60) ?? "undefined";
+      throw new InputError({ code: "corrupt-file", where, expected: "sizes that are whole numbers, 0 or more", found });
     }
     return size;
   });

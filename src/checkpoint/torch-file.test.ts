@@ -139,7 +139,7 @@ test.each<[string, Uint8Array]>([
 test("refuses the format before torch 1.6", async () => {
   const message = await complaint(fixtures, readTorchFile(join(fixtures, "legacy.bin")));
   expect(message).toContain(
-    "legacy.bin: expected a zip file as torch.save writes it since version 1.6, found a bare pickle",
+    "legacy.bin: expected a zip file written by torch.save (1.6 or newer), found a bare pickle",
   );
 });
 

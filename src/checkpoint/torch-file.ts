@@ -84,7 +84,7 @@ async function checkFormat(file: OpenFile): Promise<void> {
   const text = (from: number, to: number) => new TextDecoder("latin1").decode(start.subarray(from, to));
   if (text(0, 4) === "PK\u0003\u0004") return;
   const pickled = start[0] === 0x80;
-  const expected = "a zip file as torch.save writes it since version 1.6";
+  const expected = "a zip file written by torch.save (1.6 or newer)";
   if (file.size === 0)
     throw new InputError({ code: "corrupt-file", where: file.name, expected, found: "an empty file" });
   if (text(0, 8) === "version ") {

@@ -128,7 +128,7 @@ function checkPlain(file: OpenFile, name: string, flags: number, method: number)
   throw new InputError({
     code: "unsupported-format",
     where: `${file.name}: ${name}`,
-    expected: "bytes stored as they are",
+    expected: "uncompressed entries",
     found: encrypted ? "an encrypted entry" : "a compressed entry",
     hint: "Save the file again with torch.save, which does not compress",
   });

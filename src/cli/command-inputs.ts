@@ -37,7 +37,7 @@ async function imagesIn(folder: string, onWarning: (message: string) => void): P
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     const expected = "a folder that can be read";
     throw new InputError(
-      { code: "file-unreadable", where: folder, expected, found: "one that this user may not read" },
+      { code: "file-unreadable", where: folder, expected, found: "a folder that this user may not read" },
       { cause },
     );
   });
@@ -90,7 +90,7 @@ export async function readText(text: string, stdin: AsyncIterable<Uint8Array>): 
   throw new InputError({
     code: "invalid-argument",
     where,
-    expected: "a single line, as this command takes one text",
+    expected: "a single line: this command takes one text",
     found: `${texts.length}`,
   });
 }
@@ -114,7 +114,7 @@ async function readLines(stdin: AsyncIterable<Uint8Array>): Promise<string[]> {
   const lines = decoded(Buffer.concat(chunks)).split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
   if (lines.length > 0) return lines;
-  throw new InputError({ code: "missing-data", where, expected: "texts, one a line", found: "nothing" });
+  throw new InputError({ code: "missing-data", where, expected: "texts, one per line", found: "none" });
 }
 
 function decoded(bytes: Uint8Array): string {

@@ -134,7 +134,7 @@ describe("input", () => {
       runCli(["embed", "--text", "-"], { stdin: Uint8Array.of(0x61, 0xff) }),
       runCli(["fill-mask", "--image", image, "--text", "-"], { stdin: "a <mask>\na <mask>\n" }),
     ]);
-    expectLine(none, 1, /standard input: expected texts, one a line, found nothing/);
+    expectLine(none, 1, /standard input: expected texts, one per line, found none/);
     expectLine(bytes, 1, /standard input: expected texts in UTF-8/);
     expectLine(lines, 1, /standard input: expected a single line.*found 2/);
   });

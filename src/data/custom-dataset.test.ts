@@ -109,7 +109,7 @@ test("modules that are missing, broken or export something else", async () => {
     "InputError: FOLDER/throwing.mjs: expected a function that gives a data set, found TypeError: no art.",
   );
   expect(await open(await moduleOf("number.mjs", "export default 7;"))).toBe(
-    "InputError: FOLDER/number.mjs: expected a data set with rows, texts and images as the default export, or a function that gives one, found number.",
+    "InputError: FOLDER/number.mjs: expected a data set with rows, texts and images as the default export, or a function that returns one, found number.",
   );
 });
 

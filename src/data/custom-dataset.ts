@@ -130,7 +130,7 @@ export function parseModuleSource(text: string): ModuleSource | undefined {
   throw new InputError({
     code: "invalid-setting",
     where: text,
-    expected: "JSON with a path as module, and options if its function takes any",
+    expected: "JSON with the path of a module, and options for its function",
     found: other === undefined ? `${typeof module} as module` : `the unknown name ${JSON.stringify(other)}`,
   });
 }
@@ -164,7 +164,7 @@ export async function openModule({ module, options }: ModuleSource, folder: stri
   throw new InputError({
     code: "invalid-dataset",
     where: path,
-    expected: "a data set with rows, texts and images as the default export, or a function that gives one",
+    expected: "a data set with rows, texts and images as the default export, or a function that returns one",
     found: given === null ? "null" : typeof given,
   });
 }

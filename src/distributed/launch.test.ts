@@ -60,11 +60,11 @@ test("variables that are not valid are named", () => {
     ]),
   ).toMatchInlineSnapshot(`
     "InputError: environment variable OMPI_COMM_WORLD_SIZE: expected a whole number from 1 to 65536, as MPI launchers set it, found two. Unset the launcher's variables to run in one process.
-    InputError: environment variable OMPI_COMM_WORLD_RANK: expected a whole number from 0 to 1, as MPI launchers set it, found nothing. Unset the launcher's variables to run in one process.
+    InputError: environment variable OMPI_COMM_WORLD_RANK: expected a whole number from 0 to 1, as MPI launchers set it, found an empty value. Unset the launcher's variables to run in one process.
     InputError: environment variable PMI_RANK: expected a whole number from 0 to 1, as MPI launchers set it, found 2. Unset the launcher's variables to run in one process.
     InputError: environment variable PMI_RANK: expected a whole number from 0 to 1, as MPI launchers set it, found -1. Unset the launcher's variables to run in one process.
     InputError: environment variable PMI_SIZE: expected a whole number from 1 to 65536, as MPI launchers set it, found 1e9. Unset the launcher's variables to run in one process.
-    InputError: environment variable SLURM_STEP_NUM_TASKS: expected a whole number from 1 to 65536, as MPI launchers set it, found nothing. Unset the launcher's variables to run in one process."
+    InputError: environment variable SLURM_STEP_NUM_TASKS: expected a whole number from 1 to 65536, as MPI launchers set it, found an empty value. Unset the launcher's variables to run in one process."
   `);
 });
 

@@ -95,7 +95,7 @@ function wholeNumber(env: Environment, name: string, min: number, max: number): 
     code: "invalid-setting",
     where: `environment variable ${name}`,
     expected: `a whole number from ${min} to ${max}, as MPI launchers set it`,
-    found: text === "" ? "nothing" : text,
+    found: text === "" ? "an empty value" : text,
     hint: "Unset the launcher's variables to run in one process",
   });
 }

@@ -95,7 +95,7 @@ export function isObject(value: unknown): value is JsonObject {
 
 /** A JSON value in a few words, for the «found» of an error. */
 export function describe(value: unknown): string {
-  if (value === undefined) return "nothing";
+  if (value === undefined) return "undefined";
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (isObject(value)) return "an object";
   const text = JSON.stringify(value);

@@ -28,7 +28,7 @@ test.each<[string, ModelInputs, ForwardOptions, string]>([
     "no images",
     { input_ids },
     {},
-    "pixel_values: expected images [batch, 3, height, width], found nothing. Give pixel_values or image_embeds.",
+    "pixel_values: expected images [batch, 3, height, width], found undefined. Give pixel_values or image_embeds.",
   ],
   [
     "images of another size",
@@ -88,7 +88,7 @@ test.each<[string, ModelInputs, ForwardOptions, string]>([
     "a text longer than the position table",
     { input_ids: ids(1, 19), pixel_values: pixels(1, 3, 32, 32) },
     {},
-    "input_ids: expected at most 18 tokens, which is what the position table can take, found 19. Truncate the text (truncation: true).",
+    "input_ids: expected at most 18 tokens, the size of the position table, found 19. Truncate the text (truncation: true).",
   ],
   [
     "ids beyond the vocabulary",
@@ -136,6 +136,6 @@ test("labels of another shape or beyond the classes are refused", async () => {
   expect(await complaint(mlm.forward({ ...inputs, labels: int64Matrix(beyond) }))).toBe(`${words}, found 120.`);
   const ignored = [Array<number>(7).fill(-100), Array<number>(7).fill(-100)];
   expect(await complaint(mlm.forward({ ...inputs, labels: int64Matrix(ignored) }))).toBe(
-    "labels: expected a position to compute the loss of, found -100 everywhere. Leave labels out if no loss is wanted.",
+    "labels: expected at least one position with a label, found -100 everywhere. Leave labels out if you need no loss.",
   );
 });

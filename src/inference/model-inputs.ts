@@ -37,7 +37,7 @@ export function checkInputs(
     throw new InputError({
       code: "text-too-long",
       where: "input_ids",
-      expected: `at most ${limit} tokens, which is what the position table can take`,
+      expected: `at most ${limit} tokens, the size of the position table`,
       found: String(tokens),
       hint: "Truncate the text (truncation: true)",
     });
@@ -56,7 +56,7 @@ export function checkInputs(
       code: "invalid-tensor",
       where: "pixel_values",
       expected: "images [batch, 3, height, width]",
-      found: pixel_values === undefined ? "nothing" : shapeOf(pixel_values),
+      found: pixel_values === undefined ? "undefined" : shapeOf(pixel_values),
       hint: "Give pixel_values or image_embeds",
     });
   }
@@ -88,9 +88,9 @@ export function checkLabels(
     throw new InputError({
       code: "invalid-tensor",
       where: "labels",
-      expected: "a position to compute the loss of",
+      expected: "at least one position with a label",
       found: `${ignored.join(" or ")} everywhere`,
-      hint: "Leave labels out if no loss is wanted",
+      hint: "Leave labels out if you need no loss",
     });
   }
 }

@@ -130,7 +130,7 @@ function shapeOf(batch: Batch, name: string, rank: number): readonly number[] {
     code: "shape-mismatch",
     where: `${name} of the batch`,
     expected: `a tensor of ${rank} ${rank === 1 ? "axis" : "axes"}, none of them empty`,
-    found: tensor === undefined ? "nothing" : `${tensor.dtype}[${tensor.shape.join(", ")}]`,
+    found: tensor === undefined ? "undefined" : `${tensor.dtype}[${tensor.shape.join(", ")}]`,
   });
 }
 

@@ -272,8 +272,8 @@ test("what cannot be a batch is refused", () => {
     InputError: sample 0: expected caption, which itc reads, found none. Leave itc out, or train it on data that has it.
     InputError: caption of sample 4: expected 1 to 18 tokens, found 19. Truncate it when it is encoded, with maxLength.
     InputError: caption of sample 4: expected 1 to 18 tokens, found 0.
-    InputError: caption of sample 4: expected token ids from 0 to 119, found 120. Use the tokenizer that goes with the model.
-    InputError: caption of sample 4: expected token ids from 0 to 119, found 1.5. Use the tokenizer that goes with the model.
+    InputError: caption of sample 4: expected token ids from 0 to 119, found 120. Use the tokenizer of the model.
+    InputError: caption of sample 4: expected token ids from 0 to 119, found 1.5. Use the tokenizer of the model.
     InputError: index of a sample: expected a whole number from 0, found -1.
     InputError: id of an image: expected a whole number from 0, found 0.5.
     InputError: image 4: expected float32[3, 32, 32], as the first of the batch, found float32[3, 32, 40]. Process all images with the same settings.

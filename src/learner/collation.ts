@@ -70,7 +70,7 @@ export class Collation {
         where,
         expected: `token ids from 0 to ${vocab_size - 1}`,
         found: String(invalid),
-        hint: "Use the tokenizer that goes with the model",
+        hint: "Use the tokenizer of the model",
       });
     }
     return this.texts.push(ids) - 1;

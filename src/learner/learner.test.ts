@@ -190,8 +190,8 @@ test("while its state is read a learner takes no step, and the arrays stay whole
     expect([...optimizer.values()].every(({ m, v }) => m.length > 0 && v.length > 0)).toBe(true);
   });
   const step = trained.step(0, [pairs(0, 2)]);
-  await expect(trained.read(() => "read")).rejects.toThrow("found step under way. Await it first");
-  expect(() => trained.restoreOptimizer(new Map())).toThrow("found step under way");
+  await expect(trained.read(() => "read")).rejects.toThrow("found step in progress. Await it first");
+  expect(() => trained.restoreOptimizer(new Map())).toThrow("found step in progress");
   await step;
   expect(await trained.read(({ optimizer }) => optimizer.get("itm_score.fc.bias")!.m.length)).toBe(2);
 });
@@ -262,16 +262,16 @@ test("what cannot be trained is refused, before any thread starts", async () => 
     "InputError: objectives: expected at least one with a weight, found none.
     InputError: objective itn: expected one of mlm, itm, itc, itm_itc, irtr, vqa, snli, nlvr2 with a finite weight, found 1.
     InputError: frozen "text_modle.*": expected the name of a parameter, with * for any run of characters, found a pattern that no parameter matches.
-    InputError: frozen: expected patterns that leave something to train, found none left.
+    InputError: frozen: expected patterns that leave at least one parameter to train, found none left.
     InputError: values: expected every parameter of the model and of the heads that are trained, found 1 that do not fit: itm_score.fc.bias (2 values, found none). Make them with startingValues for this config.
-    InputError: values: text_model.embeddings.LayerNorm.bias: expected an array with a buffer of its own, which a step can transfer to another thread, found the buffer of text_model.embeddings.LayerNorm.weight. Copy it with slice().
+    InputError: values: text_model.embeddings.LayerNorm.bias: expected an array with a separate ArrayBuffer, which a step can transfer to another thread, found the buffer of text_model.embeddings.LayerNorm.weight. Copy it with slice().
     InputError: seed: expected a whole number from 0 to 2^53 - 1, found -1.
     InputError: threads: expected a whole number, 1 or more, found 0.
     InputError: objective itm_itc: expected contrastive_form "dual" in config.json, whose similarities negatives are sampled by, found "joint".
     InputError: objective nlvr2: expected token_type_count 3 in config.json, with a row for the second image, found 2.
     InputError: step: expected at least one micro-batch, found none.
     InputError: itm_texts of the batch: expected a tensor of 1 axis, none of them empty, found int64[0].
-    InputError: input_ids of the batch: expected a tensor of 2 axes, none of them empty, found nothing.
+    InputError: input_ids of the batch: expected a tensor of 2 axes, none of them empty, found undefined.
     InputError: itm_images of the batch: expected rows of the stack, 0 to 1, found 2.
     InputError: itm_texts of the batch: expected rows of the stack, 0 to 3, found -1.
     InputError: itm_labels of the batch: expected 0 to 1, found 2.

@@ -141,7 +141,7 @@ export class Learner implements AsyncDisposable {
       throw new InputError({
         code: "invalid-setting",
         where: "frozen",
-        expected: "patterns that leave something to train",
+        expected: "patterns that leave at least one parameter to train",
         found: "none left",
       });
     }
@@ -314,7 +314,7 @@ export class Learner implements AsyncDisposable {
       code: "invalid-argument",
       where: `Learner.${call}`,
       expected: "one call at a time",
-      found: `${this.underWay} under way`,
+      found: `${this.underWay} in progress`,
       hint: "Await it first",
     });
   }

@@ -71,7 +71,7 @@ export function checkValues(parameters: readonly Parameter[], values: Arrays): v
     throw new InputError({
       code: "parameter-mismatch",
       where: `values: ${name}`,
-      expected: "an array with a buffer of its own, which a step can transfer to another thread",
+      expected: "an array with a separate ArrayBuffer, which a step can transfer to another thread",
       found: other === undefined ? "a view of a larger buffer" : `the buffer of ${other}`,
       hint: "Copy it with slice()",
     });

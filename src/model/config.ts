@@ -200,7 +200,7 @@ export function parseConfig(json: unknown, where = "config.json"): BridgeTowerCo
       code: "invalid-config",
       where: `model_type in ${where}`,
       expected: '"bridgetower" or "meter"',
-      found: (JSON.stringify(model_type) ?? "nothing").slice(0, 80),
+      found: (JSON.stringify(model_type) ?? "undefined").slice(0, 80),
       hint: "Name the folder of a BridgeTower checkpoint",
     });
   }

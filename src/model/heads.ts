@@ -49,7 +49,7 @@ function itcHead(p: Scope, { contrastive_hidden_size: size }: BridgeTowerConfig,
     code: "unsupported-task",
     where: "contrastive_hidden_size in config.json",
     expected: "the width of the contrastive embeddings",
-    found: "nothing",
+    found: "undefined",
     hint: "Name a checkpoint with contrastive heads, such as BridgeTower/bridgetower-large-itm-mlm-itc",
   });
 }

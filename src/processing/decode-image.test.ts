@@ -74,7 +74,7 @@ test("errors name the file and what is wrong with it", async () => {
   ].map((path) => problem(path));
   expect((await Promise.all(found)).join("\n")).toMatchInlineSnapshot(`
     "…/missing.png: expected an image file, found no such file. Check the path and its permissions.
-    …/empty.png: expected an image, found an empty file (0 bytes). Give another file.
+    …/empty.png: expected an image, found an empty file (0 bytes). Use another file.
     …/text.png: expected a PNG, JPEG, WebP, GIF, TIFF or AVIF image, found a file that is no image of these kinds. Convert it to PNG or JPEG first.
     …/cut.png: expected a complete PNG image, found damaged or truncated data. Fetch or save the file again.
     …/cut.jpg: expected a complete JPEG image, found damaged or truncated data. Fetch or save the file again.

@@ -58,7 +58,7 @@ export function imageFormat(bytes: Uint8Array, where: string): ImageFormat {
       where,
       expected: "an image",
       found: "an empty file (0 bytes)",
-      hint: "Give another file",
+      hint: "Use another file",
     });
   }
   const head = String.fromCharCode(...bytes.subarray(0, 64));

@@ -87,7 +87,7 @@ export function imageSettings(json: JsonObject, where: string): ImageSettings {
     throw new InputError({
       code: "invalid-config",
       where: `${where}: size`,
-      expected: `at least size_divisor (${settings.size_divisor}), of which the resized sides are multiples`,
+      expected: `at least size_divisor (${settings.size_divisor}): resized sides are multiples of it`,
       found: `${size}`,
       hint: "Correct one of the two",
     });
@@ -97,7 +97,7 @@ export function imageSettings(json: JsonObject, where: string): ImageSettings {
     throw new InputError({
       code: "invalid-config",
       where: `${where}: image_std`,
-      expected: "deviations other than 0",
+      expected: "standard deviations other than 0",
       found: `0 at entry ${zero}`,
     });
   }

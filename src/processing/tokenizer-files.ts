@@ -197,7 +197,7 @@ function specialIds(
 function maxLengthOf(config: JsonObject, path: string): number {
   const value = config.model_max_length ?? Infinity;
   if (typeof value === "number" && value >= 1) return Math.floor(value);
-  const expected = "a number of tokens of at least 1";
+  const expected = "a number of tokens, 1 or more";
   throw new InputError({
     code: "invalid-config",
     where: `${path}: model_max_length`,

@@ -108,6 +108,6 @@ test("batches that cannot be one tensor are refused", () => {
     `[InputError: maxLength: expected a whole number of at least 2, the special tokens, found 1. Raise it.]`,
   );
   expect(() => tokenizers.variant.encodeBatch(["a"], { padding: "max_length" })).toThrowErrorMatchingInlineSnapshot(
-    `[InputError: padding max_length: expected a maxLength, as the tokenizer's files have no model_max_length, found none. Give maxLength.]`,
+    `[InputError: padding max_length: expected a maxLength, because the tokenizer's files have no model_max_length, found none. Give maxLength.]`,
   );
 });

@@ -157,7 +157,7 @@ export class Tokenizer {
       });
     }
     if (padding === "max_length" && maxLength === Infinity) {
-      const expected = "a maxLength, as the tokenizer's files have no model_max_length";
+      const expected = "a maxLength, because the tokenizer's files have no model_max_length";
       throw new InputError({
         code: "invalid-argument",
         where: "padding max_length",

@@ -17,7 +17,7 @@ async function sumGraph(): Promise<CompiledGraph> {
 
 test("a missing input, a wrong shape and one name with two sizes are refused by name", async () => {
   const graph = await sumGraph();
-  await expect(graph.run({ a: zeros(2, 3) })).rejects.toThrow("b: expected float32[batch, 3], found nothing.");
+  await expect(graph.run({ a: zeros(2, 3) })).rejects.toThrow("b: expected float32[batch, 3], found undefined.");
   await expect(graph.run({ a: zeros(2, 3), b: zeros(2, 4) })).rejects.toThrow(
     "b: expected float32[batch, 3], found float32[2, 4].",
   );

@@ -60,7 +60,7 @@ function toRuntime(input: Input, value: HostTensor | undefined): Values[string] 
       code: "invalid-tensor",
       where: input.name,
       expected: `${input.dtype}[${input.shape.join(", ")}]`,
-      found: value === undefined ? "nothing" : `${value.dtype}[${value.shape.join(", ")}]`,
+      found: value === undefined ? "undefined" : `${value.dtype}[${value.shape.join(", ")}]`,
     });
   }
   if (value.data.length !== elementCount(value.shape)) {

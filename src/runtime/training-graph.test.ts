@@ -149,7 +149,7 @@ test("arrays that cannot be transferred are refused by name, and no array is tra
     InputError: table: expected an array that fills its own ArrayBuffer, found a view of a larger one.
     InputError: table: expected an array that fills its own ArrayBuffer, found the ArrayBuffer of the parameter table. Copy one of the two arrays.
     InputError: fused: expected an array that fills its own ArrayBuffer, found the ArrayBuffer of the parameter table. Copy one of the two arrays.
-    InputError: ids: expected int64[3], found nothing.
+    InputError: ids: expected int64[3], found undefined.
     InputError: ids: expected int64[3], found int64[4]."
   `);
   await graph.dispose();

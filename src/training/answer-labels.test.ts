@@ -34,7 +34,7 @@ test("the file that is named, the classifier's own, a file beside the data, the 
   expect(await find({})).toEqual(["e"]);
   expect(await find({ paths: [] })).toEqual(["red", "blue", "green"]);
   await expect(find({ paths: [], datasets: [memoryData([{ images: [] }], "captions")] })).rejects.toThrow(
-    "captions: expected questions with answers, which the objective vqa learns, found none. Leave vqa out, or add data that has them.",
+    "captions: expected questions with answers, which the objective vqa needs, found none. Leave vqa out, or add data that has them.",
   );
   await expect(find({ named: join(root, "none.json") })).rejects.toThrow(
     /none\.json: expected a JSON list of answers, found no such file\. Check the path\.$/,

@@ -72,7 +72,7 @@ function answersOf(datasets: readonly Dataset[]): AnswerTable {
     throw new InputError({
       code: "missing-data",
       where,
-      expected: "questions with answers, which the objective vqa learns",
+      expected: "questions with answers, which the objective vqa needs",
       found: "none",
       hint: "Leave vqa out, or add data that has them",
     });

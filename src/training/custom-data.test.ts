@@ -71,6 +71,6 @@ test("a data set given as an object is recorded by name and rows, and a file can
   expect(trainingSettings(settings).data).toEqual({ train: ["pairs", record], validation: [record] });
   const root = await temporaryFolder();
   await expect(train({ ...tinySettings(root), data: { train: record } })).rejects.toThrow(
-    'data.train: expected a path or a module, found the record of a data set "mine", which a program has to give as an object.',
+    'data.train: expected a path or a module, found the record of a data set "mine", which must be passed as an object in code.',
   );
 });

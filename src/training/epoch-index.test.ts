@@ -82,7 +82,7 @@ test("questions count if the table has one of their answers", () => {
   const epochIndex = EpochIndex.of([data], ["vqa"], new AnswerTable(["red", "blue"]));
   expect([places(epochIndex), epochIndex.skippedRows]).toEqual([["pairs 0.0", "pairs 0.2"], 1]);
   expect(() => EpochIndex.of([data], ["vqa"], new AnswerTable(["green"]))).toThrow(
-    "pairs: expected rows with questions, which the objectives vqa read, found none in 2 rows. Leave objectives out, or name data that has what they read.",
+    "pairs: expected rows with questions, which the objectives vqa read, found none in 2 rows. Leave objectives out, or name data with these texts.",
   );
 });
 
@@ -95,7 +95,7 @@ test("statements are about two images", () => {
   expect(places(epochIndex)).toEqual(["pairs 0.0"]);
   const single = memoryData([row({ statements }), { images: [image], statements }]);
   expect(() => EpochIndex.of([single], ["nlvr2"])).toThrow(
-    "row 1 of pairs: expected two images, which a statement of NLVR2 is about, found 1.",
+    "row 1 of pairs: expected two images for a statement of NLVR2, found 1.",
   );
   // Without an objective that reads statements, one image is enough.
   expect(EpochIndex.of([memoryData([{ images: [image], statements, captions: ["a"] }])], ["itm"]).length).toBe(1);

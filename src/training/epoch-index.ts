@@ -71,7 +71,7 @@ export class EpochIndex {
         where: datasets.map(({ name }) => name).join(", ") || "data",
         expected: `rows with ${kinds.join(" and ")}, which the objectives ${objectives.join(", ")} read`,
         found: `none in ${skippedRows} rows`,
-        hint: "Leave objectives out, or name data that has what they read",
+        hint: "Leave objectives out, or name data with these texts",
       });
     }
     return new EpochIndex(
@@ -163,7 +163,7 @@ function requireTwoImages(dataset: Dataset, row: number): void {
   throw new InputError({
     code: "missing-data",
     where: `row ${row} of ${dataset.name}`,
-    expected: "two images, which a statement of NLVR2 is about",
+    expected: "two images for a statement of NLVR2",
     found: String(length),
   });
 }

@@ -84,7 +84,7 @@ export async function openDatasets(
       code: "invalid-setting",
       where: `data.${name}`,
       expected: "a path or a module",
-      found: `the record of a data set ${JSON.stringify(source.dataset)}, which a program has to give as an object`,
+      found: `the record of a data set ${JSON.stringify(source.dataset)}, which must be passed as an object in code`,
     });
   };
   try {
@@ -252,7 +252,7 @@ function checkTexts(
       where: "tokenizer",
       expected: `at most ${text_config.vocab_size} tokens, the vocab_size of the model`,
       found: String(tokenizer.vocabSize),
-      hint: "Use the tokenizer that goes with the model",
+      hint: "Use the tokenizer of the model",
     });
   }
 }
@@ -276,7 +276,7 @@ async function folderWithTokenizer(
   throw new InputError({
     code: "invalid-setting",
     where: "tokenizer",
-    expected: "a folder or hub id, as no starting point has a tokenizer",
+    expected: "a folder or hub id, because no starting point has a tokenizer",
     found: "none",
     hint: "Name one, such as roberta-base",
   });

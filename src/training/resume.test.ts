@@ -84,7 +84,7 @@ test("without starting point: values of the seed, in the given config", async ()
 
 test("without starting point a tokenizer must be named", async () => {
   await expect(begin(await temporaryFolder(), { tokenizer: undefined })).rejects.toThrow(
-    "tokenizer: expected a folder or hub id, as no starting point has a tokenizer, found none. Name one, such as roberta-base.",
+    "tokenizer: expected a folder or hub id, because no starting point has a tokenizer, found none. Name one, such as roberta-base.",
   );
 });
 
@@ -211,7 +211,7 @@ test("CLIP and RoBERTa give the towers, the run gives the rest", async () => {
   );
   const small = await fileOf(towers.roberta.names);
   await expect(begin(root, { start: [clip, small], config, max_text_len: 8 })).rejects.toThrow(
-    /^tokenizer: expected at most 30 tokens, the vocab_size of the model, found \d+\. Use the tokenizer that goes with the model\.$/,
+    /^tokenizer: expected at most 30 tokens, the vocab_size of the model, found \d+\. Use the tokenizer of the model\.$/,
   );
 });
 
@@ -267,7 +267,7 @@ test("other settings are refused before any other error", async () => {
     return [(error as Error).message.replaceAll(root, ""), warnings];
   };
   const message = (names: string) =>
-    `/run/checkpoint-8: expected the settings that the run began with, found other values of ${names}. Restore them, or name another output folder and start from /run/checkpoint-8.`;
+    `/run/checkpoint-8: expected the settings that the run started with, found other values of ${names}. Restore them, or name another output folder and start from /run/checkpoint-8.`;
   expect(await refused({ learning_rate: 1, batch_size: 3 })).toEqual([message("batch_size, learning_rate"), []]);
   // Heads that the checkpoint lacks are no damage.
   expect(await refused({ objectives: { itm: 1, mlm: 1, snli: 1 } })).toEqual([message("objectives"), []]);

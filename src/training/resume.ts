@@ -83,7 +83,7 @@ async function checkSettings(settings: TrainingSettings, folder: string): Promis
   throw new SettingsMismatch({
     code: "resume-mismatch",
     where: folder,
-    expected: "the settings that the run began with",
+    expected: "the settings that the run started with",
     found: `other values of ${changed.join(", ")}`,
     hint: `Restore them, or name another output folder and start from ${folder}`,
   });

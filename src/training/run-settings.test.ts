@@ -50,7 +50,7 @@ test.each<[object, string]>([
   [{ frozen: "itm_score.*" }, 'frozen: expected a list, found "itm_score.*".'],
   [{ reset: [1] }, "reset.0: expected text, found 1."],
   [{ output: "" }, 'output: expected text that is not empty, found "".'],
-  [{ output: undefined }, "output: expected text, found nothing."],
+  [{ output: undefined }, "output: expected text, found undefined."],
   [{ learning_rate: 0 }, "learning_rate: expected a number above 0, found 0."],
   [{ learning_rate: Infinity }, "learning_rate: expected a number above 0, found Infinity."],
   [{ seed: NaN }, "seed: expected a whole number of at least 0, found NaN."],
@@ -73,16 +73,16 @@ test.each<[object, string]>([
     { decay_power: "cosin" },
     'decay_power: expected a number above 0 or "cosine", found "cosin". The nearest is cosine.',
   ],
-  [{ start: undefined }, "start: expected text or a list, found nothing."],
+  [{ start: undefined }, "start: expected text or a list, found undefined."],
   [{ start: ["a", 3] }, "start.1: expected text, found 3."],
-  [{ data: undefined }, "data: expected an object, found nothing."],
-  [{ data: {} }, "data.train: expected text or an object or a list that is not empty, found nothing."],
+  [{ data: undefined }, "data: expected an object, found undefined."],
+  [{ data: {} }, "data.train: expected text or an object or a list that is not empty, found undefined."],
   [{ data: { train: [] } }, "data.train: expected a list that is not empty, found []."],
   [
     { data: { train: { path: "x", format: "arow" } } },
     'format: expected one of folder, arrow, parquet, webdataset, found "arow". The nearest is arrow.',
   ],
-  [{ data: { train: [{ format: "arrow" }] } }, "data.train.0.path: expected text, found nothing."],
+  [{ data: { train: [{ format: "arrow" }] } }, "data.train.0.path: expected text, found undefined."],
   [{ validation: { metrics: [] } }, "validation.metrics: expected a list that is not empty, found []."],
   [{ validation: { image_chunks: 0 } }, "validation.image_chunks: expected a whole number of at least 1, found 0."],
   [{ recipe: "vqav2_bse" }, "The nearest is vqav2_base."],
@@ -101,7 +101,7 @@ test("a name that was mistyped goes before the one that is missing because of it
   expect(complaint({ ...rest, ouput: output })).toBe(
     "run.json: ouput: expected a setting of a training run, found an unknown name. The nearest is output.",
   );
-  expect(complaint({ name: "a package", version: "1" })).toBe("run.json: output: expected text, found nothing.");
+  expect(complaint({ name: "a package", version: "1" })).toBe("run.json: output: expected text, found undefined.");
 });
 
 test("unknown transforms are refused", () => {

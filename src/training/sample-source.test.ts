@@ -110,6 +110,6 @@ test("a broken false image is replaced from the data set of the sample", async (
 test("if no image can be read, the error after twenty tries has the first reason", async () => {
   const source = sourceOf([withBroken(await dataOf(3), () => true)]);
   await expect(source.make(0, 0, false, new Map())).rejects.toThrow(
-    /^set 0: expected images that can be read, found none in 20 tries; the first problem: set 0 row 0 image 0: expected .*[^.]\. Check that the images are still there\.$/,
+    /^set 0: expected images that can be read, found none in 20 tries; the first problem: set 0 row 0 image 0: expected .*[^.]\. Check that the images still exist\.$/,
   );
 });

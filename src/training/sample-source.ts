@@ -128,7 +128,7 @@ export class SampleSource {
       where: ref.dataset.name,
       expected: "images that can be read",
       found: `none in ${maxReplacements} tries; the first problem: ${broken[0]!.problem.replace(/\.$/, "")}`,
-      hint: "Check that the images are still there",
+      hint: "Check that the images still exist",
     });
   }
 

@@ -63,7 +63,7 @@ export function settingsProblem(issues: readonly Issue[], given: object, where: 
 
 /** A value for an error, shortened. */
 export const described = (value: unknown): string => {
-  if (value === undefined) return "nothing";
+  if (value === undefined) return "undefined";
   if (typeof value === "number") return String(value);
   return JSON.stringify(value)?.slice(0, 80) ?? typeof value;
 };

@@ -59,7 +59,7 @@ test(
     const refused = await runCli([...args, "--output", root]);
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain(
-      "--output: expected one file with settings, as every run has its own folder, found 2.",
+      "--output: expected one file with settings, because every run needs its own folder, found 2.",
     );
   },
 );
@@ -71,7 +71,7 @@ test.each([
     "none.json: expected a JSON file with the settings of a run, found no such file. Check the path.",
   ],
   [["train"], 2, "missing required argument"],
-  [["train", "package.json"], 1, "package.json: output: expected text, found nothing."],
+  [["train", "package.json"], 1, "package.json: output: expected text, found undefined."],
 ])("%j is refused", async (args, code, message) => {
   const result = await runCli(args);
   expect(result.code).toBe(code);
@@ -88,7 +88,9 @@ test("--set replaces a setting, and the error for a wrong one names its file", {
   const wrong = await runCli(["train", config, "--set", "learning_rate=fast"]);
   expect(wrong.stderr).toContain(`${config}: learning_rate: expected a number above 0, found "fast"`);
   const changed = await runCli(["train", config, "--set", "max_steps=3", "--set", "learning_rate=0.1"]);
-  expect(changed.stderr).toMatch(/expected the settings that the run began with, found other values of learning_rate/);
+  expect(changed.stderr).toMatch(
+    /expected the settings that the run started with, found other values of learning_rate/,
+  );
 });
 
 test("a module as data: refused by name, trained on with --allow-modules, from the folder of the settings", async () => {

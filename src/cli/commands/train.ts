@@ -80,7 +80,7 @@ async function settingsOf(
   { output, set = [], allowModules = false }: TrainOptions,
 ): Promise<Run[]> {
   if (output !== undefined && files.length > 1) {
-    const expected = "one file with settings, as every run has its own folder";
+    const expected = "one file with settings, because every run needs its own folder";
     throw new UsageError({ where: "--output", expected, found: String(files.length) });
   }
   const { assign, trainingSettings } = await import("../../training/index.js");

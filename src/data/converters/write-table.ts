@@ -123,7 +123,7 @@ const textBytes = 256;
 
 function noImages(path: string, { count, first }: LeftOut): InputError {
   const example = first[0] === undefined ? "" : `, the first ${first[0].image}: ${first[0].reason}`;
-  const hint = "See bridgetower prepare --help for where images are looked for";
+  const hint = "See bridgetower prepare --help for the folders of the images";
   return new InputError({
     code: "missing-data",
     where: path,

@@ -191,7 +191,7 @@ test("an image that ends its thread is tried once more and then refused; the oth
     expect(others).toEqual(expected);
     expect(await killed).toBeInstanceOf(InputError);
     expect(await killed).toMatchInlineSnapshot(
-      `[InputError: killer.png: expected an image that can be decoded and transformed, found one that ended two threads: out of room. Leave it out, shrink it, or free memory.]`,
+      `[InputError: killer.png: expected an image that can be decoded and transformed, found an image that crashed two threads: out of room. Leave it out, shrink it, or free memory.]`,
     );
     expect(reads).toBe(2);
     expect(await threads.process(jobs()[3]!)).toEqual(expected[3]);

@@ -227,7 +227,7 @@ const unsentError = (name: string, cause: unknown): Error =>
 function deadlyError(where: string, cause: unknown): InputError {
   const message = cause instanceof Error ? cause.message : String(cause);
   const expected = "an image that can be decoded and transformed";
-  const found = `one that ended two threads: ${message}`;
+  const found = `an image that crashed two threads: ${message}`;
   return new InputError(
     { code: "invalid-image", where, expected, found, hint: "Leave it out, shrink it, or free memory" },
     { cause },

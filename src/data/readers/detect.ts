@@ -104,7 +104,7 @@ function notOneFormat(
         where: folder,
         expected: "files of one format",
         found: kinds.join(" and "),
-        hint: "Name a file, or say the format",
+        hint: "Name a file, or set the format",
       })
     : new InputError({
         code: "missing-data",

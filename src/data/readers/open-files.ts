@@ -74,7 +74,7 @@ export class OpenFiles {
         code: "disposed",
         where: path,
         expected: "an open data set",
-        found: "one that was closed",
+        found: "a closed data set",
         hint,
       });
     }
@@ -118,7 +118,7 @@ async function reopen(path: string, known: FileState): Promise<FileHandle> {
       code: "corrupt-file",
       where: path,
       expected: "the file that was opened",
-      found: "one that has changed",
+      found: "a file that has changed",
       hint,
     });
   }

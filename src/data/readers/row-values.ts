@@ -41,7 +41,7 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 
 /** A value in an error: its type, and the value itself if it is short. */
 export function describe(value: unknown): string {
-  if (value === undefined || value === null) return "nothing";
+  if (value === undefined || value === null) return "no value";
   if (typeof value === "string") return `the text ${JSON.stringify(value.slice(0, 60))}${value.length > 60 ? "…" : ""}`;
   if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean")
     return `the value ${String(value)}`;

@@ -95,7 +95,7 @@ async function openLibrary(names: readonly string[]): Promise<LibraryHandle> {
     code: "runtime-failed",
     where: "libmpi",
     expected: `the library of the mpirun that started this process (${[...openMpiNames, ...mpichNames].join(", ")})`,
-    found: "none that loads",
+    found: "none that can be loaded",
     hint: "Install it, such as with apt-get install libopenmpi-dev, or name its folder in LD_LIBRARY_PATH",
   });
 }

@@ -169,7 +169,7 @@ async function pixelsOf(
     code: "file-unreadable",
     where: source!.name,
     expected,
-    found: "one that cannot be read",
+    found: "an image that cannot be read",
     hint: "Evaluate again",
   });
 }

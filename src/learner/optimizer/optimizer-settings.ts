@@ -122,7 +122,7 @@ export function optimizerSettings(
   const entries = Object.entries(rules).map(([name, rule]) => {
     const value = values[name] ?? rule.fallback;
     if (rule.accepts(value)) return [name, value] as const;
-    const found = value === undefined ? "nothing" : (JSON.stringify(value) ?? typeof value).slice(0, 80);
+    const found = value === undefined ? "undefined" : (JSON.stringify(value) ?? typeof value).slice(0, 80);
     throw new InputError({ code: "invalid-setting", where: name, expected: rule.expected, found });
   });
   const checked: object = Object.fromEntries(entries);

@@ -31,7 +31,7 @@ export function parameterGroup(name: string, settings: GroupSettings): Parameter
       code: "invalid-argument",
       where: name,
       expected: "a parameter of a head or of the cross-modal layers",
-      found: "a name that says both, so its learning rate is not defined",
+      found: "a name of both, so its learning rate is undefined",
     });
   }
   if (isHead) return { group: "head", learningRateFactor: settings.lr_mult_head, weightDecay };

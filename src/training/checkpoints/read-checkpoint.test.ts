@@ -75,7 +75,7 @@ test("all parameters that do not match are named together", async () => {
     "checkpoint-3/model.safetensors: expected the model's parameters, found " +
       "bridgetower.text_model.embeddings.word_embeddings.weight is float32 [30, 4], not float32 [31, 4]; no logit_scale; " +
       "bridgetower.cross_modal_text_transform.bias is not one of them. " +
-      "Resume with the model and the settings that the run began with, or from another checkpoint.",
+      "Resume with the model and the settings that the run started with, or from another checkpoint.",
   );
 });
 

@@ -53,7 +53,7 @@ export async function readRunCheckpoint(
   };
 }
 
-const hint = "Resume with the model and the settings that the run began with, or from another checkpoint";
+const hint = "Resume with the model and the settings that the run started with, or from another checkpoint";
 
 async function readValues(path: string, parameters: readonly ExpectedParameter[]): Promise<Arrays> {
   const tensors = await readSafetensors(path);

@@ -115,7 +115,7 @@ test("the stream format with structs of bytes and path; a row without image and 
   ]);
   expect(await imagesOf(dataset, 4)).toEqual([imageBytes(4)]);
   expect(await complaint(fixtures, dataset.images(2)[0]!.read())).toBe(
-    'saved.arrow, row 2, column "image": expected an image, found nothing. Leave the row out, or write its image into the file.',
+    'saved.arrow, row 2, column "image": expected an image, found none. Leave the row out, or write its image into the file.',
   );
 });
 

@@ -24,7 +24,7 @@ export function checkImageField(where: string, field: ArrowField): void {
     where: `${where}, column ${JSON.stringify(field.name)}`,
     expected: "images: binary, or struct<bytes: binary, path: text>",
     found: typeName(field),
-    hint: "Write the bytes of the images into the column, or say in the settings which column has them",
+    hint: "Write the bytes of the images into the column, or name their column in the settings",
   });
 }
 
@@ -43,7 +43,7 @@ export async function batchImages(column: ArrowColumn): Promise<BatchImages> {
     read: (row, where) => {
       if (has(row)) return readImage(data, offsets[row]!, offsets[row + 1]!, where);
       const hint = "Leave the row out, or write its image into the file";
-      throw new InputError({ code: "missing-data", where, expected: "an image", found: "nothing", hint });
+      throw new InputError({ code: "missing-data", where, expected: "an image", found: "none", hint });
     },
   };
 }

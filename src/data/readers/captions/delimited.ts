@@ -75,7 +75,7 @@ function headerNames(path: string, record: readonly string[]): string[] {
   throw new InputError({
     code: "invalid-dataset",
     where: `${path}, line 1`,
-    expected: "a name of its own for each column",
+    expected: "a unique name for each column",
     found,
     hint: "Rename one",
   });

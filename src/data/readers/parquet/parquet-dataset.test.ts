@@ -24,7 +24,7 @@ test("as Hugging Face writes it: structs of bytes and path, lists of captions, r
   expect([...dataset.counts.captions]).toEqual([0, 1, 1, 0, 1]);
   for (const row of [4, 0, 1, 3]) expect(await imagesOf(dataset, row)).toEqual([imageBytes(row)]);
   expect(await complaint(fixtures, dataset.images(2)[0]!.read())).toBe(
-    'hugging-face.parquet, row 2, column "image": expected an image, found nothing. Leave the row out, or write its image into the file.',
+    'hugging-face.parquet, row 2, column "image": expected an image, found none. Leave the row out, or write its image into the file.',
   );
 });
 

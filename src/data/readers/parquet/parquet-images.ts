@@ -87,7 +87,7 @@ export class ParquetImages {
     const value = values[row - index.starts[page]!];
     if (!(value instanceof Uint8Array)) {
       const hint = "Leave the row out, or write its image into the file";
-      throw new InputError({ code: "missing-data", where, expected: "an image", found: "nothing", hint });
+      throw new InputError({ code: "missing-data", where, expected: "an image", found: "none", hint });
     }
     if (value.length > maxImageBytes) {
       const hint = "Make it smaller or leave it out";
