@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { InputError, checkOptionNames, errorCodes, nearestHint, nearestNames } from "./errors.js";
 
-test("one line says where, what was expected, what was found and what to do; each is a field too", () => {
+test("the message is one line with where, expected, found and hint, which are also fields", () => {
   const problem = { code: "invalid-usage", where: "--device", expected: "one of cpu, cuda", found: "gpu" } as const;
   const plain = new InputError(problem);
   expect(plain.message).toBe("--device: expected one of cpu, cuda, found gpu.");
@@ -30,7 +30,7 @@ test("the cause is kept", () => {
   );
 });
 
-test("nearest names come nearest first, and dissimilar ones not at all", () => {
+test("similar names are sorted by distance, and dissimilar ones are omitted", () => {
   const names = ["gelu_new", "gelu", "relu", "tanh"];
   expect(nearestNames("gel", names)).toEqual(["gelu", "relu"]);
   expect(nearestNames("gelu", names, 1)).toEqual(["gelu"]);

@@ -144,7 +144,7 @@ test("imports point one way, at public faces", () => {
   expect(wrong).toEqual([]);
 });
 
-test("a file name stands for one file, but for index.ts", () => {
+test("file names are unique, except index.ts", () => {
   const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) => /\.[tj]s$/.test(file));
   const names = files.map((file) => posix.basename(file.replaceAll("\\", "/"))).filter((name) => name !== "index.ts");
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);

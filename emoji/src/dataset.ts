@@ -118,6 +118,6 @@ function checkedOptions(given: unknown): z.output<typeof schema> {
 
 /** As JSON, truncated if it is long. */
 function shortened(value: unknown): string {
-  const text = value === undefined ? "nothing" : JSON.stringify(value);
+  const text = value === undefined ? "undefined" : JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -114,7 +114,7 @@ test("a failed call leaves its part to the next call", async () => {
   expect(hub.requests.filter((line) => /bytes=[1-9]\d*-$/.test(line))).toHaveLength(1);
 });
 
-test("a part left by a process that was killed is taken over, one of a living process is not", async () => {
+test("the partial file of a killed process is resumed, that of a running process is not", async () => {
   const hub = await mockHub(published);
   const cacheDir = await temporaryFolder();
   const blobs = join(cacheDir, "models--org--name", "blobs");
@@ -162,7 +162,7 @@ test("an aborted signal stops a download with its reason, and the next call cont
   expect(hub.requests.some((line) => line.endsWith("bytes=100000-"))).toBe(true);
 });
 
-test("an aborted signal stops a call that waits for an answer, and one that has not begun", async () => {
+test("an aborted signal stops a waiting call, and one that has not started", async () => {
   const hub = await mockHub(published);
   const cacheDir = await temporaryFolder();
   const stop = new AbortController();
@@ -177,7 +177,7 @@ test("an aborted signal stops a call that waits for an answer, and one that has 
   expect(hub.requests).toEqual([]);
 });
 
-test("a hub that is silent for too long is an error that says so", async () => {
+test("a hub that does not respond in time is an error", async () => {
   const hub = await mockHub(published);
   const cacheDir = await temporaryFolder();
   vi.stubEnv("HF_HUB_DOWNLOAD_TIMEOUT", "0.05");
@@ -231,7 +231,7 @@ test("more bytes than announced are refused", async () => {
   expect(await complaint(cacheDir, resolve(hub, cacheDir))).toContain("config.json: expected 3 bytes, found more");
 });
 
-test("the token goes to the hub and not to the host that it redirects to; linked headers describe the file", async () => {
+test("the token is sent to the hub and not to redirect targets; linked headers describe the file", async () => {
   const hub = await mockHub(published);
   const storage = await mockHub({});
   storage.intercept = (request, response) => {
@@ -255,7 +255,7 @@ test("the token goes to the hub and not to the host that it redirects to; linked
   expect(storage.requests).toEqual(["GET /blob"]);
 });
 
-test("offline: the cached snapshot, or what is missing", async () => {
+test("offline: uses the cached snapshot, or names what is missing", async () => {
   const hub = await mockHub(published);
   const cacheDir = await temporaryFolder();
   const offline = () => resolve(hub, cacheDir, { localFilesOnly: true });
@@ -268,7 +268,7 @@ test("offline: the cached snapshot, or what is missing", async () => {
   expect(hub.requests).toEqual([]);
 });
 
-test("HF_HUB_OFFLINE=1 asks nobody", async () => {
+test("HF_HUB_OFFLINE=1 sends no request", async () => {
   const hub = await mockHub(published);
   const cacheDir = await temporaryFolder();
   vi.stubEnv("HF_HUB_OFFLINE", "1");
@@ -362,7 +362,7 @@ test("calls side by side do not harm each other", async () => {
   expect(names.filter((name) => name.includes("incomplete"))).toEqual([]);
 });
 
-test("redirects without end are given up", async () => {
+test("endless redirects are an error", async () => {
   const hub = await mockHub(published);
   const cacheDir = await temporaryFolder();
   hub.intercept = (_, response) => {

@@ -49,7 +49,7 @@ test.each<[string, string, string]>([
   expect(() => run(text)).toThrow(message);
 });
 
-test("ends after its number of operations, however long the pickle is", () => {
+test("stops after the maximum number of operations, for a pickle of any length", () => {
   const endless = Buffer.alloc(20_000_002, "N0", "latin1");
   expect(() => unpickle(endless, host)).toThrow("expected at most 2000000 operations, found more");
 });

@@ -14,7 +14,7 @@ const entry = (dtype: string, shape: unknown, begin: unknown, end: unknown) => (
 });
 const float = entry("F32", [1], 0, 4);
 
-test("offsets count from the end of the header, and data stay in the file", async () => {
+test("offsets are relative to the end of the header, and data stay in the file", async () => {
   const path = join(await temporaryFolder(), "a.safetensors");
   const header = {
     b: entry("BF16", [2, 1], 4, 8),

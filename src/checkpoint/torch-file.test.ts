@@ -47,7 +47,7 @@ test.each([
   expect(await contents(await readTorchFile(join(fixtures, name)))).toEqual(await expectedTensors(name));
 });
 
-test("contiguous tensors lie in the file, shared ones in one place; only the others are gathered", async () => {
+test("contiguous tensors are read from the file, and shared ones share it; only the others are gathered", async () => {
   const value = await readTorchFile(join(fixtures, "views.bin"));
   const tensors = new Map(value instanceof Map ? value : []) as Map<string, TorchTensor>;
   const inMemory = [...tensors].filter(([, { data }]) => data instanceof Uint8Array).map(([name]) => name);
@@ -55,7 +55,7 @@ test("contiguous tensors lie in the file, shared ones in one place; only the oth
   expect(tensors.get("same")!.data).toEqual(tensors.get("whole")!.data);
 });
 
-test("other structures come out as plain values", async () => {
+test("other structures become plain values", async () => {
   const value = await readTorchFile(join(fixtures, "trainer.bin"));
   expect(value).toEqual(
     new Map<string, unknown>([
@@ -74,7 +74,7 @@ test("a pickle that would run a command is refused by name, and nothing runs", a
   await expect(access("executed-by-pickle")).rejects.toThrow();
 });
 
-test("a command is left unrun where foreign objects are kept", async () => {
+test("foreign objects are kept without running their command", async () => {
   const value = await readTorchFile(join(fixtures, "command.bin"), { foreign: "keep" });
   expect(value).toEqual(new Map<string, unknown>([["weight", expect.any(TorchTensor)], ["extra", new ForeignObject("posix.system")]])); // prettier-ignore
   await expect(access("executed-by-pickle")).rejects.toThrow();

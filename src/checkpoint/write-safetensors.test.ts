@@ -9,7 +9,7 @@ import { readSafetensors } from "./safetensors.js";
 import { readTensor } from "./tensor-values.js";
 import { type WritableTensor, writeSafetensors } from "./write-safetensors.js";
 
-test("what is written is read back, whatever its source; wide types first, so that all are aligned", async () => {
+test("written tensors are read back from any source; wide types come first, so that all are aligned", async () => {
   const folder = await temporaryFolder();
   const host = new HostTensor("float32", [2, 2], Float32Array.of(1, -2, 0.5, Infinity));
   const flags = new HostTensor("bool", [3], Uint8Array.of(1, 0, 1));

@@ -204,7 +204,7 @@ describe("environment", () => {
     expect(stderr).toBe("code 0\n");
   });
 
-  test("Ctrl-C ends it by its signal and without a message", async () => {
+  test("Ctrl-C ends the process by its signal, without a message", async () => {
     const child = spawnCli(["embed", "--text", "-"]);
     const stderr: Buffer[] = [];
     child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));

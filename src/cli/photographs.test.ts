@@ -38,7 +38,7 @@ test.each<[string, string[]]>([
   expect([code, stderr]).toEqual([0, ""]);
 });
 
-test("a command that fails says only why", async () => {
+test("a failed command prints only its error", async () => {
   const { code, stderr } = await runCli(["embed", "--image", cat, "--image", "no.png"]);
   expect(code).toBe(1);
   expect(stderr).toMatch(/^bridgetower: no\.png: [^\n]*\n$/);

@@ -43,7 +43,7 @@ test("match: one text and many images, the best image first", async () => {
   `);
 });
 
-test("convert: what was done with each kind of name", async () => {
+test("convert: prints how each kind of name was converted", async () => {
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-cli-"));
   const out = join(folder, "model");
   const text = await shown("convert", "src/conversion/fixtures/lightning.ckpt", out);

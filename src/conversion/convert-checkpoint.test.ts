@@ -209,7 +209,7 @@ test("a config for larger images resizes the positions", async () => {
   expect(written.get(name)!.shape).toEqual([26, 64]);
 });
 
-test("what cannot be converted is refused in one line, and nothing is left behind", async () => {
+test("files that cannot be converted are refused in one line, and no output remains", async () => {
   const folder = await temporaryFolder();
   const out = join(folder, "out");
   const { clip } = await fixtureJson<{ clip: { names: Record<string, number[]> } }>("towers.json");
@@ -245,7 +245,7 @@ test("what cannot be converted is refused in one line, and nothing is left behin
   expect((await readdir(folder)).sort()).toEqual(["incomplete.safetensors", "other.json", "truncated.ckpt"]);
 });
 
-test("files in an output folder are replaced, others stay; a folder in the place of a file is refused first", async () => {
+test("files in an output folder are replaced, others stay; a folder in place of a file is refused first", async () => {
   const out = await temporaryFolder();
   await writeFile(join(out, "config.json"), "{}");
   await writeFile(join(out, "notes.txt"), "mine");

@@ -99,7 +99,7 @@ test("a folder, with and without the prefix of head classes; buffers are dropped
   expect(start.surplus).toEqual(["classifier.weight"]);
 });
 
-test("what is no starting point is refused in one line", async () => {
+test("files that are no starting point are refused in one line", async () => {
   const folder = await temporaryFolder();
   const bytes = await readFile(lightning);
   const file = async (name: string, content: Uint8Array | string) => {

@@ -88,7 +88,7 @@ test("the temperature follows from logit_scale; each buffer belongs to one param
   expect(new Set([...values.values()].map(({ buffer }) => buffer)).size).toBe(2);
 });
 
-test("what a starting point has is never replaced by what would follow", async () => {
+test("tensors of a starting point are never replaced by derived values", async () => {
   const start = startOf({
     "rank_output.bias": float32([1], 5),
     "itm_score.fc.bias": float32([2], 8, 9),
@@ -98,7 +98,7 @@ test("what a starting point has is never replaced by what would follow", async (
   expect([...values.get("rank_output.bias")!]).toEqual([5]);
 });
 
-test("of several starting points the last one that has a tensor counts", async () => {
+test("if several starting points have a tensor, the last one is used", async () => {
   const first = startOf({
     "cross_modal_text_layers.0.x": float32([1], 1),
     "cross_modal_text_layers.0.y": float32([1], 2),

@@ -4,13 +4,13 @@ import { ranksInMemory } from "./in-memory.test-support.js";
 
 collectiveSuite("in memory", [2, 3], (size, name) => Promise.all(ranksInMemory(size).map(collectiveCases[name]!.act)));
 
-test("no call follows the end", async () => {
+test("calls after the end are rejected", async () => {
   const ranks = ranksInMemory(2);
   await Promise.all(ranks.map((collective) => collective.close()));
   expect(await messageOf(ranks[0]!.sum([], "values"))).toMatch("left each other");
 });
 
-test("a rank that aborts ends those that wait", async () => {
+test("a rank that aborts also ends waiting ranks", async () => {
   const ranks = ranksInMemory(2);
   const waiting = messageOf(ranks[0]!.gather(new Uint8Array(), "bytes"));
   await ranks[1]!.abort("the disk is full");

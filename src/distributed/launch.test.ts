@@ -71,7 +71,7 @@ test("variables that are not valid are named", () => {
 describe("without koffi", () => {
   afterEach(() => vi.doUnmock("koffi"));
 
-  test("a single process works, and several get an error that says what to install", async () => {
+  test("a single process works; several get an error with the package to install", async () => {
     vi.doMock("koffi", () => {
       throw new Error("Cannot find package 'koffi'");
     });
@@ -92,7 +92,7 @@ test("a single process exchanges with itself", async () => {
   await singleProcess.close();
 });
 
-describe("threads of a rank", () => {
+describe("number of number of threads of a rank", () => {
   /** Rank 0, with ranks that name their cores so. */
   const joined = (cores: readonly string[]) => {
     const transport = {

@@ -27,7 +27,7 @@ test("results are joined in order of rank, values and typed arrays alike", async
   for (const joined of all) expect(joined).toEqual(expected);
 });
 
-test("the failure of one rank, or its interruption, ends the work of all", async () => {
+test("the failure or interruption of one rank ends the work of all ranks", async () => {
   const run = (signal?: AbortSignal) =>
     Promise.all(
       ranksInMemory(2).map((collective) =>

@@ -219,7 +219,7 @@ test("a signal ends the work with its reason, and progress is reported", async (
   await expect(evaluate({ model, data, signal: stop.signal })).rejects.toThrow("enough");
 });
 
-test("what onProgress throws rejects the call", async () => {
+test("an error thrown by onProgress rejects the call", async () => {
   const onProgress = () => {
     throw new Error("no screen");
   };

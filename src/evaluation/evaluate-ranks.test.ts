@@ -47,7 +47,7 @@ test("ranks with other data get an error that names the data set, before anythin
   }
 });
 
-test("a rank that is interrupted ends the evaluation of all", async () => {
+test("the interruption of one rank ends the evaluation on all ranks", async () => {
   const model = await checkpoint();
   const stop = new AbortController();
   const results = await Promise.allSettled(

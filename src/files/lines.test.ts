@@ -37,7 +37,7 @@ test("a line that is too long, or not UTF-8, is an error that names it", async (
   await expect(linesOf(Uint8Array.of(0x61, 10, 0xc3))).rejects.toThrow("text in UTF-8");
 });
 
-test("of a damaged file, long lines are skipped and other bytes replaced", async () => {
+test("in a damaged file, long lines are skipped and invalid bytes replaced", async () => {
   const long = "x".repeat(3 * 2 ** 18);
   const options = { damaged: "skip", maxLineLength: 100 } as const;
   expect(await linesOf(`a\n${long}\nb\n${long}`, options)).toEqual([
@@ -50,7 +50,7 @@ test("of a damaged file, long lines are skipped and other bytes replaced", async
   ]);
 });
 
-test("characters and lines over the borders of what is read at once are whole", async () => {
+test("characters and lines across chunk boundaries are complete", async () => {
   const line = "é".repeat(1000);
   const lines = await linesOf(`${line}\n`.repeat(400));
   expect(lines.length).toBe(400);

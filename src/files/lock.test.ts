@@ -144,7 +144,7 @@ test.runIf(process.platform === "linux")("a lock of another container holds unti
   await expectOneHolder(folder, [await acquireLock(path)]);
 });
 
-test("one that read a stale lock long ago does not touch the lock that replaced it", async () => {
+test("a process that read a stale lock earlier does not touch the lock that replaced it", async () => {
   const folder = await temporaryFolder();
   const path = join(folder, "run.lock");
   await writeFile(path, staleLock);
@@ -157,7 +157,7 @@ test("one that read a stale lock long ago does not touch the lock that replaced 
   await expectOneHolder(folder, [first]);
 });
 
-test("a process that is killed at any step of a takeover leaves a lock that one other gets", async () => {
+test("after a process is killed at any step of a takeover, exactly one other process gets the lock", async () => {
   const folder = await temporaryFolder();
   const path = join(folder, "run.lock");
   const seen = new Set<string>();

@@ -44,7 +44,7 @@ test("a broadcast operand's gradient has the operand's shape", async () => {
   expect(result!.dRow).toEqual(new HostTensor("float32", [1, 2], Float32Array.of(9, 12)));
 });
 
-test("only paths from the loss to what is asked are differentiated", () => {
+test("only paths from the loss to the requested tensors are differentiated", () => {
   const [da] = gradients(add(mul(a, 2), tanh(exp(b))), [a]);
   expect(printGraph({ da: da! })).toBe("%2: float32[] = mul(1, 2)\noutput da = %2");
 });

@@ -3,7 +3,7 @@ import { HostTensor, toFloat32 } from "./index.js";
 
 const matrix = new HostTensor("float32", [2, 3], Float32Array.of(1, 5, 5, 7, 2, 0));
 
-test("as many values as the shape says", () => {
+test("the number of values must match the shape", () => {
   expect(() => new HostTensor("float32", [2, 2], new Float32Array(3))).toThrowErrorMatchingInlineSnapshot(
     `[RangeError: HostTensor: shape [2, 2] needs 4 values, got 3]`,
   );
@@ -65,7 +65,7 @@ test.each([
   expect(tensor.toArray()).toEqual(Array.from(values));
 });
 
-test("float64 goes to the nearest float32, float32 to itself without a copy, whole numbers to their value", () => {
+test("float64 is rounded to float32, float32 is returned without a copy, whole numbers are converted", () => {
   const doubles = new HostTensor("float64", [3], Float64Array.of(0.1, 1e39, -0));
   expect(toFloat32(doubles)).toEqual(Float32Array.of(Math.fround(0.1), Infinity, -0));
   const floats = Float32Array.of(1, 2);

@@ -82,7 +82,7 @@ test.each([
   expect(await partsOf(loss)).toEqual({ places, same: true });
 });
 
-test("gathered rows come to the gradient of the whole, also rows read several times", async () => {
+test("gradients of gathered rows are added to the whole, also for rows read several times", async () => {
   expect((await partsOf(losses(gather(table, ids), gather(table, otherIds)))).same).toBe(true);
 });
 
@@ -93,7 +93,7 @@ test("a slice that the loss reads without a gradient is in no part", () => {
   expect(parameterGradients(loss, [])).toEqual([]);
 });
 
-test("parts come in the order in which parameters are first read", () => {
+test("parts are in the order in which parameters are first read", () => {
   const loss = losses(mul(other, rows(2, 3)), rows(0, 1));
   const inOrder = parameterGradients(loss, [table, other]);
   expect(inOrder.map(({ parameter: { name }, firstElement }) => `${name} ${firstElement}`)).toEqual([

@@ -73,7 +73,7 @@ test("and so does its gradient", () => {
   `);
 });
 
-test("what no output needs is left out", () => {
+test("nodes that no output needs are omitted", () => {
   const a = input("a", "float32", []);
   const b = input("b", "float32", []);
   const outputs = { double: mul(a, 2), product: mul(a, b) };

@@ -36,7 +36,7 @@ async function evaluate(outputs: Readonly<Record<string, Tensor>>, x: HostTensor
   return values!;
 }
 
-test("what is below a kept value is computed again from the kept values", () => {
+test("values below a kept value are recomputed from the kept values", () => {
   const x = input("x", "float32", [2]);
   const kept = tanh(mul(tanh(x), 2));
   const loss = total(tanh(mul(kept, 3)));
@@ -120,7 +120,7 @@ test("values and gradients are bit-exact, with parameters read whole and in slic
   }
 });
 
-test("a kept value may be a gradient's own factor, or what the loss is differentiated by", async () => {
+test("a kept value may be a factor of a gradient, or a variable of the differentiation", async () => {
   const x = input("x", "float32", [3, 4]);
   const weight = parameter("weight", 3, 4);
   const kept = tanh(tanh(x));
@@ -133,7 +133,7 @@ test("a kept value may be a gradient's own factor, or what the loss is different
   expect(await evaluate(named(again), batch)).toEqual(await evaluate(named(plain), batch));
 });
 
-test("without kept values, or with some that the loss does not read, nothing changes", () => {
+test("without kept values, or with values that the loss does not read, the gradients are unchanged", () => {
   const x = input("x", "float32", [2]);
   const loss = total(tanh(tanh(x)));
   const plain = gradients(loss, [x]) as Tensor[];

@@ -61,7 +61,7 @@ test("image settings of another size than the config's are found before the mode
   );
 });
 
-test("texts and images alone give their half of a batch", async () => {
+test("texts alone or images alone give their part of a batch", async () => {
   const image = path("examples/images/000.png");
   expect(Object.keys(await processor.process(image)).sort()).toEqual(["pixel_mask", "pixel_values"]);
   expect(Object.keys(await processor.process(undefined, "a fox")).sort()).toEqual(["attention_mask", "input_ids"]);

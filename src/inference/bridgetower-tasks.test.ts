@@ -144,7 +144,7 @@ test("another order of imageFiles and texts gives the same scores in that order"
   expect(deviation(logits(turned.toReversed()), logits(all), close)).toBeLessThan(1);
 });
 
-test("embeddings do not depend on what else is embedded", async () => {
+test("an embedding does not depend on the other inputs of the call", async () => {
   const paired = texts.map((_, i) => imageFiles[i % imageFiles.length]!);
   const together = [await model.embedText(texts), await model.embedImage(paired), await model.embedPair(paired, texts)];
   for (const [i, text] of texts.entries()) {
@@ -159,7 +159,7 @@ test("embeddings do not depend on what else is embedded", async () => {
   }
 });
 
-test("nothing asked, nothing answered", async () => {
+test("empty inputs give empty results", async () => {
   expect(await model.match([], texts)).toEqual([]);
   expect(await model.match(imageFiles, [])).toEqual([]);
   expect(await model.embedText([])).toEqual([]);
@@ -167,7 +167,7 @@ test("nothing asked, nothing answered", async () => {
   expect(await model.embedPair([], [])).toEqual([]);
 });
 
-test("embedPair wants as many images as texts", async () => {
+test("embedPair requires as many images as texts", async () => {
   await expect(model.embedPair(imageFiles, ["a fox"])).rejects.toThrow(
     "embedPair: expected as many images as texts: the i-th image is embedded with the i-th text, found 3 images and 1 texts.",
   );
@@ -191,7 +191,7 @@ async function runs(action: () => Promise<unknown>): Promise<Record<string, numb
   }
 }
 
-test("each imageFile and each length of text goes through its tower once", async () => {
+test("each tower runs once for each image and each length of text", async () => {
   const oneLength = ["a fox left of a moose", "a moose left of a fox", "a fox left of a fox"];
   expect(await runs(() => model.match(imageFiles, oneLength))).toEqual({ text: 1, image: 3, fusion: 3 });
   expect(await runs(() => model.match(imageFiles, [...oneLength, "a fox"]))).toEqual({ text: 2, image: 3, fusion: 6 });
@@ -273,7 +273,7 @@ test("calls at the same time do not disturb each other", async () => {
   }
 });
 
-test("threads and packed weights change no answer; a model that was disposed of says so", async () => {
+test("threads and packed weights do not change results; a disposed model rejects calls", async () => {
   const other = await BridgeTower.fromPretrained(defaultModel, {
     threads: 1,
     prepackText: true,

@@ -53,7 +53,7 @@ test("a match that is aborted by its progress stops", async () => {
 });
 
 test.each(["match", "embedText", "embedImage", "embedPair"] as const)(
-  "%s: what onProgress throws rejects the call",
+  "%s: an error thrown by onProgress rejects the call",
   async (name) => {
     const problem = new Error("from the callback");
     const onProgress = () => {
@@ -70,7 +70,7 @@ test.each(["match", "embedText", "embedImage", "embedPair"] as const)(
   },
 );
 
-test("calls at the same time give what they give one after another", async () => {
+test("concurrent calls give the same results as sequential ones", async () => {
   const never = new AbortController().signal;
   const names = Object.keys(calls);
   const alone: unknown[] = [];

@@ -189,7 +189,7 @@ async function runs(action: () => Promise<unknown>): Promise<Record<string, numb
   }
 }
 
-test("each image and each length of text goes through its tower once, and nothing for no text", async () => {
+test("each tower runs once for each image and each length of text, and not at all without texts", async () => {
   const tiny = await BridgeTower.fromPretrained(
     await tinyCheckpoint({ config: tinyConfig(taskFields), heads: taskHeads }),
   );
@@ -207,7 +207,7 @@ test("each image and each length of text goes through its tower once, and nothin
   expect(await runs(() => Promise.all([tiny.answer(left, []), tiny.compare(left, right, [])]))).toEqual({});
 });
 
-test("two token types cannot tell two images apart", async () => {
+test("two token types cannot distinguish two images", async () => {
   const folder = await tinyCheckpoint({ config: tinyConfig({ token_type_count: 2 }), heads: ["nlvr2"] });
   const message =
     "compare: expected a checkpoint with a token type for the second image (token_type_count 3 in config.json), found 2. " +
@@ -218,7 +218,7 @@ test("two token types cannot tell two images apart", async () => {
   await expect(tiny.compare(left, right, "a cat")).rejects.toMatchObject({ name: "InputError", message });
 });
 
-test("contrastive heads in the dual form embed texts and images, and say that they embed no pairs", async () => {
+test("contrastive heads in the dual form embed texts and images, and reject pairs", async () => {
   const folder = await tinyCheckpoint({ config: tinyConfig({ contrastive_form: "dual" }), heads: ["itc"] });
   const tiny = await BridgeTower.fromPretrained(folder, { prepare: ["embedText", "embedImage"] });
   onTestFinished(() => tiny.dispose());
@@ -235,7 +235,7 @@ test("contrastive heads in the dual form embed texts and images, and say that th
   );
 });
 
-test("answers that have no names: said at once where they are prepared for, and mended without loading again", async () => {
+test("missing names of answers are an error when answer is prepared, and can be added without loading again", async () => {
   const folder = await tinyCheckpoint({ config: tinyConfig({ vqav2_label_size: 5 }), heads: ["vqa"] });
   const message = "found neither id2label in config.json nor a file answers.json";
   await expect(BridgeTower.fromPretrained(folder, { prepare: ["answer"] })).rejects.toThrow(message);

@@ -81,7 +81,7 @@ test("the whole model and its three parts in a row give transformers' numbers", 
   check(fusion, ["pooler_output", "logits", "mlm_logits", "cross_embeds"]);
 });
 
-test("heads that the checkpoint lacks are left out", async () => {
+test("heads that the checkpoint lacks are omitted", async () => {
   const checkpoint = await tinyCheckpoint({ heads: ["itm"] });
   const files = await exportOnnx(checkpoint, await emptyFolder());
   const fusion = files.find(({ file }) => file.endsWith("fusion.onnx"))!;
@@ -117,7 +117,7 @@ test("two images and a statement through the exported parts give the reference's
   expect(deviation(nlvr2_logits!.data as Float32Array, expected)).toBeLessThan(1);
 });
 
-test("answers and entailment come out of the fusion", async () => {
+test("the fusion graph has the outputs for answers and entailment", async () => {
   const config = tinyConfig({ vqav2_label_size: 7 });
   const files = await exportOnnx(await tinyCheckpoint({ config, heads: ["vqa", "snli"] }), await emptyFolder());
   const fusion = files.find(({ file }) => file.endsWith("fusion.onnx"))!;

@@ -91,7 +91,7 @@ test.each([NaN, Infinity, -Infinity])("a weight of %d is named", async (value) =
   );
 });
 
-test("an infinite weight is named where tanh would hide it", async () => {
+test("an infinite weight is named even if tanh hides it", async () => {
   const name = "cross_modal_image_pooler.dense.bias";
   const folder = await tinyCheckpoint({
     edit: (weights) => void ((weights.get(name)!.data as Float32Array)[7] = Infinity),
@@ -158,7 +158,7 @@ test("an unknown task in prepare is refused, with the nearest name", async () =>
   );
 });
 
-test("graphs of many image sizes do not pile up, and one that was freed is compiled again", async () => {
+test("the number of compiled graphs is bounded, and a freed graph is compiled again", async () => {
   const compile = vi.spyOn(Runtime.prototype, "compile");
   const dispose = vi.spyOn(CompiledGraph.prototype, "dispose");
   const model = await BridgeTowerModel.fromPretrained(await tinyCheckpoint());
@@ -188,7 +188,7 @@ test("a run whose signal is aborted rejects with the signal's reason", async () 
   await model.dispose();
 });
 
-test("entries come in order, each loaded one prefetch of its turn", async () => {
+test("entries are returned in order, and each is loaded one step ahead", async () => {
   const log: string[] = [];
   const load = (entry: string) => {
     log.push(`load ${entry}`);

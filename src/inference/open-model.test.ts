@@ -67,7 +67,7 @@ test("every width gives a factor that gives the width", () => {
   }
 });
 
-test("the packaged model's weights where config.json says nothing of its classifier", async () => {
+test("the packaged model's weights if config.json does not describe its classifier", async () => {
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-config-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const config = JSON.parse(await readFile(join(defaultModel, "config.json"), "utf8")) as Record<string, unknown>;

@@ -70,7 +70,7 @@ test.each(["mlm", "meter", "meter_fusion"])("%s: masked words", async (name) => 
   expect(deviation(atLabels, expected("mlm.logits"))).toBeLessThan(1);
 });
 
-test("nlvr2: the second image has a token type of its own", async () => {
+test("nlvr2: the second image has a separate token type", async () => {
   const { run, texts, images, expected } = golden("nlvr2");
   const statements = await texts("nlvr2_texts");
   const first = await run("fusion pooled", paired(statements, await images("nlvr2_first_images")));

@@ -112,7 +112,7 @@ test("the contrastive logits are the three embeddings of each pair, text first",
   }
 });
 
-test("intermediates come when asked for, and only those", async () => {
+test("only the requested intermediates are returned", async () => {
   const { inputs, configJson } = readCase("add");
   const model = await BridgeTowerForImageAndTextRetrieval.fromPretrained(await tinyCheckpoint({ config: configJson }));
   const plain = await model.forward(inputs);

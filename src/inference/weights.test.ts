@@ -39,7 +39,7 @@ test("a class whose head the checkpoint lacks names the missing parameters", asy
   );
 });
 
-test("a task whose head the checkpoint lacks says so when it is called; the others work", async () => {
+test("a task whose head is missing is an error when it is called; the others work", async () => {
   const folder = await tinyCheckpoint({ heads: ["itm"] });
   const model = await BridgeTower.fromPretrained(folder);
   const image = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 3) };
@@ -97,7 +97,7 @@ test.each([
   expect(await complaint(folder, BridgeTowerModel.fromPretrained(folder))).toContain(expected);
 });
 
-test("weights that nothing reads may be missing, but must not contradict the config", async () => {
+test("unused weights may be missing, but must not contradict the config", async () => {
   await BridgeTowerModel.fromPretrained(
     await tinyCheckpoint({
       edit: (weights) => {

@@ -223,7 +223,7 @@ test("the order of the samples only permutes: each keeps its labels, its masks a
   );
 });
 
-test("what cannot be a batch is refused", () => {
+test("invalid batches are refused", () => {
   const attempt = (
     list: readonly Sample[],
     objectives: Partial<Record<ObjectiveName, number>>,

@@ -140,7 +140,7 @@ function moved(expected: Arrays, found: Arrays): string[] {
   });
 }
 
-describe("what differs between ranks is an error on each", () => {
+describe("differences between ranks are an error on every rank", () => {
   const config = tiny({ contrastive_form: "dual" });
   const settings = { config, objectives: { itm: 1, itc: 1 } };
 

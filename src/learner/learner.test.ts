@@ -154,7 +154,7 @@ test("await using ends the threads of a learner", async () => {
   await expect(used.step(1, [pairs(0, 2)])).rejects.toMatchObject({ code: "disposed" });
 });
 
-test("a frozen tower does not change, nor does what no objective reads", async () => {
+test("frozen towers and parameters that no objective reads do not change", async () => {
   const config = tinyWithoutDropout({});
   const values = tinyValues(config, ["mlm"]);
   const before = copyOf(values);
@@ -205,7 +205,7 @@ test("a graph that failed to compile is compiled again in the next step", async 
   expect((await trained.step(0, [pairs(0, 2)])).loss).toBeGreaterThan(0);
 });
 
-test("what cannot be trained is refused, before any thread starts", async () => {
+test("invalid models are refused before any thread starts", async () => {
   const config = tinyWithoutDropout({});
   const values = () => tinyValues(config, ["itm"]);
   const base = { config, objectives: { itm: 1 }, optimizer: plain };

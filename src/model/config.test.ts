@@ -85,7 +85,7 @@ const refused: Readonly<Record<string, unknown>> = {
   "padding outside of the vocabulary": json({ text_config: { vocab_size: 1, pad_token_id: 1 } }),
 };
 
-test("what cannot be is refused, with the field, the reason and the way out", () => {
+test("invalid configs are refused with the field, the reason and a hint", () => {
   const messages = Object.entries(refused).map(([title, given]) => {
     try {
       parseConfig(given);

@@ -11,14 +11,14 @@ test("the path in the code is the name in the file", () => {
   });
 });
 
-test("a name is one tensor wherever it is asked for", () => {
+test("a name is always the same tensor", () => {
   const root = Scope.root();
   const weight = root.at("a").at("b").parameter("weight", [2]);
   expect(root.at("a.b").parameter("weight", [2])).toBe(weight);
   expect(Scope.root().at("a.b").parameter("weight", [2])).not.toBe(weight);
 });
 
-test("parameters come in the order of their first use", () => {
+test("parameters are in the order of their first use", () => {
   const root = Scope.root();
   for (const name of ["b", "a", "b"]) root.at(name).parameter("weight", [1]);
   expect(root.parameters().map(({ name }) => name)).toEqual(["b.weight", "a.weight"]);

@@ -2,13 +2,13 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { byteAlphabet, splitWords } from "./bpe.js";
 
-test("the alphabet has a character of its own for each byte", () => {
+test("the alphabet has a unique character for each byte", () => {
   const alphabet = byteAlphabet();
   expect(new Set(alphabet).size).toBe(256);
   expect([10, 32, 33, 127, 160, 173, 255].map((byte) => alphabet[byte])).toEqual(["Ċ", "Ġ", "!", "ġ", "ł", "Ń", "ÿ"]);
 });
 
-test("splits as the published pattern does, where White_Space and JavaScript's \\s agree", () => {
+test("splits like the published pattern if White_Space and JavaScript's \\s agree", () => {
   const pattern = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
   const character = fc.oneof(
     fc.constantFrom(..." \t\n'strevmldA7½é日!😀\u00a0\u2003"),

@@ -100,7 +100,7 @@ test("a row of pixels longer than any format but PNG and TIFF allows is refused 
   );
 });
 
-test("bytes are called what the caller calls them, and the limit on pixels is the caller's", async () => {
+test("names of bytes and the limit of pixels can be set by the caller", async () => {
   const bytes = await readFile(join(images, "l16.png"));
   expect(await problem(new Uint8Array(), { name: "upload 3" })).toContain("upload 3: ");
   expect(await problem(bytes, { maxPixels: 23 * 17 })).toMatchInlineSnapshot(

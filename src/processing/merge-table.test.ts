@@ -16,7 +16,7 @@ test("finds each of many pairs again, and no other", () => {
   ]);
 });
 
-test("of a pair that comes twice the later rank counts", () => {
+test("if a pair occurs twice, the later rank is used", () => {
   const table = new MergeTable(3);
   table.set(0, 1, 2, 3);
   table.set(1, 2, 1, 4);

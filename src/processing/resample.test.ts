@@ -27,7 +27,7 @@ test.each(readGolden<Resize[]>("resize.json"))(
   },
 );
 
-test("the source image is left as it was", () => {
+test("the source image is not modified", () => {
   const image = pattern(40, 30);
   resizeImage(image, 20, 50, resampleFilters.bicubic);
   expect(image).toEqual(pattern(40, 30));

@@ -29,7 +29,7 @@ async function problem(): Promise<string> {
   return error.message.replaceAll(folder, "…");
 }
 
-test("files that are not what their names say", async () => {
+test("files whose content does not match their names", async () => {
   const messages = [await problem()];
   await write("vocab.json", {});
   messages.push(await problem());

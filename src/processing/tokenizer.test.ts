@@ -63,7 +63,7 @@ test("an unpaired surrogate reads as U+FFFD", () => {
   expect(packaged.encode("😀").ids).not.toEqual(packaged.encode("\ufffd").ids);
 });
 
-test("says whether a text was cut", () => {
+test("reports whether a text was truncated", () => {
   expect(packaged.encode("two cats", { maxLength: 3 }).overflowing).toHaveLength(1);
   expect(packaged.encode("two cats").overflowing).toEqual([]);
 });

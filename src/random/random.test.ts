@@ -114,7 +114,7 @@ test.each([0, -1, 1.5, 2 ** 32 + 1, NaN])("below(%s) is refused", (n) => {
   expect(() => new Random(0).below(n)).toThrow("a whole number from 1 to 2^32");
 });
 
-test("bytes are the words of the stream, wherever the view starts and however long it is", () => {
+test("bytes are the words of the stream, for views of any start and length", () => {
   fc.assert(
     fc.property(fc.nat(40), fc.nat(7), (length, offset) => {
       const memory = new Uint8Array(offset + length + 3);
@@ -144,7 +144,7 @@ test("normal fills scale the numbers that single calls give", () => {
   expect([...values]).toEqual(Array.from(values, () => Math.fround(0.02 * stream.normal())));
 });
 
-test("a permutation has every number once, and every order comes up", () => {
+test("a permutation has every number once, and every order occurs", () => {
   fc.assert(
     fc.property(fc.nat(200), fc.nat(), (n, seed) => {
       expect([...new Random(seed).permutation(n)].sort((a, b) => a - b)).toEqual(

@@ -46,7 +46,7 @@ test("a device that cannot start is an error that names it, not a fall-back", as
   );
 });
 
-test("the thread can be ended while it loads, compiles or runs: what is under way fails, the process goes on", async () => {
+test("the worker can be ended while it loads, compiles or runs: pending calls fail, and the process continues", async () => {
   const sum = add(input("a", "float32", ["batch", 3]), 1);
   // Native code that is cut off aborts the process, at some moments only.
   for (let delay = 0; delay < 200; delay += 20) {

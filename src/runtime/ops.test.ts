@@ -118,12 +118,12 @@ test.each(all.filter(([, { op }]) => !graph[op].isDifferentiable))("%s: no gradi
   expect(gradients(loss, inputs)).toEqual(inputs.map(() => undefined));
 });
 
-test("every op is called by the name it stands under", () => {
+test("the name of every op is its key in the table", () => {
   expect(opNames.map((name) => graph[name].name)).toEqual(opNames);
   expect([...opNames].sort()).toEqual(exportedOps.sort());
 });
 
-test("what an op refuses, it says", () => {
+test("invalid inputs of ops are errors with a message", () => {
   const messages = opNames.map((op) => {
     try {
       opSamples[op].refused?.();

@@ -64,7 +64,7 @@ function expectedGradients(values: Arrays, rows: readonly number[]) {
   return found;
 }
 
-test("gradients are written over what the arrays held, run after run, and parameters stay", async () => {
+test("gradients overwrite the arrays in every run, and parameters do not change", async () => {
   const graph = await compile();
   expect([...graph.reads].sort()).toEqual(["fused", "table"]);
   expect([...graph.writes].sort()).toEqual(["fused", "table"]);
@@ -166,7 +166,7 @@ test("two runs at a time cannot have the same arrays", { timeout: 1_000 }, async
   await graph.dispose();
 });
 
-test("a graph without gradients runs in eval mode; one that was disposed of loses no arrays", async () => {
+test("a graph without gradients runs in eval mode; a disposed graph loses no arrays", async () => {
   const graph = await runtime.compileTraining({ loss }, []);
   const values = arrays((i) => i);
   expect(graph.writes).toEqual([]);

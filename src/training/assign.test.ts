@@ -6,7 +6,7 @@ function assigned(settings: Record<string, unknown>, ...assignments: string[]): 
   return settings;
 }
 
-test("values are JSON where they are JSON, text where not", () => {
+test("values are parsed as JSON if they are JSON, otherwise as text", () => {
   const all = ["a=1e-4", "b=true", 'c=["x"]', "d=roberta-base", "e=x=y", "f=", 'g="7"', "h=null", "i=a\nb"];
   expect(assigned({}, ...all)).toEqual({
     a: 1e-4,
@@ -21,7 +21,7 @@ test("values are JSON where they are JSON, text where not", () => {
   });
 });
 
-test("objects on the way are made, or go on", () => {
+test("missing objects of the path are created, and existing ones extended", () => {
   const settings = { data: { train: "pairs" }, objectives: null };
   expect(assigned(settings, "data.validation=more", "validation.limit=5", "objectives.itm=1")).toEqual({
     data: { train: "pairs", validation: "more" },

@@ -60,7 +60,7 @@ test("texts of labelled data sets are not read", () => {
   ]);
 });
 
-test("rows that lack what an objective reads are left out, and counted", () => {
+test("rows without the texts of an objective are skipped and counted", () => {
   const rows = [
     captions("a"),
     row({ captions: ["a", "b"], hypotheses: [{ text: "h" }, { text: "g", label: 1 }] }),

@@ -27,7 +27,7 @@ test("means over the steps that counted", () => {
   expect(interval.counts()).toEqual({ skipped_steps: 1, broken_pictures: 3 });
 });
 
-test("where all steps were left out there is no mean", () => {
+test("without steps there is no mean", () => {
   const interval = new Interval();
   interval.skip();
   expect(interval.means()).toEqual({});

@@ -10,7 +10,7 @@ const settings = {
   save_steps: undefined,
 };
 
-test("steps go on over the ends of epochs, so that none is smaller", () => {
+test("steps continue across epochs, so that all have the same size", () => {
   expect(runPlan(settings, 40, 1, 0)).toEqual({
     maxSteps: 7,
     stepsPerEpoch: 2.5,

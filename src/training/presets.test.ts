@@ -158,7 +158,7 @@ test("objectives and files", () => {
   ]);
 });
 
-test("what only some of them set", () => {
+test("settings of single presets", () => {
   expect(settingsOf("irtr_f30k_base")).toMatchObject({ frozen: ["itm_score.*"], draw_false_text: 15 });
   expect(settingsOf("irtr_itm_itc_f30k_base")).toMatchObject({ soft_targets: true, validation: { k_test: 128 } });
   expect(settingsOf("irtr_itm_itc_coco_base")).toMatchObject({ soft_targets: true, validation: { k_test: 256 } });

@@ -96,7 +96,7 @@ test.each([3, null, [], "run"])("%j is no settings", (given) => {
   expect(complaint(given)).toMatch(/^run\.json: expected an object with settings, found /);
 });
 
-test("a name that was mistyped goes before the one that is missing because of it", () => {
+test("a mistyped name is reported before the setting that is missing because of it", () => {
   const { output, ...rest } = least;
   expect(complaint({ ...rest, ouput: output })).toBe(
     "run.json: ouput: expected a setting of a training run, found an unknown name. The nearest is output.",
@@ -175,7 +175,7 @@ test("losses are added up in one order, whatever the file's", () => {
   expect(Object.keys(given({ itc: 1, itm: 1, mlm: 2 }).objectives)).toEqual(["mlm", "itm", "itc"]);
 });
 
-test("settings that change the numbers of a run are listed apart from those that do not", () => {
+test("settings that change the numbers of a run are listed separately", () => {
   const before = trainingSettings({ ...least, config: { hidden_size: 8, num_hidden_layers: 2 } });
   const now = (changes: object) => trainingSettings({ ...least, config: before.config, ...changes });
   expect(differences(before, now({ config: { num_hidden_layers: 2, hidden_size: 8 } }))).toEqual([]);

@@ -18,7 +18,7 @@ vi.mock("../data/index.js", async (importOriginal) => {
   return { ...data, ImageThreads };
 });
 
-test("an image thread that dies neither ends the run nor changes its numbers", async () => {
+test("a crashed image thread neither ends the run nor changes its numbers", async () => {
   const root = await temporaryFolder();
   await makePairs(root);
   const settings = { max_steps: 5, objectives: { itm: 1 } };

@@ -120,7 +120,7 @@ test("a validation that was interrupted is repeated when the run resumes", async
   expect((await weightsIn(rest.output)).equals(await weightsIn(whole.output))).toBe(true);
 });
 
-test("what a callback throws rejects the call, and the folder is released", async () => {
+test("an error thrown by a callback rejects the call, and the folder is released", async () => {
   const root = await pairs();
   const onLog = () => {
     throw new Error("no screen");
@@ -167,7 +167,7 @@ test("a gradient that is not finite ends the run with the step, the images and a
   expect(log[1]).not.toHaveProperty("loss");
 });
 
-test("too many such steps in a row end the run in any case", async () => {
+test("too many consecutive non-finite steps always end the run", async () => {
   const root = await pairs();
   await expect(runIn(root, { ...explosive, non_finite: "skip", max_steps: 40, save_steps: 100 })).rejects.toThrow(
     /^step 22 with the images /,
@@ -231,7 +231,7 @@ test("two processes write the same files as one, with the broken images of both"
   );
 });
 
-test("ranks share a validation, and one that is stopped in it stops the run on all", async () => {
+test("ranks share a validation, and an interruption of one rank stops the run on all", async () => {
   const root = await pairs();
   const settings = { ...validated(root), per_gpu_batchsize: 3, max_steps: 2 };
   const run = (output: string, optionsOf: (rank: number) => TrainOptions = () => ({})) =>
@@ -284,7 +284,7 @@ test("ranks with other data or settings get an error that names them, before the
   }
 });
 
-test("missing texts of a validation are an error before the first step", async () => {
+test("a validation without the needed texts is an error before the first step", async () => {
   const root = await pairs();
   const plain = join(root, "plain");
   await makePairs(plain);

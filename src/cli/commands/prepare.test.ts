@@ -29,7 +29,7 @@ async function flickr(count: number, side: number, gone = 0): Promise<readonly s
   return ["prepare", "f30k", "--source", source, "--out", join(folder, "out")];
 }
 
-test("a table of files, and of images that were left out and why; then of files that exist", async () => {
+test("prints a table of files and of skipped images with reasons, then of existing files", async () => {
   const command = await flickr(4, 8, 1);
   const args = [...command, "--split", "val", "--split", "train"];
   const { code, stdout, stderr } = await runCli(args);

@@ -20,7 +20,7 @@ async function runFolder(changes: Partial<TrainingInput>): Promise<{ root: strin
 const mpirun = `mpirun ${mpirunArguments(2).join(" ")}`;
 
 describe.runIf(hasMpirun)("below mpirun", () => {
-  test("two processes write the losses of one, and end together", async () => {
+  test("two processes write the losses of one and exit together", async () => {
     const one = await runFolder({ max_steps: 12, objectives: { itm_itc: 1, mlm: 1 }, per_gpu_batchsize: 3 });
     expect((await runCli(["train", one.config])).code).toBe(0);
     const two = join(one.root, "two");
@@ -65,7 +65,7 @@ describe.runIf(hasMpirun)("below mpirun", () => {
     return { code, stdout, stderr };
   }
 
-  test("a run that is stopped at rank 1 ends with 130 at rank 0 too, with a checkpoint", async () => {
+  test("a run interrupted at rank 1 saves a checkpoint and exits with 130 at rank 0 too", async () => {
     const { config, output } = await runFolder({ max_steps: 100_000, save_steps: 100_000 });
     let isStopped = false;
     const { code, stdout } = await watchedRun(config, (step, pid) => {

@@ -12,20 +12,20 @@ test("columns line up whatever the width of their letters", () => {
   );
 });
 
-test("the last column is wrapped to the terminal, and to nothing where there is none", () => {
+test("the last column is wrapped to the width of a terminal only", () => {
   const rows = [{ cells: ["1", "the razor is larger than the volleyball"] }];
   expect(table(rows, { columns: 23 })).toBe("1  the razor is larger\n   than the volleyball\n");
   expect(table(rows)).toBe("1  the razor is larger than the volleyball\n");
   expect(table([{ cells: ["a wide first column", "text"] }], { columns: 5 })).toBe("a wide first column  text\n");
 });
 
-test("bold only where colour is understood", () => {
+test("bold only if the terminal supports colour", () => {
   const rows = [{ cells: ["a"], strong: true }, { cells: ["b"] }];
   expect(table(rows, { colour: true })).toBe("\u001b[1ma\u001b[22m\nb\n");
   expect(table(rows)).toBe("a\nb\n");
 });
 
-test("a table without rows is nothing", () => {
+test("a table without rows is empty", () => {
   expect(table([])).toBe("");
 });
 

@@ -28,7 +28,7 @@ test.each([
   expect(await elementsOf(text)).toEqual(expected);
 });
 
-test("any list comes out as JSON.parse reads it, whatever its spacing", async () => {
+test("any list is read as by JSON.parse, with any white space", async () => {
   const folder = await temporaryFolder();
   const check = async (values: unknown[], space: number) => {
     await put(folder, "a.json", JSON.stringify(values, undefined, space));
@@ -58,7 +58,7 @@ test("a member of the outermost object; the others may hold anything", async () 
   expect(await elementsOf('{"\\u0069mages": [3]}', { key: "images" })).toEqual([3]);
 });
 
-test("what is skipped is not held to the size of an element", async () => {
+test("skipped values may be larger than the limit of an element", async () => {
   const text = JSON.stringify({ other: "x".repeat(5000), images: [1] });
   expect(await elementsOf(text, { key: "images", maxBytes: 100 })).toEqual([1]);
 });

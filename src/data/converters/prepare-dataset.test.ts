@@ -86,7 +86,7 @@ test("coco: a table for each of Karpathy's splits", async () => {
   });
 });
 
-test("f30k: only the split that is asked for", async () => {
+test("f30k: writes only the requested split", async () => {
   const source = await folderWith({
     "dataset_flickr30k.json": {
       images: [karpathyImage("36979.jpg", "val", "a", "b"), karpathyImage("1.jpg", "train", "c")],
@@ -265,7 +265,7 @@ const statement = (identifier: string, sentence: string, label: string, director
   left_url: "https://x",
 });
 
-test("nlvr2: pairs of images; a pair with one image is left out", async () => {
+test("nlvr2: pairs of images; a pair with one missing image is skipped", async () => {
   const dev = [statement("dev-850-0-0", "One dog.", "True"), statement("dev-850-0-1", "No dog.", "False")];
   const source = await folderWith({
     "nlvr2/data/train.json": jsonLinesOf([

@@ -344,7 +344,7 @@ test("vgqa: tables of both splits, with the labels of the list that is there", a
   await expect(prepareDataset("vgqa", { source, out, splits })).rejects.toThrow("one from other source files");
 });
 
-test("vgqa: the vocabulary is made where the annotations of VQAv2 are there", async () => {
+test("vgqa: makes the vocabulary if the annotations of VQAv2 exist", async () => {
   const source = await vqaSource();
   await put(source, "question_answers.json", [{ id: 1, qas: [qa(1, 1, "?", "Yes.")] }]);
   await put(source, "image_data.json", [{ image_id: 1, coco_id: 101 }]);

@@ -37,7 +37,7 @@ async function tableOf(
   return table;
 }
 
-test("batches end where they are large enough, and hold every row in order", async () => {
+test("batches end at their size limit and contain every row in order", async () => {
   const out = await temporaryFolder();
   const table = await tableOf(25);
   const { tables } = await writeTable(table, { out, force: false, batchBytes: 3000 });
@@ -151,7 +151,7 @@ test("a stopped run leaves whole shards only, and the next resumes with the firs
   await expect(writeTable({ ...table, shardSize: 4 }, { out, force: false })).rejects.toThrow("with other options");
 });
 
-test("what a killed run left behind is removed; the file of a running process is not", async () => {
+test("files of a killed run are removed; the file of a running process is not", async () => {
   const out = await temporaryFolder();
   const table = await tableOf(2);
   const [running, other] = [temporaryName("a.arrow"), temporaryName("b.arrow", gone)];

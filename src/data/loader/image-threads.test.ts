@@ -87,7 +87,7 @@ async function withThreads<T>(
   }
 }
 
-test("the results are those of a direct call, whatever the number of threads and the order", async () => {
+test("results equal those of a direct call, for any number of threads and any order", async () => {
   const expected = await Promise.all(jobs().map(direct));
   const one = await withThreads({ threads: 1 }, (threads) => Promise.all(jobs().map((job) => threads.process(job))));
   const backwards = await withThreads({ threads: 3 }, (threads) =>
@@ -102,7 +102,7 @@ test("the results are those of a direct call, whatever the number of threads and
   expect(expected[0]!.data).not.toEqual(expected[1]!.data);
 });
 
-test("the bytes of the source stay, also if they are a part of a larger array", async () => {
+test("the bytes of the source are not transferred, also if they are part of a larger array", async () => {
   const larger = new Uint8Array(files[0]!.length + 20).fill(7);
   larger.set(files[0]!, 10);
   const part = larger.subarray(10, 10 + files[0]!.length);
@@ -181,7 +181,7 @@ test("a job that cannot be sent is no fault of the thread: it is refused at once
   expect(await readdir(starts)).toHaveLength(1);
 });
 
-test("an image that ends its thread is tried once more and then refused; the others succeed", async () => {
+test("an image that crashes its thread is retried once and then refused; the others succeed", async () => {
   let reads = 0;
   const killer: ImageSource = { name: "killer.png", read: () => Promise.resolve(Uint8Array.of(222, ++reads)) };
   const expected = await Promise.all(jobs().map(direct));
@@ -198,7 +198,7 @@ test("an image that ends its thread is tried once more and then refused; the oth
   });
 });
 
-test("images of a thread that ended are tried again alone", async () => {
+test("the images of a crashed thread are retried one at a time", async () => {
   // Each of these two ends the thread only for the other.
   const shy = sourceOf(Uint8Array.of(221), "shy.png");
   await withThreads({ threads: 1, worker: deadly }, async (threads) => {
@@ -249,7 +249,7 @@ test("dispose() rejects current, waiting and later images", async () => {
   await threads.dispose();
 });
 
-test("an aborted signal rejects with its reason: before, while it waits and while it is decoded; other images go on", async () => {
+test("an aborted signal rejects with its reason before a call, while it waits and while the image is decoded; other images are not affected", async () => {
   const reason = new Error("stopped");
   await withThreads({ threads: 1 }, async (threads) => {
     await expect(threads.process(jobs()[0]!, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { ByteCache } from "./byte-cache.js";
 
-test("keeps what was used last, within its bytes", async () => {
+test("keeps the most recently used entries within its limit of bytes", async () => {
   const made: string[] = [];
   const cache = new ByteCache<string>(10, (value) => value.length);
   const get = (key: string, length: number) =>

@@ -35,7 +35,7 @@ test.each(files)("%s: an aborted signal rejects with its reason, whatever it is"
   }
 });
 
-test.each(files)("%s: what onProgress throws rejects the call", async (file) => {
+test.each(files)("%s: an error thrown by onProgress rejects the call", async (file) => {
   const error = new Error("thrown by the callback");
   const onProgress = () => {
     throw error;

@@ -90,7 +90,7 @@ test("no such path, and a format that the user names", async () => {
   expect(await complaint(folder, opened({ path: join(folder, "a.arrow"), format: "parquet" }))).toMatchSnapshot();
 });
 
-test("a closed data set says so, and one whose file has gone names it", async () => {
+test("reading a closed data set or a deleted file is an error", async () => {
   const folder = await folderOf({ "a.parquet": "hugging-face.parquet" });
   const path = join(folder, "a.parquet");
   const closed = await opened(path);

@@ -32,7 +32,7 @@ const rowTexts: fc.Arbitrary<RowTexts> = fc
   })
   .map(defined);
 
-test("rows come out as they went in", () => {
+test("rows are read back unchanged", () => {
   fc.assert(
     fc.property(fc.array(rowTexts, { maxLength: 30 }), (rows) => {
       const store = new RowStore();

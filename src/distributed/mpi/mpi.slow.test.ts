@@ -22,7 +22,7 @@ describe.runIf(hasMpirun)("mpirun", () => {
     if (act === "fails") expect(ended.stderr).toMatch("rank 1 says: the disk is full");
   });
 
-  test("without koffi the error says what to install", async () => {
+  test("without koffi the error names the package to install", async () => {
     const block = fileURLToPath(new URL("without-koffi.test-support.mjs", import.meta.url));
     const { code, stderr } = await rankProgram(2, "cases", ["--import", block]);
     expect(code).not.toBe(0);

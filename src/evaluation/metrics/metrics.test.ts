@@ -89,7 +89,7 @@ test("questions: the score of the best answer, by its text; answers for the chal
   expect(predictions).toEqual(expected.map(({ question_id, answer }) => ({ question_id, answer })));
 });
 
-test("questions: label numbers count where the checkpoint names no answers, and its own list goes first", async () => {
+test("questions: label numbers are used if the checkpoint names no answers; its answers take precedence", async () => {
   const asked = (label?: number) =>
     memoryData([
       {

@@ -14,7 +14,7 @@ const scoresOf = (matrix: readonly (readonly number[])[]): PairScores => ({
 
 const recalls = async (scores: PairScores, imageOf: readonly number[]) => recallsOf(await ranks(scores, imageOf));
 
-test("recalls of a small matrix, by hand", async () => {
+test("recalls of a small matrix, computed by hand", async () => {
   // Texts 0 and 1 belong to image 0, text 2 to image 1, text 3 to image 2.
   const matrix = [
     [0.1, 0.9, 0.5, 0.2],

@@ -40,7 +40,7 @@ test("without re-ranking, by the products of embeddings, with the head for ITM o
   expect(await resultsOf({ model: withoutItm, metrics: ["retrieval"], kTest: 0 })).toEqual(expected);
 });
 
-test("candidates for all make it the logit of a match for every pair, in chunks or not", async () => {
+test("with all rows as candidates, every pair has its match logit, in chunks or not", async () => {
   const model = await checkpoint();
   const matches = await (await opened(model)).match(imageFiles, captions);
   const logit = (image: number, text: number) => matches[image * captions.length + text]!.logits[1];
@@ -87,7 +87,7 @@ test("with few candidates, other pairs are behind them all", async () => {
   }
 });
 
-test("rank_output ranks every pair, where it is asked to or the only one that can", async () => {
+test("rank_output ranks every pair if it is requested or the only such head", async () => {
   // Its weights those of the match class: the same order as ITM's, so that match can tell what it should be.
   const asMatch = (weights: ReadonlyMap<string, { readonly data: unknown }>) => {
     for (const part of ["weight", "bias"]) {
@@ -172,7 +172,7 @@ async function allScores(model: string) {
   };
 }
 
-test("among a number of rows, groups are ranked by themselves, and what is no whole group is left out", async () => {
+test("candidates: groups are ranked separately, and an incomplete group is omitted", async () => {
   const model = await checkpoint();
   const { product, logit } = await allScores(model);
   const among = { model, metrics: ["retrieval"], candidates: 2 } as const;

@@ -33,7 +33,7 @@ test("names the first parameter with a gradient that is not finite", () => {
   );
 });
 
-test("adds in place, takes over what the sum lacks, and leaves the rest", () => {
+test("adds in place, takes new entries, and keeps the others", () => {
   const first = Float32Array.of(1, 2);
   const other = Float32Array.of(5);
   const sum = new Map([["a", first]]);

@@ -3,7 +3,7 @@ import { optimizerSettings } from "./index.js";
 
 const needed = { learning_rate: 1e-5, warmup_steps: 0.1, max_steps: 100 };
 
-test("what is not given is as the authors have it", () => {
+test("defaults are those of the authors", () => {
   expect(optimizerSettings(needed)).toEqual({
     ...needed,
     weight_decay: 0.01,

@@ -106,7 +106,7 @@ test("arrays are transferred and returned, with unchanged gradients", async () =
   expect(plain(values)).toEqual(plain(arrays("value")));
 });
 
-test("parameters of other names are left alone", async () => {
+test("other parameters are unchanged", async () => {
   const values = arrays("value").set("frozen", Float32Array.of(1, 2));
   await optimizer().step(5, values, arrays("gradient"));
   expect([...values.get("frozen")!]).toEqual([1, 2]);

@@ -39,7 +39,7 @@ test("one run at a time, until the lock is released", async () => {
   await next.release();
 });
 
-test("the lock of a process that was killed does not hold, and what it was writing goes", async () => {
+test("the lock of a killed process is released, and its unfinished files are removed", async () => {
   const output = await temporaryFolder();
   const child = await livingProcess();
   const start = startOf(child.pid!);
@@ -60,7 +60,7 @@ test.runIf(process.platform === "linux")("a lock does not hold for another proce
   await (await lockRun(output)).release();
 });
 
-test("a lock of a process of another machine holds", async () => {
+test("the lock of a process of another machine is respected", async () => {
   const output = await temporaryFolder();
   await writeFile(join(output, "run.lock"), lockOf({ host: "elsewhere", pid: 1 }));
   await expect(lockRun(output)).rejects.toThrow(

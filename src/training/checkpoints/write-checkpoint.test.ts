@@ -7,7 +7,7 @@ import { findCheckpoints, lockRun, readRunCheckpoint, saveRunCheckpoint } from "
 import { parameters, runAt, trained } from "./run-at.test-support.js";
 import { expectedAt, plain, temporaryFolder } from "./sample-run.test-support.js";
 
-test("a checkpoint is read back bit for bit, each array with a buffer of its own", async () => {
+test("a checkpoint is read back bit for bit, each array with a separate buffer", async () => {
   const output = join(await temporaryFolder(), "new", "run");
   const folder = await saveRunCheckpoint(output, runAt(3));
   expect(folder).toBe(join(output, "checkpoint-3"));
@@ -53,7 +53,7 @@ test("a checkpoint of the same step is replaced, and no hidden file stays", asyn
   expect((await readRunCheckpoint(folder, parameters)).state).toEqual(first.state);
 });
 
-test("a run killed between the two moves of a replacement gets the old one back", async () => {
+test("the old checkpoint is restored if a run was killed while replacing it", async () => {
   const output = await temporaryFolder();
   const folder = await saveRunCheckpoint(output, runAt(3));
   await rename(folder, join(output, ".checkpoint-3.0123456789ab.old"));

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { RunLog, writeCurves } from "./index.js";
 import { temporaryFolder } from "./temporary-folder.test-support.js";
 
-test("losses and metrics have panels of their own; times and what is no number have none", async () => {
+test("losses and metrics have separate panels; times and non-numbers have none", async () => {
   const output = await temporaryFolder();
   const log = await RunLog.open(output);
   for (let step = 1; step <= 20; step++) {

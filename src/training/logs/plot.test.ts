@@ -35,7 +35,7 @@ const panel = (...names: string[]) => ({
 });
 const pathsIn = (svg: string) => [...svg.matchAll(/<path d="(M[^"]*)" fill="none" stroke="#/g)].map(([, d]) => d);
 
-test("a curve goes through its points, over what is missing or not finite", () => {
+test("a curve connects its points and skips missing or non-finite values", () => {
   const points = [0.5, NaN, 1, Infinity, 0].map((a, i) => ({ step: 25 * i, values: { a } }));
   const svg = curves([...points, { step: 100, values: {} }], [panel("a", "b")]);
   // The axes are 60 to 540 and 340 to 40 pixels.

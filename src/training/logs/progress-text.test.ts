@@ -17,12 +17,12 @@ test("a step in a line", () => {
   );
 });
 
-test("a single objective is not repeated; unknown times are left out", () => {
+test("a single objective is not repeated; unknown times are omitted", () => {
   const first = { step: 1, epoch: 0.004, losses: { itc: 2.31 }, pairsPerSecond: 0.52, secondsLeft: undefined };
   expect(progressText({ ...step, ...first })).toBe("step 1/700 · epoch 0.00 · loss 2.31 · 0.5 pairs/s");
 });
 
-test("small losses have two digits, and one that is not finite is shown", () => {
+test("small losses have two digits, and non-finite losses are shown", () => {
   expect(progressText({ ...step, loss: 0.001234, losses: { itm: NaN, mlm: 0 } })).toContain(
     "loss 0.0012 (itm NaN mlm 0.00)",
   );

@@ -23,7 +23,7 @@ async function run(output: string, from: number, to: number, seconds: number, fr
   await log.close();
 }
 
-test("a run that was killed and resumed has the lines of one that was not, but for times", async () => {
+test("a killed and resumed run has the log of an uninterrupted one, except for times", async () => {
   const [whole, resumed] = [await temporaryFolder(), await temporaryFolder()];
   await run(whole, 1, 12, 1);
   await run(resumed, 1, 7, 2);
@@ -35,7 +35,7 @@ test("a run that was killed and resumed has the lines of one that was not, but f
   expect(await readdir(resumed)).toEqual(["log.jsonl"]);
 });
 
-test("what stays is untouched to the byte", async () => {
+test("kept records are not changed", async () => {
   const output = await temporaryFolder();
   const line = '{"loss":1e-05,  "step":3, "note":"é"}\n';
   await writeFile(join(output, "log.jsonl"), line);
@@ -43,7 +43,7 @@ test("what stays is untouched to the byte", async () => {
   expect(await readFile(join(output, "log.jsonl"), "utf8")).toBe(line);
 });
 
-test("without a step the log is emptied, also of a validation before the first step", async () => {
+test("resuming from step 0 empties the log, including a validation before the first step", async () => {
   const output = await temporaryFolder();
   await writeFile(join(output, "log.jsonl"), '{"step":0,"eval_loss":1}\n{"step":1}\n');
   const log = await RunLog.open(output);
@@ -65,7 +65,7 @@ test("lines that are not records are dropped, in a log of hostile bytes too", as
   expect(await readFile(path, "utf8")).toBe('{"step":1}\n{"step":2}\n');
 });
 
-test("a last line that only lost its end is a record", async () => {
+test("a last line without its line break is a record", async () => {
   const output = await temporaryFolder();
   await writeFile(join(output, "log.jsonl"), '{"step":1}\n{"step":2}');
   const log = await RunLog.open(output, { fromStep: 2 });
@@ -74,7 +74,7 @@ test("a last line that only lost its end is a record", async () => {
   expect(await logged(output)).toEqual([{ step: 1 }, { step: 2 }, { step: 3 }]);
 });
 
-test("records longer than what is written at once are all kept", async () => {
+test("records longer than a chunk are written completely", async () => {
   const output = await temporaryFolder();
   const records = Array.from({ length: 3000 }, (_, step) => ({ step, text: "é".repeat(40) }));
   await writeFile(join(output, "log.jsonl"), records.map((record) => `${JSON.stringify(record)}\n`).join(""));
@@ -82,7 +82,7 @@ test("records longer than what is written at once are all kept", async () => {
   expect(await logged(output)).toEqual(records.slice(0, 2501));
 });
 
-test("numbers that are not finite are null, and what is appended is read at once", async () => {
+test("non-finite numbers are null, and appended records can be read at once", async () => {
   const output = await temporaryFolder();
   const log = await RunLog.open(join(output, "new", "run"));
   await log.append({ step: 1, loss: NaN });

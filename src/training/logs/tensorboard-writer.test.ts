@@ -78,7 +78,7 @@ test("a new run hides all earlier events", async () => {
   await writer.close();
 });
 
-test("each file of a run is read after those before it, within one second too", async () => {
+test("files of a run are read in order, also within one second", async () => {
   const output = await temporaryFolder();
   const writers = [];
   for (let i = 0; i < 3; i++) writers.push(await TensorBoardWriter.open(output, { fromStep: i }));

@@ -8,7 +8,7 @@ const golden = JSON.parse(readFileSync(new URL("./fixtures/normalized.json", imp
   string,
 ][];
 
-test("every string comes out as in Python", () => {
+test("every string is normalized as in Python", () => {
   expect(golden.length).toBeGreaterThan(600);
   expect(golden.map(([text]) => [text, normalizeAnswer(text)])).toEqual(golden);
 });
@@ -20,7 +20,7 @@ test.each([...contractions])("%s becomes %s, unless it has a capital that no wor
   );
 });
 
-test("the table has all entries, the odd ones too", () => {
+test("the table has all entries of the original, including its mistakes", () => {
   expect(contractions.size).toBe(120);
   expect([...contractions.keys()].filter((word) => word !== word.toLowerCase())).toEqual([
     "Id've",

@@ -195,7 +195,7 @@ test.each(["x.jsonl", "x.csv"])("a line of 1 GB in %s is refused when little of 
   expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 29);
 });
 
-test("a missing image is an error when it is read, and one that is no file too", async () => {
+test("a missing image, or one that is not a file, is an error when it is read", async () => {
   const { folder, path } = await table("x.jsonl", jsonLines({ image: "gone.png" }, { image: "sub" }, { image: "." }));
   await mkdir(join(folder, "sub"));
   const dataset = await opened(path);

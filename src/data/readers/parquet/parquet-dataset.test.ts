@@ -60,7 +60,7 @@ test("hyparquet's own reader sees the same", async () => {
   }
 });
 
-test("an image costs one page, and the next one of it nothing", async () => {
+test("reading an image reads one page, and the next image of that page reads none", async () => {
   const path = join(await temporaryFolder(), "x.parquet");
   const image = {
     name: "image",
@@ -133,7 +133,7 @@ test.each<[name: string, change: (bytes: Buffer) => Buffer]>([
   expect(await complaint(folder, opened(path))).toMatchSnapshot();
 });
 
-test("levels that go on after the last value", async () => {
+test("levels after the last value", async () => {
   const { folder, path } = await written([
     image,
     { name: "caption", type: "STRING", data: ["a", null], nullable: true, encoding: "PLAIN" },

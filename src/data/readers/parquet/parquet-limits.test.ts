@@ -6,7 +6,7 @@ import { checkRuns, PageProblem } from "./parquet-limits.js";
 const check = (bytes: readonly number[], width: number, count: number) =>
   checkRuns(Uint8Array.from(bytes), 0, bytes.length, width, count);
 
-test("runs that hold what they should pass", () => {
+test("valid runs pass", () => {
   // 5 times the value 1; then 8 bit-packed values, of which 3 count.
   const bytes = [5 << 1, 1, (1 << 1) | 1, 0b10101010];
   expect(() => check(bytes, 1, 8)).not.toThrow();
