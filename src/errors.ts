@@ -1,6 +1,6 @@
 /**
- * The one error that users see. Its fields say what went wrong, and its message gives them in one line:
- * where it is, what was expected, what was found and what the user can do about it.
+ * The error class for users. Its fields describe the problem, and its message joins them in one line: where it is, what was expected, what
+ * was found and what to do.
  */
 
 /**
@@ -50,22 +50,22 @@ export const errorCodes = {
 /** The kind of an `InputError`, for programs. */
 export type ErrorCode = keyof typeof errorCodes;
 
-/** What an `InputError` is made of. */
+/** The fields of an `InputError`. */
 export interface InputProblem {
   /** The kind of problem, for programs. */
   readonly code: ErrorCode;
   /** The file, flag, parameter or argument that is wrong, as the user knows it. */
   readonly where: string;
-  /** What should have been there, with the reason where it is not plain. */
+  /** The expected value, with the reason if it is not obvious. */
   readonly expected: string;
-  /** What was there instead. */
+  /** The value that was found instead. */
   readonly found: string;
   /** What the user can do about it: an imperative sentence without its full stop. */
   readonly hint?: string | undefined;
 }
 
 /**
- * Bad input: a file, flag, request or argument that a user can correct. Every door shows its message and never its stack.
+ * Bad input: a file, flag, request or argument that a user can correct. Every interface shows its message and never its stack.
  * @example
  * const error = new InputError({ code: "invalid-argument", where: "topK", expected: "1 or more", found: "0", hint: "Ask for 5" });
  * console.log(error.message); // topK: expected 1 or more, found 0. Ask for 5.
@@ -91,7 +91,7 @@ export class InputError extends Error implements InputProblem {
   /**
    * The code for an error of the file system.
    * @param systemCode such as `ENOENT`
-   * @param otherwise the code where the system's says nothing more exact: what was tried
+   * @param otherwise the code if the system's code is not specific: the failed action
    */
   static fileCode(
     systemCode: string | undefined,
@@ -113,14 +113,14 @@ function wording({ where, expected, found, hint }: InputProblem): string {
   const line = `${where}: expected ${expected}, found ${found}.${hint === undefined ? "" : ` ${hint}.`}`;
   return line.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (c) => {
     const escaped = JSON.stringify(c).slice(1, -1);
-    // JSON leaves all but the first 32 as they are.
+    // JSON escapes only the first 32.
     return escaped === c ? `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}` : escaped;
   });
 }
 
 /**
  * The hint for an unknown name or value: `The nearest is gelu or relu`.
- * @param name what was given; values that are not strings have no nearest name
+ * @param name the given value; only strings have a nearest name
  * @returns undefined if no choice is similar
  */
 export function nearestHint(name: unknown, choices: Iterable<string>): string | undefined {

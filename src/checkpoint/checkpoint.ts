@@ -19,9 +19,9 @@ export interface Checkpoint {
 }
 
 /**
- * The weights in `folder`: `model.safetensors`, else its shards, else `pytorch_model.bin`, else its shards. Reads
- * headers only; the tensors' bytes stay in their files.
- * @throws InputError when there are none, or when a file is not what it should be.
+ * The weights in `folder`: `model.safetensors`, else its shards, else `pytorch_model.bin`, else its shards. Reads headers only; the
+ * tensors' bytes stay in their files.
+ * @throws InputError if there are none, or a file is invalid.
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   await checkFolder(folder);

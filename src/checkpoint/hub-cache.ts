@@ -40,7 +40,7 @@ export class ModelCache {
     if (revision !== commit) await writeText(join(this.root, "refs", revision), commit);
   }
 
-  /** Makes `file` of a snapshot point to a blob; replaces what stood there. */
+  /** Makes `file` of a snapshot point to a blob, replacing an existing file. */
   async link(commit: string, file: string, etag: string): Promise<void> {
     const folder = this.snapshot(commit);
     const unfinished = join(folder, temporaryName(file));

@@ -1,7 +1,4 @@
-/**
- * One file from the hub into the cache's blobs: resumed where an earlier attempt stopped, checked against its hash,
- * and only then given its name.
- */
+/** Downloads one file from the hub into the cache's blobs. Resumes an earlier attempt, verifies the hash, and then renames the file. */
 
 import { fileError, hashFile, isAbandoned, systemCode, uniqueTag, uniqueTagPattern } from "../files/index.js";
 import { createHash, randomBytes } from "node:crypto";
@@ -12,7 +9,7 @@ import { InputError } from "../errors.js";
 
 import { bodyOf, HubUnreachable, type HubTarget, hubUrl, requestHub } from "./hub-http.js";
 
-/** What the hub says about a file before it is fetched. */
+/** The hub's description of a file. */
 export interface RemoteFile {
   readonly url: URL;
   readonly file: string;
@@ -50,9 +47,9 @@ export async function describeFile(target: HubTarget, commit: string, file: stri
 }
 
 /**
- * Makes sure that `blobs/<etag>` holds the file. Calls and processes may do this side by side: each writes a file of
- * its own, and the last step is a rename.
- * @param onBytes  called with the bytes there are so far
+ * Makes sure that `blobs/<etag>` contains the file. Concurrent calls and processes each write a separate file, and the last step is a
+ * rename.
+ * @param onBytes  called with the number of bytes so far
  */
 export async function downloadBlob(
   target: HubTarget,

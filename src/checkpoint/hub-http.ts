@@ -3,7 +3,7 @@
 import { InputError } from "../errors.js";
 import type { HubSettings } from "./hub-settings.js";
 
-/** The hub could not be reached or is out of order: what is cached may serve instead. */
+/** The hub could not be reached or does not work. The caller may use the cache instead. */
 export class HubUnreachable extends Error {
   override readonly name = "HubUnreachable";
 }

@@ -1,7 +1,6 @@
 /**
- * A pickle machine for data, not code: the opcodes of protocols 2 to 5 that dictionaries of tensors are written with.
- * Names resolve only through the host's table, so nothing in a file can import or call anything else.
- * Opcodes as in CPython's `pickletools`.
+ * A pickle machine for data, not code. It supports the opcodes of protocols 2 to 5 that are used for dictionaries of tensors. Names resolve
+ * only through the host's table, so a file cannot import or call anything else. Opcodes as in CPython's `pickletools`.
  */
 
 import { InputError } from "../errors.js";
@@ -18,8 +17,8 @@ export interface PickleGlobal<T> {
 }
 
 /**
- * Stands for an instance of a class that nobody here knows, or for what a call of an unknown name would have given: the
- * name, and the state that followed in the pickle. Nothing of the class is looked up or run.
+ * An instance of an unknown class, or the result of calling an unknown name: the name, and the state that followed in the pickle. The class
+ * is neither looked up nor run.
  */
 export class ForeignObject {
   state: unknown = undefined;
@@ -44,9 +43,9 @@ export type PickleValue<T> =
 export interface PickleHost<T> {
   /** File and entry, for messages. */
   readonly where: string;
-  /** What `module.name` stands for; undefined refuses the file. */
+  /** Resolves `module.name`; undefined refuses the file. */
   readonly global: (name: string) => PickleGlobal<T> | undefined;
-  /** The object that a persistent id stands for. */
+  /** Resolves a persistent id. */
   readonly persistent: (id: PickleValue<T>) => PickleValue<T>;
 }
 

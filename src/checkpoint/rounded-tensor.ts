@@ -21,8 +21,8 @@ const formats: Readonly<Record<WeightDType, Format>> = {
 
 /**
  * A floating-point tensor in the type `dtype`; the tensor itself if it has that type. Infinities and NaN are unchanged.
- * @param where what an error calls the tensor
- * @throws InputError when a finite value would become infinite
+ * @param where name of the tensor in errors
+ * @throws InputError if a finite value would become infinite
  */
 export function roundedTensor(tensor: HostTensor, dtype: WeightDType, where: string): HostTensor {
   if (tensor.dtype === dtype) return tensor;

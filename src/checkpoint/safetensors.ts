@@ -209,7 +209,7 @@ function isOffset(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-/** The format wants every byte of the data part to belong to exactly one tensor. */
+/** The format requires that every byte of the data part belongs to exactly one tensor. */
 function checkCoverage(file: OpenFile, entries: readonly Entry[], dataLength: number): void {
   let covered = 0;
   for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {

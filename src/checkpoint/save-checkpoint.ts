@@ -85,7 +85,9 @@ export async function saveCheckpoint(
 
 const temporaryPart = "saving";
 
-/** Moves complete files into their places. The config goes first and comes last: a folder without it is no model. */
+/**
+ * Moves complete files into their places. The old config is removed first and the new one is moved last: a folder without it is no model.
+ */
 async function replaceFiles(folder: string, unfinished: string, names: readonly string[]): Promise<void> {
   const old = join(unfinished, "replaced");
   await makeFolder(old);

@@ -1,4 +1,4 @@
-/** `*.index.json` of a checkpoint split over several files: which file ("shard") holds which tensor. */
+/** `*.index.json` of a checkpoint split over several files: the file ("shard") of each tensor. */
 
 import { describe, isObject, readJsonObject } from "../files/index.js";
 import { InputError } from "../errors.js";
@@ -50,7 +50,7 @@ function shardsOf(path: string, weightMap: readonly [string, unknown][]): Map<st
   return shards;
 }
 
-/** Letters, digits, `.`, `_`, `-` and spaces; no separator, no drive, nothing hidden and no way up. */
+/** Letters, digits, `.`, `_`, `-` and spaces; no separators, drives, hidden files or parent folders. */
 function isPlainFileName(name: string): boolean {
   return /^[\w-][\w. -]{0,254}$/.test(name) && !name.endsWith(".");
 }

@@ -12,7 +12,7 @@ export interface StridedView {
   readonly strides: readonly number[];
 }
 
-/** Whether the elements already lie in row-major order; the strides of axes of one entry do not matter. */
+/** Whether the elements are in row-major order; the strides of axes of one entry do not matter. */
 export function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
   if (shape.includes(0)) return true;
   let expected = 1;

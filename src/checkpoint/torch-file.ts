@@ -12,7 +12,7 @@ import { checkedByteLength, checkedShape } from "./tensor-shape.js";
 import { type StridedView, gatherStrided, isContiguous, spanOf } from "./strided.js";
 import { type ZipEntry, readZipEntries } from "./zip.js";
 
-/** A tensor of a torch file; contiguous ones lie in the file, others are gathered into memory. */
+/** A tensor of a torch file. Contiguous tensors are read from the file, others are gathered into memory. */
 export class TorchTensor implements StoredTensor {
   constructor(
     readonly dtype: DType,
@@ -54,14 +54,14 @@ const resave = "Save it again with a recent torch.save, or better as safetensors
 
 export interface TorchFileOptions {
   /**
-   * What names other than tensors, storages and OrderedDict do: refuse the file (default), or leave a `ForeignObject` in
-   * their place, for files in which tensors lie among objects of a trainer or of TorchScript.
+   * How to treat names other than tensors, storages and OrderedDict: refuse the file (default), or read them as a `ForeignObject`, for
+   * files that also contain objects of a trainer or of TorchScript.
    */
   readonly foreign?: "refuse" | "keep";
 }
 
 /**
- * The unpickled content of a torch file. Nothing in it is executed, whatever names it holds.
+ * The unpickled content of a torch file. No code in it is executed.
  * @throws InputError naming the file, and the entry where one is to blame.
  */
 export function readTorchFile(path: string, { foreign = "refuse" }: TorchFileOptions = {}): Promise<TorchValue> {
@@ -108,7 +108,7 @@ interface Archive {
 }
 
 async function readArchive(file: OpenFile): Promise<Archive> {
-  // TorchScript archives also hold code, compressed, which nobody here reads.
+  // TorchScript archives also contain compressed code, which is not read.
   const entries = await readZipEntries(file, (name) => /^[^/]+\/(data\.pkl|byteorder|data\/[^/]+)$/.test(name));
   const pickles = [...entries.values()].filter(({ name }) => name.endsWith("/data.pkl"));
   const [entry, ...others] = pickles;

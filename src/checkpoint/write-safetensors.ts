@@ -16,8 +16,8 @@ export interface WritableTensor {
 }
 
 /**
- * Writes tensors under their names, atomically. Wider element types come first so that each tensor is aligned; among
- * equals the map's order holds, and streams are asked for one after another in that order.
+ * Writes tensors under their names, atomically. Wider element types come first so that each tensor is aligned. Otherwise the order is that
+ * of the map, and streams are read one after another in that order.
  * @param options signal: stops between two tensors and leaves no file
  * @throws RangeError when a tensor gives more or fewer bytes than its shape needs
  * @throws InputError when the file cannot be written; `signal.reason` when aborted

@@ -36,7 +36,7 @@ export interface Conversion {
   readonly files: readonly string[];
   /** Content of config.json. */
   readonly config: ConfigJson;
-  /** Patterns of names in the file, what they became, and for how many tensors. */
+  /** Patterns of names in the file, their new names, and the number of tensors. */
   readonly mapped: readonly { readonly from: string; readonly to: string; readonly tensors: number }[];
   /** Tensors computed from others. */
   readonly derived: readonly { readonly name: string; readonly how: string }[];
@@ -123,7 +123,7 @@ async function givenConfig(path: string | undefined): Promise<ConfigJson> {
   });
 }
 
-/** The parameters of a checkpoint of this config, with the heads of which any tensor is present. */
+/** The parameters of a checkpoint of this config, with every head that has a tensor. */
 function wantedParameters(config: BridgeTowerConfig, start: StartingTensors): Parameter[] {
   const { tensors } = start;
   const { unused } = parameterList(config, []);

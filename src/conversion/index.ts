@@ -1,4 +1,4 @@
-/** Where a training run starts from, and checkpoints of other layouts as model folders. */
+/** Starting points of training runs, and conversion of other checkpoint layouts to model folders. */
 export { convertCheckpoint, type Conversion, type ConvertOptions } from "./convert-checkpoint.js";
 export { initializer, type InitializationScheme } from "./initialize.js";
 export type { LayoutName, Rule } from "./layouts.js";

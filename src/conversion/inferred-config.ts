@@ -1,4 +1,4 @@
-/** A checkpoint's config.json from the shapes and names of its tensors, for files that come without one. */
+/** Infers a checkpoint's config.json from the shapes and names of its tensors, for files without one. */
 import { InputError } from "../errors.js";
 import { classifierWidth, headEntry, heads, type BridgeTowerConfig, type ShapeOf } from "../model/index.js";
 
@@ -19,8 +19,8 @@ export function overlaid(inferred: ConfigJson, given: ConfigJson): ConfigJson {
 }
 
 /**
- * The config under which the model has exactly these tensors. What shapes do not show is assumed: attention heads have 64
- * columns, as in all published sizes, and everything else has transformers' defaults.
+ * The config of the model with exactly these tensors. Attention heads are assumed to have 64 columns, as in all published sizes. Other
+ * fields that shapes do not determine have transformers' defaults.
  * @param tensors by our names, as in `StartingTensors`
  * @throws InputError naming the tensor that is missing or has no size in it
  */

@@ -4,8 +4,8 @@ import { headStart, type BridgeTowerConfig } from "../model/index.js";
 import type { Random } from "../random/index.js";
 
 /**
- * `transformers`: transformers 5.23 `_init_weights`. `original`: the authors', normal with deviation 0.02 for what CLIP does not
- * hold, and CLIP's own rules for the vision tower.
+ * `transformers`: transformers 5.23 `_init_weights`. `original`: the authors', normal with standard deviation 0.02 for parameters that CLIP
+ * lacks, and CLIP's own rules for the vision tower.
  */
 export type InitializationScheme = "transformers" | "original";
 
@@ -57,8 +57,8 @@ const rules: readonly Rule[] = [
 ];
 
 /**
- * Samples a parameter's first values from the seed and the parameter's name alone: neither the order of parameters nor which of
- * them are asked for matters. Among them `rank_output`, which starts as a copy of `itm_score` if there is one.
+ * Samples a parameter's first values from the seed and the parameter's name alone: the order and the selection of parameters do not matter.
+ * Among them `rank_output`, which starts as a copy of `itm_score` if there is one.
  * @example
  * import { readFile } from "node:fs/promises";
  *

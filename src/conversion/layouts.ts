@@ -1,12 +1,12 @@
 /**
- * The layouts that starting points come in, each a table from its names to those of a BridgeTower checkpoint. Sources: the
- * authors' code (`vit_model`, `text_transformer`), OpenAI's CLIP, and CLIP and RoBERTa of transformers 5.23.
+ * The layouts of starting points: each is a table from its names to those of a BridgeTower checkpoint. Sources: the authors' code
+ * (`vit_model`, `text_transformer`), OpenAI's CLIP, and CLIP and RoBERTa of transformers 5.23.
  */
 import { headEntry, heads } from "../model/index.js";
 
 export type LayoutName = "bridgetower" | "original" | "openai-clip" | "clip" | "roberta";
 
-/** One line of a table. `{i}` stands for a number, `*` for any text; what they matched goes into the same places of `to`. */
+/** One line of a table. `{i}` matches a number, `*` any text; `to` uses the matched values. */
 export interface Rule {
   readonly from: string;
   /** Our name; absent if the tensor has no place in BridgeTower. */
@@ -21,7 +21,7 @@ export interface Layout {
   readonly title: string;
   /** A name by which the layout is known. */
   readonly marker: RegExp;
-  /** What some files put in front of every name. */
+  /** Prefixes of names in some files. */
   readonly prefix?: RegExp;
   /** The first that matches counts. */
   readonly rules: readonly Rule[];

@@ -1,4 +1,4 @@
-/** From what a user names as a starting point (a folder, a hub id or a file) to its tensors. */
+/** Opens a starting point that a user names (a folder, a hub id or a file). */
 import { stat } from "node:fs/promises";
 import { extname } from "node:path";
 import {
@@ -16,8 +16,8 @@ import type { StoredTensor } from "../graph/index.js";
 import { startingTensors, type StartingTensors } from "./starting-tensors.js";
 
 /**
- * Opens a starting point; reads no values. Folders and hub ids hold published weights; a file is safetensors, or anything
- * of `torch.save`: a state dict, a trainer's checkpoint with one in it, or a TorchScript archive, none of which is run.
+ * Opens a starting point; reads no values. Folders and hub ids hold published weights; a file is safetensors, or anything of `torch.save`:
+ * a state dict, a trainer's checkpoint with one in it, or a TorchScript archive. No code in it is run.
  * @throws InputError when there is no such thing, it is damaged, or its names belong to no known model
  * @example
  * const { layout, tensors } = await openStart("models/emoji");

@@ -1,4 +1,4 @@
-/** The config.json that a training run starts with, and the image settings of models that come without. */
+/** The initial config.json of a training run, and image settings for models without them. */
 import { readJsonObjectIfPresent } from "../files/index.js";
 import { join } from "node:path";
 

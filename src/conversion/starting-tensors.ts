@@ -24,15 +24,15 @@ export interface StartingTensors {
   readonly folder?: string;
   readonly layout: LayoutName;
   readonly tensors: ReadonlyMap<string, StartingTensor>;
-  /** The lines that applied, in the table's order; those without `to` dropped what they name. */
+  /** The lines that matched, in the table's order. Tensors of lines without `to` are dropped. */
   readonly rules: readonly RuleUse[];
   /** Names in the file that no line is for. */
   readonly surplus: readonly string[];
 }
 
 /**
- * Finds out which layout a file's names have, and renames them.
- * @param tensors what the file holds, by its own names
+ * Detects the layout of a file's names, and renames them.
+ * @param tensors the tensors by their names in the file
  * @throws InputError when the names belong to no layout, or a stacked projection is incomplete
  */
 export function startingTensors(source: string, tensors: ReadonlyMap<string, StoredTensor>): StartingTensors {

@@ -5,8 +5,8 @@ import { disposable, type Dataset, type ImageSource, type RowTexts, type TextKin
 import { InputError } from "../errors.js";
 
 /**
- * A data set written in code. Rows are numbered from 0. A row may be made when it is asked for; it must be the same each time, because
- * a resumed run asks again.
+ * A data set written in code. Rows are numbered from 0. A row may be made on demand. It must be the same each time, because a resumed run
+ * reads it again.
  * @example
  * const dataset: CustomDataset = {
  *   rows: 1,
@@ -23,7 +23,7 @@ export interface CustomDataset {
   texts(row: number): Partial<RowTexts>;
   /** One image, or the left and the right one of statements. */
   images(row: number): readonly ImageSource[];
-  /** Called once by whoever opened the data set; `train` and `evaluate` do not close what they are given. */
+  /** Called once by the code that opened the data set. `train` and `evaluate` do not close data sets that were passed in. */
   close?(): void | Promise<void>;
   /** How many texts of each kind each row has. [rows] each. By default all texts are read once, when the data set is opened. */
   readonly counts?: Dataset["counts"];
@@ -107,7 +107,7 @@ function checkedCounts(counts: Dataset["counts"], rows: number, name: string): D
 export interface ModuleSource {
   /** Path of the module. Its default export is a data set, or a function that gives one. */
   readonly module: string;
-  /** What the function is called with. */
+  /** The argument of the function. */
   readonly options?: unknown;
 }
 
@@ -136,7 +136,7 @@ export function parseModuleSource(text: string): ModuleSource | undefined {
 }
 
 /**
- * @throws InputError always: settings may name a module only if whoever runs them has allowed it
+ * @throws InputError always: settings may name a module only if the user has allowed it
  * @internal
  */
 export function refuseModule({ module }: ModuleSource, where: string): never {

@@ -1,4 +1,4 @@
-/** What identifies the rows and texts of a data set. */
+/** Facts that identify the rows and texts of a data set. */
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import type { Dataset, TextKind } from "./dataset.js";
@@ -9,7 +9,7 @@ const sampledRows = 1024;
 /**
  * The number of rows and of texts, and a hash: of the number of texts of each row, and of the texts of about 1,024 rows. Processes with the
  * same facts train and evaluate on the same rows in the same order.
- * @param role what errors call the data set, besides the name of its file
+ * @param role name of the data set in errors, besides its file
  * @internal
  */
 export function datasetFacts(data: Dataset, role: string): Readonly<Record<string, string | number>> {

@@ -71,8 +71,8 @@ export interface Dataset extends AsyncDisposable {
    */
   readonly blocks?: readonly number[];
   /**
-   * Every question has a known answer and every hypothesis and statement a label. Without it all texts of these kinds are read before
-   * training, to leave out those that have none.
+   * Every question has a known answer and every hypothesis and statement a label. Otherwise all texts of these kinds are read before
+   * training, to skip those without.
    */
   readonly labelled?: boolean;
   texts(row: number): RowTexts;

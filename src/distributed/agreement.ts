@@ -1,4 +1,4 @@
-/** What must be the same on every rank. */
+/** Checks values that must be equal on every rank. */
 import { InputError } from "../errors.js";
 import type { Collective } from "./collective.js";
 

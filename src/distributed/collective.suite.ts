@@ -1,5 +1,5 @@
 /**
- * What every collective does, over any transport. A case has two parts, because ranks may be other processes: `act` runs on every rank and
+ * Tests of every collective, over any transport. A case has two parts, because ranks may be other processes: `act` runs on every rank and
  * returns JSON, `check` gets what all ranks returned.
  */
 import { createHash } from "node:crypto";
@@ -129,7 +129,7 @@ export const collectiveCases: Readonly<Record<string, Case<unknown>>> = {
   }),
 };
 
-/** @param run what every rank returned for a case, in order of rank */
+/** @param run returns the results of all ranks for a case, in order of rank */
 export function collectiveSuite(
   name: string,
   sizes: readonly number[],

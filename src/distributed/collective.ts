@@ -1,4 +1,4 @@
-/** Several processes that train or evaluate one model together, called ranks, and what they exchange. */
+/** Communication between ranks: processes that train or evaluate one model together. */
 
 /**
  * One rank's view of all ranks. One call at a time; every rank makes the same calls in the same order. `label` says what a call

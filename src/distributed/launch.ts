@@ -101,8 +101,8 @@ function wholeNumber(env: Environment, name: string, min: number, max: number): 
 }
 
 /**
- * Machine and cores. mpirun may bind ranks to different cores, and a container may have a part of a machine's: what counts is which
- * ranks may use the same ones, which no variable of a launcher says.
+ * Machine and cores. mpirun may bind ranks to different cores, and a container may have a part of a machine's: ranks that share cores must
+ * be grouped, and no variable of a launcher gives that.
  */
 function coresOfProcess(): string {
   const machine = textOf("/proc/sys/kernel/random/boot_id") ?? hostname();

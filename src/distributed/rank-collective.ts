@@ -1,6 +1,6 @@
 /**
- * The collective over any transport. Each call begins with a header of the same length from every rank, which says what is exchanged: ranks
- * wait for each other there, and calls that differ are an error on all of them. Small arrays are summed together.
+ * The collective over any transport. Each call starts with a header of fixed length from every rank with the label of the exchange. Ranks
+ * wait for each other there, and different calls are an error on all of them. Small arrays are summed together.
  */
 import { InputError } from "../errors.js";
 import type { Collective } from "./collective.js";
@@ -28,7 +28,7 @@ export class RankCollective implements Collective {
   readonly rank: number;
   readonly size: number;
   private busy = false;
-  /** Why nothing more is exchanged. */
+  /** The reason why the collective is closed. */
   private ended: Error | undefined;
 
   constructor(
@@ -75,7 +75,7 @@ export class RankCollective implements Collective {
       checkHeaders(headers);
       return await call(headers);
     } catch (error) {
-      // After calls that differ the ranks are still in step; after a failure of the transport nothing is exchanged any more.
+      // After different calls the ranks are still synchronous. After a failure of the transport, the collective is closed.
       if (!(error instanceof InputError)) this.ended ??= error instanceof Error ? error : new Error(String(error));
       throw error;
     } finally {

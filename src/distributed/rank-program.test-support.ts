@@ -1,4 +1,4 @@
-/** The program of one rank, which `mpirun.test-support.ts` starts: its argument names what it does. */
+/** The program of one rank, which `mpirun.test-support.ts` starts: its argument names the action. */
 import { collectiveCases } from "./collective.suite.js";
 import type { Collective } from "./collective.js";
 import { joinCollective } from "./launch.js";

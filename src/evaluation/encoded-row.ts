@@ -21,7 +21,7 @@ export interface EncodedRow {
   readonly embeddings?: { readonly image: Float32Array; readonly captions: readonly Float32Array[] };
 }
 
-/** What metrics require of a row. */
+/** Inputs of a row that metrics require. */
 export interface RequiredInputs {
   readonly bridge: boolean;
   readonly second: boolean;

@@ -18,7 +18,7 @@ export interface JsonLimits {
   readonly keys: number;
 }
 
-/** What is wrong with a document, in words that follow «found». */
+/** A problem of a document, as text for «found». */
 export class JsonProblem extends Error {
   override readonly name = "JsonProblem";
 }

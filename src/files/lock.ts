@@ -18,7 +18,7 @@ import { fileError, systemCode } from "./system-errors.js";
 import { temporaryName } from "./temporary-files.js";
 
 export interface FileLock {
-  /** Gives the lock up; does nothing the second time. */
+  /** Releases the lock. Later calls do nothing. */
   release(): Promise<void>;
 }
 

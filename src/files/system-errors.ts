@@ -18,9 +18,9 @@ const descriptions: Readonly<Record<string, string>> = {
 };
 
 export interface FileErrorOptions {
-  /** What the program was doing. Default "read". */
+  /** The failed action. Default "read". */
   readonly action?: "read" | "write";
-  /** What should have been there. Default "a file that can be read" or "a file that can be written". */
+  /** The expected file. Default "a file that can be read" or "a file that can be written". */
   readonly expected?: string;
   /** Default "Check the path and its permissions". */
   readonly hint?: string;

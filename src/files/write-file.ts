@@ -8,8 +8,8 @@ import { fileError, systemCode } from "./system-errors.js";
 import { temporaryName } from "./temporary-files.js";
 
 /**
- * Creates or replaces the file at `path` with what `write` puts into it. If `write` fails, nothing is left behind and an old file at
- * `path` is unchanged.
+ * Creates or replaces the file at `path` with the content that `write` writes. If `write` fails, no file remains and an old file at `path`
+ * is unchanged.
  * @throws InputError if the folder is missing, read-only or full; what `write` throws otherwise
  *
  * @example

@@ -1,7 +1,7 @@
 import { type ArrayOf, type DType, dtypes, elementCount } from "./dtype.js";
 
 /**
- * A tensor with values: what goes into a compiled graph and what comes out. Row-major, never a view of another shape.
+ * A tensor with values: an input or output of a compiled graph. Row-major, never a view of another shape.
  * @example
  * const logits = new HostTensor("float32", [1, 2], Float32Array.of(-1, 1));
  * console.log(logits.at(0, 1)); // 1

@@ -8,7 +8,7 @@ import { topologicalOrder, type Operation, type Parameter, type Tensor } from ".
 export interface GradientPart {
   readonly parameter: Parameter;
   readonly gradient: Tensor;
-  /** Where the run starts; 0 with `rows`. */
+  /** The start of the run; 0 with `rows`. */
   readonly firstElement: number;
   /** int64 […]: `gradient` […, width] is to be added to these rows of a table that is zero elsewhere. */
   readonly rows?: Tensor;
@@ -48,7 +48,10 @@ export function parameterGradients(loss: Tensor, parameters: readonly Parameter[
   });
 }
 
-/** What is differentiated for a parameter: all its views of one run of elements, rows gathered from it, or itself. */
+/**
+ * The tensors that are differentiated for a parameter: all its views of one run of elements, rows gathered from it, or the parameter
+ * itself.
+ */
 interface Leaf {
   readonly parameter: Parameter;
   readonly firstElement: number;

@@ -1,7 +1,7 @@
 /**
- * A symbolic tensor: a node of a graph that is built by calling functions and read backwards from its outputs, so what no
- * output needs does not exist. Nodes are immutable. An operation carries functions for its gradient and its ONNX form, which
- * `defineOp` binds to its inputs and attributes.
+ * A symbolic tensor: a node of a graph that is built by calling functions and read backwards from its outputs, so unused nodes never exist.
+ * Nodes are immutable. An operation carries functions for its gradient and its ONNX form, which `defineOp` binds to its inputs and
+ * attributes.
  */
 import { InputError } from "../errors.js";
 import type { DType } from "./dtype.js";
@@ -40,7 +40,7 @@ export interface Constant extends TensorType {
 
 export interface Operation extends TensorType {
   readonly kind: "operation";
-  /** The function that made the node, which tells ops apart; its `name` is what prints and what errors say. */
+  /** The function that made the node, which identifies the op. Its `name` appears in prints and errors. */
   readonly op: { readonly name: string };
   readonly inputs: readonly Tensor[];
   readonly attributes: Attributes;
@@ -74,7 +74,7 @@ export function constant(value: HostTensor): Constant {
   return { kind: "constant", value, dtype: value.dtype, shape: value.shape };
 }
 
-/** What an op is. */
+/** The rules of an op. */
 export interface OpRules<Inputs extends readonly Tensor[], A extends Attributes> {
   /** The output's type, or an error that names the rule which the inputs break. */
   type(inputs: Inputs, attributes: A): TensorType;
@@ -109,7 +109,7 @@ export type Op<Arguments extends readonly unknown[]> = ((...args: Arguments) => 
 
 /**
  * Makes the function that adds an op to a graph.
- * @param name what prints and what errors say
+ * @param name name in prints and errors
  * @param read the inputs and attributes that the function's arguments give, or the result if the op would change nothing
  * @example
  * import type { Op, Tensor } from "bridgetower/graph";

@@ -1,4 +1,4 @@
-/** What the outputs of a VQA classifier stand for. */
+/** The answers of the outputs of a VQA classifier. */
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 import { readJsonIfPresent, readJsonObjectIfPresent, type JsonObject } from "../files/index.js";

@@ -13,7 +13,7 @@ export interface ProcessOptions {
   readonly maxLength?: number;
 }
 
-/** The inputs that were asked for: what may have been left out may be missing. */
+/** The inputs of a batch; optional ones may be missing. */
 export type BatchOf<Images, Texts> = (undefined extends Images ? Partial<PixelBatch> : PixelBatch) &
   (undefined extends Texts ? Partial<TextBatch> : TextBatch);
 
@@ -26,7 +26,7 @@ export type BatchOf<Images, Texts> = (undefined extends Images ? Partial<PixelBa
  * console.log(processor.decode(input_ids.data)); // <s> a bowling ball</s>
  */
 export class BridgeTowerProcessor {
-  /** `imageProcessor` with centre crop and normalisation, whatever its settings say: what `process` uses, as in transformers. @internal */
+  /** `imageProcessor` with centre crop and normalisation regardless of its settings. `process` uses it, as in transformers. @internal */
   readonly croppingImageProcessor: ImageProcessor;
 
   private constructor(

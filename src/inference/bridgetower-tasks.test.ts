@@ -1,4 +1,4 @@
-/** The packaged model against transformers, and what must hold between calls: order, company and padding change nothing. */
+/** Compares the packaged model with transformers, and tests that order, other inputs and padding do not change results. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test, vi } from "vitest";

@@ -1,7 +1,6 @@
 /**
- * The tasks: match, fillMask, embedText, embedImage, embedPair, answer, entail, compare. Each image and each text goes through
- * its tower once. Texts of equal length are computed together, so that no padding is ever computed and results do not depend
- * on it.
+ * The tasks: match, fillMask, embedText, embedImage, embedPair, answer, entail, compare. Each tower runs once for each image and each text.
+ * Texts of equal length are computed together, so that no padding is ever computed and results do not depend on it.
  */
 import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
@@ -108,7 +107,7 @@ export class BridgeTower implements AsyncDisposable {
     return this.model.config;
   }
 
-  /** Frees the compiled graphs and ends the session worker. Calls under way are rejected. */
+  /** Frees the compiled graphs and ends the session worker. Pending calls are rejected. */
   dispose(): Promise<void> {
     return this.model.dispose();
   }
@@ -242,7 +241,7 @@ export class BridgeTower implements AsyncDisposable {
   }
 
   /**
-   * Answers questions about an image, which goes through its tower once for all of them.
+   * Answers questions about an image. The image tower runs once for all of them.
    * @param options topK: answers to each question, best first (default 5)
    * @throws InputError if the model folder does not name the answers of its classifier
    */
@@ -295,7 +294,7 @@ export class BridgeTower implements AsyncDisposable {
     );
   }
 
-  /** @throws InputError when the checkpoint lacks what the task needs; the signal's reason if it is aborted */
+  /** @throws InputError if the checkpoint lacks a head or setting of the task; the signal's reason if it is aborted */
   private begin(task: Task, { signal }: RunOptions): void {
     this.model.requireTask(task);
     signal?.throwIfAborted();

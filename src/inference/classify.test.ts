@@ -1,6 +1,4 @@
-/**
- * Questions, hypotheses and statements: tiny models against their classifier computed by hand, and what must hold between calls.
- */
+/** Questions, hypotheses and statements: tiny models against their classifier computed by hand, and equal results between calls. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

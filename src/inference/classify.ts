@@ -22,7 +22,7 @@ export interface Entailment {
 }
 
 /**
- * Logits for each text about one image, which goes through its tower once. -> a list of classes for each text
+ * Logits for each text about one image. The image tower runs once. -> a list of classes for each text
  * @param head one whose only output is the logits of each text [texts, classes]
  */
 export function logitsAbout(

@@ -1,6 +1,6 @@
 /**
- * Weights that are not finite: named if they affect a result, and ignored otherwise. That shows from outside which parts of the
- * model each task computes. And what is read, built and kept, and how often.
+ * Weights that are not finite: named if they affect a result, and ignored otherwise. This shows which parts of the model each task
+ * computes. Also tests how often files are read, and graphs built and cached.
  */
 import { rename } from "node:fs/promises";
 import { join } from "node:path";

@@ -33,7 +33,7 @@ export interface LoadOptions extends HubOptions {
 export interface OpenOptions extends LoadOptions {
   /** Heads that must be in the checkpoint. */
   readonly heads?: readonly Head[];
-  /** Tasks whose sub-graphs are compiled at once. What they need must be in the checkpoint. */
+  /** Tasks whose sub-graphs are compiled immediately. The checkpoint must have their heads. */
   readonly prepare?: readonly Task[];
   /** Whether the processor of the folder is loaded too, which all methods that take images or texts need. Default false. */
   readonly withProcessor?: boolean;
@@ -149,7 +149,7 @@ export class LoadedModel {
     return this.processor.maxLength;
   }
 
-  /** The heads of which the checkpoint has every parameter. */
+  /** The heads with all parameters in the checkpoint. */
   get heads(): readonly Head[] {
     return (this.present ??= headsIn(this.files.checkpoint, this.config));
   }
@@ -159,7 +159,7 @@ export class LoadedModel {
     return this.runtime.dispose();
   }
 
-  /** @throws InputError when the checkpoint lacks what the task needs */
+  /** @throws InputError if the checkpoint lacks a head or setting of the task */
   requireTask(task: Task): void {
     const { head, config } = needsOf(task);
     this.requireHead(head, task);
@@ -313,8 +313,8 @@ export class LoadedModel {
 }
 
 /**
- * Loads each entry of a list, in order, and yields its index and the result. The next one is loaded while the caller works on the
- * last; the first starts at once. A failed load throws when its turn comes.
+ * Loads each entry of a list, in order, and yields its index and the result. The next one is loaded while the caller works on the current
+ * one; the first starts immediately. A failed load throws when its turn comes.
  */
 export function prefetch<T, U>(
   list: readonly T[],

@@ -1,4 +1,4 @@
-/** What the model classes take, and the checks that name the input that does not fit. */
+/** The inputs of the model classes, and checks that name the wrong input. */
 import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
 import { checkImageSize, maxTextLength, type BridgeTowerConfig, type ImageSize } from "../model/index.js";
@@ -13,7 +13,7 @@ export interface ModelInputs {
   readonly pixel_values?: HostTensor<"float32">;
   readonly pixel_mask?: HostTensor<"int64">;
   readonly token_type_ids?: HostTensor<"int64">;
-  /** float32 [batch, image, visionHidden]: what the vision tower's embedding stage would give, `ln_pre` included */
+  /** float32 [batch, image, visionHidden]: the output of the vision tower's embeddings, after `ln_pre` */
   readonly image_embeds?: HostTensor<"float32">;
   /** ITM: int64 [batch], 1 for a match. MLM: int64 [batch, text], −100 for positions without a loss. */
   readonly labels?: HostTensor<"int64">;

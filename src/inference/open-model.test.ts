@@ -1,4 +1,4 @@
-/** Sizes of the task classifiers: what the weights say, and when config.json is believed instead. */
+/** Sizes of the task classifiers: from the weights, and when from config.json. */
 import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** Opens a model folder: its config and its weights together, because the weights tell the sizes of the task heads. */
+/** Opens a model folder: config and weights together, because the weights determine the sizes of the task heads. */
 import { join } from "node:path";
 import { openCheckpoint, type Checkpoint } from "../checkpoint/index.js";
 import { classifierFields } from "../conversion/index.js";

@@ -1,4 +1,4 @@
-/** The sub-graphs that the tasks run, and what each task needs of a checkpoint: derived from the table of heads. */
+/** The sub-graphs and requirements of each task, derived from the table of heads. */
 import { InputError } from "../errors.js";
 import {
   headEntry,
@@ -71,7 +71,7 @@ interface TaskNeeds {
   readonly config: ConfigNeed | undefined;
 }
 
-/** The sub-graphs that lead to an output, by what its head reads. */
+/** The sub-graphs that an output needs, by the inputs of its head. */
 const partsFor: Readonly<Record<keyof HeadInputs, (head: Head, isPairwise: boolean) => readonly Part[]>> = {
   textToken: (head) => [`text ${head}`],
   imageToken: (head) => [`image ${head}`],
@@ -88,7 +88,7 @@ export const tasks = Object.fromEntries(
   ),
 ) as Readonly<Record<Task, TaskNeeds>>;
 
-/** What the task needs. */
+/** The requirements of the task. */
 export const needsOf = (task: Task): TaskNeeds => tasks[task];
 
 /** What the config must say for a head to run. */

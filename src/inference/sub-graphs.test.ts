@@ -1,4 +1,4 @@
-/** What is not asked for is not computed: which parameters each graph holds, and for how many tokens. */
+/** Unused values are not computed: the parameters of each graph, and the number of tokens. */
 import { expect, test } from "vitest";
 import { readCase } from "../../fixtures/golden.js";
 import { formatType, printGraph, topologicalOrder, type Operation } from "../graph/index.js";
@@ -20,7 +20,7 @@ const parametersOf = (outputs: Outputs) =>
 /** Names of the inputs that a graph needs. */
 const inputsOf = (outputs: Outputs) => nodesOf(outputs).flatMap((node) => (node.kind === "input" ? [node.name] : []));
 
-/** Types of what the operations that read a parameter give. */
+/** Types of the results of operations that read a parameter. */
 function typesAt(outputs: Outputs, parameter: string): string[] {
   const reads = (node: Operation) => node.inputs.some((x) => x.kind === "parameter" && x.name === parameter);
   return nodesOf(outputs).flatMap((node) => (node.kind === "operation" && reads(node) ? [formatType(node)] : []));

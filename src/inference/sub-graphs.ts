@@ -1,7 +1,7 @@
 /**
- * The graphs of inference: the whole model over a batch of pairs, and its sub-graphs for n images and m texts. The outputs of a
- * sub-graph are the inputs of the next one, under the same names. Each only chooses inputs and outputs of the forward pass;
- * what no wanted output needs is not computed.
+ * The graphs of inference: the whole model over a batch of pairs, and its sub-graphs for n images and m texts. The outputs of a sub-graph
+ * are the inputs of the next one, under the same names. Each only chooses inputs and outputs of the forward pass; other values are not
+ * computed.
  */
 import { concat, input, type Dim, type Tensor } from "../graph/index.js";
 import { lazy, Scope, type Context } from "../nn/index.js";
@@ -27,7 +27,7 @@ import {
 
 export type Outputs = Readonly<Record<string, Tensor>>;
 
-/** What heads read of a graph, computed when first asked for. */
+/** The inputs of heads in a graph, built on first use. */
 type HeadReads<K extends keyof HeadInputs> = { readonly [Name in K]: () => Tensor };
 
 /**
@@ -74,7 +74,7 @@ export interface PairGraphOptions extends EncoderOptions {
 
 /**
  * The whole model over a batch of pairs.
- * @param p the scope to ask for parameters, for callers that need to know which were asked for
+ * @param p the scope of parameters, for callers that need the list of those used
  */
 export function pairGraph(
   config: BridgeTowerConfig,
@@ -97,7 +97,7 @@ export function pairGraph(
 }
 
 export interface SubGraph {
-  /** What the next sub-graph reads. */
+  /** The inputs of the next sub-graph. */
   readonly state: () => Outputs;
   /** The outputs that these heads have here. */
   readonly heads: (wanted: readonly Head[]) => Outputs;

@@ -36,7 +36,7 @@ export interface Intermediates {
 }
 
 /**
- * What the model classes share.
+ * The base of the model classes.
  * @example
  * await using model = await BridgeTowerModel.fromPretrained("models/emoji");
  * console.log(model.config.hidden_size); // 192
@@ -48,7 +48,7 @@ export abstract class PretrainedModel implements AsyncDisposable {
     return this.loaded.config;
   }
 
-  /** Frees the compiled graphs and ends the session worker. Calls under way are rejected. */
+  /** Frees the compiled graphs and ends the session worker. Pending calls are rejected. */
   dispose(): Promise<void> {
     return this.loaded.dispose();
   }
@@ -303,7 +303,7 @@ export interface ContrastiveOutput extends Intermediates {
   readonly loss?: number;
 }
 
-/** What the contrastive heads give in the joint form. */
+/** The outputs of the contrastive heads in the joint form. */
 type Embeddings = Readonly<Record<"text_embeds" | "image_embeds" | "cross_embeds", Tensor>>;
 
 /**

@@ -1,4 +1,4 @@
-/** What loading says about files that do not hold what config.json announces. */
+/** Errors of checkpoints whose weights do not match config.json. */
 import { rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";

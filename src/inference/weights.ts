@@ -1,10 +1,10 @@
-/** Validates a checkpoint's tensors against what the model needs: everything that does not fit is reported at once. */
+/** Validates a checkpoint's tensors against those that the model needs, and reports all problems together. */
 import { type Checkpoint } from "../checkpoint/index.js";
 import { InputError, nearestNames } from "../errors.js";
 import { sameShape, type Parameter, type StoredTensor } from "../graph/index.js";
 import { isHeadParameter, parameterList, presentHeads, type BridgeTowerConfig, type Head } from "../model/index.js";
 
-/** What a checkpoint may hold besides what a class reads: other heads, and buffers of old versions. */
+/** Tensors that a checkpoint may have besides those that a class reads: other heads, and buffers of old versions. */
 const isIgnored = (name: string): boolean => isHeadParameter(name) || /\.(position_ids|token_type_ids)$/.test(name);
 
 export interface BoundWeights {
@@ -49,7 +49,7 @@ export function tensorsByName({ tensors }: Checkpoint): Map<string, StoredTensor
   return new Map([...tensors].map(([name, tensor]) => [name.replace(/^bridgetower\./, ""), tensor]));
 }
 
-/** The heads of which the checkpoint has every parameter. */
+/** The heads with all parameters in the checkpoint. */
 export function headsIn(checkpoint: Checkpoint, config: BridgeTowerConfig): Head[] {
   const byName = tensorsByName(checkpoint);
   return presentHeads(config, (name) => byName.has(name));

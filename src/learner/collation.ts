@@ -10,8 +10,8 @@ import { checkNumber, partOf, type Sample, type SampleImage } from "./sample.js"
 export interface CollateOptions {
   readonly config: BridgeTowerConfig;
   /**
-   * The stream of this batch, labelled with what random choices depend on: `random.at("epoch", epoch)`, `random.at("step", t, i)`.
-   * The order of the samples does not change what is sampled for them.
+   * The stream of this batch. Its labels are the values that random choices depend on: `random.at("epoch", epoch)`, `random.at("step", t,
+   * i)`. The order of the samples does not change their random choices.
    */
   readonly random: Random;
   /** Widths in tokens that texts are padded to, from `textBuckets`; a graph is compiled for each. */
@@ -20,7 +20,7 @@ export interface CollateOptions {
   readonly imageMultiple?: number;
   /** Required for MLM. */
   readonly masking?: Masking;
-  /** What is false in the negative pairs of ITM; see `collate`. Default `pictures`. */
+  /** The false part of the negative pairs of ITM; see `collate`. Default `pictures`. */
   readonly itmFalse?: "pictures" | "texts";
   /** Dual contrastive losses: other pairs of the same image are positives, too. Default false. */
   readonly softTargets?: boolean;

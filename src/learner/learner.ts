@@ -31,7 +31,7 @@ export interface LearnerSettings {
   /** Weight of each loss in the sum. */
   readonly objectives: ObjectiveWeights;
   readonly optimizer: OptimizerSettings;
-  /** Names of parameters that are not trained; `*` stands for any run of characters, as in `text_model.*`. */
+  /** Names of parameters that are not trained; `*` matches any characters, as in `text_model.*`. */
   readonly frozen?: readonly string[];
   /** Activations that the backward pass recomputes instead of keeping them: less memory for more time. Default `cheap`. */
   readonly recompute?: Recompute;
@@ -43,8 +43,8 @@ export interface LearnerSettings {
   /** Seed of dropout. Default 0. */
   readonly seed?: number;
   /**
-   * The processes that train together, each with the same number of micro-batches in a step; those of rank 0 come first. A step is
-   * the same as that of one process with all of them. Default: this process alone.
+   * The processes that train together, each with the same number of micro-batches in a step; those of rank 0 come first. A step equals that
+   * of one process with all of them. Default: this process alone.
    * @internal
    */
   readonly collective?: Collective;
@@ -118,8 +118,8 @@ export class Learner implements AsyncDisposable {
   readonly unused: readonly string[];
 
   /**
-   * @param values of every parameter that the objectives need, each with a buffer of its own; steps change them
-   * @throws InputError naming what is missing, misshapen or matches no parameter, before any thread has started
+   * @param values of every parameter that the objectives need, each with a separate buffer; steps change them
+   * @throws InputError naming the parameter or pattern that is missing, misshapen or matches no parameter, before any thread has started
    */
   constructor(
     private readonly values: Arrays,
@@ -281,7 +281,7 @@ export class Learner implements AsyncDisposable {
     return this.weights.reduce((total, [name, weight]) => total + weight * objectives[name]!.loss, 0);
   }
 
-  /** What must be equal on all ranks; the settings and values only in the first step, because they cannot differ later. */
+  /** Facts that must be equal on all ranks. Settings and values are compared only in the first step, because they cannot differ later. */
   private facts(t: number, microBatches: number): Facts {
     const { config, objectives, optimizer, frozen = [], accumulation = "exact", seed = 0 } = this.settings;
     return {

@@ -13,8 +13,8 @@ export interface Masking {
   /** Never chosen: padding, start, end and other tokens that are not text. */
   readonly specialIds: ReadonlySet<number>;
   /**
-   * To mask whole words: whether a token begins a word, in byte-level BPE whether it begins with "Ġ". The first token after a special
-   * one always does.
+   * To mask whole words: whether a token starts a word, in byte-level BPE whether it starts with "Ġ". The first token after a special one
+   * always does.
    */
   readonly startsWord?: ((id: number) => boolean) | undefined;
 }

@@ -1,4 +1,7 @@
-/** What the ranks of a step exchange beside gradients: sizes of their micro-batches, reports, and what must be equal on all of them. */
+/**
+ * The data that the ranks of a step exchange besides gradients: sizes of their micro-batches, reports, and facts that must be equal on all
+ * of them.
+ */
 import { createHash } from "node:crypto";
 import { checkSameFacts, gatherJson, type Collective, type Facts } from "../distributed/index.js";
 import type { ObjectiveName, ObjectiveUses } from "../model/index.js";
@@ -6,7 +9,7 @@ import type { Arrays } from "../runtime/index.js";
 import type { MicroBatchWeights } from "./batch.js";
 import type { ObjectiveReport, Reports } from "./compiled-step.js";
 
-/** What all ranks know about a micro-batch. */
+/** The data of a micro-batch that all ranks have. */
 export interface MicroBatchSizes {
   readonly uses: ObjectiveUses;
   readonly maskedTokens: number;
@@ -14,7 +17,7 @@ export interface MicroBatchSizes {
 
 /**
  * The micro-batches of all ranks, rank 0's first.
- * @param facts what must be equal on all ranks
+ * @param facts values that must be equal on all ranks
  * @throws InputError on every rank if one differs from rank 0
  */
 export async function allMicroBatches(

@@ -79,7 +79,7 @@ export function checkValues(parameters: readonly Parameter[], values: Arrays): v
 }
 
 /**
- * A test whether a name matches one of the patterns, in which `*` stands for any run of characters.
+ * A test whether a name matches one of the patterns, in which `*` matches any characters.
  * @param setting name of the list of patterns, for errors
  * @throws InputError for a pattern that matches none of the names
  * @internal

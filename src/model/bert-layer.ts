@@ -14,10 +14,7 @@ import {
 } from "../nn/index.js";
 import type { TextConfig } from "./config.js";
 
-/**
- * What is added to attention scores: 0 for a token, the most negative float32 for padding.
- * int64 [batch, text] -> float32 [batch, 1, 1, text]
- */
+/** Added to attention scores: 0 for a token, the most negative float32 for padding. int64 [batch, text] -> float32 [batch, 1, 1, text] */
 export function attentionBias(attention_mask: Tensor): Tensor {
   const [batch, text] = attention_mask.shape;
   const maxNegativeFloat32 = -3.4028234663852886e38;

@@ -16,13 +16,13 @@ import { visionBlock, visionEmbeddings, visionTower } from "./vision-tower.js";
 
 type Modality = "text" | "image";
 
-/** One modality: its tower, and what is read of it. */
+/** One modality: its tower and the states that are read of it. */
 export interface Side {
   /** The tower's embeddings, then each layer [batch, tokens, towerHidden]. */
   readonly states: readonly Tensor[];
   /** The last layer for the first token alone, which is all that an embedding reads [batch, 1, towerHidden]. */
   readonly firstToken: () => Tensor;
-  /** What the cross-modal encoder reads. */
+  /** The inputs of the cross-modal encoder. */
   readonly state: () => UniModalState;
 }
 
@@ -91,7 +91,7 @@ export function uniModalState(
   return { attended: output, probabilities, context: otherContext(other, config, first), levels };
 }
 
-/** What the first level reads of a tower, and what the bridges into the further levels read. */
+/** The states of a tower for the first level, and those for the bridges into the further levels. */
 function encoderInputs(
   p: Scope,
   config: BridgeTowerConfig,
@@ -239,7 +239,7 @@ export interface BridgeTowerOutputs {
 
 /**
  * The forward pass over pairs of a text and an image; heads read its outputs.
- * @param p where parameters come from: `Scope.root()`, or `Scope.training()` with dropout
+ * @param p the scope of parameters: `Scope.root()`, or `Scope.training()` with dropout
  */
 export function bridgeTower(
   p: Scope,

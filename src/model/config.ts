@@ -364,7 +364,7 @@ export const visionPositions = (vision: VisionConfig): number => patchesAlong(vi
 export const splitIndex = (config: BridgeTowerConfig): number =>
   config.text_config.num_hidden_layers - config.num_hidden_layers + 1;
 
-/** @throws InputError when an image of this size needs interpolated positions that were not asked for */
+/** @throws InputError if an image of this size needs interpolated positions and they are off */
 export function checkImageSize(config: VisionConfig, height: number, width: number, interpolate: boolean): void {
   const fits = height === config.image_size && width === config.image_size;
   if (fits || (interpolate && patchesAlong(config, height) > 0 && patchesAlong(config, width) > 0)) return;
@@ -381,7 +381,7 @@ export function checkImageSize(config: VisionConfig, height: number, width: numb
   });
 }
 
-/** What a config must say for an output to exist. */
+/** The requirements of an output for the config. */
 export interface ConfigNeed {
   readonly holds: (config: BridgeTowerConfig) => boolean;
   readonly problem: (config: BridgeTowerConfig) => Omit<InputProblem, "where">;

@@ -1,10 +1,10 @@
-/** What the table of heads says of each head. */
+/** The type of an entry in the table of heads. */
 import type { Tensor } from "../graph/index.js";
 import type { Scope } from "../nn/index.js";
 import type { BridgeTowerConfig, ConfigNeed } from "./config.js";
 import type { ObjectiveName } from "./objectives/objectives.js";
 
-/** What an output of a head reads. */
+/** The inputs of a head's output. */
 export interface HeadInputs {
   /** The text tower's last state, of the first token at least [batch, 1 or more, hidden]. */
   readonly textToken: Tensor;
@@ -27,9 +27,9 @@ export interface HeadOutput {
   readonly task?: string;
   /** The task reads the i-th text with the i-th image. Default false: it reads all texts with one image. */
   readonly isPairwise?: boolean;
-  /** What the config must say beside. */
+  /** Further requirements for the config. */
   readonly needs?: ConfigNeed;
-  /** Without what it needs, a head lacks the output and its parameters. Default false: the parameters are there. */
+  /** Whether a head lacks the output and its parameters if the requirements are not met. Default false: it has the parameters. */
   readonly isOptional?: boolean;
 }
 

@@ -62,7 +62,7 @@ function declareUnused(p: Scope, config: BridgeTowerConfig): void {
   }
 }
 
-/** The heads of which a file of weights has every parameter, or with `partial` any. @param has whether it has a parameter */
+/** The heads with all parameters in a file of weights, or with `partial` any. @param has whether it has a parameter */
 export function presentHeads(
   config: BridgeTowerConfig,
   has: (name: string) => boolean,

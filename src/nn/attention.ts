@@ -45,7 +45,7 @@ export interface Attended {
 }
 
 export interface AttentionOptions {
-  /** Added to the scores, broadcast from [batch, 1, 1, tokens]; by default nothing is masked. */
+  /** Added to the scores, broadcast from [batch, 1, 1, tokens]; by default no token is masked. */
   readonly bias?: Tensor | undefined;
   /** Samples the dropout mask of the probabilities, which have this shape. */
   readonly dropout?: (shape: readonly Dim[]) => DropoutMask | undefined;

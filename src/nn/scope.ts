@@ -1,6 +1,6 @@
 /**
- * Where a layer gets its parameters, and while training its random bytes. Parameters go by their checkpoint names: a scope
- * adds a prefix, so the path in the code is the name in the file.
+ * Gives layers their parameters, and during training their random bytes. Parameters have their checkpoint names: a scope adds a prefix, so
+ * the path in the code is the name in the file.
  */
 import type { Dim, Input, Parameter } from "../graph/index.js";
 import { InputError } from "../errors.js";
@@ -27,7 +27,7 @@ export class Scope {
     return new Scope(`${this.prefix}${path}.`, this.known, this.noise);
   }
 
-  /** The float32 parameter `name` of this scope; the same tensor each time it is asked for. */
+  /** The float32 parameter `name` of this scope; the same tensor each time. */
   parameter(name: string, shape: readonly number[]): Parameter {
     const fullName = this.prefix + name;
     const existing = this.known.get(fullName);
@@ -55,18 +55,18 @@ export class Scope {
     return bytes;
   }
 
-  /** The inputs of random bytes asked for so far. */
+  /** The inputs of random bytes requested so far. */
   randomInputs(): readonly Input[] {
     return this.noise ?? [];
   }
 
-  /** All parameters asked for so far in this scope's model, in the order of their first use. */
+  /** All parameters requested so far in this scope's model, in the order of their first use. */
   parameters(): Parameter[] {
     return [...this.known.values()];
   }
 }
 
-/** The value, computed when first asked for: a checkpoint may lack the parameters of what is not asked for. */
+/** The value, computed on first use: a checkpoint may lack the parameters of unused values. */
 export function lazy<T>(compute: () => T): () => T {
   let value: T | undefined;
   return () => (value ??= compute());

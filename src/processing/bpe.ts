@@ -114,7 +114,7 @@ class SmallestFirst {
   }
 }
 
-/** The character that stands for each byte in vocabularies: printable ones for themselves, the rest from U+0100 on. */
+/** The character for each byte in vocabularies: printable bytes are unchanged, the others are characters from U+0100. */
 export function byteAlphabet(): readonly string[] {
   let next = 256;
   return Array.from({ length: 256 }, (_, byte) => {

@@ -7,7 +7,7 @@ import { imageFileOf, isRawImage, isUrl, maxFileBytes, type ImageInput } from ".
 
 /** A decoded image: 8-bit RGB, 3 bytes a pixel, row-major. */
 export interface RawImage {
-  /** What errors call it; by default its index in the batch. */
+  /** Its name in errors. Default: its index in the batch. */
   readonly name?: string;
   readonly width: number;
   readonly height: number;
@@ -17,7 +17,7 @@ export interface RawImage {
 export interface DecodeOptions {
   /** Maximum number of pixels; a 16-bit image counts twice. Default 100 million, which takes about 1 GB to decode. */
   readonly maxPixels?: number;
-  /** What errors call an image that is given as bytes. Default "image". */
+  /** The name in errors of an image given as bytes. Default "image". */
   readonly name?: string;
 }
 

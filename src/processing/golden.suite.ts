@@ -1,4 +1,4 @@
-/** What the tests of this folder share: the golden files and the formula of their large images. */
+/** Shared by the tests of this folder: the golden files and the formula of their large images. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

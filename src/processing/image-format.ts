@@ -47,8 +47,8 @@ const refused: readonly (readonly [string, RegExp])[] = [
 ];
 
 /**
- * The format that the first bytes announce.
- * @param where what errors call the image
+ * The format according to the first bytes.
+ * @param where name of the image in errors
  * @throws InputError for an empty file, or one of another format
  */
 export function imageFormat(bytes: Uint8Array, where: string): ImageFormat {

@@ -13,7 +13,7 @@ export type ImageInput = string | URL | Uint8Array | ArrayBuffer | Blob | RawIma
 /** The content of an image file. */
 export interface ImageFile {
   readonly bytes: Uint8Array;
-  /** What errors call it. */
+  /** Its name in errors. */
   readonly where: string;
   /** The path of the file, if there is one. */
   readonly name?: string;
@@ -24,7 +24,7 @@ export const maxFileBytes = 512 * 2 ** 20;
 
 /**
  * The content of an image file in any form but a path.
- * @param name what errors call bytes
+ * @param name name of bytes in errors
  * @throws InputError if a file is missing or too large, for a URL that is not `file:` or `data:`, or another type of value
  */
 export async function imageFileOf(image: Exclude<ImageInput, RawImage>, name = "image"): Promise<ImageFile> {

@@ -168,8 +168,8 @@ export function resizeImage(image: RawImage, width: number, height: number, filt
 }
 
 /**
- * Pillow 13.0 takes the vertical pass first where that drops many more rows than columns; the order shows in the rounding.
- * Up to Pillow 12.3 the horizontal pass always came first. Both orders agree for photos of the usual 4:3 and 3:2.
+ * Pillow 13.0 does the vertical pass first if it drops many more rows than columns. The order affects the rounding. Up to Pillow 12.3 the
+ * horizontal pass always came first. Both orders agree for photos of the usual 4:3 and 3:2.
  */
 function losesRowsFirst(from: RawImage, width: number, height: number): boolean {
   return from.height > height && from.height - height > 2 * (from.width - width);

@@ -62,8 +62,8 @@ export async function readImageSettings(folder: string): Promise<ImageSettings> 
 }
 
 /**
- * Checked settings from a parsed file: defaults for what it lacks, keys it should not have ignored.
- * @param where what errors call the file
+ * Checked settings from a parsed file: with defaults for missing keys, and without unknown keys.
+ * @param where name of the file in errors
  */
 export function imageSettings(json: JsonObject, where: string): ImageSettings {
   const read = new SettingsReader(json, where);

@@ -12,7 +12,7 @@ export interface Window {
   readonly height: number;
 }
 
-/** @throws InputError for an image without pixels, or a shape that leaves none; `where` is what the error calls the image */
+/** @throws InputError for an image without pixels, or a shape that leaves none; `where` is the name of the image in the error */
 export function windowOf(image: RawImage, settings: ImageSettings, where: string): Window {
   const { width, height, data } = image;
   if (!(width > 0 && height > 0) || data.length !== width * height * 3) {
@@ -22,7 +22,7 @@ export function windowOf(image: RawImage, settings: ImageSettings, where: string
   const resized = settings.do_resize ? resizedSize(image, settings, where) : { width, height };
   if (!settings.do_center_crop) return { resized, left: 0, top: 0, ...resized };
   const side = settings.crop_size.shortest_edge;
-  // Negative if the image is smaller than the crop: what is outside of it is black.
+  // Negative if the image is smaller than the crop: the outside is black.
   const left = Math.floor((resized.width - side) / 2);
   const top = Math.floor((resized.height - side) / 2);
   return { resized, left, top, width: side, height: side };

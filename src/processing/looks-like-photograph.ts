@@ -1,7 +1,6 @@
 /**
- * Tells photographs from drawn art, to warn users of a model that knows one of the two. Drawn are flat areas with hard edges between
- * them in few, strong colours; at the size of a stamp, grain and traces of JPEG are gone, and what is left of a photograph still
- * changes softly from pixel to pixel.
+ * Distinguishes photographs from drawn art, to warn users of a model trained on drawn art. Drawings have flat areas with hard edges in few,
+ * strong colours. At thumbnail size, noise and JPEG artifacts disappear, and photographs still change smoothly from pixel to pixel.
  */
 import type { RawImage } from "./decode-image.js";
 import { resizeImage } from "./image-processor.js";
@@ -10,13 +9,13 @@ import { resampleFilters } from "./resample.js";
 // Longest sides that images are reduced to, in pixels.
 const stamp = 32;
 const smallStamp = 16;
-// A narrower stamp has too few pixels to tell.
+// A narrower thumbnail has too few pixels.
 const minSide = 8;
 
 /**
- * Weights of what is measured, by logistic regression over 1,037 photographs and 4,800 scenes and single drawings in several sizes
- * and qualities, rounded. With this threshold 3 drawn images in 1,000 pass for photographs, and 4 photographs in 5 are found; those
- * of a single thing before a plain background are missed.
+ * Weights of the measures, by logistic regression over 1,037 photographs and 4,800 scenes and single drawings in several sizes and
+ * qualities, rounded. With this threshold 3 drawn images in 1,000 pass for photographs, and 4 photographs in 5 are found; those of a single
+ * thing before a plain background are missed.
  */
 const weights = { flat: -14.5, soft: 16, entropy: 3.5, colours: -4, saturation: -8.5, commonest: 13 } as const;
 const threshold = 15.5;

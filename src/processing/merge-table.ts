@@ -17,7 +17,7 @@ export class MergeTable {
     this.slots = new Int32Array(2 ** Math.ceil(Math.log2(count * 2 + 2)));
   }
 
-  /** Sets what a pair becomes at a rank. A pair that comes twice keeps its later rank, as in the reference. */
+  /** Sets the result of a pair at a rank. A pair that occurs twice keeps its later rank, as in the reference. */
   set(rank: number, left: number, right: number, result: number): void {
     this.lefts[rank] = left;
     this.rights[rank] = right;

@@ -74,7 +74,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerDefin
 }
 
 function readTokenizerJson(file: JsonObject, path: string) {
-  // `truncation` and `padding` of the file are whatever its writer used last; only the caller's wishes count.
+  // `truncation` and `padding` of the file are those that its writer used last. They are ignored; the caller's options are used.
   const bpe = readBpeModel(file.model, path);
   return { bpe, ...readPipeline(file, bpe.vocab, path), addedTokens: readAddedTokens(file.added_tokens, path) };
 }

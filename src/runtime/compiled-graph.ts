@@ -1,4 +1,4 @@
-/** A compiled graph: a session of the session worker, and the checks of what goes into it. */
+/** A compiled graph: a session of the session worker, and the checks of its inputs. */
 import type { Tensor as OrtTensor } from "onnxruntime-node";
 import { InputError } from "../errors.js";
 import { elementCount, HostTensor, type ArrayOf, type DType, type Input } from "../graph/index.js";
@@ -33,7 +33,7 @@ export class CompiledGraph {
   }
 }
 
-/** The outputs of a run; none for other calls. @throws Error with what the worker reports */
+/** The outputs of a run; none for other calls. @throws Error with the message of the worker */
 export function valuesOf(answer: Answer): Values {
   if ("error" in answer) throw new Error(answer.error);
   return answer.values;

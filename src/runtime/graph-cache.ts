@@ -17,7 +17,7 @@ export class GraphCache<G extends { dispose(): Promise<void> }> {
   /** In order of use, the most recent last. */
   private readonly entries = new Map<string, Entry<G>>();
 
-  /** @param maxGraphs that stay compiled while none of them is in use */
+  /** @param maxGraphs number of unused graphs that stay compiled */
   constructor(private readonly maxGraphs: number) {}
 
   /**

@@ -92,7 +92,7 @@ test("a row gathered three times gets three gradients, a row never gathered none
   expect(dx).toEqual([10, 10, 0, 0, 1101, 1101]);
 });
 
-test("scatterElements and gatherElements are inverse, and each is the gradient of the other", async () => {
+test("scatterElements writes where gatherElements reads, and each is the gradient of the other", async () => {
   const indices = constant(ints([2, 0]));
   const matrix = floats([1, 2, 3, 4, 5, 6], [2, 3]);
   expect(await withGradient((x) => gatherElements(x, indices), matrix)).toEqual({ y: [3, 4], dx: [0, 0, 1, 1, 0, 0] });

@@ -39,7 +39,7 @@ export interface TrainingOptions extends Pick<CompileOptions, "device" | "thread
   readonly profile?: string | undefined;
 }
 
-/** Where the bytes of a parameter are stored, by its name in the model. */
+/** Locates the bytes of a parameter by its name in the model. */
 export type WeightLookup = (parameter: Parameter) => StoredTensor;
 
 /**
@@ -57,7 +57,7 @@ export class Runtime {
   private sessions = 0;
 
   constructor() {
-    // A process that ends while the worker loads native code would abort: a call under way keeps the process alive.
+    // A process that ends while the worker loads native code would abort: a pending call keeps the process alive.
     this.worker.exchange({ call: "load" }, []).catch(() => undefined);
   }
 
@@ -141,7 +141,7 @@ export class Runtime {
         // The arena keeps half as much again as a step needs at its peak (docs/decisions/0014).
         enableCpuMemArena: false,
         ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
-        // Merging equal nodes would keep what is recomputed on purpose, and would change the order of execution.
+        // Merging equal nodes would undo recomputation and change the order of execution.
         graphOptimizationLevel: "disabled",
       },
       views,
@@ -188,7 +188,7 @@ export class Runtime {
     return session;
   }
 
-  /** Frees all graphs and ends the worker; calls under way fail. */
+  /** Frees all graphs and ends the worker; pending calls fail. */
   dispose(): Promise<void> {
     return this.worker.end(
       new InputError({
@@ -208,7 +208,7 @@ function located({ dtype, shape, data }: StoredTensor, folder: string): LocatedT
   return { dtype, shape, bytes: { location, offset: data.offset, length: data.length } };
 }
 
-/** The deepest folder that holds all files: ONNX external data must lie below one folder. */
+/** The deepest folder that holds all files: ONNX external data must be in one folder. */
 function commonFolder(tensors: Iterable<StoredTensor>): string {
   const paths = new Set([...tensors].flatMap(({ data }) => (data instanceof Uint8Array ? [] : [data.path])));
   const [first = [], ...others] = [...paths].map((path) => path.split(sep).slice(0, -1));

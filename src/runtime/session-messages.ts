@@ -23,7 +23,7 @@ export interface ArrayRows {
   readonly rows: string;
 }
 
-/** What a training graph reads from transferred arrays and writes to them. */
+/** The arrays that a training graph reads and writes. */
 export interface ArrayViews {
   readonly parameters: readonly ArrayView[];
   readonly gradients: readonly ArrayView[];
@@ -51,9 +51,7 @@ export type Call =
   | { readonly call: "run"; readonly session: number; readonly feeds: Values; readonly arrays?: TransferredArrays }
   | { readonly call: "release"; readonly session: number };
 
-/**
- * `end` makes the worker exit by itself. Terminating it from outside while native code loads or runs aborts the process.
- */
+/** `end` makes the worker exit. Terminating it from outside while native code loads or runs aborts the process. */
 export type Request = (Call & { readonly id: number }) | { readonly call: "end" };
 
 /** `values` are the outputs of a run; other calls have none. `arrays` are transferred back, also with an error. */

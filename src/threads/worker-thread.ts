@@ -44,21 +44,21 @@ export class WorkerThread<Call extends object, Reply extends { readonly id: numb
    * Sends a call and waits for its reply.
    * @param transfer buffers whose memory is transferred to the thread
    * @throws Error if the call cannot be sent, such as for a buffer that is detached or listed twice: nothing is transferred
-   * @throws Error if the thread ends before it replies: what was transferred is lost
+   * @throws Error if the thread ends before it replies: the transferred buffers are lost
    */
   exchange(call: Call, transfer: readonly ArrayBuffer[]): Promise<Reply> {
     if (this.ended !== undefined) return Promise.reject(this.ended);
     if (transfer.some(isDetached)) return Promise.reject(new Error("an ArrayBuffer to transfer is detached"));
     const id = this.calls++;
     return new Promise((resolve, reject) => {
-      // First, because it throws for what cannot be cloned or transferred: no reply will come then.
+      // First, because it throws for values that cannot be cloned or transferred: there is no reply then.
       this.worker.postMessage({ ...call, id }, transfer);
       this.pending.set(id, { resolve, reject });
       this.holdProcess();
     });
   }
 
-  /** Ends the thread. Calls under way and later ones fail with `why`. */
+  /** Ends the thread. Pending and later calls fail with `why`. */
   async end(why: Error): Promise<void> {
     this.fail(why);
     this.ending = true;
@@ -73,7 +73,7 @@ export class WorkerThread<Call extends object, Reply extends { readonly id: numb
     this.pending.clear();
   }
 
-  /** The process stays alive only for a call under way or while the thread ends. */
+  /** The process stays alive only for a pending call or while the thread ends. */
   private holdProcess(): void {
     if (this.pending.size > 0 || this.ending) this.worker.ref();
     else this.worker.unref();

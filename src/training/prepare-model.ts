@@ -54,15 +54,15 @@ export const objectivesOf = (settings: TrainingSettings): ObjectiveName[] =>
   objectiveWeights(settings.objectives).map(([name]) => name);
 
 export interface OpenDatasetsOptions {
-  /** What was given in place of the settings' sources: data sets in code are taken from it. */
+  /** The settings as passed in: data sets in code are taken from them. */
   readonly given: TrainingInput["data"];
-  /** What relative paths of modules start from. */
+  /** The folder that module paths are relative to. */
   readonly modulesFrom: string | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
 /**
- * Data sets of one of the two settings of data. Closing one that was given in code does nothing, because it is its owner's.
+ * Data sets of one of the two settings of data. Closing a data set given in code does nothing, because its owner closes it.
  * @throws InputError naming the data set that cannot be opened; those opened before are closed again
  */
 export async function openDatasets(

@@ -1,4 +1,4 @@
-/** Where a run begins: new models from starting points, and checkpoints of runs before. */
+/** The start of a run: new models from starting points, and checkpoints of earlier runs. */
 import { saveCheckpoint, tokenizerFiles } from "../checkpoint/index.js";
 import { initializer } from "../conversion/index.js";
 import { readFile, writeFile } from "node:fs/promises";

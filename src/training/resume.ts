@@ -74,7 +74,7 @@ export async function resumeOrStart(
 
 class SettingsMismatch extends InputError {}
 
-/** Comes before the files whose reading depends on the settings. */
+/** Must be called before files are read by these settings. */
 async function checkSettings(settings: TrainingSettings, folder: string): Promise<void> {
   const { bridgetower } = await readTrainerState(join(folder, "trainer_state.json"));
   // Written by this program.

@@ -64,8 +64,8 @@ export class RunFiles {
   }
 
   /**
-   * Copies the tokenizer to the top of the folder: the starting point may move, and old checkpoints are deleted. A published model
-   * with another tokenizer loses its config, so that nobody loads it with this one.
+   * Copies the tokenizer to the top of the folder: the starting point may move, and old checkpoints are deleted. The config of a published
+   * model with another tokenizer is removed, so that it is not loaded with this tokenizer.
    */
   async keepTokenizer(files: ReadonlyMap<string, string>): Promise<void> {
     const old = await tokenizerFiles(this.output);

@@ -62,7 +62,7 @@ const namedImages = 8;
 const maxSkipped = 20;
 
 /**
- * Trains, or resumes the run in the output folder, bit-exactly as if it had never stopped. What a callback throws rejects the call.
+ * Trains, or resumes the run in the output folder, bit-exactly as if it had never stopped. An error thrown by a callback rejects the call.
  *
  * With several processes each calls it with the same settings; rank 0 writes all files.
  * @throws InputError for settings, data or files that do not fit, for numbers that are not finite, and if the files cannot be written
@@ -96,7 +96,7 @@ export async function train(input: TrainingInput, options: TrainOptions = {}): P
 
 type Close = () => Promise<unknown>;
 
-/** Closes what was opened, the last first. @returns what went wrong with it */
+/** Closes open resources, the last one first. @returns the errors */
 async function closeAll(closing: readonly Close[]): Promise<unknown[]> {
   const problems: unknown[] = [];
   for (const close of [...closing].reverse()) await close().catch((error: unknown) => problems.push(error));
@@ -114,7 +114,7 @@ async function runWith(
   const warnings = isRankZero ? [...configWarnings(settings), ...unusedSettings(input)] : [];
   for (const warning of warnings) onWarning?.(warning);
 
-  // --- Data, model, and what a run before this one left
+  // --- Data, model, and the state of an earlier run
 
   const files = isRankZero ? await RunFiles.open(settings) : undefined;
   if (files !== undefined) closing.push(() => files.close());
@@ -295,7 +295,7 @@ async function runWith(
       await files.prune(step);
     }
     if (wantsValidation() && !interrupted) await runValidation();
-    // The signal may have come while rank 0 saved, or during the validation.
+    // The signal may have been aborted while rank 0 saved, or during the validation.
     interrupted = await anyRank(collective, interrupted || signal?.aborted === true, `checkpoint of step ${step}`);
   }
 

@@ -1,6 +1,6 @@
 /**
- * Samples by number: their texts as tokens, their images decoded and augmented, and what is sampled for them. A sample depends on seed,
- * epoch and number alone, whichever process makes it and when.
+ * Samples by number: their texts as tokens, their images decoded and augmented, and their random choices. A sample depends on seed, epoch
+ * and number alone, not on the process or the time.
  */
 import { InputError } from "../errors.js";
 import type { ImageSource, ImageThreads, Question, RowTexts, TextKind, TransformKey } from "../data/index.js";
@@ -19,7 +19,7 @@ export interface SampleOptions {
   readonly answers: AnswerTable | undefined;
   /** Number of false texts of each sample, for IRTR. */
   readonly falseTexts: number;
-  /** What is false in the negative pairs of ITM. */
+  /** The false part of the negative pairs of ITM. */
   readonly itmFalse: "pictures" | "texts";
   readonly transform: { readonly key: TransformKey; readonly image_size: number };
   readonly seed: number;
@@ -213,7 +213,7 @@ interface Readable {
   readonly broken: readonly BrokenImage[];
 }
 
-/** What the sources of a sample need. */
+/** The context for reading the sources of a sample. */
 interface SampleContext {
   readonly epoch: number;
   readonly index: number;

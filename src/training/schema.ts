@@ -29,14 +29,14 @@ const source = z.union([
   z.strictObject({
     path: text,
     format: names(datasetFormats).optional(),
-    /** Which column holds what, for tables with names of their own. */
+    /** Columns by role, for tables with other column names. */
     columns: z.record(z.string(), text).optional(),
     split: text.optional(),
   }),
   z.strictObject({
     /** JavaScript module that exports a data set, from the folder of the settings file; its code runs only if that is allowed. */
     module: text,
-    /** What its exported function is called with. */
+    /** The argument of its exported function. */
     options: z.unknown().optional(),
   }),
   /** How the settings of a run record a data set that a program gave as an object. */
@@ -70,7 +70,7 @@ export const schema = z.strictObject({
   config: z.looseObject({ text_config: fields.optional(), vision_config: fields.optional() }).default({}),
   /** Names of parameters that are not taken from the starting point, such as a classifier with other answers; with `*` as in `frozen`. */
   reset: z.array(text).default([]),
-  /** Names of parameters that are not trained; `*` stands for any run of characters. */
+  /** Names of parameters that are not trained; `*` matches any characters. */
   frozen: z.array(text).default([]),
 
   /** Folder of relative paths of data sets. */

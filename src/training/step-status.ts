@@ -1,4 +1,4 @@
-/** What the ranks of a run report to each other: that they have the same settings and data, and how each step went. */
+/** The status that the ranks of a run exchange: equal settings and data, and the result of each step. */
 import { datasetFacts, type Dataset } from "../data/index.js";
 import { checkAgreement, gatherJson, type Collective } from "../distributed/index.js";
 import type { TrainingSettings } from "./run-settings.js";

@@ -1,4 +1,4 @@
-/** What a checkpoint is worth on the validation data, and the one number by which the best one is chosen. */
+/** Evaluates a checkpoint on the validation data, and selects the metric for the best checkpoint. */
 import { basename } from "node:path";
 import type { Dataset } from "../data/index.js";
 import { threadsOfRank, type Collective } from "../distributed/index.js";
@@ -100,7 +100,7 @@ export async function validate(model: string, options: ValidationOptions): Promi
 export const theMetric = (results: Results, objectives: readonly ObjectiveName[]): number =>
   objectives.reduce((sum, name) => sum + objectiveData[name].best(results), 0);
 
-/** None for the first data set; the names of the others, with their number where two are called alike. */
+/** Empty for the first data set; the names of the others, with a number if two have the same name. */
 function prefixesOf(datasets: readonly Dataset[]): string[] {
   const names = datasets.map(({ name }) => basename(name).replace(/\.\w+$/, ""));
   return names.map((name, i) => {

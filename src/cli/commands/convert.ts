@@ -60,7 +60,7 @@ export function convert(command: Command, terminal: Terminal): void {
     });
 }
 
-/** What was done with the file's tensors: a row for each kind of name, and for each unknown name. */
+/** How the file's tensors were converted: a row for each kind of name, and for each unknown name. */
 function rowsOf({ mapped, derived, dropped, surplus }: Conversion): Row[] {
   const rows = [
     ...mapped.map(({ from, to, tensors }) => ["mapped", `${tensors}`, from === to ? from : `${from} → ${to}`]),

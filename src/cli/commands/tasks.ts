@@ -17,7 +17,7 @@ import type { Terminal } from "../terminal/terminal.js";
 import { bar, percent, probabilityTable, table, type TableOptions } from "../terminal/table.js";
 import { escapeControlChars } from "../terminal/text.js";
 
-/** A command that answers with tasks of `BridgeTower`: opens the model, calls it, prints what it returns. */
+/** A command for tasks of `BridgeTower`: opens the model, calls it, and prints the result. */
 export interface TaskCommand<Options> {
   readonly options: readonly Option[];
   /** Names of the options that must be given. */

@@ -16,7 +16,7 @@ interface TrainOptions {
   readonly json?: boolean;
 }
 
-/** What a shell reports for a process that Ctrl-C has ended. */
+/** The exit code of shells for a process ended by Ctrl-C. */
 const interruptedCode = 130;
 
 export function train(command: Command, terminal: Terminal): void {
@@ -56,7 +56,7 @@ ${exampleText([
           if (result.interrupted) break;
         }
         await collective.close();
-        // The signal may have come to another rank; a signal to this one ends the process when all is written.
+        // Another rank may have received the signal. If this one did, the process ends after its files are written.
         if (results.some(({ interrupted }) => interrupted)) process.exitCode = interruptedCode;
         const [only, ...others] = results;
         if (collective.rank === 0) {
@@ -70,7 +70,7 @@ ${exampleText([
 
 interface Run {
   readonly input: TrainingInput;
-  /** What modules of the settings file start from, if they are allowed. */
+  /** The folder that module paths are relative to, if modules are allowed. */
   readonly modulesFrom?: string;
 }
 

@@ -19,16 +19,13 @@ export class ProgressLine {
   private shown = false;
   private lastShown = -Infinity;
 
-  /** @param now milliseconds on a clock that never goes back */
+  /** @param now milliseconds of a monotonic clock */
   constructor(
     private readonly stream: ProgressStream,
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /**
-   * Starts the clock of a piece of work.
-   * @param unit what is counted
-   */
+  /** Starts the clock of a task. @param unit unit of the count */
   start(label: string, unit: "items" | "bytes" = "items"): Report {
     const started = this.now();
     return (done, total) =>
@@ -36,8 +33,7 @@ export class ProgressLine {
   }
 
   /**
-   * As `start`, but the clock starts at the first report, and again whenever the count goes back: for work that starts
-   * later, or that is repeated.
+   * As `start`, but the clock starts at the first report, and restarts when the count decreases: for work that starts later or is repeated.
    */
   startAtFirstReport(label: string): Report {
     let report: Report | undefined;

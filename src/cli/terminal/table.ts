@@ -59,7 +59,7 @@ export function percent(probability: number): string {
   return `${(100 * probability).toFixed(1)}%`;
 }
 
-/** A heading, and below it names with their probabilities, which come best first. */
+/** A heading and names with their probabilities, best first. */
 export function probabilityTable(
   heading: string,
   entries: readonly { readonly name: string; readonly probability: number }[],

@@ -1,4 +1,4 @@
-/** What a command prints: results to standard output, everything else to standard error. */
+/** Output of commands: results to standard output, everything else to standard error. */
 import type { HubProgress } from "../../checkpoint/index.js";
 import { Interrupts } from "./interrupts.js";
 import { ProgressLine, type Report } from "./progress-line.js";

@@ -106,7 +106,7 @@ function schemaOf(columns: Columns, metadata?: ReadonlyMap<string, string>): Sch
   return new Schema(fields, new Map(metadata));
 }
 
-/** Rows as one batch. Binary and text columns may hold 2 GiB each. */
+/** Rows as one batch. Binary and text columns may have up to 2 GiB each. */
 function batchOf(columns: Columns, rows: readonly Row[]): RecordBatch {
   const schema = schemaOf(columns);
   const children = Object.entries(columns).map(([name, type]) =>

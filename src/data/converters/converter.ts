@@ -1,4 +1,4 @@
-/** What a converter says about its tables, and what `prepareDataset` reports about them. */
+/** The description of a converter's tables, and the reports of `prepareDataset` about them. */
 import type { Columns, Value } from "./arrow-writer.js";
 import type { OnBytes } from "./json-elements.js";
 import type { ImageFile, ImageProblem } from "./read-image.js";

@@ -1,4 +1,4 @@
-/** Each data set in small, as it is published; the tables are read back and compared value by value. */
+/** Small copies of each published data set. The tables are read back and compared value by value. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -16,7 +16,7 @@ import {
 const captionTypes = { image: "Binary?", caption: "List<Utf8>?", image_id: "Utf8?", split: "Utf8?" };
 const whole = { count: 0, first: [] };
 
-/** As in Karpathy's files, with fields that nobody reads. */
+/** As in Karpathy's files, with unused fields. */
 const karpathyImage = (filename: string, split: string, ...captions: string[]) => ({
   filepath: "x",
   sentids: [1, 2],

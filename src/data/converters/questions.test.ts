@@ -1,4 +1,4 @@
-/** VQAv2 and the questions of Visual Genome: vocabulary, scores, what is dropped, who learns from which image. */
+/** VQAv2 and the questions of Visual Genome: vocabulary, scores, dropped questions, and the split of each image. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";

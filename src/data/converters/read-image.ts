@@ -38,7 +38,7 @@ export async function* prefetchImages<T extends { readonly images: readonly Imag
   }
 }
 
-/** Never rejects: nothing awaits prefetched images after another part has failed. */
+/** Never rejects: prefetched images are not awaited after another failure. */
 async function readAll(images: readonly ImageFile[]): Promise<ReadImages> {
   const bytes: Uint8Array[] = [];
   for (const image of images) {
@@ -49,7 +49,7 @@ async function readAll(images: readonly ImageFile[]): Promise<ReadImages> {
   return { bytes };
 }
 
-/** The bytes of an image that can be decoded, or the reason why there are none. */
+/** The bytes of a valid image, or the reason why it cannot be used. */
 async function readImage({ name, folders }: ImageFile): Promise<Uint8Array | string> {
   for (const folder of folders) {
     try {

@@ -49,7 +49,7 @@ export function genomeFolders(source: string): Promise<string[]> {
   return findFolders(source, ["images/VG_100K", "images/VG_100K_2", "VG_100K", "VG_100K_2"]);
 }
 
-/** Rows that are made while they are written, because they are too many to hold: read once before, to check and count them. */
+/** Rows that are made while they are written, because they do not fit in memory. They are read once before, to validate and count them. */
 export async function counted(each: () => AsyncIterable<PlannedRow>): Promise<PlannedRows> {
   let total = 0;
   for await (const _ of each()) total++;

@@ -7,7 +7,7 @@ import { type Transform, transformImage } from "../transforms/transform-image.js
 /** One image to decode and transform, with the random stream of its transform. */
 export interface ImageCall {
   readonly call: "prepare";
-  /** What errors call it. */
+  /** Its name in errors. */
   readonly name: string;
   readonly bytes: Uint8Array;
   readonly transform: Transform;

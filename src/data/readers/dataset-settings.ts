@@ -1,4 +1,4 @@
-/** What a user says about a data set. */
+/** The settings of a data set. */
 
 import type { ColumnNames } from "./column-roles.js";
 

@@ -1,4 +1,4 @@
-/** Which files a data set is made of, and of which format: by names, first bytes, and what else is in the folder. */
+/** Detects the files and the format of a data set by names, first bytes and the other files of the folder. */
 
 import { fileError } from "../../files/index.js";
 import { open, readdir, stat } from "node:fs/promises";
@@ -21,7 +21,7 @@ const endings: Readonly<Record<DatasetFormat, readonly string[]>> = {
   webdataset: [".tar"],
 };
 
-/** Formats of which a data set is one file. */
+/** Formats whose data sets are a single file. */
 const single: Readonly<Partial<Record<DatasetFormat, string>>> = {
   folder: "one table of captions",
 };
@@ -41,11 +41,11 @@ const parts: Readonly<Record<string, string>> = {
 export interface FoundFiles {
   readonly format: DatasetFormat;
   readonly paths: readonly string[];
-  /** What is left to do with the split that the user named: rows are to be chosen by their column. */
+  /** The split that the user named, if rows must still be selected by their column. */
   readonly rowSplit?: string;
 }
 
-/** @throws InputError listing what is there when it is not one data set */
+/** @throws InputError listing what was found if it is not one data set */
 export async function findFiles({ path, format, split }: DatasetSettings): Promise<FoundFiles> {
   const stats = await stat(path).catch((error: unknown) => {
     if (isBracePattern(path)) return undefined;

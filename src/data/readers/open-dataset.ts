@@ -81,7 +81,7 @@ function checkSettings({ format, columns = {}, ...others }: DatasetSettings): vo
   });
 }
 
-/** Reads each of several files by itself; progress counts in thousandths of all. */
+/** Reads each of several files separately. Progress is in thousandths of the total. */
 function eachFile(open: (input: ReaderInput) => Promise<Dataset>): (input: ReaderInput) => Promise<Dataset> {
   return async (input) => {
     if (input.paths.length === 1) return open(input);

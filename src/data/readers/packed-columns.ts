@@ -37,7 +37,7 @@ export const growableInt32 = () => new Growable((length) => new Int32Array(lengt
 export const growableInt8 = () => new Growable((length) => new Int8Array(length));
 export const growableFloat64 = () => new Growable((length) => new Float64Array(length));
 
-/** How many items each row has, and where they start. Takes no memory while no row has any. */
+/** The number of items of each row, and their start. Takes no memory while no row has items. */
 export class Spans {
   #rows = 0;
   #total = 0;
@@ -74,7 +74,7 @@ const pageSize = 2 ** pageBits;
 
 interface Page {
   readonly bytes: Buffer;
-  /** Where each text ends in `bytes`. [pageSize] */
+  /** The end of each text in `bytes`. [pageSize] */
   readonly ends: Uint32Array;
 }
 

@@ -1,4 +1,4 @@
-/** Temporary folders, images as `fixtures/make.py` makes them, and what tests ask of a data set. */
+/** Temporary folders, images as `fixtures/make.py` makes them, and helpers to read data sets. */
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

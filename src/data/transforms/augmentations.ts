@@ -8,7 +8,7 @@ import type { Step } from "./steps.js";
 export type RandomSource = Pick<Random, "uniform" | "below">;
 
 interface Range {
-  /** The value at strength 0, and what full strength adds. */
+  /** The value at strength 0, and the difference at full strength. */
   readonly from: number;
   readonly span: number;
   /** Negated with probability 1/2. */
@@ -60,8 +60,8 @@ export function pillowAugmentation(count: number, magnitude: number, random: Ran
 }
 
 /**
- * `count` operations, sampled uniformly from the ten, each applied with probability 1/2; `level` 0..10 sets how strong
- * they are. BLIP's `RandomAugment`. At level 5, brightness and sharpness change nothing.
+ * `count` operations, sampled uniformly from the ten, each applied with probability 1/2; `level` 0..10 sets their strength. BLIP's
+ * `RandomAugment`. At level 5, brightness and sharpness change nothing.
  */
 export function opencvAugmentation(count: number, level: number, random: RandomSource): readonly Step[] {
   return Array.from({ length: count }, () => sample(namesOf(opencvOps), random))

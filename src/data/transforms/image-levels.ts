@@ -1,4 +1,4 @@
-/** What both families of operations share: histograms, tables with the new value of each of the 256 levels, and smoothing. */
+/** Shared by both families of operations: histograms, tables with the new value of each of the 256 levels, and smoothing. */
 import type { RawImage } from "../../processing/index.js";
 
 /** One table of 256 levels for red, green and blue. */

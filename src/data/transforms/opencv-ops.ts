@@ -6,7 +6,7 @@
 import type { RawImage } from "../../processing/index.js";
 import { applyTable, equalize, levelTable, roundHalfEven, smoothRow, stretched } from "./image-levels.js";
 
-/** What BLIP fills with: grey. */
+/** The fill colour of BLIP: grey. */
 const fill = 128;
 
 /**

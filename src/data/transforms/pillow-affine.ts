@@ -1,6 +1,6 @@
 /**
- * Pillow's affine transforms with the nearest pixel and black outside (`Image.rotate`, `Image.transform`; `Geometry.c`,
- * version 13), bit-exact. A matrix says where in the source the pixel (x, y) comes from: (a·x + b·y + c, d·x + e·y + f).
+ * Pillow's affine transforms with the nearest pixel and black outside (`Image.rotate`, `Image.transform`; `Geometry.c`, version 13),
+ * bit-exact. A matrix maps the pixel (x, y) to its source position: (a·x + b·y + c, d·x + e·y + f).
  */
 import type { RawImage } from "../../processing/index.js";
 
@@ -49,7 +49,7 @@ function transform(image: RawImage, matrix: Matrix): RawImage {
 
 const at = ([a, b, c, d, e, f]: Matrix, x: number, y: number) => [x * a + y * b + c, x * d + y * e + f] as const;
 
-/** The matrix keeps rows apart: the source column of each column is the same in all of them. */
+/** The matrix maps rows to rows: the source column of each column is the same in all rows. */
 function moveRows({ width, height, data }: RawImage, [a, , c, , e, f]: Matrix): RawImage {
   const columns = sources(width, c + a * 0.5, a);
   const rows = sources(height, f + e * 0.5, e);

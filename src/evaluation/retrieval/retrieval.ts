@@ -166,7 +166,7 @@ export class Retrieval implements RowMetric {
   }
 }
 
-/** Groups of `size` rows in their order, the last of which may be smaller; one group of all rows if it is undefined. */
+/** Groups of `size` rows in their order; the last one may be smaller. One group of all rows if `size` is undefined. */
 function groupsOf(rows: readonly RetrievalRow[], size: number | undefined): Group[] {
   const groups: Group[] = [];
   for (const { index, captions, embeddings } of rows) {

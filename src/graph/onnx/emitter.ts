@@ -4,7 +4,7 @@ import type { Dim, Parameter, Tensor } from "../tensor.js";
 /** Attribute of an ONNX node: plain integers, and marked floats, since ONNX has a type for each. */
 export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
 
-/** What an op's ONNX rule may do. Every method returns the name of a value; equal constants and shapes are shared. */
+/** The functions of an op's ONNX rule. Every method returns the name of a value. Equal constants and shapes are shared. */
 export interface Emitter {
   /** The value of a tensor. */
   nameOf(tensor: Tensor): string;

@@ -54,7 +54,7 @@ export function modelProto(graph: (writer: BinaryWriter) => { readonly runtimeOp
   return writer.finish();
 }
 
-/** Fields of GraphProto: they may come in any order, so each is written as it becomes known. */
+/** Fields of GraphProto. They may be in any order, so each is written when it is known. */
 export const graphProto = {
   node(
     writer: BinaryWriter,

@@ -37,7 +37,7 @@ export interface ParameterView {
 
 export interface TrainingModel extends OnnxModel {
   readonly views: readonly ParameterView[];
-  /** What the ONNX model calls each output. */
+  /** The name of each output in the ONNX model. */
   readonly outputNames: Readonly<Record<string, string>>;
 }
 
@@ -114,7 +114,7 @@ const outputNames = (first: string, count: number): readonly string[] =>
   Array.from({ length: count }, (_, i) => (i === 0 ? first : `${first}.${i}`));
 
 interface Reshape {
-  /** What is reshaped: never a reshape itself. */
+  /** The source of the reshape, which is never a reshape itself. */
   readonly source: string;
   readonly from: readonly Dim[];
   readonly to: readonly Dim[];

@@ -17,7 +17,7 @@ import {
 /** A float32 scalar. */
 export const scalar = (value: number): Tensor => constant(new HostTensor("float32", [], new Float32Array([value])));
 
-/** A tensor, or a number that stands for a float32 scalar. */
+/** A tensor, or a number for a float32 scalar. */
 export type Operand = Tensor | number;
 const tensorOf = (x: Operand): Tensor => (typeof x === "number" ? scalar(x) : x);
 
@@ -88,7 +88,7 @@ export const div: BinaryOp = binary("Div", ({ b, y, dy }) => {
   const da = div(dy, b);
   return [da, mul(mul(da, -1), y)];
 });
-/** y = max(a, b); the gradient goes to the larger, to `a` if they are equal. ONNX `Max`, opset 13. */
+/** y = max(a, b); the gradient is that of the larger operand, of `a` if they are equal. ONNX `Max`, opset 13. */
 export const maximum: BinaryOp = binary(
   "Max",
   ({ a, b, dy }) => [where(less(a, b), 0, dy), where(less(a, b), dy, 0)],

@@ -98,7 +98,7 @@ export const layerNormalization: Op<[x: Tensor, weight: Tensor, bias: Tensor, ep
       const [x, dy] = [reshape(tensor, rows), reshape(dOutput, rows)];
       const normalized = standardize(x, epsilon);
       const scaled = mul(dy, normalized);
-      // mean(g) and mean(g x̂) as products with a column: one pass over what is there anyway.
+      // mean(g) and mean(g x̂) as products with a column: one pass over values that exist already.
       const column = reshape(mul(weight, 1 / width), [width, 1]);
       const inner = sub(sub(mul(dy, weight), matmul(dy, column)), mul(normalized, matmul(scaled, column)));
       return [reshape(mul(inner, inverseStd(x, epsilon)), tensor.shape), scaled, dy];

@@ -1,6 +1,6 @@
 /**
- * The loops over the arrays of one parameter. Plain JavaScript, because workers run them from the sources and from the
- * built package. All is computed in float64 and rounded once, where it is stored.
+ * The loops over the arrays of one parameter. Plain JavaScript, because workers run them from the sources and from the built package. All
+ * values are computed in float64 and rounded once, when they are stored.
  */
 
 /** @import { AdamWArrays, AdamWParams, MomentumArrays, MomentumParams, MuonParams } from "./optimizer-messages.js" */

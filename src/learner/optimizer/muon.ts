@@ -61,7 +61,7 @@ export function orthogonal(matrices: Tensor): Tensor {
   return x;
 }
 
-/** Directions of many parameters in one run of a graph, in a session worker of its own. */
+/** Update directions of many parameters in one run of a graph, in a separate session worker. */
 export class Orthogonalizer {
   private readonly runtime = new Runtime();
   private graph: Promise<TrainingGraph> | undefined;

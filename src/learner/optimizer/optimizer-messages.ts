@@ -4,7 +4,7 @@ import type { AdamWForm } from "./optimizer-settings.js";
 /** An array that fills its own buffer, so that it can be transferred to another thread without a copy. */
 export type TransferableArray = Float32Array<ArrayBuffer>;
 
-/** What AdamW reads and changes of one parameter; all of one length. */
+/** The arrays of one parameter that AdamW reads and changes, all of the same length. */
 export interface AdamWArrays {
   readonly values: Float32Array;
   readonly gradients: Float32Array;
@@ -72,10 +72,10 @@ export type Call =
 
 export type TransferredArrays<C extends Call = Call> = C["arrays"][number];
 
-/** `end`: the thread is to leave by itself. */
+/** `end`: the thread exits. */
 export type Request = (Call & { readonly id: number }) | { readonly call: "end" };
 
-/** `arrays` are those of the call, also after an error; `sums` are those that were asked for, one for each parameter. */
+/** `arrays` are those of the call, also after an error; `sums` are the requested sums, one for each parameter. */
 export interface Reply<A extends TransferredGradients = TransferredGradients> {
   readonly id: number;
   readonly arrays: readonly A[];

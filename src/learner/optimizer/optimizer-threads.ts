@@ -21,7 +21,7 @@ export class OptimizerThread {
     return this.thread.exchange(call, transferList);
   }
 
-  /** Ends the thread; a call under way fails, and its arrays are lost. */
+  /** Ends the thread; a pending call fails, and its arrays are lost. */
   end(): Promise<void> {
     return this.thread.end(new Error("the optimizer was disposed of"));
   }
@@ -107,7 +107,7 @@ export class OptimizerThreads<P extends { readonly name: string; readonly size: 
   }
 }
 
-/** The named array, if it can be transferred: it fills an ArrayBuffer of its own. */
+/** The named array, if it can be transferred: it must fill its ArrayBuffer. */
 export function transferable(
   arrays: ReadonlyMap<string, Float32Array>,
   name: string,

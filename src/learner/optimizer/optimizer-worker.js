@@ -7,7 +7,7 @@ import { adamw, momentum, moveAverage, muon, sumOfSquares } from "./kernels.js";
 
 /** @import { Call, Reply, Request, TransferableArray } from "./optimizer-messages.js" */
 
-/** @param {Call} request @returns {number[]} the sums asked for */
+/** @param {Call} request @returns {number[]} the requested sums */
 function answer(request) {
   if (request.call === "sumsOfSquares") return request.arrays.map(({ gradients }) => sumOfSquares(gradients));
   if (request.call === "momentum") {

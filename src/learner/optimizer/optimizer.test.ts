@@ -179,9 +179,9 @@ test("one step at a time, and none after dispose", async () => {
   const values = arrays("value");
   const first = one.step(3, values, arrays("gradient"));
   await expect(one.step(4, arrays("value"), arrays("gradient"))).rejects.toThrow(
-    "a step of the optimizer is under way",
+    "a step of the optimizer is in progress",
   );
-  expect(() => one.state()).toThrow("under way");
+  expect(() => one.state()).toThrow("in progress");
   const end = one.dispose();
   await first;
   await end;

@@ -128,7 +128,7 @@ export class Optimizer {
     for (const [name, arrays] of restored) this.states.set(name, arrays);
   }
 
-  /** Ends the threads, after a step under way. */
+  /** Ends the threads after the current step. */
   async dispose(): Promise<void> {
     this.broken ??= new Error("the optimizer was disposed of");
     await this.underWay?.catch(() => undefined);
@@ -232,10 +232,10 @@ export class Optimizer {
   private requireIdle(): void {
     const broken = this.broken ?? this.threads.failure;
     if (broken !== undefined) throw broken;
-    if (this.underWay !== undefined) throw new Error("a step of the optimizer is under way: wait for it first");
+    if (this.underWay !== undefined) throw new Error("a step of the optimizer is in progress: wait for it first");
   }
 
-  /** Checks every array before the first is transferred: a refused step has changed nothing. */
+  /** Checks every array before the first is transferred, so that a refused step changes nothing. */
   private checkArrays(values: Arrays, gradients: Arrays): void {
     const buffers = new Set<ArrayBufferLike>();
     for (const { name, size } of this.parameters) {

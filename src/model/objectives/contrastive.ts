@@ -40,7 +40,7 @@ export function jointContrastiveLoss(p: Scope, embeds: { text: Tensor; image: Te
 /** τ of the dual form, a scalar: similarities are divided by it. The learner keeps it as `clampTemperature` does. */
 export const temperature = (p: Scope): Tensor => p.parameter("temperature", []);
 
-/** What the authors' code clamps the temperature to before each use. */
+/** The range to which the authors' code clamps the temperature before each use. */
 export const clampTemperature = (value: number): number => Math.min(0.5, Math.max(0.001, value));
 
 export interface DualContrastive {

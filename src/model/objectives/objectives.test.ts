@@ -1,4 +1,4 @@
-/** What is in a training graph and what it leaves out; its numbers: `src/learner/learner-golden.test.ts`. */
+/** Tests which nodes a training graph has. Tests of its numbers: `src/learner/learner-golden.test.ts`. */
 import { expect, test } from "vitest";
 import { readCase } from "../../../fixtures/golden.js";
 import { add, linear, parameterGradients, topologicalOrder, type Tensor } from "../../graph/index.js";

@@ -1,6 +1,6 @@
 /**
- * What the model is trained for. A step stacks its texts and its images, runs each tower once over its stack, and each
- * objective names by rows which text goes with which image; all are summed, as in the authors' code, with weights.
+ * The training objectives. A step stacks its texts and its images, runs each tower once over its stack, and each objective names by rows
+ * which text goes with which image; all are summed, as in the authors' code, with weights.
  */
 import {
   add,
@@ -23,7 +23,7 @@ import { itmHead, mlmHead, nlvr2Head, pairEmbedding, rankHead, snliHead, vqaHead
 import { contrastiveLoss, dualContrastive, type ContrastiveEmbeds } from "./contrastive.js";
 import { StackedTowers, type StackSizes } from "./stacked-towers.js";
 
-/** How often an objective is applied in a step, and what its loss is multiplied with. */
+/** The number of applications of an objective in a step, and the weight of its loss. */
 export interface ObjectiveUse {
   /** Pairs of a text and an image; for IRTR and NLVR2 the texts that are ranked or classified. */
   readonly pairs: number;
@@ -46,7 +46,7 @@ export interface ObjectiveResult {
   readonly loss: Tensor;
   /** Share of right answers, or the VQA score: a scalar in 0..1. */
   readonly score: Tensor;
-  /** What the score is taken from. */
+  /** The source of the score. */
   readonly logits: Tensor;
   /** The loss without the part that `cached` leaves to the whole batch; absent if there is no such part. */
   readonly localLoss?: Tensor;
@@ -63,8 +63,8 @@ const classification = (logits: Tensor, labels: Tensor): ObjectiveResult => ({
 });
 
 /**
- * Masked language modelling. `mlm_texts`, `mlm_images`, `mlm_labels` [pairs, tokens] (−100: not masked), and what the sum is
- * divided by, `mlm_label_count` float32 [].
+ * Masked language modelling. `mlm_texts`, `mlm_images`, `mlm_labels` [pairs, tokens] (−100: not masked), and the divisor of the sum,
+ * `mlm_label_count` float32 [].
  */
 function mlm(towers: StackedTowers, { pairs }: ObjectiveUse): ObjectiveResult {
   const { text } = towers.fuse(towers.int64Input("mlm_texts", [pairs]), towers.int64Input("mlm_images", [pairs]));
@@ -258,7 +258,7 @@ export interface TrainingGraph {
   /** Σ weight · loss, a scalar. */
   readonly loss: Tensor;
   readonly results: Readonly<Partial<Record<ObjectiveName, ObjectiveResult>>>;
-  /** States between blocks: what is inside a block can be computed again from these. */
+  /** States between blocks: the inside of a block can be recomputed from them. */
   readonly boundaries: readonly Tensor[];
   /** The scope, which knows the parameters and the inputs of random bytes. */
   readonly p: Scope;

@@ -29,9 +29,9 @@ export interface StackSizes {
   readonly image: ImageSize;
 }
 
-/** The towers, run once over the stacks of a training step, and what objectives take from them. */
+/** The towers, run once over the stacks of a training step, and their outputs for objectives. */
 export class StackedTowers {
-  /** States between blocks: what is inside a block can be computed again from these. */
+  /** States between blocks: the inside of a block can be recomputed from them. */
   readonly boundaries: Tensor[];
   readonly textEmbeds: () => Tensor;
   readonly imageEmbeds: () => Tensor;

@@ -1,4 +1,4 @@
-/** Saves checkpoints on a disk of 1 MiB, the folder given, until it is full; prints what was refused and what is there. */
+/** Saves checkpoints on a disk of 1 MiB, the folder given, until it is full; prints the errors and the files. */
 import { readdir, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HostTensor } from "../../graph/index.js";

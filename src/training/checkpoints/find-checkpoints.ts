@@ -19,8 +19,8 @@ export interface FoundCheckpoints {
 }
 
 /**
- * Looks for complete checkpoints: all files there, in their sizes. Their bytes are checked when one is read.
- * A folder that does not exist has none.
+ * Finds complete checkpoints: all files exist with their sizes. Their bytes are checked when one is read. A folder that does not exist has
+ * none.
  */
 export async function findCheckpoints(output: string): Promise<FoundCheckpoints> {
   const names = await readdir(output).catch((error: unknown) => {
@@ -67,7 +67,7 @@ export interface Keeping {
 }
 
 /**
- * Deletes complete checkpoints except the last ones and the best. Each is renamed first, so that no part of one is ever seen.
+ * Deletes complete checkpoints except the last ones and the best. Each is renamed first, so that a partial checkpoint never has its name.
  * @returns the folders that were deleted
  */
 export async function pruneCheckpoints(

@@ -10,9 +10,9 @@ import { ownNames } from "./write-checkpoint.js";
 const weights = "model.safetensors";
 
 /**
- * Puts the model's files of a checkpoint (config, weights, processor, tokenizer) into the run's folder, each atomically, and removes
- * those of an earlier model that the checkpoint does not have.
- * The weights are a hard link if the file system can, so that they take no room twice.
+ * Puts the model's files of a checkpoint (config, weights, processor, tokenizer) into the run's folder, each atomically, and removes those
+ * of an earlier model that the checkpoint does not have. The weights are a hard link if the file system can, so that they take no
+ * additional space.
  * @param checkpoint its folder
  * @returns the paths written
  * @throws InputError if the checkpoint is torn, or the disk full
@@ -20,7 +20,7 @@ const weights = "model.safetensors";
 export async function publishModel(output: string, checkpoint: string): Promise<string[]> {
   const { step, files } = await readManifest(checkpoint);
   const others = Object.keys(files).filter((name) => !ownNames.has(name) && name !== weights && name !== "config.json");
-  // The config comes last: a folder without it is no model.
+  // The config is written last: a folder without it is no model.
   const names = [weights, ...others, "config.json"];
   const config = join(output, "config.json");
   const isOther = (await isFile(config)) && (await hashFile(config)) !== files["config.json"]?.sha256;

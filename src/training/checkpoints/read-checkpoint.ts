@@ -13,9 +13,9 @@ export interface RunCheckpoint {
   readonly folder: string;
   /** Optimizer steps done. */
   readonly step: number;
-  /** Of each parameter, by name without the prefix `bridgetower.`; each array fills an ArrayBuffer of its own. */
+  /** Of each parameter, by name without the prefix `bridgetower.`; each array fills a separate ArrayBuffer. */
   readonly values: Arrays;
-  /** Of the parameters that were trained; each array fills an ArrayBuffer of its own. */
+  /** Of the parameters that were trained; each array fills a separate ArrayBuffer. */
   readonly optimizer: Map<string, Moments>;
   readonly state: TrainerState;
 }

@@ -1,4 +1,4 @@
-/** The folder of a run: names in it, what a killed run left behind, and room on its disk. */
+/** The folder of a run: its file names, the files of a killed run, and free disk space. */
 import { randomBytes } from "node:crypto";
 import { readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ export const isThere = (path: string): Promise<boolean> =>
   );
 
 /**
- * Removes what a killed run left unfinished, and puts back a checkpoint that it had moved aside but not replaced.
+ * Removes unfinished files of a killed run, and restores a checkpoint that it had moved but not replaced.
  * @param output a folder that the caller has locked: only the holder of the lock makes hidden folders of checkpoints
  */
 export async function clearLeftovers(output: string): Promise<void> {

@@ -15,8 +15,8 @@ import {
 import { clearLeftovers } from "./run-folder.js";
 
 /**
- * Makes the folder of a run and locks it for this process. What a killed run left unfinished is removed, and a checkpoint that it was
- * replacing is put back: look for checkpoints after this.
+ * Makes the folder of a run and locks it for this process. Unfinished files of a killed run are removed, and a checkpoint that it was
+ * replacing is restored: find checkpoints after this.
  * @throws InputError if another run uses the folder
  */
 export async function lockRun(output: string): Promise<FileLock> {

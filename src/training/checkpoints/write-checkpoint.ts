@@ -1,6 +1,6 @@
 /**
- * `checkpoint-<step>/`: a model folder, and what a run needs to resume bit-exactly. It is written under
- * another name, flushed to the disk, and renamed: a process that is killed leaves a complete checkpoint or none.
+ * `checkpoint-<step>/`: a model folder, and the state for a bit-exact resume. It is written under another name, flushed to the disk, and
+ * renamed: a process that is killed leaves a complete checkpoint or none.
  */
 import { makeFolder, syncFolder, writeJson } from "../../files/index.js";
 import { rename, rm, stat } from "node:fs/promises";

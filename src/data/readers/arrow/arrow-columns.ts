@@ -72,14 +72,14 @@ export async function validity(column: ArrowColumn, from: number, to: number): P
   return bits.length === 0 ? undefined : bits.read(from >> 3, ((to + 7) >> 3) - (from >> 3));
 }
 
-/** Bit `index` of bytes of which the first has the bit `from`. */
+/** Bit `index` of bytes that start at the bit `from`. */
 export function bitAt(bytes: Uint8Array, from: number, index: number): boolean {
   return ((bytes[(index >> 3) - (from >> 3)]! >> (index & 7)) & 1) === 1;
 }
 
 /**
  * The starts of the values `from` to `to` of a text, binary or list column, and the end of the last one. [to - from + 1]
- * @param limit what they may reach: bytes of the buffer of values, or values of the child
+ * @param limit the maximum: bytes of the buffer of values, or values of the child
  * @throws InputError if they decrease or exceed the limit
  */
 export async function offsetsOf(
@@ -90,7 +90,7 @@ export async function offsetsOf(
   limit: number,
 ): Promise<ArrayLike<number>> {
   const buffer = await column.body.buffer(column.buffer + 1);
-  // A column without values may come without the one offset that it should have.
+  // A column without values may lack its single offset.
   if (from === to) return [0];
   const width = wide ? 8 : 4;
   const bytes = await buffer.read(from * width, (to - from + 1) * width);

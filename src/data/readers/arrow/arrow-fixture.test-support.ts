@@ -1,4 +1,4 @@
-/** Arrow streams whose metadata say what a test wants them to say. */
+/** Arrow streams with any metadata, for tests. */
 
 import { Message, type Schema } from "apache-arrow";
 import { BufferRegion, FieldNode, RecordBatch } from "apache-arrow/ipc/metadata/message";

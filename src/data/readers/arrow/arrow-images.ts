@@ -1,4 +1,4 @@
-/** The images of one batch: where each is stored, so that reading one reads nothing else. */
+/** The images of one batch by their position in the file, so that each can be read alone. */
 
 import { InputError } from "../../../errors.js";
 import { maxImageBytes } from "../reader.js";

@@ -1,4 +1,4 @@
-/** Where the batches of an Arrow file are stored: from the footer of the file format, or by walking the stream format. Bodies are not read. */
+/** Locates the batches of an Arrow file: from the footer of the file format, or by walking the stream format. Bodies are not read. */
 
 import { InputError } from "../../../errors.js";
 import type { DataFile } from "../open-files.js";
@@ -43,7 +43,7 @@ export async function readArrowLayout(file: DataFile): Promise<ArrowLayout> {
   }
 }
 
-/** What a damaged structure throws, as an InputError; other errors as they are. */
+/** Converts the errors of damaged structures to InputError. Other errors are returned unchanged. */
 export function arrowProblem(where: string, error: unknown): unknown {
   if (!(error instanceof FlatbufferProblem) && !(error instanceof RangeError)) return error;
   const found = error instanceof FlatbufferProblem ? error.message : "metadata that point outside of themselves";

@@ -6,7 +6,7 @@ export type ArrowType =
   | { readonly kind: "integer"; readonly bits: number; readonly signed: boolean }
   | { readonly kind: "float"; readonly bits: number }
   | { readonly kind: "boolean" }
-  /** Nothing but nulls, as pandas types lists that are all empty. */
+  /** Only nulls: pandas writes this type for lists that are all empty. */
   | { readonly kind: "null" }
   /** `wide`: offsets of 64 bits (LargeUtf8 and so on). */
   | { readonly kind: "text" | "binary" | "list"; readonly wide: boolean }

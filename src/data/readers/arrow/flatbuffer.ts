@@ -3,7 +3,7 @@
  * https://flatbuffers.dev/internals/
  */
 
-/** Says what is wrong with a flatbuffer; the caller knows the file. */
+/** An error in a flatbuffer. The caller adds the file. */
 export class FlatbufferProblem extends Error {
   override readonly name = "FlatbufferProblem";
 }

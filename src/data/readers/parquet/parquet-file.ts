@@ -1,4 +1,4 @@
-/** The footer of a Parquet file: its schema and where the columns of each row group are stored. Values are not read. */
+/** The footer of a Parquet file: its schema and the positions of the columns of each row group. Values are not read. */
 
 import { type ColumnMetaData, type FileMetaData, parquetMetadata, parquetSchema, type SchemaTree } from "hyparquet";
 import { getMaxDefinitionLevel, getMaxRepetitionLevel, getTreePath } from "hyparquet/src/schema.js";

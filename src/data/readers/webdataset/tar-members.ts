@@ -1,6 +1,6 @@
 /**
- * Where the files in a tar archive are stored. Headers are read, bodies skipped.
- * POSIX ustar and pax, GNU long names and large sizes: https://www.gnu.org/software/tar/manual/html_node/Standard.html
+ * Locates the files in a tar archive. Headers are read, bodies skipped. POSIX ustar and pax, GNU long names and large sizes:
+ * https://www.gnu.org/software/tar/manual/html_node/Standard.html
  */
 
 import { InputError } from "../../../errors.js";
@@ -87,7 +87,7 @@ function parseHeader(
   const size = checksumAgrees(header) ? numberOf(header.subarray(124, 136)) : undefined;
   if (size === undefined) throw damagedTar(where, `a tar header at offset ${position}`, "other bytes");
   const isUstar = textOf(header.subarray(257, 262)) === "ustar";
-  // GNU's own format has other fields where POSIX has the prefix.
+  // GNU's own format has other fields in place of the prefix of POSIX.
   const prefix = isUstar && header[263] === 0x30 ? textOf(header.subarray(345, 500)) : "";
   const name = textOf(header.subarray(0, 100));
   return { name: prefix === "" ? name : `${prefix}/${name}`, size, type: String.fromCharCode(header[156]!) };
