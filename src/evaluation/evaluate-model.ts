@@ -84,8 +84,8 @@ export interface EvaluationResult {
 }
 
 /**
- * Evaluates a checkpoint on a data set. The same seed gives the same numbers, however rows are grouped; the false captions and masked tokens
- * of a row do not depend on `limit`. What `onProgress` throws rejects the call.
+ * Evaluates a checkpoint on a data set. The same seed gives the same numbers, however rows are grouped; the false captions and masked
+ * tokens of a row do not depend on `limit`. An error thrown by `onProgress` rejects the call.
  * @throws InputError for a checkpoint or data set that is damaged or lacks what a metric needs, for data without a readable image, and
  *   for an option that would change nothing, such as `kTest` without the metric `retrieval` or without the head for ITM
  * @example

@@ -22,7 +22,7 @@ export interface FileLock {
   release(): Promise<void>;
 }
 
-/** The lock is held. A process of another machine or container counts as running, since nobody here can know. */
+/** The lock is held. A process of another machine or container counts as running, because that cannot be checked. */
 export class LockHeld extends Error {
   override readonly name = "LockHeld";
 

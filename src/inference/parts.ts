@@ -91,11 +91,11 @@ export const tasks = Object.fromEntries(
 /** The requirements of the task. */
 export const needsOf = (task: Task): TaskNeeds => tasks[task];
 
-/** What the config must say for a head to run. */
+/** The requirements of a head for the config. */
 export const needsOfHead = (head: Head): readonly ConfigNeed[] =>
   Object.values(headEntry(head).outputs).flatMap(({ needs, isOptional = false }) => (isOptional ? [] : (needs ?? [])));
 
-/** @throws InputError when the model that the config describes cannot do what needs this */
+/** @throws InputError if a model with this config cannot do the task */
 export function checkConfig(need: ConfigNeed | undefined, config: BridgeTowerConfig, where: string): void {
   if (need !== undefined && !need.holds(config)) throw new InputError({ ...need.problem(config), where });
 }

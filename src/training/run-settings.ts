@@ -14,7 +14,7 @@ const schema = withoutPreset.extend({
 
 /** Content of a settings file. */
 export type SettingsFile = z.input<typeof schema>;
-/** Where a data set comes from: a path, settings, a module or an object. */
+/** The source of a data set: a path, settings, a module or an object. */
 export type DatasetInput = Extract<SettingsFile["data"]["train"], readonly unknown[]>[number] | CustomDataset;
 
 /** Settings of a file or a program: only those that differ from preset and defaults. A program may give data sets as objects. */
