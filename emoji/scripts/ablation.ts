@@ -19,7 +19,8 @@ import { writeAblation } from "./write-ablation.js";
 // Paths of settings start from the root.
 process.chdir(fileURLToPath(new URL("../../", import.meta.url)));
 
-const settings = async (name: string) => JSON.parse(await readFile(`emoji/recipes/${name}.json`, "utf8")) as RunSettings;
+const settings = async (name: string) =>
+  JSON.parse(await readFile(`emoji/recipes/${name}.json`, "utf8")) as RunSettings;
 const towers = ["1-singles", "2-scenes"];
 
 await runScript(async ({ signal, progress, log }) => {
