@@ -1,4 +1,4 @@
-"""Holds the checkpoints that check-transformers.ts has trained and saved against transformers.
+"""Compares the checkpoints that check-transformers.ts has trained and saved with transformers.
 
     python3 scripts/check-transformers.py FOLDER
 

@@ -44,7 +44,7 @@ interface Phase {
   readonly learning_rate: number;
 }
 
-const recipe = {
+const setup = {
   seed: 0,
   pairs: 64,
   /** Towers first: contrast alone runs no cross-modal layer. */
@@ -54,7 +54,7 @@ const recipe = {
   ] satisfies Phase[],
   /** Of training; evaluated are tokens that are masked with the authors' chance. */
   mlm_prob: 0.3,
-  /** Steps from one judgement to the next. */
+  /** Steps between evaluations. */
   judgedEvery: 50,
   config: {
     model_type: "bridgetower",
@@ -98,10 +98,10 @@ process.once("SIGINT", () => {
 // Now, rather than when all is trained.
 await makeFolder(flags.out);
 
-const random = new Random(recipe.seed);
+const random = new Random(setup.seed);
 const processor = await BridgeTowerProcessor.fromPretrained(defaultModel);
-const { samples, answers } = await readPairs(flags.pairs, recipe.pairs, processor);
-const json = { ...recipe.config, vqav2_label_size: answers.length };
+const { samples, answers } = await readPairs(flags.pairs, setup.pairs, processor);
+const json = { ...setup.config, vqav2_label_size: answers.length };
 const config = parseConfig(json);
 const { used } = parameterList(config, ["itm", "itc", "mlm", "vqa"]);
 const initialize = initializer(config, "transformers", random.at("start"));
@@ -122,7 +122,7 @@ const seconds = () => (performance.now() - begun) / 1000;
 const points: Point[] = [];
 let done = 0;
 
-for (const [phase, { objectives, batch, steps, learning_rate }] of recipe.phases.entries()) {
+for (const [phase, { objectives, batch, steps, learning_rate }] of setup.phases.entries()) {
   const optimizer = optimizerSettings({
     learning_rate,
     max_steps: steps,
@@ -139,13 +139,13 @@ for (const [phase, { objectives, batch, steps, learning_rate }] of recipe.phases
     const stream = random.at("phase", phase, "step", t);
     const chosen = withFalseImages(batchOf(batch, t, random.at("phase", phase)), stream);
     const { objectives: results } = await learner.step(t, [
-      collate(chosen, objectives, collating(stream, recipe.mlm_prob)),
+      collate(chosen, objectives, collating(stream, setup.mlm_prob)),
     ]);
     sums = sums.map((sum, i) => sum + results[names[i]!]!.loss);
     report(t + 1, steps);
     done++;
-    if ((t + 1) % recipe.judgedEvery !== 0 && t + 1 !== steps && !stopping) continue;
-    const losses = names.map((name, i) => [name, rounded(sums[i]! / ((t % recipe.judgedEvery) + 1))] as const);
+    if ((t + 1) % setup.judgedEvery !== 0 && t + 1 !== steps && !stopping) continue;
+    const losses = names.map((name, i) => [name, rounded(sums[i]! / ((t % setup.judgedEvery) + 1))] as const);
     const scores = await evaluator.scores(values);
     points.push({ step: done, seconds: rounded(seconds()), losses: Object.fromEntries(losses), scores });
     progress.clear();
@@ -160,7 +160,7 @@ await evaluator.dispose();
 
 const docs = fileURLToPath(new URL("../docs/", import.meta.url));
 const parameters = used.reduce((sum, { name }) => sum + values.get(name)!.length, 0);
-const head = { ...recipe, answers: answers.length, parameters };
+const head = { ...setup, answers: answers.length, parameters };
 const lines = [head, ...points].map((line) => `${JSON.stringify(line)}\n`);
 await writeFile(join(docs, "overfit.jsonl"), lines.join(""));
 await writeFile(
