@@ -31,6 +31,15 @@ const placeWords: Readonly<Record<string, string>> = {
   "at sunset": "sunset",
 };
 
+/** A pattern for one of the words, the longest first. Common beginnings are written once: thousands of alternatives are slow. */
+function oneOf(words: readonly string[]): string {
+  const rests = new Map<string, string[]>();
+  for (const word of words) if (word !== "") rests.set(word[0]!, [...(rests.get(word[0]!) ?? []), word.slice(1)]);
+  if (rests.size === 0) return "";
+  const alternatives = [...rests].map(([letter, rest]) => letter.replace(/[.()*+?]/, "\\$&") + oneOf(rest));
+  return `(?:${alternatives.join("|")})${words.includes("") ? "?" : ""}`;
+}
+
 export class TextChecker {
   /** Nouns by every word for them, singular or plural. */
   private readonly nounOf = new Map<string, string>();
@@ -49,8 +58,7 @@ export class TextChecker {
       for (const word of [...plurals, ...syn, plural, noun]) this.nounOf.set(word, noun);
     }
     this.nounOf.set("calves", this.nounOf.get("calf")!);
-    const words = [...this.nounOf.keys()].sort((a, b) => b.length - a.length);
-    this.word = `(?:${words.map((word) => word.replace(/[.()*+?]/g, "\\$&")).join("|")})`;
+    this.word = oneOf([...this.nounOf.keys()]);
     this.phrase = `(?:an? )?(?:(?:${["big", "large", "small", "little", "tiny", ...numbers].join("|")}) )?(?:pair of |set of )?${this.word}`;
   }
 
