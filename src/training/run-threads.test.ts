@@ -1,43 +1,37 @@
 /** A run whose image threads die. */
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { expect, test, vi } from "vitest";
-import type * as Data from "../data/index.js";
+import type { Worker } from "node:worker_threads";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { train } from "./run.js";
 import { logOf, makePairs, temporaryFolder, tinySettings } from "./tiny-run.test-support.js";
 
-const deadly = vi.hoisted(() => ({ worker: undefined as URL | undefined }));
-vi.mock("../data/index.js", async (importOriginal) => {
-  const data = await importOriginal<typeof Data>();
-  class ImageThreads extends data.ImageThreads {
-    constructor(options: Data.ImageThreadsOptions) {
-      super({ ...options, ...(deadly.worker === undefined ? {} : { worker: deadly.worker }) });
-    }
-  }
-  return { ...data, ImageThreads };
-});
+/** Ends an image thread when it is sent its fourth image. Node reports each new thread of the process. */
+function endImageThreads(): { readonly ended: () => number } {
+  let ended = 0;
+  const watch = (worker: Worker) => {
+    let images = 0;
+    const post = worker.postMessage.bind(worker);
+    vi.spyOn(worker, "postMessage").mockImplementation((message: { readonly call?: string }, transfer) => {
+      post(message, transfer as ArrayBuffer[]);
+      if (message.call !== "prepare" || ++images !== 4) return;
+      ended++;
+      void worker.terminate();
+    });
+  };
+  process.on("worker", watch);
+  onTestFinished(() => void process.off("worker", watch));
+  return { ended: () => ended };
+}
 
 test("a crashed image thread neither ends the run nor changes its numbers", async () => {
   const root = await temporaryFolder();
   await makePairs(root);
   const settings = { max_steps: 5, objectives: { itm: 1 } };
   await train(tinySettings(root, { ...settings, output: join(root, "undisturbed") }));
-  // The real worker, which exits when it gets its seventh image.
-  const real = new URL("../../dist/data/loader/image-worker.js", import.meta.url).href;
-  const file = join(root, "deadly-worker.mjs");
-  await writeFile(
-    file,
-    `import { parentPort } from "node:worker_threads";
-await import(${JSON.stringify(real)});
-let images = 0;
-parentPort.on("message", ({ call }) => {
-  if (call === "prepare" && ++images === 7) process.exit(3);
-});`,
-  );
-  deadly.worker = pathToFileURL(file);
+  const { ended } = endImageThreads();
   const warnings: string[] = [];
   const { steps } = await train(tinySettings(root, settings), { onWarning: (line) => warnings.push(line) });
   expect([steps, warnings]).toEqual([5, []]);
+  expect(ended()).toBeGreaterThan(1);
   expect(await logOf(join(root, "run"))).toEqual(await logOf(join(root, "undisturbed")));
 });
