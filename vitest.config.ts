@@ -35,6 +35,8 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, "**/*.slow.test.ts"],
     // ONNX Runtime sessions take both cores; files run one after another so that no test starves another.
     maxWorkers: 2,
+    // The files of a worker share its process and what they import. None of them replaces a module.
+    isolate: false,
     testTimeout: 60_000,
   },
 });
