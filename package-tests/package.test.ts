@@ -93,7 +93,7 @@ console.log(probability.toFixed(2), shape.join(), loss.toFixed(2));`,
     format: "esm",
     outdir: out,
     entryNames: "[name]",
-    external: ["onnxruntime-node", "sharp", "koffi"],
+    external: ["onnxruntime-node", "sharp", "koffi", "undici"],
     logLevel: "error",
   });
   expect((await readdir(out)).sort()).toEqual([

@@ -1,17 +1,28 @@
 /**
  * The cache that Python's huggingface_hub uses too, so that weights are stored once:
- * `models--{org}--{name}/{blobs/<etag>, refs/<revision>, snapshots/<commit>/<file> -> ../../blobs/<etag>}`.
+ * `models--{org}--{name}/{blobs/<etag>, refs/<revision>, snapshots/<commit>/<file> -> ../../blobs/<etag>}`, and an empty
+ * `.no_exist/<commit>/<file>` for each file that the commit is known not to have.
  */
 
-import { fileError, isFile, systemCode, temporaryName, writeText } from "../files/index.js";
-import { link, mkdir, readFile, rename, rm, symlink } from "node:fs/promises";
+import { copyAtomically, fileError, isFile, makeFolder, temporaryName, writeText } from "../files/index.js";
+import { link, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { InputError } from "../errors.js";
 import { readShardIndex } from "./shard-index.js";
-import { weightFormats } from "./model-files.js";
+import { smallFiles, weightFormats } from "./model-files.js";
 
 const commitPattern = /^[0-9a-f]{40}$/;
+
+export const cacheHint = "Set HF_HUB_CACHE to a folder that this user may write";
+
+/** A snapshot with config and weights. */
+export interface CachedSnapshot {
+  readonly folder: string;
+  readonly commit: string;
+  /** Whether it has every other file of the commit that this package reads. */
+  readonly isComplete: boolean;
+}
 
 /** The folders of one model in the cache. */
 export class ModelCache {
@@ -27,34 +38,62 @@ export class ModelCache {
     return join(this.root, "snapshots", commit);
   }
 
-  /** The snapshot of a revision, as far as this cache knows it, if it has all that a model needs. */
-  async complete(revision: string): Promise<string | undefined> {
+  /** The snapshot of a revision, as far as this cache knows it, if a model can be loaded from it. */
+  async find(revision: string): Promise<CachedSnapshot | undefined> {
     const commit = commitPattern.test(revision) ? revision : await this.recordedCommit(revision);
     if (commit === undefined || !commitPattern.test(commit)) return undefined;
     const folder = this.snapshot(commit);
-    return (await isComplete(folder)) ? folder : undefined;
+    if (!(await isFile(join(folder, "config.json"))) || !(await hasWeights(folder))) return undefined;
+    return { folder, commit, isComplete: await this.isComplete(commit) };
   }
 
-  /** Records that `revision` is `commit` now. */
-  async record(revision: string, commit: string): Promise<void> {
-    if (revision !== commit) await writeText(join(this.root, "refs", revision), commit);
+  private async isComplete(commit: string): Promise<boolean> {
+    for (const file of smallFiles) {
+      const isKnown = (await isFile(join(this.snapshot(commit), file))) || (await isFile(this.marker(commit, file)));
+      if (!isKnown) return false;
+    }
+    return true;
   }
 
-  /** Makes `file` of a snapshot point to a blob, replacing an existing file. */
-  async link(commit: string, file: string, etag: string): Promise<void> {
+  private marker(commit: string, file: string): string {
+    return join(this.root, ".no_exist", commit, file);
+  }
+
+  /**
+   * Records that `revision` is `commit` now, and which files the commit does not have. A cache that cannot be written stays as it is: it
+   * has the snapshot, and only knows less about it.
+   */
+  async record(revision: string, commit: string, missing: readonly string[]): Promise<void> {
+    try {
+      if (revision !== commit && (await this.recordedCommit(revision)) !== commit) {
+        await writeText(join(this.root, "refs", revision), commit);
+      }
+      for (const file of missing) {
+        const marker = this.marker(commit, file);
+        if (await isFile(marker)) continue;
+        await makeFolder(join(marker, ".."));
+        await writeFile(marker, "");
+      }
+    } catch (error) {
+      if (!(fileError(this.root, error, { action: "write" }) instanceof InputError)) throw error;
+    }
+  }
+
+  /** Makes `file` of a snapshot point to a blob, replacing an existing file. A disk without links gets a copy. */
+  async link(commit: string, file: string, blob: string): Promise<void> {
     const folder = this.snapshot(commit);
+    const source = join(this.blobs, blob);
     const unfinished = join(folder, temporaryName(file));
     try {
-      await mkdir(folder, { recursive: true });
-      await symlink(join("..", "..", "blobs", etag), unfinished).catch((error: unknown) => {
-        // Windows lets only developers and administrators make symbolic links.
-        if (systemCode(error) !== "EPERM") throw error;
-        return link(join(this.blobs, etag), unfinished);
-      });
+      await makeFolder(folder);
+      // Windows lets only developers and administrators make symbolic links.
+      await symlink(join("..", "..", "blobs", blob), unfinished)
+        .catch(() => link(source, unfinished))
+        .catch(() => copyAtomically(source, unfinished));
       await rename(unfinished, join(folder, file));
     } catch (error) {
-      await rm(unfinished, { force: true });
-      throw fileError(folder, error, { action: "write" });
+      await rm(unfinished, { force: true }).catch(() => undefined);
+      throw fileError(folder, error, { action: "write", hint: cacheHint });
     }
   }
 
@@ -64,18 +103,16 @@ export class ModelCache {
   }
 }
 
-/** A snapshot that a model can be loaded from: its configuration and one whole set of weights. */
-async function isComplete(folder: string): Promise<boolean> {
-  if (!(await isFile(join(folder, "config.json")))) return false;
+/** Whether the weights that `openCheckpoint` chooses in a snapshot are whole. */
+export async function hasWeights(folder: string): Promise<boolean> {
   for (const { file, index } of weightFormats) {
     if (await isFile(join(folder, file))) return true;
-    if (await hasAllShards(folder, index)) return true;
+    if (await isFile(join(folder, index))) return hasAllShards(folder, index);
   }
   return false;
 }
 
 async function hasAllShards(folder: string, index: string): Promise<boolean> {
-  if (!(await isFile(join(folder, index)))) return false;
   try {
     for (const shard of (await readShardIndex(join(folder, index))).keys()) {
       if (!(await isFile(join(folder, shard)))) return false;

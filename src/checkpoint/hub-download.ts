@@ -1,76 +1,132 @@
 /** Downloads one file from the hub into the cache's blobs. Resumes an earlier attempt, verifies the hash, and then renames the file. */
 
-import { fileError, hashFile, isAbandoned, systemCode, uniqueTag, uniqueTagPattern } from "../files/index.js";
+import {
+  fileError,
+  hashFile,
+  isAbandoned,
+  isFile,
+  makeFolder,
+  systemCode,
+  uniqueTag,
+  uniqueTagPattern,
+} from "../files/index.js";
 import { createHash, randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { InputError } from "../errors.js";
 
-import { bodyOf, HubUnreachable, type HubTarget, hubUrl, requestHub } from "./hub-http.js";
+import { cacheHint } from "./hub-cache.js";
+import { HubFailure, unreachable } from "./hub-failures.js";
+import type { HubClient } from "./hub-http.js";
+import type { ListedFile } from "./hub-listing.js";
 
 /** The hub's description of a file. */
 export interface RemoteFile {
   readonly url: URL;
   readonly file: string;
-  /** The blob's name: sha256 of large files, git's sha1 of small ones. */
+  /** The blob's name: the etag, which is sha256 of large files and git's sha1 of small ones. */
   readonly etag: string;
   /** Bytes. */
   readonly size: number;
+  /** The hash in the hub's list of files; undefined if the etag is one, or the list has none. */
+  readonly listedHash: string | undefined;
 }
 
-/** A dropped connection is taken up again this many times in one call, as long as each attempt brings new bytes. */
-const maxAttempts = 10;
-
-/** Asks for etag and size. @throws InputError when the hub states neither in a form that can be used. */
-export async function describeFile(target: HubTarget, commit: string, file: string): Promise<RemoteFile> {
-  const url = hubUrl(target, ...target.id.split("/"), "resolve", commit, file);
-  const response = await requestHub(target, url, { method: "HEAD", headers: {}, redirects: "until described" });
+/**
+ * Asks for etag and size. If the etag is no hash, or either is missing, the hub's list of files is asked too.
+ * @param listing the list of files with their hashes, which is fetched at most once
+ * @throws HubFailure if the hub states neither in a form that can be used
+ */
+export async function describeFile(
+  hub: HubClient,
+  commit: string,
+  file: string,
+  listing: () => Promise<ReadonlyMap<string, ListedFile>>,
+): Promise<RemoteFile> {
+  const url = hub.url(...hub.id.split("/"), "resolve", commit, file);
+  const response = await hub.retry(file, () => hub.request(url, { method: "HEAD", file, untilDescribed: true }));
   await response.body?.cancel();
+  const stated = (name: string) => response.headers.get(name) ?? "";
   // The plain headers of a redirect describe the redirect, not the file.
-  const header = (linked: string, plain: string) =>
-    response.headers.get(linked) ?? (response.ok ? response.headers.get(plain) : null) ?? "";
-  const etag = header("x-linked-etag", "etag")
-    .replace(/^W\//, "")
-    .replace(/^"(.*)"$/, "$1");
-  const size = header("x-linked-size", "content-length");
-  if (!/^[\w-]{1,128}$/.test(etag) || !/^\d{1,15}$/.test(size)) {
-    throw new InputError({
-      code: "hub-unreachable",
-      where: `${target.id}: ${file}`,
-      expected: "an answer with the file's etag and size",
-      found: `etag ${JSON.stringify(etag)}, size ${JSON.stringify(size)}`,
-      hint: "Check HF_ENDPOINT: this host does not answer like the hub",
-    });
+  const own = (name: string) => (response.ok ? stated(name) : "");
+  const etag = plainEtag(stated("x-linked-etag") || own("etag"));
+  const size = stated("x-linked-size") || own("content-length");
+  if (isHash(etag) && /^\d{1,15}$/.test(size)) return { url, file, etag, size: Number(size), listedHash: undefined };
+
+  const listed = (await listing()).get(file);
+  const name = /^\w[\w.+=-]{0,127}$/.test(etag) ? etag : etag === "" ? listed?.hash : undefined;
+  const bytes = /^\d{1,15}$/.test(size) ? Number(size) : listed?.size;
+  if (name !== undefined && bytes !== undefined) {
+    return { url, file, etag: name, size: bytes, listedHash: listed?.hash };
   }
-  return { url, file, etag, size: Number(size) };
+  throw new HubFailure({
+    code: "hub-unreachable",
+    expected: `an answer with the file's etag and size, for ${file}`,
+    found: `etag ${JSON.stringify(etag)}, size ${JSON.stringify(size)}`,
+    hint: "Check HF_ENDPOINT: this host does not answer like the hub",
+  });
 }
+
+/** Without quotes and the mark of weak ones; Sonatype Nexus writes `{SHA1{<hash>}}`. */
+function plainEtag(header: string): string {
+  const etag = header.replace(/^W\//, "").replace(/^"(.*)"$/, "$1");
+  return /^\{SHA1\{([0-9a-f]{40})\}\}$/i.exec(etag)?.[1]?.toLowerCase() ?? etag;
+}
+
+const isHash = (etag: string): boolean => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag);
 
 /**
  * Makes sure that `blobs/<etag>` contains the file. Concurrent calls and processes each write a separate file, and the last step is a
  * rename.
  * @param onBytes  called with the number of bytes so far
+ * @returns whether the content was checked against a hash
  */
 export async function downloadBlob(
-  target: HubTarget,
+  hub: HubClient,
   remote: RemoteFile,
   blobs: string,
   onBytes: (loaded: number) => void,
-): Promise<void> {
+): Promise<boolean> {
   const blob = join(blobs, remote.etag);
   try {
-    await mkdir(blobs, { recursive: true });
+    await makeFolder(blobs);
     const partial = await claimPartial(blobs, remote.etag);
     try {
-      await fetchInto(target, remote, partial, onBytes);
-      await verify(target, remote, partial);
-      await rename(partial, blob);
+      const resumed = await fetchInto(hub, remote, partial, blobs, onBytes);
+      let match = await matchHash(hub, remote, partial);
+      if (match === "differs" && resumed) {
+        // The part of an earlier call may be damaged: once more from the start.
+        await rm(partial, { force: true });
+        await fetchInto(hub, remote, partial, blobs, onBytes);
+        match = await matchHash(hub, remote, partial);
+      }
+      if (match === "differs") {
+        // It cannot be resumed.
+        await rm(partial, { force: true });
+        throw damaged(hub, remote);
+      }
+      await publish(partial, blob);
+      await removeLeftovers(blobs, remote.etag);
+      return match === "equal";
     } catch (error) {
       await release(partial, blob);
       throw error;
     }
   } catch (error) {
-    throw fileError(blob, error, { action: "write" });
+    const code = systemCode(error);
+    if (code === "ENOSPC" || code === "EDQUOT") throw await diskFull(hub, remote, blobs, error);
+    throw fileError(blob, error, { action: "write", hint: cacheHint });
+  }
+}
+
+/** Gives the finished file its name. Windows does not replace a file that is open, which is then the same blob of another call. */
+async function publish(partial: string, blob: string): Promise<void> {
+  try {
+    await rename(partial, blob);
+  } catch (error) {
+    if (!(await isFile(blob))) throw error;
+    await rm(partial, { force: true });
   }
 }
 
@@ -81,78 +137,103 @@ async function release(partial: string, blob: string): Promise<void> {
   });
 }
 
-const partialName = new RegExp(`^([\\w-]+)\\.(?:free-[0-9a-f]{8}|${uniqueTagPattern})\\.incomplete$`);
+const partialName = new RegExp(`^(.+)\\.(?:free-[0-9a-f]{8}|${uniqueTagPattern})\\.incomplete$`);
 
 /**
- * The name of this call's partial file. One that was given up or abandoned is renamed to it: of several callers one succeeds, and
- * the file of a running process stays in its place.
+ * The name of this call's partial file. The largest that was given up or abandoned is renamed to it: of several callers one succeeds.
+ * A name is never used again, so the file of a running process stays in its place.
  */
 async function claimPartial(blobs: string, etag: string): Promise<string> {
   const own = join(blobs, `${etag}.${uniqueTag()}.incomplete`);
+  for (const { path } of await unownedPartials(blobs, etag)) {
+    const isClaimed = await rename(path, own).then(
+      () => true,
+      () => false,
+    );
+    if (isClaimed) return own;
+  }
+  return own;
+}
+
+/** Partial files that no running process writes, the largest first. */
+async function unownedPartials(blobs: string, etag: string): Promise<{ path: string; size: number }[]> {
+  const partials: { path: string; size: number }[] = [];
   for (const name of await readdir(blobs)) {
     const [, blob, writer] = partialName.exec(name) ?? [];
     if (blob !== etag) continue;
     const path = join(blobs, name);
     if (writer !== undefined && !(await isAbandoned(path, writer))) continue;
-    const claimed = await rename(path, own).then(
-      () => true,
-      () => false,
-    );
-    if (claimed) return own;
+    const stats = await stat(path).catch(() => undefined);
+    if (stats !== undefined) partials.push({ path, size: stats.size });
   }
-  return own;
+  return partials.sort((a, b) => b.size - a.size);
 }
 
+/** Frees the disk from parts of a blob that is complete. */
+async function removeLeftovers(blobs: string, etag: string): Promise<void> {
+  for (const { path } of await unownedPartials(blobs, etag)) await rm(path, { force: true }).catch(() => undefined);
+}
+
+/** @returns whether it continues a part of an earlier call */
 async function fetchInto(
-  target: HubTarget,
+  hub: HubClient,
   remote: RemoteFile,
   partial: string,
+  blobs: string,
   onBytes: (loaded: number) => void,
-): Promise<void> {
+): Promise<boolean> {
   const handle = await open(partial, "a+");
   try {
     let loaded = (await handle.stat()).size;
     if (loaded > remote.size) loaded = await restart(handle);
-    for (let attempt = 1; loaded < remote.size; attempt++) {
-      const before = loaded;
-      const failure = await attemptFrom(target, remote, handle, before, onBytes);
-      loaded = (await handle.stat()).size;
-      if (failure !== undefined && (loaded <= before || attempt === maxAttempts)) throw failure;
-    }
+    const isResumed = loaded > 0;
+    const free = await hub.system.freeBytes(blobs);
+    if (free !== undefined && free < remote.size - loaded) throw spaceError(hub, remote, remote.size - loaded, free);
+    let before = loaded;
+    const attempt = async () => {
+      before = loaded;
+      try {
+        await attemptFrom(hub, remote, handle, before, onBytes);
+      } finally {
+        loaded = (await handle.stat()).size;
+      }
+    };
+    if (loaded < remote.size) await hub.retry(remote.file, attempt, () => loaded > before);
     await handle.sync();
+    return isResumed;
   } finally {
     await handle.close();
   }
 }
 
-/** Appends to the file from `start` on; returns the failure when the connection breaks. */
+/** Appends to the file from `start` on. @throws HubFailure when the connection breaks or the file is cut short */
 async function attemptFrom(
-  target: HubTarget,
+  hub: HubClient,
   { url, file, size }: RemoteFile,
   handle: FileHandle,
   start: number,
   onBytes: (loaded: number) => void,
-): Promise<HubUnreachable | undefined> {
+): Promise<void> {
   const headers: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {};
-  const response = await requestHub(target, url, { method: "GET", headers, redirects: "all" });
+  const response = await hub.request(url, { method: "GET", headers, file });
   const continues = response.status === 206 && response.headers.get("content-range")?.startsWith(`bytes ${start}-`);
   let loaded = continues === true ? start : await restart(handle);
   if (response.status !== 206 && response.status !== 200) {
     await response.body?.cancel();
-    return new HubUnreachable(`${url.origin} answers ${response.status} to the request for ${file}`);
+    throw unreachable(`${url.origin} answers ${response.status} to the request for ${file}`, "Try again", {
+      persistence: start > 0 ? "passing" : "final",
+    });
   }
-  try {
-    for await (const chunk of bodyOf(target, response, file)) {
-      loaded += chunk.length;
-      if (loaded > size) throw tooLong(target, file, size);
-      await handle.appendFile(chunk);
-      onBytes(loaded);
-    }
-  } catch (error) {
-    if (error instanceof HubUnreachable) return error;
-    throw error;
+  for await (const chunk of hub.body(response, file)) {
+    loaded += chunk.length;
+    if (loaded > size) throw tooLong(hub, file, size);
+    await handle.appendFile(chunk);
+    onBytes(loaded);
   }
-  return loaded < size ? new HubUnreachable(`${url.origin} ended ${file} after ${loaded} of ${size} bytes`) : undefined;
+  if (loaded === size) return;
+  throw unreachable(`${url.origin} ended ${file} after ${loaded} of ${size} bytes`, "Try again", {
+    persistence: "passing",
+  });
 }
 
 async function restart(handle: FileHandle): Promise<number> {
@@ -160,7 +241,7 @@ async function restart(handle: FileHandle): Promise<number> {
   return 0;
 }
 
-function tooLong({ id }: HubTarget, file: string, size: number): InputError {
+function tooLong({ id }: HubClient, file: string, size: number): InputError {
   const hint = "Try again; if the error persists, check HF_ENDPOINT";
   return new InputError({
     code: "corrupt-file",
@@ -171,19 +252,60 @@ function tooLong({ id }: HubTarget, file: string, size: number): InputError {
   });
 }
 
-/** Compares the file's hash with its etag; on a mismatch the file is removed, since it cannot be resumed. */
-async function verify({ id, settings }: HubTarget, { file, etag, size }: RemoteFile, partial: string): Promise<void> {
-  if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag)) return;
-  // Git names a blob by the sha1 of a small header and its content.
-  const hash = etag.length === 64 ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`);
-  const found = await hashFile(partial, { hash, signal: settings.signal });
-  if (found === etag) return;
-  await rm(partial, { force: true });
-  throw new InputError({
+type HashMatch = "equal" | "differs" | "unknown";
+
+/** Compares the file with the hash that the hub states: in its list of files, or as the etag. */
+async function matchHash(hub: HubClient, remote: RemoteFile, partial: string): Promise<HashMatch> {
+  const { etag, size, listedHash } = remote;
+  const { signal } = hub.settings;
+  const expected = listedHash ?? etag;
+  const has = async (hash: ReturnType<typeof createHash>) => (await hashFile(partial, { hash, signal })) === expected;
+  const matches = (isEqual: boolean): HashMatch => (isEqual ? "equal" : "differs");
+  if (/^[0-9a-f]{64}$/.test(expected)) return matches(await has(createHash("sha256")));
+  if (/^[0-9a-f]{40}$/.test(expected)) {
+    // Git names a blob by the sha1 of a small header and its content; repository managers by that of the content.
+    const isGit = await has(createHash("sha1").update(`blob ${size}\0`));
+    return matches(isGit || (await has(createHash("sha1"))));
+  }
+  // Storage often has the MD5 as etag, but other values look the same.
+  const isMd5 = /^[0-9a-f]{32}$/.test(expected) && (await has(createHash("md5")));
+  return isMd5 ? "equal" : "unknown";
+}
+
+function damaged({ id }: HubClient, { file, etag, listedHash }: RemoteFile): InputError {
+  return new InputError({
     code: "corrupt-file",
     where: `${id}: ${file}`,
-    expected: `content with hash ${etag}`,
-    found: `hash ${found}: the download was damaged`,
+    expected: `content with hash ${listedHash ?? etag}`,
+    found: "another hash: the download was damaged",
     hint: "Try again; if the error persists, check HF_ENDPOINT",
   });
 }
+
+/** What the write of a file needed when the disk was full. */
+async function diskFull(hub: HubClient, remote: RemoteFile, blobs: string, cause: unknown): Promise<InputError> {
+  const free = await hub.system.freeBytes(blobs);
+  const partials = await unownedPartials(blobs, remote.etag).catch(() => []);
+  return spaceError(hub, remote, remote.size - (partials[0]?.size ?? 0), free, cause);
+}
+
+function spaceError(
+  { id, settings }: HubClient,
+  { file }: RemoteFile,
+  needed: number,
+  free: number | undefined,
+  cause?: unknown,
+): InputError {
+  return new InputError(
+    {
+      code: "disk-full",
+      where: `${id}: ${file}`,
+      expected: `${megabytes(needed)} of free space in ${settings.cacheDir}`,
+      found: free === undefined ? "a full disk" : `${megabytes(free)}`,
+      hint: "Free space and run it again, which continues the download, or set HF_HUB_CACHE to a folder on another disk",
+    },
+    { cause },
+  );
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

@@ -36,7 +36,7 @@ test("token: option, HF_TOKEN, HF_TOKEN_PATH, $HF_HOME/token", async () => {
 
 test("a token that cannot be a header is refused without being shown", async () => {
   const refused = hubSettings({ token: "hf_secret\nx" }, noToken);
-  await expect(refused).rejects.toThrow("HF_TOKEN: expected an access token");
+  await expect(refused).rejects.toThrow("token: expected an access token");
   await expect(refused).rejects.not.toThrow("secret");
 });
 

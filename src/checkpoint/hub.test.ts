@@ -8,7 +8,7 @@ import { uniqueTag } from "../files/index.js";
 import { complaint, temporaryFolder } from "./checkpoint-files.test-support.js";
 import type { HubProgress } from "./hub-settings.js";
 import { resolveModel } from "./resolve-model.js";
-import { type MockHub, etagOf, mockHub, sendFile } from "./mock-hub.test-support.js";
+import { fetchFrom as resolve, type MockHub, etagOf, mockHub, sendFile } from "./mock-hub.test-support.js";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -16,14 +16,6 @@ afterEach(() => {
 
 const weights = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7) % 251));
 const published = { "config.json": "{}", "tokenizer.json": "{ }", "model.safetensors": weights, "README.md": "# x" };
-
-/** Resolves org/name from the mock hub into `cacheDir`, without the tokens of the user who runs the tests. */
-function resolve(hub: MockHub, cacheDir: string, more: Parameters<typeof resolveModel>[1] = {}): Promise<string> {
-  vi.stubEnv("HF_TOKEN", "");
-  vi.stubEnv("HF_TOKEN_PATH", join(cacheDir, "no-token"));
-  vi.stubEnv("HF_HUB_OFFLINE", "");
-  return resolveModel("org/name", { endpoint: hub.endpoint, cacheDir, ...more });
-}
 
 /** Cuts the connection of the first `times` downloads of the weights after `bytes`. */
 function cutWeights(hub: MockHub, times: number, bytes: number): void {
@@ -180,11 +172,11 @@ test("an aborted signal stops a waiting call, and one that has not started", asy
 test("a hub that does not respond in time is an error", async () => {
   const hub = await mockHub(published);
   const cacheDir = await temporaryFolder();
-  vi.stubEnv("HF_HUB_DOWNLOAD_TIMEOUT", "0.05");
+  const environment = { HF_HUB_DOWNLOAD_TIMEOUT: "0.05" };
   stallWeights(hub, 0);
-  expect(await complaint(cacheDir, resolve(hub, cacheDir))).toContain("(nothing for 0.05 s)");
+  expect(await complaint(cacheDir, resolve(hub, cacheDir, {}, { environment }))).toContain("(nothing for 0.05 s)");
   hub.intercept = () => true;
-  expect(await complaint(cacheDir, resolve(hub, cacheDir))).toContain("(nothing for 0.05 s)");
+  expect(await complaint(cacheDir, resolve(hub, cacheDir, {}, { environment }))).toContain("(nothing for 0.05 s)");
 });
 
 test("a server without ranges sends the file from its start", async () => {
@@ -370,6 +362,12 @@ test("endless redirects are an error", async () => {
     return true;
   };
   expect(await complaint(cacheDir, resolve(hub, cacheDir))).toContain("redirects more than 8 times");
+});
+
+test("the address of a model's page is refused with its id", async () => {
+  await expect(resolveModel("https://huggingface.co/BridgeTower/bridgetower-base/tree/main")).rejects.toThrow(
+    "found an address. Give BridgeTower/bridgetower-base alone.",
+  );
 });
 
 test("a folder is used unchanged; a name that looks like one but is not is an error", async () => {

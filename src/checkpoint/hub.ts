@@ -1,82 +1,98 @@
 /** Downloads a model from the hub into the cache. */
 
+import { statfs } from "node:fs/promises";
 import { join } from "node:path";
-
-import { z } from "zod";
 
 import { InputError } from "../errors.js";
 import { isFile } from "../files/index.js";
-import { ModelCache } from "./hub-cache.js";
+import { type CachedSnapshot, hasWeights, ModelCache } from "./hub-cache.js";
 import { describeFile, downloadBlob } from "./hub-download.js";
-import { bodyOf, HubUnreachable, type HubTarget, hubUrl, requestHub } from "./hub-http.js";
+import { HubFailure } from "./hub-failures.js";
+import { HubClient, type HubSystem, pause } from "./hub-http.js";
+import { type ListedFile, listFiles, type Listing } from "./hub-listing.js";
 import { type HubOptions, type HubProgress, hubSettings } from "./hub-settings.js";
 import { readShardIndex } from "./shard-index.js";
 import { smallFiles, weightFormats } from "./model-files.js";
 
-const maxAnswer = 32 * 2 ** 20;
-const modelInfo = z.object({
-  sha: z.string().regex(/^[0-9a-f]{40}$/),
-  siblings: z.array(z.object({ rfilename: z.string() })),
-});
+const thisSystem: HubSystem = {
+  environment: process.env,
+  pause,
+  freeBytes: async (folder) => {
+    const stats = await statfs(folder).catch(() => undefined);
+    // Some network disks state no size at all.
+    return stats === undefined || stats.blocks === 0 ? undefined : stats.bavail * stats.bsize;
+  },
+};
 
 /**
- * The folder of a hub id (`org/name`) in the Hugging Face cache, which is filled from the hub as needed. Without a network
- * the newest complete snapshot of the revision is used.
+ * The folder of a hub id (`org/name`) in the Hugging Face cache, which is filled from the hub as needed. If the hub does not give the
+ * model, the snapshot in the cache is used, with a warning.
  * @throws InputError naming the model, what is missing and how to get it; the reason of `options.signal` when it is aborted
  */
-export async function fetchModel(id: string, options: HubOptions): Promise<string> {
-  const target: HubTarget = { id, settings: await hubSettings(options, process.env) };
-  return fromHub(target, options.onDownload ?? (() => undefined));
+export async function fetchModel(id: string, options: HubOptions, system: Partial<HubSystem> = {}): Promise<string> {
+  const { environment, ...rest } = { ...thisSystem, ...system };
+  const settings = await hubSettings(options, environment);
+  const hub = new HubClient(id, settings, { environment, ...rest }, options);
+  try {
+    return await fromHub(hub);
+  } finally {
+    await hub.close();
+  }
 }
 
-async function fromHub(target: HubTarget, report: (event: HubProgress) => void): Promise<string> {
-  const { revision, offline, cacheDir } = target.settings;
-  const cache = new ModelCache(cacheDir, target.id);
-  const cached = await cache.complete(revision);
+async function fromHub(hub: HubClient): Promise<string> {
+  const { revision, offline, offlineSource, cacheDir, signal } = hub.settings;
+  const cache = new ModelCache(cacheDir, hub.id);
+  const cached = await cache.find(revision);
   // A commit never changes, so a complete one needs no request.
-  if (cached !== undefined && (offline || cached === cache.snapshot(revision))) return cached;
+  if (cached !== undefined && (offline || (cached.isComplete && cached.commit === revision))) return cached.folder;
   if (offline) {
     throw new InputError({
       code: "offline",
-      where: target.id,
-      expected: `a complete copy of revision ${revision} in ${cacheDir}, because the network must not be used`,
+      where: hub.id,
+      expected: `a complete copy of revision ${revision} in ${cacheDir}, as ${offlineSource} forbids the network`,
       found: "none",
-      hint: "Download it once without HF_HUB_OFFLINE (or localFilesOnly), or give a model folder",
+      hint: `Download it once without ${offlineSource}, set HF_HUB_CACHE to the cache that has it, or give a model folder`,
     });
   }
   try {
-    return await download(target, cache, report);
+    return await download(hub, cache, cached);
   } catch (error) {
-    if (!(error instanceof HubUnreachable)) throw error;
-    if (cached !== undefined) return cached;
-    throw new InputError(
-      {
-        code: "hub-unreachable",
-        where: target.id,
-        expected: "an answer from the hub",
-        found: error.message,
-        hint: "Check the network and HF_ENDPOINT and try again: the download continues where it stopped",
-      },
-      { cause: error },
+    signal?.throwIfAborted();
+    const problem = error instanceof HubFailure ? error.toInputError(hub.id) : error;
+    if (cached === undefined || !(problem instanceof InputError)) throw problem;
+    const { expected, found } = problem;
+    hub.warn(
+      `expected ${expected}, found ${found}; uses the copy in the cache, of commit ${cached.commit.slice(0, 12)}`,
     );
+    return cached.folder;
   }
 }
 
-async function download(target: HubTarget, cache: ModelCache, report: (event: HubProgress) => void): Promise<string> {
-  const { commit, files } = await listFiles(target);
-  const fetchFile = (file: string) => fetchToSnapshot(target, cache, commit, file, report);
-  if (!files.has("config.json")) throw lacking(target, "config.json");
+async function download(hub: HubClient, cache: ModelCache, cached: CachedSnapshot | undefined): Promise<string> {
+  const { revision, cachedTimeoutMs } = hub.settings;
+  // With a copy in the cache nobody waits for a hub that is out of order.
+  const { commit, files } = await (cached === undefined
+    ? hub.retry(undefined, () => listFiles(hub, revision))
+    : listFiles(hub, revision, { timeoutMs: cachedTimeoutMs }));
+  const folder = cache.snapshot(commit);
+  const fetched = new SnapshotFiles(hub, cache, commit);
+  if (!files.has("config.json")) throw lacking(hub, "config.json");
   // Before the weights, so that weights in the cache mean that the rest is there.
-  for (const file of smallFiles) if (files.has(file)) await fetchFile(file);
-  for (const file of await weightFiles(target, files, cache.snapshot(commit), fetchFile)) await fetchFile(file);
-  await cache.record(target.settings.revision, commit);
-  return cache.snapshot(commit);
+  for (const file of smallFiles) if (files.has(file)) await fetched.add(file);
+  if (!(await hasWeights(folder))) {
+    for (const file of await weightFiles(hub, files, folder, (index) => fetched.add(index))) await fetched.add(file);
+  }
+  const missing = smallFiles.filter((file) => !files.has(file));
+  await cache.record(revision, commit, missing);
+  fetched.warnOfUnverified();
+  return folder;
 }
 
 /** The weights' files; an index is fetched on the way, since it names the others. */
 async function weightFiles(
-  target: HubTarget,
-  files: ReadonlySet<string>,
+  hub: HubClient,
+  files: Listing["files"],
   snapshot: string,
   fetchFile: (file: string) => Promise<void>,
 ): Promise<readonly string[]> {
@@ -86,13 +102,13 @@ async function weightFiles(
     await fetchFile(index);
     const shards = [...(await readShardIndex(join(snapshot, index))).keys()];
     const missing = shards.find((shard) => !files.has(shard));
-    if (missing !== undefined) throw lacking(target, missing);
+    if (missing !== undefined) throw lacking(hub, missing);
     return shards;
   }
-  throw lacking(target, weightFormats.map(({ file }) => file).join(" or "));
+  throw lacking(hub, weightFormats.map(({ file }) => file).join(" or "));
 }
 
-function lacking({ id, settings }: HubTarget, file: string): InputError {
+function lacking({ id, settings }: HubClient, file: string): InputError {
   const where = `${id} at revision ${settings.revision}`;
   return new InputError({
     code: "model-not-found",
@@ -103,56 +119,50 @@ function lacking({ id, settings }: HubTarget, file: string): InputError {
   });
 }
 
-async function listFiles(target: HubTarget): Promise<{ commit: string; files: ReadonlySet<string> }> {
-  const url = hubUrl(target, "api", "models", ...target.id.split("/"), "revision", target.settings.revision);
-  const response = await requestHub(target, url, { method: "GET", headers: {}, redirects: "all" });
-  const info = modelInfo.safeParse(await readAnswer(target, response));
-  if (info.success) {
-    return { commit: info.data.sha, files: new Set(info.data.siblings.map(({ rfilename }) => rfilename)) };
-  }
-  throw new InputError({
-    code: "hub-unreachable",
-    where: target.id,
-    expected: "the hub's description of a model, with commit and files",
-    found: "another answer",
-    hint: "Check HF_ENDPOINT",
-  });
-}
+/** Files of one commit, which are fetched into its snapshot. */
+class SnapshotFiles {
+  private listing: Promise<ReadonlyMap<string, ListedFile>> | undefined;
+  /** Files whose content was not checked against a hash. */
+  private readonly unverified: string[] = [];
 
-/** The JSON of a body of bounded length; undefined for anything else. */
-async function readAnswer(target: HubTarget, response: Response): Promise<unknown> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of bodyOf(target, response, "its answer")) {
-    length += chunk.length;
-    if (length > maxAnswer) return undefined;
-    chunks.push(chunk);
-  }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString("utf8"));
-  } catch {
-    return undefined;
-  }
-}
+  constructor(
+    private readonly hub: HubClient,
+    private readonly cache: ModelCache,
+    private readonly commit: string,
+  ) {}
 
-async function fetchToSnapshot(
-  target: HubTarget,
-  cache: ModelCache,
-  commit: string,
-  file: string,
-  report: (event: HubProgress) => void,
-): Promise<void> {
-  target.settings.signal?.throwIfAborted();
-  if (await isFile(join(cache.snapshot(commit), file))) return;
-  const event = (status: HubProgress["status"], loaded: number, total: number) => {
-    report({ status, name: target.id, file, progress: total === 0 ? 0 : (100 * loaded) / total, loaded, total });
-  };
-  event("initiate", 0, 0);
-  const remote = await describeFile(target, commit, file);
-  if (!(await isFile(join(cache.blobs, remote.etag)))) {
-    event("download", 0, remote.size);
-    await downloadBlob(target, remote, cache.blobs, (loaded) => event("progress", loaded, remote.size));
+  async add(file: string): Promise<void> {
+    const { hub, cache, commit } = this;
+    hub.settings.signal?.throwIfAborted();
+    if (await isFile(join(cache.snapshot(commit), file))) return;
+    const report = (status: HubProgress["status"], loaded: number, total: number) => {
+      hub.report({ status, name: hub.id, file, progress: total === 0 ? 0 : (100 * loaded) / total, loaded, total });
+    };
+    report("initiate", 0, 0);
+    const remote = await describeFile(hub, commit, file, () => (this.listing ??= this.listHashes()));
+    if (!(await isFile(join(cache.blobs, remote.etag)))) {
+      report("download", 0, remote.size);
+      const onBytes = (loaded: number) => report("progress", loaded, remote.size);
+      if (!(await downloadBlob(hub, remote, cache.blobs, onBytes))) this.unverified.push(file);
+    }
+    await cache.link(commit, file, remote.etag);
+    hub.report({ status: "done", name: hub.id, file, progress: 100, loaded: remote.size, total: remote.size });
   }
-  await cache.link(commit, file, remote.etag);
-  report({ status: "done", name: target.id, file, progress: 100, loaded: remote.size, total: remote.size });
+
+  warnOfUnverified(): void {
+    if (this.unverified.length === 0) return;
+    const { origin } = this.hub.settings.endpoint;
+    this.hub.warn(`${this.unverified.join(", ")}: not checked, since ${origin} states no hash of the content`);
+  }
+
+  /** Sizes and hashes; none if the hub, or its mirror, has no such list. */
+  private async listHashes(): Promise<ReadonlyMap<string, ListedFile>> {
+    const { hub, commit } = this;
+    try {
+      return (await hub.retry(undefined, () => listFiles(hub, commit, { withHashes: true }))).files;
+    } catch (error) {
+      if (error instanceof HubFailure) return new Map();
+      throw error;
+    }
+  }
 }

@@ -3,11 +3,12 @@
 import { stat } from "node:fs/promises";
 
 import { InputError } from "../errors.js";
+import { fileError, systemCode } from "../files/index.js";
 import type { HubOptions } from "./hub-settings.js";
 
 /**
  * The folder of a model: an existing folder unchanged, a hub id (`org/name`) from the Hugging Face cache, which is
- * filled from the hub as needed. Without a network the newest complete snapshot of the revision is used.
+ * filled from the hub as needed. If the hub does not give the model, the snapshot in the cache is used, with a warning.
  * @returns the folder's path
  * @throws InputError naming the model, what is missing and how to get it; the reason of `options.signal` when it is aborted
  *
@@ -28,12 +29,14 @@ export async function resolveModel(idOrFolder: string, options: HubOptions = {})
     });
   }
   if (!/^[A-Za-z0-9][\w.-]{0,95}\/[\w][\w.-]{0,95}$/.test(idOrFolder)) {
+    const [, id] = /^https?:\/\/[^/]+\/([^/]+\/[^/?#]+)/.exec(idOrFolder) ?? [];
     throw new InputError({
       code: "model-not-found",
       where: idOrFolder === "" ? "model" : idOrFolder,
       expected: "a model folder, or a hub id such as BridgeTower/bridgetower-base",
-      found: kind === "file" ? "a file" : "no such folder",
-      hint: kind === "file" ? "Name the folder that holds it" : "Check the path",
+      found: kind === "file" ? "a file" : id === undefined ? "no such folder" : "an address",
+      hint:
+        kind === "file" ? "Name the folder that holds it" : id === undefined ? "Check the path" : `Give ${id} alone`,
     });
   }
   // Loading the hub's code takes a tenth of a short command's time, and a folder does not need it.
@@ -41,9 +44,13 @@ export async function resolveModel(idOrFolder: string, options: HubOptions = {})
   return fetchModel(idOrFolder, options);
 }
 
-async function kindOf(path: string): Promise<"folder" | "file" | "nothing"> {
-  return stat(path).then(
-    (stats) => (stats.isDirectory() ? "folder" : "file"),
-    () => "nothing",
-  );
+/** Undefined if there is neither. @throws InputError if a folder above may not be read */
+async function kindOf(path: string): Promise<"folder" | "file" | undefined> {
+  try {
+    return (await stat(path)).isDirectory() ? "folder" : "file";
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === "EACCES" || code === "EIO") throw fileError(path, error, { expected: "a folder that can be read" });
+    return undefined;
+  }
 }

@@ -71,11 +71,12 @@ export class Terminal {
     for (const listener of this.failureListeners) await listener(message);
   }
 
-  /** Shows the progress of downloads, one file at a time. */
+  /** Shows the progress of downloads, one file at a time, and why and how long one waits. */
   readonly downloads = (): ((event: HubProgress) => void) => {
     let report: Report | undefined;
-    return ({ status, file, loaded, total }) => {
-      if (status === "initiate") report = this.progress.start(`downloading ${file}`, "bytes");
+    return ({ status, name, file, loaded, total, message }) => {
+      if (message !== undefined) this.log(`bridgetower: ${name}: ${message}`);
+      else if (status === "initiate") report = this.progress.start(`downloading ${file}`, "bytes");
       else if (status === "progress") report?.(loaded, total);
     };
   };
