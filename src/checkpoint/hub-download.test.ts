@@ -1,12 +1,12 @@
 /** Downloads: content is checked against a hash, parts of killed processes are taken over once, the disk may be full. */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 
 import { uniqueTag } from "../files/index.js";
 import { complaint, temporaryFolder } from "./checkpoint-files.test-support.js";
@@ -125,6 +125,25 @@ test("of several calls one takes the largest abandoned part; the others are remo
   expect(await incomplete(cacheDir)).toEqual([living]);
 });
 
+test("the part of another container with the same host name is left to it for an hour", async () => {
+  const hub = await mockHub(published);
+  const tag = uniqueTag({ pid: 2 ** 30, host: hostname(), start: null, namespace: "pid:[1]" });
+  for (const [minutes, starts] of [
+    [50, []],
+    [70, ["5000"]],
+  ] as const) {
+    const cacheDir = await temporaryFolder();
+    const part = join(blobsOf(cacheDir), `${etag}.${tag}.incomplete`);
+    await mkdir(blobsOf(cacheDir), { recursive: true });
+    await writeFile(part, weights.subarray(0, 5000));
+    const changed = new Date(Date.now() - minutes * 60_000);
+    await utimes(part, changed, changed);
+    hub.requests.length = 0;
+    await fetchFrom(hub, cacheDir);
+    expect(hub.requests.flatMap((line) => / bytes=(\d+)-/.exec(line)?.[1] ?? [])).toEqual(starts);
+  }
+});
+
 test("of two processes that fetch the same file, one is killed: the other ends, and the next continues the part", async () => {
   const hub = await mockHub(published);
   const cacheDir = await temporaryFolder();
@@ -170,4 +189,42 @@ test("a disk without room: what is needed and what is free, before anything is f
       "Free space and run it again, which continues the download, or set HF_HUB_CACHE to a folder on another disk.",
   );
   expect(hub.requests.filter((line) => line.startsWith("GET") && line.includes(".safetensors"))).toEqual([]);
+});
+
+test.each([
+  ["ENOSPC", "expected 0.2 MB of free space in CACHE, found 0.0 MB. Free space and run it again"],
+  ["EDQUOT", "expected 0.2 MB of free space in CACHE, found 0.0 MB. Free space and run it again"],
+  ["EIO", "expected a file that can be written, found system error EIO. Set HF_HUB_CACHE to a folder"],
+])("%s in the middle of a file: an error that says so, and the next call continues", async (code, message) => {
+  const hub = await mockHub(published);
+  const cacheDir = await temporaryFolder();
+  const probe = await open(join(cacheDir, "probe"), "w");
+  await probe.close();
+  const handles = Object.getPrototypeOf(probe) as typeof probe;
+  let room = 100_000;
+  const appendFile = vi.spyOn(handles, "appendFile").mockImplementation(function (this: typeof probe, data) {
+    room -= data.length;
+    if (room < 0) return Promise.reject(Object.assign(new Error("write failed"), { code, syscall: "write" }));
+    return this.writeFile(data);
+  });
+  const pieces: number[] = [];
+  hub.intercept = (request, response) => {
+    if (request.method !== "GET" || !request.url?.endsWith(".safetensors")) return false;
+    const start = Number(/\d+/.exec(request.headers.range ?? "0")?.[0]);
+    pieces.push(start);
+    response.writeHead(start > 0 ? 206 : 200, {
+      "content-length": weights.length - start,
+      "content-range": `bytes ${start}-${weights.length - 1}/${weights.length}`,
+    });
+    response.write(weights.subarray(start, 50_000), () => response.end(weights.subarray(Math.max(start, 50_000))));
+    return true;
+  };
+  const freeBytes = () => Promise.resolve(room < 0 ? 0 : undefined);
+  const found = await complaint("/nowhere", fetchFrom(hub, cacheDir, {}, { freeBytes }));
+  expect(found.replaceAll(cacheDir, "CACHE").replace(/0\.[23] MB of/, "0.2 MB of")).toContain(message);
+  appendFile.mockRestore();
+  const folder = await fetchFrom(hub, cacheDir);
+  expect(weights.equals(await readFile(join(folder, "model.safetensors")))).toBe(true);
+  expect(pieces).toHaveLength(2);
+  expect(await incomplete(cacheDir)).toEqual([]);
 });

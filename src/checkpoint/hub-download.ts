@@ -137,6 +137,8 @@ async function release(partial: string, blob: string): Promise<void> {
   });
 }
 
+/** A download on another machine writes more often than this, since a longer pause is never taken. */
+const abandonedAfterMs = 60 * 60_000;
 const partialName = new RegExp(`^(.+)\\.(?:free-[0-9a-f]{8}|${uniqueTagPattern})\\.incomplete$`);
 
 /**
@@ -162,7 +164,7 @@ async function unownedPartials(blobs: string, etag: string): Promise<{ path: str
     const [, blob, writer] = partialName.exec(name) ?? [];
     if (blob !== etag) continue;
     const path = join(blobs, name);
-    if (writer !== undefined && !(await isAbandoned(path, writer))) continue;
+    if (writer !== undefined && !(await isAbandoned(path, writer, abandonedAfterMs))) continue;
     const stats = await stat(path).catch(() => undefined);
     if (stats !== undefined) partials.push({ path, size: stats.size });
   }

@@ -196,9 +196,9 @@ export function statusFailure(refusal: Refusal): HubFailure {
   }
   if (code === "GatedRepo") {
     const hint = `Accept its terms at ${settings.endpoint.origin}/${id} and set HF_TOKEN to a token of that account`;
-    return denied(`a gated one (${status})`, hint);
+    return denied(`a gated model (${status})`, hint);
   }
-  if (code === "DisabledRepo") return denied(`one that ${host} has disabled (${status})`, "Choose another model");
+  if (code === "DisabledRepo") return denied(`a model that ${host} has disabled (${status})`, "Choose another model");
   if (code === "RevisionNotFound") {
     const found = `no revision ${settings.revision} at ${host} (${status})`;
     return absent("a branch, tag or commit of the model", found, "Check revision");

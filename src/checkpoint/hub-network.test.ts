@@ -383,7 +383,7 @@ describe("errors tell causes apart", () => {
       {},
       "found a refusal by http://hub (403). Check that this user may read the model, and that no proxy or firewall",
     ],
-    [403, { "x-error-code": "DisabledRepo" }, "found one that http://hub has disabled (403)"],
+    [403, { "x-error-code": "DisabledRepo" }, "found a model that http://hub has disabled (403)"],
     [404, {}, "found no folder of that name, and none that http://hub shows us (404)"],
     [418, {}, "found http://hub answers 418. Check HF_ENDPOINT"],
   ])("status %i with %j", async (status, headers, found) => {

@@ -42,17 +42,21 @@ export function stateOf(process: ProcessIdentity): "running" | "gone" | "unknown
   return isRunning(pid, (now) => start === null || now === start) ? "running" : "gone";
 }
 
-/** A process in a file name: hash of the host, process number, hash of the start. */
-export function tagOf({ host, pid, start }: ProcessIdentity): string {
-  return `${shortHash(host)}-${pid}-${shortHash(start ?? "")}`;
+/** A process in a file name: hash of the host and namespace, process number, hash of the start. */
+export function tagOf({ host, pid, start, namespace }: ProcessIdentity): string {
+  return `${shortHash(scopeOf(host, namespace))}-${pid}-${shortHash(start ?? "")}`;
 }
+
+/** Where a process number names one process: a machine, or a container on it. */
+const scopeOf = (host: string, namespace: string | null): string => host + (namespace ?? "");
 
 export const tagPattern = "[0-9a-f]{8}-\\d{1,10}-[0-9a-f]{8}";
 
 /** As `stateOf`, of a process by its tag. */
 export function stateOfTag(tag: string): "running" | "gone" | "unknown" {
   const [host = "", pid = "", start = ""] = tag.split("-");
-  if (host !== shortHash(hostname())) return "unknown";
+  const scopes = [ownNamespace(), null].map((namespace) => shortHash(scopeOf(hostname(), namespace)));
+  if (!scopes.includes(host)) return "unknown";
   const isSame = (now: string) => start === shortHash("") || start === shortHash(now);
   return isRunning(Number(pid), isSame) ? "running" : "gone";
 }

@@ -26,12 +26,13 @@ const pattern = new RegExp(`^\\.(.{1,${maxNameLength}})\\.${uniqueTagPattern}\\.
 /**
  * Whether the process that wrote a file is gone.
  * @param tag of that process
+ * @param afterMs time without a change after which the file of another machine or container counts as abandoned. Default a day
  */
-export async function isAbandoned(path: string, tag: string): Promise<boolean> {
+export async function isAbandoned(path: string, tag: string, afterMs: number = abandonedAfterMs): Promise<boolean> {
   const state = stateOfTag(tag);
   if (state !== "unknown") return state === "gone";
   const stats = await stat(path).catch(() => undefined);
-  return stats !== undefined && Date.now() - stats.mtimeMs > abandonedAfterMs;
+  return stats !== undefined && Date.now() - stats.mtimeMs > afterMs;
 }
 
 /**
