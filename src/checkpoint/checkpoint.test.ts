@@ -120,6 +120,6 @@ test("a trainer's file instead of a state dict says what to save", async () => {
   const folder = await temporaryFolder();
   await copyFile(join(fixtures, "trainer.bin"), join(folder, "pytorch_model.bin"));
   expect(await complaint(folder, openCheckpoint(folder))).toMatchInlineSnapshot(
-    `"pytorch_model.bin: expected a dict from parameter name to tensor, found another value under state_dict. Save model.state_dict() alone, without optimizer or trainer."`,
+    `"pytorch_model.bin: expected a dict from parameter name to tensor, found another value under state_dict. Save the model's state_dict() with torch.save, best as safetensors; nothing in this file was run."`,
   );
 });

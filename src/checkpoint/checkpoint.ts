@@ -9,7 +9,8 @@ import type { StoredTensor } from "../graph/index.js";
 
 import { readSafetensors } from "./safetensors.js";
 import { readShardIndex } from "./shard-index.js";
-import { TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";
+import { stateDictTensors } from "./state-dict.js";
+import { readTorchFile } from "./torch-file.js";
 import { type WeightFormat, weightFormats } from "./model-files.js";
 
 export interface Checkpoint {
@@ -40,32 +41,8 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   });
 }
 
-function readWeights(format: WeightFormat, path: string): Promise<ReadonlyMap<string, StoredTensor>> {
-  return format.kind === "safetensors" ? readSafetensors(path) : readStateDict(path);
-}
-
-/** The tensors of a torch file whose content is one dict from name to tensor. */
-async function readStateDict(path: string): Promise<Map<string, StoredTensor>> {
-  const value = await readTorchFile(path);
-  if (!(value instanceof Map)) throw notFlat(path, "another value");
-  const tensors = new Map<string, StoredTensor>();
-  for (const [name, tensor] of value as Map<TorchValue, TorchValue>) {
-    if (typeof name !== "string") throw notFlat(path, "a key that is not text");
-    if (!(tensor instanceof TorchTensor)) throw notFlat(path, `another value under ${name.slice(0, 200)}`);
-    tensors.set(name, tensor);
-  }
-  return tensors;
-}
-
-function notFlat(path: string, found: string): InputError {
-  const hint = "Save model.state_dict() alone, without optimizer or trainer";
-  return new InputError({
-    code: "invalid-checkpoint",
-    where: path,
-    expected: "a dict from parameter name to tensor",
-    found,
-    hint,
-  });
+async function readWeights(format: WeightFormat, path: string): Promise<ReadonlyMap<string, StoredTensor>> {
+  return format.kind === "safetensors" ? readSafetensors(path) : stateDictTensors(path, await readTorchFile(path));
 }
 
 async function readShards(format: WeightFormat, folder: string, index: string): Promise<Map<string, StoredTensor>> {

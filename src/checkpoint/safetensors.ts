@@ -10,7 +10,7 @@ import type { DType, StoredTensor } from "../graph/index.js";
 import { checkedByteLength, checkedShape } from "./tensor-shape.js";
 
 /** Names of element types in a header. */
-export const safetensorsDTypes = {
+const safetensorsDTypes = {
   F64: "float64",
   F32: "float32",
   F16: "float16",

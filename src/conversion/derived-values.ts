@@ -64,12 +64,7 @@ function gridSide(rows: number | undefined): number | undefined {
  * The position table of `to` × `to` patches from that of `from` × `from`: bicubic in both directions, class row kept.
  * [1 + from², hidden] -> [1 + to², hidden]
  */
-export function resizePositions(
-  table: Float32Array,
-  hidden: number,
-  from: number,
-  to: number,
-): Float32Array<ArrayBuffer> {
+function resizePositions(table: Float32Array, hidden: number, from: number, to: number): Float32Array<ArrayBuffer> {
   const weights = bicubicWeights(from, to);
   // Rows first, [to, from · hidden], then columns; float64 in between.
   const tall = new Float64Array(to * from * hidden);

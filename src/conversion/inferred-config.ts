@@ -134,7 +134,7 @@ function linkType(names: readonly string[]): string {
  * Fields of config.json that follow from the shapes of the heads in a file of weights.
  * @param config the fields known so far: a `head_hidden_scale` that gives the right width is kept
  */
-export function inferHeadFields(
+function inferHeadFields(
   shapeOf: ShapeOf,
   config: Pick<BridgeTowerConfig, "hidden_size" | "head_hidden_scale">,
 ): Partial<BridgeTowerConfig> {

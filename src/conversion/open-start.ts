@@ -2,11 +2,14 @@
 import { stat } from "node:fs/promises";
 import { extname } from "node:path";
 import {
+  describeTorchValue,
   ForeignObject,
+  notStateDict,
   openCheckpoint,
   readSafetensors,
   readTorchFile,
   resolveModel,
+  stateDictTensors,
   TorchTensor,
   type HubOptions,
   type TorchValue,
@@ -66,19 +69,8 @@ const maxDepth = 32;
  */
 function stateDict(source: string, value: TorchValue): Map<string, StoredTensor> {
   if (value instanceof ForeignObject) return moduleTensors(source, value);
-  if (!(value instanceof Map)) throw notTensors(source, describe(value));
-  const content = value as ReadonlyMap<TorchValue, TorchValue>;
-  const nested = content.get("state_dict");
-  const where = nested === undefined ? source : `${source}: state_dict`;
-  const entries = nested ?? value;
-  if (!(entries instanceof Map)) throw notTensors(where, describe(entries));
-  const tensors = new Map<string, StoredTensor>();
-  for (const [name, tensor] of entries as ReadonlyMap<TorchValue, TorchValue>) {
-    if (typeof name !== "string") throw notTensors(where, "a key that is not text");
-    if (!(tensor instanceof TorchTensor)) throw notTensors(where, `${describe(tensor)} under ${name.slice(0, 200)}`);
-    tensors.set(name, tensor);
-  }
-  return tensors;
+  const nested = value instanceof Map ? (value as ReadonlyMap<TorchValue, TorchValue>).get("state_dict") : undefined;
+  return nested === undefined ? stateDictTensors(source, value) : stateDictTensors(`${source}: state_dict`, nested);
 }
 
 /** Attributes of a scripted module that are tensors, and those of the modules in it. */
@@ -87,7 +79,7 @@ function moduleTensors(source: string, module: ForeignObject): Map<string, Store
   const visited = new Set<ForeignObject>();
   const collect = ({ state }: ForeignObject, prefix: string, depth: number) => {
     if (!(state instanceof Map)) return;
-    if (depth > maxDepth) throw notTensors(source, `modules nested more than ${maxDepth} deep`);
+    if (depth > maxDepth) throw notStateDict(source, `modules nested more than ${maxDepth} deep`);
     for (const [name, value] of state as ReadonlyMap<unknown, unknown>) {
       if (typeof name !== "string") continue;
       if (value instanceof TorchTensor) tensors.set(prefix + name, value);
@@ -98,23 +90,6 @@ function moduleTensors(source: string, module: ForeignObject): Map<string, Store
     }
   };
   collect(module, "", 0);
-  if (tensors.size === 0) throw notTensors(source, describe(module));
+  if (tensors.size === 0) throw notStateDict(source, describeTorchValue(module));
   return tensors;
-}
-
-function describe(value: TorchValue): string {
-  if (value instanceof ForeignObject) return `an object of ${value.name.slice(0, 200)}`;
-  if (value instanceof TorchTensor) return "a single tensor";
-  return Array.isArray(value) ? "a list" : "another value";
-}
-
-function notTensors(where: string, found: string): InputError {
-  const hint = "Save the model's state_dict() with torch.save, best as safetensors; nothing in this file was run";
-  return new InputError({
-    code: "invalid-checkpoint",
-    where,
-    expected: "a dict from parameter name to tensor",
-    found,
-    hint,
-  });
 }

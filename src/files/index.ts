@@ -16,7 +16,17 @@ export {
 export { type Line, type LineOptions, readLineBatches, readLines, readTextPieces, type TextOptions } from "./lines.js";
 export { acquireLock, type FileLock, LockHeld, type LockOptions, removeGuards } from "./lock.js";
 export { isLocal, type ProcessIdentity, thisProcess } from "./process-identity.js";
-export { hashFile, isFile, type OpenFile, readBytes, readExactly, readTextIfPresent, withFile } from "./read-file.js";
+export {
+  type FileState,
+  hashFile,
+  isFile,
+  type OpenFile,
+  readBytes,
+  readExactly,
+  readTextIfPresent,
+  statRegular,
+  withFile,
+} from "./read-file.js";
 export { refuseStandIn, standIn, standInBytes } from "./stand-in.js";
 export { fileError, systemCode } from "./system-errors.js";
 export { isAbandoned, removeAbandoned, temporaryName, uniqueTag, uniqueTagPattern } from "./temporary-files.js";

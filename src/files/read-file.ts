@@ -47,19 +47,33 @@ export async function openRegular(
   name: string,
   options: FileErrorOptions = {},
 ): Promise<{ readonly handle: FileHandle; readonly path: string }> {
+  await statRegular(name, options);
   try {
     const path = await realpath(name);
-    // Before it is opened, because opening a pipe waits for a writer.
-    const stats = await stat(path);
-    if (!stats.isFile()) {
-      const found = stats.isDirectory() ? "a folder" : "something that is not a regular file";
-      const { expected = "a file", hint = "Check the path" } = options;
-      throw new InputError({ code: "file-unreadable", where: name, expected, found, hint });
-    }
     return { handle: await open(path, "r"), path };
   } catch (error) {
     throw fileError(name, error, options);
   }
+}
+
+export interface FileState {
+  /** Bytes. */
+  readonly size: number;
+  readonly mtimeMs: number;
+}
+
+/**
+ * Size and time of a regular file. Called before opening, because opening a pipe blocks until something writes to it.
+ * @throws InputError as `withFile`
+ */
+export async function statRegular(name: string, options: FileErrorOptions = {}): Promise<FileState> {
+  const stats = await stat(name).catch((error: unknown) => {
+    throw fileError(name, error, options);
+  });
+  if (stats.isFile()) return { size: stats.size, mtimeMs: stats.mtimeMs };
+  const found = stats.isDirectory() ? "a folder" : "something that is not a regular file";
+  const { expected = "a file", hint = "Check the path" } = options;
+  throw new InputError({ code: "file-unreadable", where: name, expected, found, hint });
 }
 
 export interface BoundedReadOptions extends FileErrorOptions {

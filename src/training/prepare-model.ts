@@ -96,7 +96,7 @@ export async function openDatasets(
   }
 }
 
-export const rooted = (path: string, root: string): string => (isAbsolute(path) ? path : join(root, path));
+const rooted = (path: string, root: string): string => (isAbsolute(path) ? path : join(root, path));
 
 /** The model of a new run. @throws InputError when starting points, config, tokenizer and answers do not fit together */
 export async function newModel(

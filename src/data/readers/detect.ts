@@ -1,13 +1,12 @@
 /** Detects the files and the format of a data set by names, first bytes and the other files of the folder. */
 
-import { fileError } from "../../files/index.js";
+import { fileError, statRegular } from "../../files/index.js";
 import { open, readdir, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 
 import { InputError } from "../../errors.js";
 import { looksLikeArrow } from "./arrow/arrow-messages.js";
 import { captionTableExtensions } from "./captions/caption-table.js";
-import { statRegular } from "./open-files.js";
 import { listed } from "./column-roles.js";
 import type { DatasetFormat, DatasetSettings } from "./dataset-settings.js";
 import { expandBraces, isBracePattern } from "./brace-pattern.js";

@@ -1,7 +1,7 @@
 /** The files of an open data set: few handles for any number of shards, and no read outside of a file. */
 
-import { fileError, readExactly } from "../../files/index.js";
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { fileError, type FileState, readExactly, statRegular } from "../../files/index.js";
+import { type FileHandle, open } from "node:fs/promises";
 import { InputError } from "../../errors.js";
 
 /** Far below the limits of systems for a process. */
@@ -90,23 +90,6 @@ export class OpenFiles {
     }
     return slot;
   }
-}
-
-interface FileState {
-  readonly size: number;
-  readonly mtimeMs: number;
-}
-
-/** Size and time of a regular file. Called before opening, because opening a pipe blocks until something writes to it. */
-export async function statRegular(path: string): Promise<FileState> {
-  const stats = await stat(path).catch((error: unknown) => {
-    throw fileError(path, error);
-  });
-  if (!stats.isFile()) {
-    const found = stats.isDirectory() ? "a folder" : "something that is not a regular file";
-    throw new InputError({ code: "file-unreadable", where: path, expected: "a file", found, hint: "Check the path" });
-  }
-  return { size: stats.size, mtimeMs: stats.mtimeMs };
 }
 
 /** Offsets are those of the original file; in a changed one they would be wrong. */

@@ -3,7 +3,7 @@
 type NumberArray = Uint32Array | Int32Array | Int8Array | Float64Array;
 
 /** A typed array that doubles when it is full. */
-export class Growable<T extends NumberArray> {
+class Growable<T extends NumberArray> {
   #values: T;
   #length = 0;
   readonly #make: (length: number) => T;

@@ -5,7 +5,7 @@ import type { RawImage } from "../../processing/index.js";
 export type LevelTables = readonly [Uint8Array, Uint8Array, Uint8Array];
 
 /** How many pixels have each level, per channel. [256] each */
-export function histogramsOf({ data }: RawImage): readonly [Uint32Array, Uint32Array, Uint32Array] {
+function histogramsOf({ data }: RawImage): readonly [Uint32Array, Uint32Array, Uint32Array] {
   const red = new Uint32Array(256);
   const green = new Uint32Array(256);
   const blue = new Uint32Array(256);
@@ -23,7 +23,7 @@ export function levelTable(level: (i: number) => number): Uint8Array {
 }
 
 /** The image with the levels of each channel looked up in its table. */
-export function applyTables({ width, height, data }: RawImage, [red, green, blue]: LevelTables): RawImage {
+function applyTables({ width, height, data }: RawImage, [red, green, blue]: LevelTables): RawImage {
   const out = new Uint8Array(data.length);
   for (let i = 0; i < data.length; i += 3) {
     out[i] = red[data[i]!]!;

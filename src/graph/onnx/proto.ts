@@ -9,9 +9,9 @@ import type { OnnxAttribute } from "./emitter.js";
 
 export type { BinaryWriter };
 
-export const irVersion = 10;
+const irVersion = 10;
 /** The lowest opset that has every operator of the table; `Gelu` came with 20. */
-export const opset = 20;
+const opset = 20;
 
 /** Bytes of an initializer: inline, or a run of bytes in a file beside the model. */
 export type TensorBytes = Uint8Array | { readonly location: string; readonly offset: number; readonly length: number };

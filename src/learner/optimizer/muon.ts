@@ -47,7 +47,7 @@ const [a, b, c] = [3.4445, -4.775, 2.0315];
 const rounds = 5;
 
 /** Orthogonalizes each of the matrices [matrices, rows, columns]. */
-export function orthogonal(matrices: Tensor): Tensor {
+function orthogonal(matrices: Tensor): Tensor {
   const [, rows, columns] = matrices.shape as readonly [number, number, number];
   const length = sqrt(sum(mul(matrices, matrices), { axes: [1, 2], keepDims: true }));
   // The smaller of x xᵀ and xᵀ x is computed.

@@ -1,13 +1,12 @@
 /** Images named by a table. Only files in the folder of the table are read. */
 
-import { fileError } from "../../../files/index.js";
+import { fileError, statRegular } from "../../../files/index.js";
 import { open } from "node:fs/promises";
 import { join, posix } from "node:path";
 
 import { InputError } from "../../../errors.js";
 import type { ImageSource } from "../../dataset.js";
 
-import { statRegular } from "../open-files.js";
 import { maxImageBytes } from "../reader.js";
 
 /**
