@@ -35,7 +35,7 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, "**/*.slow.test.ts"],
     // ONNX Runtime sessions take both cores; files run one after another so that no test starves another.
     maxWorkers: 2,
-    // The files of a worker share its process and what they import. None of them replaces a module.
+    // The files of a worker share its process and what they import. `vi.mock` of a source file would not reach what is imported already.
     isolate: false,
     testTimeout: 60_000,
   },
