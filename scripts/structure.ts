@@ -34,7 +34,7 @@ function median(values: readonly number[]): number {
 const withoutComments = (text: string): string => text.replace(/\/\*[^]*?\*\/|\/\/.*$/gm, "");
 
 /** The folders and files for which a head's name is data: data sets, settings of training, and the command line. */
-const mayNameHeads = /^(data|cli)\/|^training\/(presets|run-settings|learner-settings|schema)\.ts$/;
+const mayNameHeads = /^(data|cli)\/|^training\/(presets|run-settings|learner-settings|schema|unused-settings)\.ts$/;
 
 /** Settings of a run whose names begin like a head's, such as `mlm_prob`. */
 const settings = new RegExp(`\\b(${Object.keys(schema.shape).join("|")})\\b`, "g");

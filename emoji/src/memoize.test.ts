@@ -9,7 +9,12 @@ test("each field is computed once, when it is first read", () => {
   };
   const fields = lazy({ one: maker("one"), other: maker("other"), missing: maker(undefined) });
   expect(made).toEqual([]);
-  expect([fields.other, fields.other, fields.missing, fields.missing]).toEqual(["other", "other", undefined, undefined]);
+  expect([fields.other, fields.other, fields.missing, fields.missing]).toEqual([
+    "other",
+    "other",
+    undefined,
+    undefined,
+  ]);
   expect(made).toEqual(["other", "undefined"]);
   expect({ ...fields }).toEqual({ one: "one", other: "other", missing: undefined });
   expect(made).toEqual(["other", "undefined", "one"]);

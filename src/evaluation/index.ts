@@ -7,4 +7,5 @@ export type { VqaPrediction } from "./metrics/questions.js";
 export { metricEntry, metrics, rankings, requireTexts, type Metric, type RankBy } from "./metric-table.js";
 export type { ImageTransform, SkippedImage } from "./image-reader.js";
 export type { Chunks } from "./retrieval/fused-scores.js";
+export { rerankHead } from "./retrieval/retrieval.js";
 export { submissionName, writeResults } from "./write-results.js";

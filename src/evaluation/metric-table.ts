@@ -4,6 +4,7 @@ import { InputError } from "../errors.js";
 import type { LoadedModel } from "../inference/index.js";
 import type { BridgeTowerConfig, Head } from "../model/index.js";
 import type { RequiredInputs } from "./encoded-row.js";
+import type { EvaluateOptions } from "./evaluate-model.js";
 import { Classes } from "./metrics/classes.js";
 import { Contrast } from "./metrics/contrast.js";
 import { MaskedTokens } from "./metrics/masked-tokens.js";
@@ -29,6 +30,8 @@ interface MetricEntry {
   readonly heads: readonly Head[];
   /** Default: the states of the first image. */
   readonly inputs?: (config: BridgeTowerConfig, rankBy: RankBy) => RequiredInputs;
+  /** Options that act with this metric alone. */
+  readonly options?: readonly (keyof EvaluateOptions)[];
   /** Whether it is among the metrics if none are named. Default true. */
   readonly isDefault?: (evaluated: Evaluated) => boolean;
   readonly create: (context: EvalContext, settings: MetricSettings) => RowMetric | Promise<RowMetric>;
@@ -53,6 +56,7 @@ const table = {
     heads: ["itc"],
     // The dual form compares towers alone.
     inputs: ({ contrastive_form }) => ({ ...none, bridge: contrastive_form === "joint", embeddings: true }),
+    options: ["contrastBatchSize"],
     create: async (context, { contrastBatchSize }) =>
       new Contrast(context, await context.model.contrastiveScale(), contrastBatchSize),
   },
@@ -60,6 +64,7 @@ const table = {
   vqa: {
     texts: ["questions"],
     heads: ["vqa"],
+    options: ["answers"],
     create: (context, { answers }) => Questions.create(context, answers),
   },
   snli: { texts: ["hypotheses"], heads: ["snli"], create: (context) => new Classes(context, "snli") },
@@ -72,12 +77,14 @@ const table = {
   irtr: {
     texts: ["captions"],
     heads: ["rank"],
+    options: ["falseTexts"],
     create: (context, { falseTexts }) => new Ranking(context, falseTexts),
   },
   retrieval: {
     texts: ["captions"],
     heads: ["itc", "rank"],
     inputs: (_config, rankBy) => ({ ...none, embeddings: rankBy === "similarity" }),
+    options: ["candidates", "rankBy", "kTest", "imageChunks", "textChunks"],
     isDefault: ({ model, pairs }) => model.heads.includes("itc") && pairs <= maxPairs,
     create: (context, settings) => {
       const { model } = context;

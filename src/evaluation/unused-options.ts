@@ -2,7 +2,8 @@
 import { InputError } from "../errors.js";
 import type { LoadedModel } from "../inference/index.js";
 import type { EvaluateOptions } from "./evaluate-model.js";
-import { metricEntry, type Metric, type RankBy } from "./metric-table.js";
+import { metricEntry, metrics as allMetrics, type Metric, type RankBy } from "./metric-table.js";
+import { rerankHead } from "./retrieval/retrieval.js";
 
 /** What is evaluated, and how. */
 interface Chosen {
@@ -18,28 +19,16 @@ type Rule = readonly [name: keyof EvaluateOptions, acts: boolean, actsOn: string
 export function refuseUnusedOptions(options: EvaluateOptions, { metrics, model, rankBy }: Chosen): void {
   const computed = metrics.join(", ");
   const reranks = (options.kTest ?? 0) > 0;
-  const retrieves = metrics.includes("retrieval");
-  const ofMetrics: readonly Rule[] = [
-    [
-      "captionsPerRow",
-      metrics.some((metric) => metricEntry(metric).texts.includes("captions")),
-      "a metric of captions",
-    ],
-    ["candidates", retrieves, "the metric retrieval"],
-    ["rankBy", retrieves, "the metric retrieval"],
-    ["kTest", retrieves, "the metric retrieval"],
-    ["imageChunks", retrieves, "the metric retrieval"],
-    ["textChunks", retrieves, "the metric retrieval"],
-    ["contrastBatchSize", metrics.includes("itc"), "the metric itc"],
-    ["falseTexts", metrics.includes("irtr"), "the metric irtr"],
-    ["answers", metrics.includes("vqa"), "the metric vqa"],
-  ];
-  refuseFirst(options, ofMetrics, computed);
-  const fuses = reranks || rankBy === "rank_output";
+  const evaluatesCaptions = metrics.some((metric) => metricEntry(metric).texts.includes("captions"));
+  const ofMetrics = allMetrics.flatMap((metric) =>
+    (metricEntry(metric).options ?? []).map((name): Rule => [name, metrics.includes(metric), `the metric ${metric}`]),
+  );
+  refuseFirst(options, [["captionsPerRow", evaluatesCaptions, "a metric of captions"], ...ofMetrics], computed);
+  const fuses = reranks || rankBy !== "similarity";
   refuseFirst(options, [["kTest", rankBy === "similarity", "ranking by similarity"]], `ranking by ${rankBy}`);
   refuseFirst(
     options,
-    [["kTest", model.heads.includes("itm"), "a checkpoint with the head for ITM, which re-ranks"]],
+    [["kTest", model.heads.includes(rerankHead), "a checkpoint with the head for ITM, which re-ranks"]],
     `the heads ${model.heads.join(", ")} in ${model.folder}`,
   );
   const chunks = "retrieval that fuses pairs: with kTest, or by rank_output";

@@ -3,7 +3,14 @@ import { basename } from "node:path";
 import type { Dataset } from "../data/index.js";
 import { threadsOfRank, type Collective } from "../distributed/index.js";
 import { InputError } from "../errors.js";
-import { evaluate, metricEntry, requireTexts, type EvaluateOptions, type Metric } from "../evaluation/index.js";
+import {
+  evaluate,
+  metricEntry,
+  requireTexts,
+  rerankHead,
+  type EvaluateOptions,
+  type Metric,
+} from "../evaluation/index.js";
 import type { Head, ObjectiveName } from "../model/index.js";
 import { objectiveData, type Results } from "./objective-data.js";
 import type { TrainingSettings } from "./run-settings.js";
@@ -34,7 +41,7 @@ export function checkValidation({
 }: Pick<ValidationOptions, "settings" | "objectives" | "datasets"> & { readonly heads: readonly Head[] }): void {
   const { limit, candidates = 0, k_test } = settings.validation;
   const reranks = k_test > 0 && datasets.length > 0 && metricsOf(settings, objectives).includes("retrieval");
-  if (reranks && !heads.includes("itm")) {
+  if (reranks && !heads.includes(rerankHead)) {
     throw new InputError({
       code: "invalid-setting",
       where: "validation.k_test",

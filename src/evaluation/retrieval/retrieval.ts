@@ -1,6 +1,7 @@
 /** Retrieval: captions by image, and images by caption. */
 import { joinWork, shareOf, type Range } from "../../distributed/index.js";
 import { InputError } from "../../errors.js";
+import type { Head } from "../../model/index.js";
 import type { RowMetric, EvalContext, Results } from "../metrics/metric.js";
 import type { EncodedRow } from "../encoded-row.js";
 import { fusedScores, type Chunks } from "./fused-scores.js";
@@ -14,6 +15,9 @@ import {
   type PairScores,
   type Ranks,
 } from "./recalls.js";
+
+/** The head that re-ranks the candidates of retrieval by similarity. @internal */
+export const rerankHead = "itm" satisfies Head;
 
 /** The maximum number of pairs to compare. More would take hours. */
 export const maxPairs = 2 ** 31;
@@ -139,7 +143,7 @@ export class Retrieval implements RowMetric {
     const texts = this.context.tokenize(group.captions).map((ids, index) => ({ index, ids }));
     const scores = await this.share(group.rows.length, ({ first, end }) =>
       fusedScores(this.context, {
-        head: rankBy === "rank_output" ? "rank" : "itm",
+        head: rankBy === "rank_output" ? "rank" : rerankHead,
         rows: group.rows.slice(first, end),
         texts,
         chosen: chosen.slice(first, end),

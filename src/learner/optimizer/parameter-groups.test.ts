@@ -85,5 +85,5 @@ test("of all parameters of the model, biases, text and link LayerNorms are not d
 });
 
 test("a name of a head and of the cross-modal layers is refused", () => {
-  expect(() => parameterGroup("cross_modal.itm_score.weight", settings)).toThrow("its learning rate is not defined");
+  expect(() => parameterGroup("cross_modal.itm_score.weight", settings)).toThrow("its learning rate is undefined");
 });
