@@ -1,6 +1,9 @@
-/** Captions that do not belong to an image, sampled from the other rows of its data set. */
+/** Captions that do not belong to an image, sampled from the other rows of its data set, and the metrics that compare with them. */
 import type { Dataset } from "../../data/index.js";
 import type { Random } from "../../random/index.js";
+import type { EncodedRow } from "../encoded-row.js";
+import { argMax, crossEntropy, Mean } from "../numbers.js";
+import type { EvalContext, Results, RowMetric } from "./metric.js";
 
 /** Samples after which all other rows are assumed to have only captions of this row. */
 const maxSamples = 32;
@@ -37,5 +40,49 @@ export class FalseCaptions {
       else high = middle - 1;
     }
     return this.data.texts(low).captions[number - this.before[low]!]!;
+  }
+}
+
+/** Accuracy and loss of decisions about the captions of each row and false captions. */
+export abstract class CaptionDecisions implements RowMetric {
+  protected readonly falseCaptions: FalseCaptions;
+  private readonly accuracy = new Mean();
+  private readonly loss = new Mean();
+
+  /** @param name what the names of the results begin with, and the label of the random stream */
+  constructor(
+    protected readonly context: EvalContext,
+    private readonly name: string,
+  ) {
+    this.falseCaptions = new FalseCaptions(context.data);
+  }
+
+  get lists() {
+    return [this.accuracy.entries, this.loss.entries];
+  }
+
+  accepts({ texts }: EncodedRow): boolean {
+    return texts.captions.length > 0;
+  }
+
+  abstract update(row: EncodedRow): Promise<void>;
+
+  compute(): Results {
+    const { name } = this;
+    return {
+      ...this.accuracy.as(`${name}_accuracy`),
+      ...this.loss.as(`${name}_loss`),
+      [`${name}_samples`]: this.accuracy.count,
+    };
+  }
+
+  protected add(logits: readonly number[], label: number): void {
+    this.accuracy.add(argMax(logits) === label ? 1 : 0);
+    this.loss.add(crossEntropy(logits, label));
+  }
+
+  /** The random stream of a caption. */
+  protected randomOf(row: EncodedRow, caption: number): Random {
+    return this.context.random.at(this.name, row.index, caption);
   }
 }

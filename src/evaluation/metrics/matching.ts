@@ -1,7 +1,7 @@
 /** Image-text matching: captions against sampled false captions, and against hard negatives with one attribute changed. */
-import { argMax, crossEntropy, Mean } from "../numbers.js";
+import { Mean } from "../numbers.js";
 import type { EncodedRow } from "../encoded-row.js";
-import { FalseCaptions } from "./false-captions.js";
+import { CaptionDecisions } from "./false-captions.js";
 import { fusedRows, type RowMetric, type EvalContext, type Results } from "./metric.js";
 
 /** Logits of the texts of the last row, which both metrics share. */
@@ -25,50 +25,21 @@ export class MatchLogits {
 /**
  * Each caption with its image, and a caption of another row with the same image. A caption for which none can be sampled is left out.
  */
-export class Matching implements RowMetric {
-  private readonly accuracy = new Mean();
-  private readonly loss = new Mean();
-  private readonly falseCaptions: FalseCaptions;
-
+export class Matching extends CaptionDecisions {
   constructor(
-    private readonly context: EvalContext,
+    context: EvalContext,
     private readonly logits: MatchLogits,
   ) {
-    this.falseCaptions = new FalseCaptions(context.data);
-  }
-
-  get lists() {
-    return [this.accuracy.entries, this.loss.entries];
-  }
-
-  accepts({ texts }: EncodedRow): boolean {
-    return texts.captions.length > 0;
+    super(context, "itm");
   }
 
   async update(row: EncodedRow): Promise<void> {
-    const { captions } = row.texts;
-    const pairs = captions.flatMap((caption, i) => {
-      const sampled = this.falseCaptions.sample(
-        row.index,
-        row.trueCaptions,
-        this.context.random.at("itm", row.index, i),
-      );
+    const pairs = row.texts.captions.flatMap((caption, i) => {
+      const sampled = this.falseCaptions.sample(row.index, row.trueCaptions, this.randomOf(row, i));
       return sampled === undefined ? [] : [caption, sampled];
     });
     const logits = await this.logits.of(row, pairs);
-    logits.forEach((pair, i) => {
-      const label = i % 2 === 0 ? 1 : 0;
-      this.accuracy.add(argMax(pair) === label ? 1 : 0);
-      this.loss.add(crossEntropy(pair, label));
-    });
-  }
-
-  compute(): Results {
-    return {
-      ...this.accuracy.as("itm_accuracy"),
-      ...this.loss.as("itm_loss"),
-      itm_samples: this.accuracy.count,
-    };
+    logits.forEach((pair, i) => this.add(pair, i % 2 === 0 ? 1 : 0));
   }
 }
 
