@@ -1,7 +1,7 @@
 /** Parameters that a starting point lacks in the wanted form, computed from those that it has. */
 import { readTensor } from "../checkpoint/index.js";
 import { toFloat32, type Parameter } from "../graph/index.js";
-import { bicubicWeights, headModules } from "../model/index.js";
+import { headModules, resizeStoredPositions } from "../model/index.js";
 import type { StartingTensor } from "./starting-tensors.js";
 
 type Find = (name: string) => StartingTensor | undefined;
@@ -52,45 +52,12 @@ function resizedPositions({ name, shape }: Parameter, find: Find): DerivedValues
   const [hidden, from, to] = [shape[1] as number, gridSide(start?.shape[0]), gridSide(shape[0])];
   if (start?.shape[1] !== hidden || from === undefined || to === undefined || from === to) return undefined;
   const how = `resized from ${from} × ${from} to ${to} × ${to} patches`;
-  return { how, origin: name, read: async () => resizePositions(await readValues(start), hidden, from, to) };
+  return { how, origin: name, read: async () => resizeStoredPositions(await readValues(start), hidden, from, to) };
 }
 
 function gridSide(rows: number | undefined): number | undefined {
   const side = Math.sqrt((rows ?? 0) - 1);
   return Number.isInteger(side) && side > 0 ? side : undefined;
-}
-
-/**
- * The position table of `to` × `to` patches from that of `from` × `from`: bicubic in both directions, class row kept.
- * [1 + from², hidden] -> [1 + to², hidden]
- */
-function resizePositions(table: Float32Array, hidden: number, from: number, to: number): Float32Array<ArrayBuffer> {
-  const weights = bicubicWeights(from, to);
-  // Rows first, [to, from · hidden], then columns; float64 in between.
-  const tall = new Float64Array(to * from * hidden);
-  for (let y = 0; y < to; y++) {
-    for (let source = 0; source < from; source++) {
-      const weight = weights[y * from + source]!;
-      if (weight === 0) continue;
-      const [row, grid] = [y * from * hidden, hidden + source * from * hidden];
-      for (let i = 0; i < from * hidden; i++) tall[row + i]! += weight * table[grid + i]!;
-    }
-  }
-  const resized = new Float32Array((1 + to * to) * hidden);
-  resized.set(table.subarray(0, hidden));
-  const sum = new Float64Array(hidden);
-  for (let cell = 0; cell < to * to; cell++) {
-    const [y, x] = [Math.floor(cell / to), cell % to];
-    sum.fill(0);
-    for (let source = 0; source < from; source++) {
-      const weight = weights[x * from + source]!;
-      if (weight === 0) continue;
-      const at = (y * from + source) * hidden;
-      for (let i = 0; i < hidden; i++) sum[i]! += weight * tall[at + i]!;
-    }
-    resized.set(sum, (1 + cell) * hidden);
-  }
-  return resized;
 }
 
 /** NLVR2 has two images: the second starts with the token type of the first. As in the authors' code. */

@@ -1,6 +1,5 @@
 /** BridgeTower itself: config, towers, bridges, cross-modal encoder, heads and losses. Pure: no files, no runtime. */
 export type { ActivationName } from "../nn/index.js";
-export { bicubicWeights } from "./bicubic.js";
 export {
   bridgeTower,
   crossModalEncoder,
@@ -21,7 +20,6 @@ export {
   jointForm,
   maxTextLength,
   nativeImage,
-  parseConfig,
   patchesAlong,
   type BridgeTowerConfig,
   type ConfigNeed,
@@ -29,6 +27,8 @@ export {
   type TextConfig,
   type VisionConfig,
 } from "./config.js";
+export { parseConfig } from "./parse-config.js";
+export { resizeStoredPositions } from "./position-table.js";
 export type { HeadInputs, ShapeOf } from "./head-entry.js";
 export { headEntry, heads, headsOf, headTable, type Head } from "./heads.js";
 export { contrastiveBatch, jointContrastiveLoss, clampTemperature } from "./objectives/contrastive.js";

@@ -2,11 +2,8 @@
 import {
   add,
   concat,
-  constant,
   expand,
-  HostTensor,
   linear as linearOp,
-  matmul,
   reshape,
   slice,
   transpose,
@@ -14,8 +11,8 @@ import {
   type Tensor,
 } from "../graph/index.js";
 import { attend, layerNorm, linear, quickGelu, splitContext, type Scope } from "../nn/index.js";
-import { bicubicWeights } from "./bicubic.js";
 import { patchesAlong, visionHeads, visionPositions, type VisionConfig } from "./config.js";
+import { resizedPositions } from "./position-table.js";
 
 /**
  * States of the vision tower: the embeddings, then the first `blocks` blocks, before `ln_post`.
@@ -56,17 +53,8 @@ function cropEnd(x: Tensor, axis: number, size: number): Tensor {
 function positions(p: Scope, config: VisionConfig, rows: number, columns: number): Tensor {
   const side = patchesAlong(config, config.image_size);
   const table = p.at("position_embedding").parameter("weight", [visionPositions(config), config.hidden_size]);
-  if (rows === side && columns === side) return table;
-  const classRow = slice(table, { axis: 0, start: 0, end: 1 });
-  const grid = slice(table, { axis: 0, start: 1, end: visionPositions(config) });
-  // Separable: first the rows of the grid are resized, then its columns.
-  const tall = matmul(bicubic(side, rows), reshape(grid, [side, side * config.hidden_size]));
-  const wide = matmul(bicubic(side, columns), reshape(tall, [rows, side, config.hidden_size]));
-  return concat([classRow, reshape(wide, [rows * columns, config.hidden_size])], 0);
+  return rows === side && columns === side ? table : resizedPositions(table, side, rows, columns);
 }
-
-const bicubic = (from: number, to: number): Tensor =>
-  constant(new HostTensor("float32", [to, from], Float32Array.from(bicubicWeights(from, to))));
 
 /**
  * Block `index` of CLIP's tower at `p`: r = x + attention(ln_1 x), then r + MLP(ln_2 r). Only the tokens in `queries` are
