@@ -58,6 +58,26 @@ export interface RowTexts {
 /** A kind of text of a row. */
 export type TextKind = keyof RowTexts;
 
+/** How the rows of a data set were made of its files: what was merged and what was left out. */
+export interface ReadReport {
+  /** Lines of tables, rows of files and samples of archives, of the chosen split. Records of the same image are one row. */
+  readonly records: number;
+  /** Records with neither image nor text. Left out. */
+  readonly emptyRecords: number;
+  /** Records with an image and no text. They are rows. */
+  readonly recordsWithoutText: number;
+  /** Samples of archives that have no image which can be read. Left out. */
+  readonly recordsWithoutImage: number;
+  /** Blank captions. Left out. */
+  readonly emptyCaptions: number;
+  /** Captions that their row has already, compared without blanks at their ends. Kept once. */
+  readonly repeatedCaptions: number;
+  /** Files of archives that are part of no row. Files of systems, such as `._a.jpg`, are not counted. */
+  readonly otherFiles: number;
+  /** The same in sentences, for logs. Empty if nothing was left out and all records have text, or none. */
+  readonly notes: readonly string[];
+}
+
 /** Rows of images with texts, numbered from 0 in the order of the file. */
 export interface Dataset extends AsyncDisposable {
   /** The path that the user gave. */
@@ -75,6 +95,13 @@ export interface Dataset extends AsyncDisposable {
    * training, to skip those without.
    */
   readonly labelled?: boolean;
+  /** What the reader of the files left out or merged. Absent in data sets from code. */
+  readonly report?: ReadReport;
+  /**
+   * Values of the column `split`, if rows of several of train, val and test were read because no split was chosen. Training and the
+   * command `evaluate` refuse such a data set.
+   */
+  readonly mixedSplits?: readonly string[];
   texts(row: number): RowTexts;
   /** One image, or the left and the right one of statements. */
   images(row: number): readonly ImageSource[];

@@ -6,6 +6,7 @@ export type {
   Negative,
   ImageSource,
   Question,
+  ReadReport,
   RowTexts,
   Statement,
   TextKind,

@@ -31,11 +31,23 @@ export type ColumnNames = Readonly<Partial<Record<ColumnRole, string>>>;
 
 /** Names by which a column is found. The first that exists is used. */
 export const knownNames: Readonly<Record<ColumnRole, readonly string[]>> = {
-  image: ["image", "file_name", "filename", "image_path", "image_file", "path", "filepath", "file", "img", "picture"],
+  image: [
+    "image",
+    "file_name",
+    "filename",
+    "image_path",
+    "image_file",
+    "path",
+    "filepath",
+    "file",
+    "img",
+    "picture",
+    "image_name",
+  ],
   image_0: ["image_0", "image0"],
   image_1: ["image_1", "image1"],
   images: ["images"],
-  caption: ["caption", "captions", "text", "texts", "title", "description"],
+  caption: ["caption", "captions", "text", "texts", "title", "description", "comment"],
   question: ["question", "questions"],
   answer: ["answer", "answers"],
   answer_labels: ["answer_labels"],
@@ -144,8 +156,23 @@ export function imageColumns(where: string, names: readonly string[], columns: F
   });
 }
 
-/** The columns that are read, except the images. */
-export function textColumns(columns: FoundColumns, split: SplitFilter): readonly string[] {
-  const isText = (role: string) => !role.startsWith("image") && (role !== "split" || split.isActive);
-  return [...new Set(columnRoles.flatMap((role) => (isText(role) ? (columns[role] ?? []) : [])))];
+/**
+ * The columns that are read, except the images.
+ * @param isText whether a column has texts: without a wanted split, the column `split` is only read if it has
+ */
+export function textColumns(
+  columns: FoundColumns,
+  split: SplitFilter,
+  isText: (name: string) => boolean,
+): readonly string[] {
+  const isRead = (role: ColumnRole, name: string) =>
+    !role.startsWith("image") && (role !== "split" || split.isActive || isText(name));
+  return [
+    ...new Set(
+      columnRoles.flatMap((role) => {
+        const name = columns[role];
+        return name !== undefined && isRead(role, name) ? [name] : [];
+      }),
+    ),
+  ];
 }

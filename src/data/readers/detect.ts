@@ -1,15 +1,18 @@
 /** Detects the files and the format of a data set by names, first bytes and the other files of the folder. */
 
-import { fileError, statRegular } from "../../files/index.js";
-import { open, readdir, stat } from "node:fs/promises";
+import { fileError, refuseStandIn, statRegular } from "../../files/index.js";
+import { readdir, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 
 import { InputError } from "../../errors.js";
 import { looksLikeArrow } from "./arrow/arrow-messages.js";
-import { captionTableExtensions } from "./captions/caption-table.js";
-import { listed } from "./column-roles.js";
+import { captionTableExtensions, looksLikeCaptionTable } from "./captions/table-kind.js";
+import { firstBytes } from "./open-files.js";
+import { type ColumnNames, listed } from "./column-roles.js";
 import type { DatasetFormat, DatasetSettings } from "./dataset-settings.js";
 import { expandBraces, isBracePattern } from "./brace-pattern.js";
+import { partOf } from "./reader.js";
+import { savedFiles } from "./saved-folder.js";
 import { looksLikeTar } from "./webdataset/tar-members.js";
 
 /** Endings by which files of a folder are known. */
@@ -25,18 +28,6 @@ const single: Readonly<Partial<Record<DatasetFormat, string>>> = {
   folder: "one table of captions",
 };
 
-/** Names of parts that are never trained on as one. */
-const parts: Readonly<Record<string, string>> = {
-  train: "train",
-  training: "train",
-  val: "val",
-  valid: "val",
-  validation: "val",
-  dev: "val",
-  test: "test",
-  testing: "test",
-};
-
 export interface FoundFiles {
   readonly format: DatasetFormat;
   readonly paths: readonly string[];
@@ -45,7 +36,7 @@ export interface FoundFiles {
 }
 
 /** @throws InputError listing what was found if it is not one data set */
-export async function findFiles({ path, format, split }: DatasetSettings): Promise<FoundFiles> {
+export async function findFiles({ path, format, split, columns = {} }: DatasetSettings): Promise<FoundFiles> {
   const stats = await stat(path).catch((error: unknown) => {
     if (isBracePattern(path)) return undefined;
     throw fileError(path, error);
@@ -53,9 +44,10 @@ export async function findFiles({ path, format, split }: DatasetSettings): Promi
   if (stats === undefined) {
     const paths = expandBraces(path);
     for (const shard of paths) await statRegular(shard);
-    return { format: format ?? (await formatOf(paths[0]!)), paths, rowSplit: split };
+    return { format: format ?? (await formatOf(paths[0]!, columns)), paths, rowSplit: split };
   }
-  if (!stats.isDirectory()) return { format: format ?? (await formatOf(path)), paths: [path], rowSplit: split };
+  if (!stats.isDirectory())
+    return { format: format ?? (await formatOf(path, columns)), paths: [path], rowSplit: split };
   return findInFolder(path, format, split);
 }
 
@@ -63,15 +55,24 @@ async function findInFolder(folder: string, format: DatasetFormat | undefined, s
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     throw fileError(folder, error);
   });
-  const names = entries.map(({ name }) => name).filter((name) => !name.startsWith("."));
+  const names = entries.map(({ name }) => name).filter((name) => !isOfSystem(name));
   if (split !== undefined && entries.some((entry) => entry.name === split && entry.isDirectory())) {
     return findInFolder(join(folder, split), format);
   }
   names.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  const saved = format === undefined || format === "arrow" ? await savedFiles(folder, names) : undefined;
+  if (saved !== undefined) {
+    const paths = saved.map((name) => join(folder, name));
+    return { format: "arrow", paths, ...(split === undefined ? {} : { rowSplit: split }) };
+  }
   const formats = (Object.keys(endings) as DatasetFormat[]).filter((one) => format === undefined || one === format);
   const found = formats.map((one) => ({ format: one, files: names.filter((name) => hasEnding(name, endings[one])) }));
   const [only, ...others] = found.filter(({ files }) => files.length > 0);
-  if (only === undefined || others.length > 0) throw notOneFormat(folder, names, [only, ...others]);
+  if (only === undefined) {
+    const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    throw noData(folder, names, folders.filter((name) => partOf(name) !== undefined).sort());
+  }
+  if (others.length > 0) throw severalFormats(folder, [only, ...others]);
   const named = split === undefined ? [] : filesOfSplit(only.files, split);
   const chosen = named.length > 0 ? named : only.files;
   const rowSplit = named.length > 0 ? undefined : split;
@@ -81,7 +82,7 @@ async function findInFolder(folder: string, format: DatasetFormat | undefined, s
     throw new InputError({ code: "invalid-dataset", where: folder, expected, found: listed(chosen), hint });
   }
   const words = chosen.flatMap((name) => wordsOf(name, /[-._ ]+/));
-  const kinds = new Set(words.flatMap((word) => (Object.hasOwn(parts, word) ? [parts[word]] : [])));
+  const kinds = new Set(words.flatMap((word) => partOf(word) ?? []));
   if (named.length === 0 && kinds.size > 1) {
     const found = `${[...kinds].join(" and ")}: ${listed(chosen)}`;
     const hint = "Name one by `split`, or name the file";
@@ -90,28 +91,37 @@ async function findInFolder(folder: string, format: DatasetFormat | undefined, s
   return { format: only.format, paths: chosen.map((name) => join(folder, name)), rowSplit };
 }
 
-function notOneFormat(
-  folder: string,
-  names: readonly string[],
-  found: readonly ({ format: DatasetFormat; files: readonly string[] } | undefined)[],
-): InputError {
-  const kinds = found.flatMap((one) => (one === undefined ? [] : [`${one.format} (${listed(one.files, 3)})`]));
+/** Files that systems and tools write beside the data: of macOS, and the caches of Hugging Face datasets. */
+function isOfSystem(name: string): boolean {
+  return name.startsWith(".") || name === "__MACOSX" || /^cache-.*\.arrow$/.test(name);
+}
+
+function noData(folder: string, names: readonly string[], splits: readonly string[]): InputError {
   const all = Object.values(endings).flat().join(", ");
-  return kinds.length > 0
-    ? new InputError({
-        code: "invalid-dataset",
-        where: folder,
-        expected: "files of one format",
-        found: kinds.join(" and "),
-        hint: "Name a file, or set the format",
-      })
-    : new InputError({
-        code: "missing-data",
-        where: folder,
-        expected: `a table of captions or files of data (${all})`,
-        found: names.length === 0 ? "an empty folder" : listed(names),
-        hint: "Name the folder or the file that has them, or write a metadata.jsonl with image and caption beside the images",
-      });
+  const hint =
+    splits.length === 0
+      ? "Name the folder or the file that has them, or write a metadata.jsonl with image and caption beside the images"
+      : `Name one of its folders, such as ${join(folder, splits[0]!)}, or choose it by \`split\``;
+  return new InputError({
+    code: "missing-data",
+    where: folder,
+    expected: `a table of captions or files of data (${all})`,
+    found: names.length === 0 ? "an empty folder" : listed(names),
+    hint,
+  });
+}
+
+function severalFormats(
+  folder: string,
+  found: readonly { readonly format: DatasetFormat; readonly files: readonly string[] }[],
+): InputError {
+  return new InputError({
+    code: "invalid-dataset",
+    where: folder,
+    expected: "files of one format",
+    found: found.map(({ format, files }) => `${format} (${listed(files, 3)})`).join(" and "),
+    hint: "Name a file, or set the format",
+  });
 }
 
 function hasEnding(name: string, known: readonly string[]): boolean {
@@ -131,42 +141,45 @@ function wordsOf(name: string, separator: RegExp): string[] {
   return name.slice(0, name.length - extname(name).length).split(separator);
 }
 
+/** Bytes with the first line of a table. */
+const lineBytes = 2 ** 16;
+
 /** The format of one file. */
-async function formatOf(path: string): Promise<DatasetFormat> {
+async function formatOf(path: string, columns: ColumnNames): Promise<DatasetFormat> {
   await statRegular(path);
-  const head = await firstBytes(path);
+  const head = await firstBytes(path, 512);
   const start = Buffer.from(head.subarray(0, 8)).toString("latin1");
+  const endingsKnown = Object.values(endings).flat().join(", ");
+  refuseStandIn(head, path, `a data set (${endingsKnown})`);
   if (start.startsWith("PAR1")) return "parquet";
   if (looksLikeArrow(head)) return "arrow";
   if (looksLikeTar(head)) return "webdataset";
   const named = (Object.keys(endings) as DatasetFormat[]).find((format) => hasEnding(path, endings[format]));
   if (named !== undefined) return named;
-  const isPacked = start.startsWith("\x1f\x8b") || start.startsWith("PK") || start.startsWith("\x28\xb5\x2f\xfd");
+  if (looksLikeCaptionTable(await firstBytes(path, lineBytes), columns)) return "folder";
   throw new InputError({
     code: "unsupported-format",
     where: path,
-    expected: `a data set (${Object.values(endings).flat().join(", ")})`,
-    found: isPacked
-      ? "a compressed file"
-      : head.length === 0
-        ? "an empty file"
-        : `a ${extname(path) || "nameless"} file`,
-    hint: isPacked
-      ? "Unpack it first"
-      : "Say its format, or write it as JSON Lines: `bridgetower prepare` reads published annotations",
+    expected: `a data set (${endingsKnown})`,
+    ...otherFile(path, head),
   });
 }
 
-async function firstBytes(path: string): Promise<Uint8Array> {
-  try {
-    const handle = await open(path, "r");
-    try {
-      const { buffer, bytesRead } = await handle.read(new Uint8Array(512), 0, 512, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw fileError(path, error);
+/** What a file of no known format is, and what to do with it. */
+function otherFile(path: string, head: Uint8Array): { readonly found: string; readonly hint: string } {
+  const start = Buffer.from(head.subarray(0, 8)).toString("latin1");
+  if (start.startsWith("PK") && /\.(?:xlsx|xlsm|ods|numbers)$/i.test(path)) {
+    return { found: "a spreadsheet", hint: "Save it as CSV in UTF-8" };
   }
+  if (start.startsWith("\x1f\x8b") || start.startsWith("PK") || start.startsWith("\x28\xb5\x2f\xfd")) {
+    return { found: "a compressed file", hint: "Unpack it first" };
+  }
+  const ending = extname(path);
+  if (ending.toLowerCase() === ".json") {
+    const hint = "Write one object a line: `bridgetower prepare` reads published annotations";
+    return { found: "a JSON file that is not JSON Lines with a column of images", hint };
+  }
+  const found = head.length === 0 ? "an empty file" : `a ${ending || "nameless"} file`;
+  const hint = "If it is a table, write the names of its columns in the first line (image and caption)";
+  return { found, hint };
 }

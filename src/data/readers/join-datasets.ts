@@ -2,6 +2,7 @@
 
 import { disposable, type Dataset, type TextKind } from "../dataset.js";
 import { lastAtMost } from "./packed-columns.js";
+import { joinedReport } from "./read-counts.js";
 
 /**
  * All rows of several data sets in order. Closing it closes all of them. If some have `blocks`, each row of the others is a block.
@@ -20,6 +21,8 @@ export function joinDatasets(name: string, datasets: readonly Dataset[]): Datase
     return { dataset: datasets[index]!, row: row - starts[index]! };
   };
   const blocks = joinedBlocks(datasets, starts);
+  const report = joinedReport(datasets.map((dataset) => dataset.report));
+  const mixed = [...new Set(datasets.flatMap(({ mixedSplits = [] }) => mixedSplits))];
   return disposable({
     name,
     rows,
@@ -32,6 +35,8 @@ export function joinDatasets(name: string, datasets: readonly Dataset[]): Datase
     },
     blocks,
     labelled: datasets.length > 0 && datasets.every(({ labelled }) => labelled === true),
+    ...(report === undefined ? {} : { report }),
+    ...(mixed.length === 0 ? {} : { mixedSplits: mixed }),
     texts: (row) => {
       const at = place(row);
       return at.dataset.texts(at.row);

@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { expect, test } from "vitest";
 
 import type { Dataset } from "../dataset.js";
+import { decodeImage } from "../../processing/index.js";
 import { joinDatasets } from "./join-datasets.js";
 import { openDataset } from "./open-dataset.js";
 import { complaint, fixtures, opened, imageBytes, imagesOf, temporaryFolder } from "./tables.test-support.js";
@@ -76,11 +77,66 @@ test.each<[name: string, files: Record<string, string>]>([
 test.each<[name: string, file: string, content: string]>([
   ["an annotation file", "annotations.json", "{}"],
   ["a compressed table", "pairs.csv.gz", "\x1f\x8b"],
+  ["a spreadsheet", "pairs.xlsx", "PK\x03\x04"],
+  ["a text without a table", "notes.txt", "hello\n"],
+  ["JSON that is no table", "list.json", '[{"image": "a.png"}]'],
   ["nothing", "x", ""],
   ["a name that lies", "x.parquet", "hello"],
 ])("refuses: %s", async (_, file, content) => {
   const folder = await folderOf({ [file]: content });
   expect(await complaint(folder, opened(join(folder, file)))).toMatchSnapshot();
+});
+
+test("a folder of save_to_disk: the files that state.json lists, and never its caches", async () => {
+  const files = {
+    "data-00001-of-00002.arrow": "captions.arrow",
+    "data-00000-of-00002.arrow": "captions-lz4.arrow",
+    "cache-ab12.arrow": "captions.arrow",
+    "left-over.arrow": "captions.arrow",
+    "dataset_info.json": "{}",
+  };
+  const data_files = ["data-00000-of-00002.arrow", "data-00001-of-00002.arrow"].map((filename) => ({ filename }));
+  const folder = await folderOf({ ...files, "state.json": JSON.stringify({ _data_files: data_files }) });
+  const dataset = await opened(folder);
+  expect([dataset.rows, dataset.texts(6).captions[0]]).toEqual([11, "caption 0"]);
+  expect((await opened({ path: folder, split: "val" })).rows).toBe(5);
+  const { "left-over.arrow": _, ...others } = files;
+  expect((await opened(await folderOf({ ...others, "state.json": "{}" }))).rows).toBe(11);
+  const indexed = { _data_files: data_files, _indices_files: [{ filename: "indices.arrow" }] };
+  const chosen = await folderOf({ ...files, "state.json": JSON.stringify(indexed) });
+  expect(await complaint(chosen, opened(chosen))).toContain("found indices.arrow. Call flatten_indices()");
+  const gone = await folderOf({ "state.json": JSON.stringify({ _data_files: [{ filename: "../x.arrow" }] }) });
+  expect(await complaint(gone, opened(gone))).toContain('expected the file "../x.arrow" beside it, found none');
+});
+
+test("a folder of splits names them, and files of other systems are passed over", async () => {
+  const splits = await folderOf({
+    "test/x.arrow": "captions.arrow",
+    "train/x.arrow": "captions.arrow",
+    "dataset_dict.json": "{}",
+  });
+  expect(await complaint(splits, opened(splits))).toContain(
+    "Name one of its folders, such as test, or choose it by `split`",
+  );
+  const folder = await folderOf({
+    "x.csv": "image\n0.png\n",
+    "._x.csv": "\0",
+    "Thumbs.db": "",
+    "__MACOSX/._x.csv": "",
+    ".DS_Store": "",
+  });
+  expect((await opened(folder)).rows).toBe(1);
+});
+
+test("what stands in the place of a file is named, in every format and for images", async () => {
+  const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n";
+  const names = ["x.parquet", "x.arrow", "x.tar", "x.csv", "x.jsonl"];
+  const folder = await folderOf(Object.fromEntries(names.map((name) => [name, pointer])));
+  const message = "found a Git LFS pointer, which only names the file. Run `git lfs pull` in its folder.";
+  for (const name of names) expect(await complaint(folder, opened(join(folder, name)))).toContain(message);
+  expect(await complaint(folder, opened(join(folder, "{x,x}.tar")))).toContain(message);
+  await expect(decodeImage(Buffer.from(pointer), { name: "a.png" })).rejects.toThrow(`a.png: expected a PNG, JPEG`);
+  await expect(decodeImage(Buffer.from(pointer), { name: "a.png" })).rejects.toThrow(message);
 });
 
 test("no such path, and a format that the user names", async () => {

@@ -8,8 +8,9 @@ import { findFiles } from "./detect.js";
 import { joinDatasets } from "./join-datasets.js";
 import { OpenFiles } from "./open-files.js";
 import { openParquet } from "./parquet/parquet-dataset.js";
-import { checkColumnNames } from "./column-roles.js";
+import { checkColumnNames, listed } from "./column-roles.js";
 import { type DatasetFormat, datasetFormats, type DatasetSettings, type OpenOptions } from "./dataset-settings.js";
+import { ReadCounts } from "./read-counts.js";
 import { type ReaderInput, SplitFilter } from "./reader.js";
 import { openWebDataset } from "./webdataset/webdataset.js";
 
@@ -40,32 +41,44 @@ export async function openDataset(given: string | DatasetSettings, options: Open
   const files = new OpenFiles();
   try {
     const split = new SplitFilter(settings.path, rowSplit);
+    const counts = new ReadCounts();
     const dataset = await readers[format]({
       name: settings.path,
       paths,
       columns: settings.columns ?? {},
       split,
+      counts,
       files,
       onProgress: options.onProgress ?? (() => undefined),
       signal: options.signal,
     });
     options.signal?.throwIfAborted();
     split.finish();
-    if (dataset.rows === 0) {
-      const expected = "at least one row with an image";
-      throw new InputError({
-        code: "missing-data",
-        where: settings.path,
-        expected,
-        found: "none",
-        hint: "Check that it is the right file",
-      });
-    }
-    return { ...dataset, close: () => files.close() };
+    if (dataset.rows === 0) throw noRows(settings.path, counts);
+    const { mixed } = split;
+    if (mixed !== undefined) counts.note(`rows of several splits are read together: ${listed(mixed)}`);
+    return {
+      ...dataset,
+      report: counts.report(),
+      ...(mixed === undefined ? {} : { mixedSplits: mixed }),
+      close: () => files.close(),
+    };
   } catch (error) {
     await files.close();
     throw error;
   }
+}
+
+function noRows(where: string, counts: ReadCounts): InputError {
+  const { recordsWithoutImage } = counts.report();
+  const expected = "at least one row with an image";
+  if (counts.otherEndings !== undefined) {
+    const found = `files with the endings ${counts.otherEndings}`;
+    const hint = "Name the files of a sample alike up to their first dot: KEY.jpg, KEY.txt, KEY.json";
+    return new InputError({ code: "missing-data", where, expected, found, hint });
+  }
+  const found = recordsWithoutImage === 0 ? "none" : `${recordsWithoutImage} samples without an image`;
+  return new InputError({ code: "missing-data", where, expected, found, hint: "Check that it is the right file" });
 }
 
 function checkSettings({ format, columns = {}, ...others }: DatasetSettings): void {

@@ -1,11 +1,14 @@
 /** The files of an open data set: few handles for any number of shards, and no read outside of a file. */
 
-import { fileError, type FileState, readExactly, statRegular } from "../../files/index.js";
+import { fileError, type FileState, readExactly, refuseStandIn, standInBytes, statRegular } from "../../files/index.js";
 import { type FileHandle, open } from "node:fs/promises";
 import { InputError } from "../../errors.js";
 
 /** Far below the limits of systems for a process. */
 const maxOpenFiles = 64;
+
+/** Bytes. Pointers of Git LFS have less than 1,024; pages for signing in have some thousand. */
+const maxStandIn = 2 ** 16;
 
 /** A file that is read by ranges. */
 export interface DataFile {
@@ -31,9 +34,11 @@ export class OpenFiles {
   readonly #slots = new Map<string, Slot>();
   #closed = false;
 
-  /** @throws InputError if the file is missing, not regular or not readable */
+  /** @throws InputError if the file is missing, not regular, not readable, or a Git LFS pointer */
   async add(path: string): Promise<DataFile> {
     const { size, mtimeMs } = await statRegular(path);
+    // No larger file is a pointer, and opening thousands of shards to look takes time.
+    if (size < maxStandIn) refuseStandIn(await firstBytes(path, standInBytes), path, "a file of data");
     const read = (offset: number, length: number) => this.#read(path, { size, mtimeMs }, offset, length);
     return { name: path, size, read };
   }
@@ -106,4 +111,19 @@ async function reopen(path: string, known: FileState): Promise<FileHandle> {
     });
   }
   return open(path, "r");
+}
+
+/** Up to `length` bytes from the start of a file. */
+export async function firstBytes(path: string, length: number): Promise<Uint8Array> {
+  try {
+    const handle = await open(path, "r");
+    try {
+      const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileError(path, error);
+  }
 }

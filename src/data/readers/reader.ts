@@ -3,6 +3,7 @@
 import { InputError, nearestHint } from "../../errors.js";
 import { disposable, type Dataset, type ImageSource } from "../dataset.js";
 import { type ColumnNames, listed } from "./column-roles.js";
+import type { ReadCounts } from "./read-counts.js";
 import type { OpenFiles } from "./open-files.js";
 import type { RowStore } from "./row-store.js";
 
@@ -15,53 +16,77 @@ export interface ReaderInput {
   readonly columns: ColumnNames;
   /** Which rows are kept. Shared by all readers of the data set, like the files. */
   readonly split: SplitFilter;
+  /** What is left out. Shared as well. */
+  readonly counts: ReadCounts;
   /** Closing it closes the data set. */
   readonly files: OpenFiles;
   readonly onProgress: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
 
+/** Words for parts that are never trained on as one, in names of files and in columns `split`. */
+const parts: Readonly<Record<string, string>> = {
+  train: "train",
+  training: "train",
+  val: "val",
+  valid: "val",
+  validation: "val",
+  dev: "val",
+  test: "test",
+  testing: "test",
+};
+
+/** The part that a word names: train, val or test. */
+export const partOf = (word: string): string | undefined => (Object.hasOwn(parts, word) ? parts[word] : undefined);
+
 /** Splits listed in an error. */
 const maxNamed = 20;
 
+/** Chooses the rows of one split, or finds out that rows of several are read. */
 export class SplitFilter {
   readonly #where: string;
-  /** If undefined, every row is kept. */
-  readonly wanted: string | undefined;
+  readonly #wanted: string | undefined;
+  /** Other values of the column; all of them if no split is wanted. */
   readonly #others = new Set<string>();
   #kept = false;
 
   constructor(where: string, wanted: string | undefined) {
     this.#where = where;
-    this.wanted = wanted;
+    this.#wanted = wanted;
   }
 
-  /** Whether the column `split` is needed. */
+  /** Whether the column `split` must be read. */
   get isActive(): boolean {
-    return this.wanted !== undefined;
+    return this.#wanted !== undefined;
   }
 
   /** Whether a row with this value in its column `split` is wanted. */
   keeps(split: unknown): boolean {
-    if (this.wanted === undefined) return true;
-    if (split === this.wanted) return (this.#kept = true);
+    if (this.#wanted !== undefined && split === this.#wanted) return (this.#kept = true);
     if (typeof split === "string" && this.#others.size < maxNamed) this.#others.add(split);
-    return false;
+    return this.#wanted === undefined;
+  }
+
+  /** The values of the column, if no split is wanted and several of train, val and test are among them. */
+  get mixed(): readonly string[] | undefined {
+    if (this.#wanted !== undefined) return undefined;
+    const found = new Set([...this.#others].flatMap((value) => partOf(value.toLowerCase()) ?? []));
+    return found.size > 1 ? [...this.#others] : undefined;
   }
 
   /** @throws InputError if no row was of the wanted split */
   finish(): void {
-    if (this.wanted === undefined || this.#kept) return;
+    if (this.#wanted === undefined || this.#kept) return;
     const others = [...this.#others];
     throw new InputError({
       code: "missing-data",
       where: this.#where,
-      expected: `rows with split ${JSON.stringify(this.wanted)}`,
+      expected: `rows with split ${JSON.stringify(this.#wanted)}`,
       found: others.length === 0 ? "no row with a split" : listed(others),
       hint:
         others.length === 0
           ? "Leave out the split, or name the file of that split"
-          : (nearestHint(this.wanted, others) ?? "Name one of these"),
+          : (nearestHint(this.#wanted, others) ?? "Name one of these"),
     });
   }
 }

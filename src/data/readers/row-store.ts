@@ -9,6 +9,7 @@ const absent = -1;
 /** Rows are added in order and read by number. */
 export class RowStore {
   #rows = 0;
+  #repeated = 0;
   readonly #captions = new TextColumn();
   readonly #questions = new QuestionColumn();
   readonly #hypotheses = new LabelledColumn();
@@ -19,9 +20,16 @@ export class RowStore {
     return this.#rows;
   }
 
-  /** Adds a row. Repeated captions are stored once. */
+  /** Captions that were left out because their row has them already. */
+  get repeatedCaptions(): number {
+    return this.#repeated;
+  }
+
+  /** Adds a row. Captions that differ in blanks at their ends only are stored once, as the first of them is written. */
   add(texts: RowTexts): void {
-    this.#captions.add([...new Set(texts.captions)]);
+    const captions = distinct(texts.captions);
+    this.#repeated += texts.captions.length - captions.length;
+    this.#captions.add(captions);
     this.#questions.add(texts.questions);
     this.#hypotheses.add(texts.hypotheses);
     this.#statements.add(texts.statements);
@@ -54,6 +62,12 @@ export class RowStore {
     if (spans.total > 0) for (let row = 0; row < this.#rows; row++) counts[row] = spans.count(row);
     return counts;
   }
+}
+
+function distinct(captions: readonly string[]): readonly string[] {
+  if (captions.length < 2) return captions;
+  const seen = new Set<string>();
+  return captions.filter((caption) => seen.size < seen.add(caption.trim()).size);
 }
 
 /** Merges records into rows: record i belongs to row `rowOf[i]`. Rows are numbered from 0 without gaps. */

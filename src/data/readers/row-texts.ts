@@ -22,14 +22,17 @@ export function rowTexts(row: RowValues, pair: boolean): RowTexts {
   };
 }
 
-/** Empty captions are left out. */
+/** Blank captions are left out and counted. */
 function captionsOf(row: RowValues): string[] {
   const value = row.get("caption");
   const texts = Array.isArray(value) ? value.filter((text) => text !== null && text !== undefined) : (value ?? []);
   const list: readonly unknown[] = Array.isArray(texts) ? texts : [texts];
-  return list
-    .map((text) => textOf(row, "caption", text, "a text or a list of texts"))
-    .filter((text) => text.trim() !== "");
+  const captions = list.map((text) => textOf(row, "caption", text, "a text or a list of texts"));
+  return captions.filter((text) => {
+    const isBlank = text.trim() === "";
+    if (isBlank) row.countEmptyCaption();
+    return !isBlank;
+  });
 }
 
 function statementOf(row: RowValues, { question, answers }: Question): Statement {

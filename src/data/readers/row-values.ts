@@ -2,6 +2,13 @@
 
 import { InputError } from "../../errors.js";
 import type { FoundColumns, ColumnRole } from "./column-roles.js";
+import { listInText } from "./list-in-text.js";
+import type { ReadCounts } from "./read-counts.js";
+
+/** Roles whose lists may be of numbers. A caption such as `[1]` is a text. */
+const numbers: readonly ColumnRole[] = ["answer_labels", "answer_scores", "question_id", "label"];
+
+const isOneText: ReadonlySet<ColumnRole> = new Set(["image", "image_0", "image_1", "split"]);
 
 /** Values of a row by role. JSON null and absent columns are undefined. */
 export class RowValues {
@@ -9,16 +16,34 @@ export class RowValues {
   readonly #record: Readonly<Record<string, unknown>>;
   /** The file and the row, for errors. */
   readonly #where: () => string;
+  readonly #counts: ReadCounts;
 
-  constructor(columns: FoundColumns, record: Readonly<Record<string, unknown>>, where: () => string) {
+  constructor(
+    columns: FoundColumns,
+    record: Readonly<Record<string, unknown>>,
+    where: () => string,
+    counts: ReadCounts,
+  ) {
     this.#columns = columns;
     this.#record = record;
     this.#where = where;
+    this.#counts = counts;
   }
 
+  /** The value of a column. A list that is written as text, as in cells of a CSV, is a list. */
   get(role: ColumnRole): unknown {
     const name = this.#columns[role];
-    return name === undefined || !Object.hasOwn(this.#record, name) ? undefined : (this.#record[name] ?? undefined);
+    const value =
+      name === undefined || !Object.hasOwn(this.#record, name) ? undefined : (this.#record[name] ?? undefined);
+    if (typeof value !== "string" || !value.trimStart().startsWith("[") || isOneText.has(role)) return value;
+    const list = listInText(value, numbers.includes(role));
+    if (list === "broken") throw this.wrong(role, 'a text, or a list of texts in JSON (["a", "b"])', value);
+    return list ?? value;
+  }
+
+  /** Counts a blank caption. */
+  countEmptyCaption(): void {
+    this.#counts.add("emptyCaptions", this.#where);
   }
 
   /** The error for an invalid value of a role. */

@@ -1,7 +1,7 @@
 /** The columns of one batch: which of its buffers belong to which field. */
 
 import { damaged } from "./arrow-messages.js";
-import type { ArrowBody } from "./arrow-body.js";
+import type { ArrowBody, OpenBuffer } from "./arrow-body.js";
 import type { ArrowField, ArrowType, BatchMetadata } from "./arrow-schema.js";
 
 export interface ArrowColumn {
@@ -13,6 +13,8 @@ export interface ArrowColumn {
   readonly nullCount: number;
   /** Number of its first buffer. */
   readonly buffer: number;
+  /** Buffers of values after the views, if it is a column of views. */
+  readonly viewBuffers: number;
   readonly children: readonly ArrowColumn[];
 }
 
@@ -27,7 +29,8 @@ export function batchColumns(body: ArrowBody, fields: readonly ArrowField[], bat
     const type = field.dictionary?.index ?? field.type;
     const first = buffer;
     buffer += bufferCount(type);
-    if (type.kind === "other" && type.variadic) buffer += batch.variadic[view++] ?? 0;
+    const viewBuffers = isView(type) ? (batch.variadic[view++] ?? 0) : 0;
+    buffer += viewBuffers;
     if (length < 0 || buffer > batch.buffers.length) {
       const found = `${batch.nodes.length} nodes and ${batch.buffers.length} buffers`;
       throw damaged(body.file.name, "a batch with all columns of the schema", found);
@@ -37,7 +40,7 @@ export function batchColumns(body: ArrowBody, fields: readonly ArrowField[], bat
     if (short !== undefined) {
       throw damaged(body.file.name, `${length} values in ${JSON.stringify(short.field.name)}`, `${short.length}`);
     }
-    return { field, type, body, length, nullCount, buffer: first, children };
+    return { field, type, body, length, nullCount, buffer: first, viewBuffers, children };
   };
   return fields.map((field) => {
     const column = columnOf(field);
@@ -46,12 +49,16 @@ export function batchColumns(body: ArrowBody, fields: readonly ArrowField[], bat
   });
 }
 
+const isView = ({ kind }: ArrowType): boolean => kind === "text view" || kind === "binary view";
+
 function bufferCount(type: ArrowType): number {
   switch (type.kind) {
     case "integer":
     case "float":
     case "boolean":
     case "list":
+    case "text view":
+    case "binary view":
       return 2;
     case "text":
     case "binary":
@@ -104,4 +111,43 @@ export async function offsetsOf(
     previous = offset;
   }
   return offsets;
+}
+
+/** Where a value of a column of views is stored. */
+export interface ViewRange {
+  readonly buffer: OpenBuffer;
+  readonly start: number;
+  readonly length: number;
+}
+
+const viewBytes = 16;
+/** Values up to this length are in the view itself, after their length. */
+const maxInline = 12;
+
+/**
+ * Where the values `from` to `to` of a column of views are. https://arrow.apache.org/docs/format/Columnar.html#variable-size-binary-view-layout
+ * @returns a function of the number of the value, counted from `from`
+ * @throws InputError if the buffer of views is too short; the function, if a view leads outside of its buffer
+ */
+export async function viewsOf(column: ArrowColumn, from: number, to: number): Promise<(index: number) => ViewRange> {
+  const { body, buffer: first, viewBuffers } = column;
+  const views = await body.buffer(first + 1);
+  const buffers: OpenBuffer[] = [];
+  for (let i = 0; i < viewBuffers; i++) buffers.push(await body.buffer(first + 2 + i));
+  const bytes = from === to ? new Uint8Array() : await views.read(from * viewBytes, (to - from) * viewBytes);
+  const view = new DataView(bytes.buffer);
+  return (index) => {
+    const at = index * viewBytes;
+    const length = view.getInt32(at, true);
+    if (length >= 0 && length <= maxInline) {
+      return { buffer: views, start: (from + index) * viewBytes + 4, length };
+    }
+    const [number, start] = [view.getInt32(at + 8, true), view.getInt32(at + 12, true)];
+    const buffer = buffers[number];
+    if (length >= 0 && start >= 0 && buffer !== undefined && start + length <= buffer.length) {
+      return { buffer, start, length };
+    }
+    const where = `${body.file.name}, column ${JSON.stringify(column.field.name)}`;
+    throw damaged(where, "views into its buffers", `${length} bytes at ${start} of buffer ${number}`);
+  };
 }

@@ -1,4 +1,4 @@
-import { open, readFile, writeFile } from "node:fs/promises";
+import { copyFile, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import {
@@ -117,6 +117,48 @@ test("the stream format with structs of bytes and path; a row without image and 
   expect(await complaint(fixtures, dataset.images(2)[0]!.read())).toBe(
     'saved.arrow, row 2, column "image": expected an image, found none. Leave the row out, or write its image into the file.',
   );
+});
+
+test.each(["views.arrow", "views-zstd.arrow"])("%s: views of texts and images, as polars writes them", async (name) => {
+  const dataset = await opened(join(fixtures, name));
+  expect(Array.from({ length: dataset.rows }, (_, row) => dataset.texts(row).captions)).toEqual([
+    ["a cat"],
+    ["a caption of more than twelve bytes 1"],
+    [],
+    ["ein Bär über allem"],
+    ["last"],
+  ]);
+  const images = [imageBytes(0), imageBytes(1), new TextEncoder().encode("short"), imageBytes(3)];
+  for (const [row, image] of images.entries()) expect(await imagesOf(dataset, row)).toEqual([image]);
+  expect(dataset.blocks).toEqual(name === "views.arrow" ? undefined : [0, 3]);
+  expect(await complaint(fixtures, dataset.images(4)[0]!.read())).toContain("expected an image, found none");
+});
+
+test.each(["paths.arrow", "paths.parquet"])("%s: images that are not in the file are read beside it", async (name) => {
+  const folder = await temporaryFolder();
+  await copyFile(join(fixtures, name), join(folder, name));
+  const dataset = await opened(join(folder, name));
+  expect(dataset.rows).toBe(3);
+  expect(await imagesOf(dataset, 1)).toEqual([imageBytes(1)]);
+  expect(await complaint(folder, dataset.images(0)[0]!.read())).toContain(
+    `${name}, row 0, column "image": expected an image, or its file at 0.png, found only the path "0.png": the image is not in the file.`,
+  );
+  await writeFile(join(folder, "0.png"), imageBytes(0));
+  expect(await imagesOf(dataset, 0)).toEqual([imageBytes(0)]);
+  // Paths in files of data do not lead out of their folder, whether or not there is such a file.
+  expect(await complaint(folder, dataset.images(2)[0]!.read())).toContain('found only the path "../0.png"');
+});
+
+test("rows of several splits are found in a column", async () => {
+  expect((await opened(join(fixtures, "captions.arrow"))).mixedSplits).toEqual(["train", "val"]);
+  expect((await opened(join(fixtures, "captions-lz4.arrow"))).mixedSplits).toEqual(["train", "val"]);
+  expect((await opened({ path: join(fixtures, "captions.arrow"), split: "val" })).mixedSplits).toBeUndefined();
+  expect((await opened(join(fixtures, "captions.arrow"))).report).toMatchObject({ records: 5, repeatedCaptions: 5 });
+  expect((await opened(join(fixtures, "saved.arrow"))).report).toMatchObject({
+    records: 6 - 1,
+    emptyRecords: 0,
+    recordsWithoutText: 2,
+  });
 });
 
 test("the reader of apache-arrow sees the same rows", async () => {

@@ -70,7 +70,10 @@ class ArrowReader {
     this.#columns = findColumns((name) => names.includes(name), input.columns);
     this.#images = imageColumns(file, names, this.#columns);
     for (const name of this.#images) checkImageField(file, this.#field(name));
-    this.#texts = textColumns(this.#columns, input.split);
+    this.#texts = textColumns(this.#columns, input.split, (name) => {
+      const { kind } = this.#field(name).type;
+      return kind === "text" || kind === "text view";
+    });
     this.#total = layout.messages.reduce(
       (sum, { batch, dictionary }) => sum + (dictionary === undefined ? batch.rows : 0),
       0,
@@ -105,6 +108,7 @@ class ArrowReader {
   }
 
   finish(): Dataset {
+    this.#input.counts.add("repeatedCaptions", undefined, this.#store.repeatedCaptions);
     const starts = this.#batches.map(({ start }) => start);
     const compressed = this.#batches.some(({ images }) => images.some(({ isCompressed }) => isCompressed));
     const blocks = this.#blocks(starts);
@@ -133,14 +137,21 @@ class ArrowReader {
     from: number,
     to: number,
   ): Promise<void> {
+    const { counts } = this.#input;
     const values: unknown[][] = [];
     for (const column of texts) values.push(await columnValues(column, from, to, this.#dictionaries));
     for (let row = from; row < to; row++) {
       const record = Object.fromEntries(this.#texts.map((name, i) => [name, values[i]![row - from]]));
-      const row_ = new RowValues(this.#columns, record, () => `${this.#file}, row ${this.#rows + row}`);
+      const where = () => `${this.#file}, row ${this.#rows + row}`;
+      const row_ = new RowValues(this.#columns, record, where, counts);
       if (!this.#input.split.keeps(row_.get("split"))) continue;
+      counts.add("records");
       const found = rowTexts(row_, images.length === 2);
-      if (!hasTexts(found) && !images.some((column) => column.has(row))) continue;
+      if (!hasTexts(found)) {
+        const hasImage = images.some((column) => column.has(row));
+        counts.add(hasImage ? "recordsWithoutText" : "emptyRecords", where);
+        if (!hasImage) continue;
+      }
       this.#fileRow.push(this.#rows + row);
       this.#store.add(found);
     }

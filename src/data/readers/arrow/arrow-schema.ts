@@ -10,9 +10,11 @@ export type ArrowType =
   | { readonly kind: "null" }
   /** `wide`: offsets of 64 bits (LargeUtf8 and so on). */
   | { readonly kind: "text" | "binary" | "list"; readonly wide: boolean }
+  /** Values up to 12 bytes in the view itself, others in one of any number of buffers, as polars writes texts and bytes. */
+  | { readonly kind: "text view" | "binary view" }
   | { readonly kind: "struct" }
   /** Not read, only stepped over. */
-  | { readonly kind: "other"; readonly name: string; readonly buffers: number; readonly variadic: boolean };
+  | { readonly kind: "other"; readonly name: string; readonly buffers: number };
 
 export interface ArrowField {
   readonly name: string;
@@ -113,14 +115,15 @@ function readType(number: number, table: FlatTable | undefined): ArrowType {
     case 13:
       return { kind: "struct" };
     case 14:
-      return { kind: "other", name: "union", buffers: table?.int16(0) === 1 ? 2 : 1, variadic: false };
+      return { kind: "other", name: "union", buffers: table?.int16(0) === 1 ? 2 : 1 };
     case 23:
+      return { kind: "binary view" };
     case 24:
-      return { kind: "other", name: number === 23 ? "binary view" : "text view", buffers: 2, variadic: true };
+      return { kind: "text view" };
     default: {
       const known = others[number];
       if (known === undefined) throw new FlatbufferProblem(`the unknown type ${number}`);
-      return { kind: "other", name: known[0], buffers: known[1], variadic: false };
+      return { kind: "other", name: known[0], buffers: known[1] };
     }
   }
 }

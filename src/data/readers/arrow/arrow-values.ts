@@ -1,7 +1,8 @@
 /** Values of text columns, a few rows at a time: a batch may be as large as its file. */
 
 import { InputError } from "../../../errors.js";
-import { type ArrowColumn, bitAt, offsetsOf, validity } from "./arrow-columns.js";
+import type { OpenBuffer } from "./arrow-body.js";
+import { type ArrowColumn, bitAt, offsetsOf, validity, type ViewRange, viewsOf } from "./arrow-columns.js";
 import { damaged } from "./arrow-messages.js";
 import { type ArrowType, typeName } from "./arrow-schema.js";
 
@@ -11,6 +12,8 @@ export type Dictionaries = ReadonlyMap<number, readonly unknown[]>;
 /** Bounds on what is in memory at once; rows of images stay a thousand times below. */
 const maxItems = 2 ** 22;
 const maxBytes = 2 ** 28;
+/** Bytes between values of a buffer that are read with them. */
+const maxGap = 2 ** 20;
 
 /**
  * The values of rows `from` to `to` (not included): numbers, bigints, booleans, texts, bytes, lists, objects for structs; null where
@@ -28,7 +31,7 @@ export async function columnValues(
     throw damaged(where, `at most ${Math.min(column.length, maxItems)} values at once`, `${to - from}`);
   }
   const present = await validity(column, from, to);
-  const values = await plainValues(column, from, to, dictionaries, where);
+  const values = await plainValues(column, from, to, dictionaries, where, present);
   const { dictionary } = column.field;
   const words = dictionary === undefined ? undefined : (dictionaries.get(dictionary.id) ?? []);
   return values.map((value, i) => {
@@ -46,6 +49,7 @@ async function plainValues(
   to: number,
   dictionaries: Dictionaries,
   where: string,
+  present: Uint8Array | undefined,
 ): Promise<unknown[]> {
   const { type } = column;
   switch (type.kind) {
@@ -75,6 +79,16 @@ async function plainValues(
         return type.kind === "text" ? bytes.toString("utf8", begin, stop) : new Uint8Array(bytes.subarray(begin, stop));
       });
     }
+    case "text view":
+    case "binary view": {
+      const rangeOf = await viewsOf(column, from, to);
+      // The view of an absent value may be anything.
+      const ranges = Array.from({ length: to - from }, (_, i) =>
+        present === undefined || bitAt(present, from, from + i) ? rangeOf(i) : undefined,
+      );
+      const values = await viewValues(ranges, where);
+      return type.kind === "binary view" ? values : values.map((value) => value?.toString("utf8"));
+    }
     case "list": {
       const child = column.children[0];
       if (child === undefined) throw damaged(where, "a list of something", "a list of nothing");
@@ -97,11 +111,45 @@ async function plainValues(
         where,
         expected: "text, numbers, booleans, or lists or structs of these",
         found: typeName(column.field),
-        hint: type.variadic
-          ? "Write the file without views (in polars: compat_level=0)"
-          : "Write the column as another type",
+        hint: "Write the column as another type",
       });
   }
+}
+
+/** The bytes of views. Neighbours in a buffer are read at once. */
+async function viewValues(ranges: readonly (ViewRange | undefined)[], where: string): Promise<(Buffer | undefined)[]> {
+  const spans = new Map<OpenBuffer, { start: number; end: number; bytes: number }>();
+  let total = 0;
+  for (const range of ranges) {
+    if (range === undefined) continue;
+    const { buffer, start, length } = range;
+    // Views may overlap, so that a small file has any amount of text.
+    total += length;
+    const span = spans.get(buffer) ?? { start, end: start, bytes: 0 };
+    span.start = Math.min(span.start, start);
+    span.end = Math.max(span.end, start + length);
+    span.bytes += length;
+    spans.set(buffer, span);
+  }
+  if (total > maxBytes) throw damaged(where, `texts of at most ${maxBytes} bytes in ${ranges.length} rows`, `${total}`);
+  const read = new Map<OpenBuffer, { readonly start: number; readonly bytes: Buffer }>();
+  for (const [buffer, { start, end, bytes }] of spans) {
+    if (end - start > 4 * bytes + maxGap) continue;
+    read.set(buffer, { start, bytes: Buffer.from((await buffer.read(start, end - start)).buffer) });
+  }
+  const values: (Buffer | undefined)[] = [];
+  for (const range of ranges) {
+    if (range === undefined) {
+      values.push(undefined);
+      continue;
+    }
+    const { buffer, start, length } = range;
+    const known = read.get(buffer);
+    const from = start - (known?.start ?? 0);
+    const bytes = known?.bytes.subarray(from, from + length) ?? Buffer.from((await buffer.read(start, length)).buffer);
+    values.push(bytes);
+  }
+  return values;
 }
 
 function numberReader(

@@ -1,9 +1,9 @@
-/** A table of captions beside its images: JSON Lines, CSV or TSV. */
+/** A table of captions beside its images: JSON Lines, or cells between separators. */
 
-import { dirname, extname } from "node:path";
+import { dirname } from "node:path";
 
 import { InputError } from "../../../errors.js";
-import { readLineBatches, readTextPieces } from "../../../files/index.js";
+import { isObject, parsePythonJson, readLineBatches, readTextPieces } from "../../../files/index.js";
 import type { Dataset } from "../../dataset.js";
 import { Spans, TextPool } from "../packed-columns.js";
 import {
@@ -15,54 +15,35 @@ import {
   listed,
   RecordColumns,
 } from "../column-roles.js";
+import { firstBytes } from "../open-files.js";
 import { rowTexts } from "../row-texts.js";
 import { hasTexts, mergeRows, RowStore } from "../row-store.js";
-import { describe, isObject, RowValues } from "../row-values.js";
+import { describe, RowValues } from "../row-values.js";
 import { type ReaderInput, tableDataset } from "../reader.js";
+import { tableImage, type TablePath, tablePath } from "../image-file.js";
 import { maxRow, readDelimited, type TableRecord } from "./delimited.js";
-import { pathInside, imageFile } from "./image-file.js";
-
-const kinds: Readonly<Record<string, "jsonl" | "csv" | "tsv">> = {
-  ".jsonl": "jsonl",
-  ".ndjson": "jsonl",
-  ".csv": "csv",
-  ".tsv": "tsv",
-};
-
-export const captionTableExtensions: readonly string[] = Object.keys(kinds);
+import { headerFit, tableKind } from "./table-kind.js";
 
 /**
  * The rows of a table. Lines with the same image, or the same two, are one row, in place of the first. A line without image and text
- * is skipped. Image paths are relative to the table and are not checked before an image is read.
+ * is left out. Image paths are relative to the table and are not checked before an image is read.
  * @throws InputError naming the line for an invalid row
  */
 export async function openCaptionTable(input: ReaderInput): Promise<Dataset> {
   const path = input.paths[0]!;
-  const kind = kinds[extname(path).toLowerCase()];
-  if (kind === undefined) {
-    const found = extname(path) === "" ? "a name without ending" : extname(path);
-    const expected = `a table of captions (${captionTableExtensions.join(", ")})`;
-    throw new InputError({
-      code: "unsupported-format",
-      where: path,
-      expected,
-      found,
-      hint: "Rename it, or write it as JSON Lines or CSV",
-    });
-  }
   const table = new TableBuilder(input, path);
-  if (kind === "jsonl") {
+  const kind = tableKind(path, await firstBytes(path, 2 ** 12));
+  if (kind.kind === "jsonl") {
     for await (const lines of readLineBatches(path, { ...input, maxLineLength: maxRow })) {
       for (const { number, text } of lines) table.addJson(number, text);
     }
   } else {
-    await readDelimited(
-      path,
-      kind,
-      readTextPieces(path, input),
-      (names) => table.setHeader(names),
-      (record) => table.add(record),
-    );
+    await readDelimited(path, readTextPieces(path, input), {
+      announced: kind.separator,
+      fit: headerFit(input.columns),
+      onHeader: (names) => table.setHeader(names),
+      onRecord: (record) => table.add(record),
+    });
   }
   return table.finish();
 }
@@ -79,6 +60,9 @@ class TableBuilder {
   #columns: FoundColumns | undefined;
   /** Columns of JSON Lines, where each row has its own fields. */
   readonly #fields: RecordColumns;
+  /** Rows of a table of cells that take more than one line. */
+  #longRows = 0;
+  #firstLongRow = "";
 
   constructor(input: ReaderInput, path: string) {
     this.#input = input;
@@ -102,7 +86,7 @@ class TableBuilder {
   addJson(line: number, text: string): void {
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = parsePythonJson(text);
     } catch {
       value = text;
     }
@@ -117,18 +101,21 @@ class TableBuilder {
         hint,
       });
     }
-    this.add({ line, values: value });
+    this.add({ line, lastLine: line, values: value });
   }
 
-  add({ line, values }: TableRecord): void {
+  add({ line, lastLine, values }: TableRecord): void {
+    const { counts } = this.#input;
     const where = () => `${this.#path}, line ${line}`;
     const columns = this.#columns ?? this.#fields.of(values);
-    const row = new RowValues(columns, values, where);
+    const row = new RowValues(columns, values, where, counts);
     if (!this.#input.split.keeps(row.get("split"))) return;
+    if (lastLine > line && this.#longRows++ === 0) this.#firstLongRow = `${where()} to ${lastLine}`;
+    counts.add("records");
     const images = this.#imagesOf(row, where);
     const texts = rowTexts(row, images.length === 2);
     if (images.length === 0) {
-      if (!hasTexts(texts)) return;
+      if (!hasTexts(texts)) return counts.add("emptyRecords", where);
       const expected = `an image (${listed(knownNames.image)}, or image_0 and image_1)`;
       const hint = "Name its image, or name the column of the images in the settings";
       throw new InputError({
@@ -139,12 +126,13 @@ class TableBuilder {
         hint,
       });
     }
-    const key = images.join("\0");
+    if (!hasTexts(texts)) counts.add("recordsWithoutText", where);
+    const key = images.map(({ path }) => path).join("\0");
     let number = this.#rows.get(key);
     if (number === undefined) {
       this.#rows.set(key, (number = this.#rows.size));
       this.#images.spans.add(images.length);
-      for (const image of images) this.#images.paths.add(image);
+      for (const { given } of images) this.#images.paths.add(given);
     }
     this.#rowOf.push(number);
     this.#records.add(texts);
@@ -155,15 +143,28 @@ class TableBuilder {
     const { paths, spans } = this.#images;
     const folder = dirname(this.#path);
     const isOneLinePerRow = this.#rows.size === this.#records.rows;
+    const store = isOneLinePerRow ? this.#records : mergeRows(this.#records, this.#rowOf, this.#rows.size);
+    const { counts } = this.#input;
+    counts.add("repeatedCaptions", undefined, this.#records.repeatedCaptions);
+    if (store !== this.#records) counts.add("repeatedCaptions", undefined, store.repeatedCaptions);
+    if (this.#longRows > 0) {
+      const rows = this.#longRows === 1 ? "1 row takes" : `${this.#longRows} rows take`;
+      counts.note(
+        `${rows} several lines, the first ${this.#firstLongRow}: check that its quotes are meant to enclose them`,
+      );
+    }
     return tableDataset({
       name: this.#input.name,
-      store: isOneLinePerRow ? this.#records : mergeRows(this.#records, this.#rowOf, this.#rows.size),
+      store,
       images: (row) =>
-        Array.from({ length: spans.count(row) }, (_, i) => imageFile(folder, paths.at(spans.start(row) + i))),
+        Array.from({ length: spans.count(row) }, (_, i) => {
+          const given = paths.at(spans.start(row) + i);
+          return tableImage(folder, tablePath(this.#path, given));
+        }),
     });
   }
 
-  #imagesOf(row: RowValues, where: () => string): string[] {
+  #imagesOf(row: RowValues, where: () => string): TablePath[] {
     const list = row.get("images");
     if (list !== undefined) {
       if (Array.isArray(list) && (list.length === 1 || list.length === 2)) {
@@ -185,7 +186,7 @@ function pathOf(
   role: "image" | "images" | "image_0" | "image_1",
   value: unknown,
   where: () => string,
-): string {
+): TablePath {
   if (typeof value !== "string") throw row.wrong(role, "the path of an image", value);
-  return pathInside(where(), value);
+  return tablePath(where(), value);
 }

@@ -4,12 +4,13 @@ import type { Dataset, ImageSource } from "../../dataset.js";
 import { growableUint32, lastAtMost } from "../packed-columns.js";
 import { imageColumns, textColumns, checkNamedColumns, findColumns } from "../column-roles.js";
 import { rowTexts } from "../row-texts.js";
-import { RowStore } from "../row-store.js";
+import { hasTexts, RowStore } from "../row-store.js";
 import { RowValues } from "../row-values.js";
 import { type ReaderInput, tableDataset } from "../reader.js";
 import { groupColumn } from "./parquet-columns.js";
 import { readParquetLayout } from "./parquet-file.js";
 import { ParquetImages } from "./parquet-images.js";
+import { elementName } from "./parquet-pages.js";
 
 /**
  * All rows of one Parquet file. A missing image is an error when it is read. `blocks` are the row groups.
@@ -24,8 +25,10 @@ export async function openParquet(input: ReaderInput): Promise<Dataset> {
   const column = (name: string) => layout.columns.find(({ element }) => element.name === name)!;
   const imageNames = imageColumns(file.name, names, columns);
   const images = imageNames.map((name) => new ParquetImages(file, layout, column(name)));
-  const texts = textColumns(columns, input.split).map(column);
+  const isText = (name: string) => elementName(column(name).element) === "text";
+  const texts = textColumns(columns, input.split, isText).map(column);
 
+  const { counts } = input;
   const store = new RowStore();
   const fileRow = growableUint32();
   const blocks: number[] = [];
@@ -36,15 +39,20 @@ export async function openParquet(input: ReaderInput): Promise<Dataset> {
     const first = store.rows;
     for (let row = 0; row < group.rows; row++) {
       const record = Object.fromEntries(values.map(([name, list]) => [name, list[row]]));
-      const found = new RowValues(columns, record, () => `${file.name}, row ${group.start + row}`);
+      const where = () => `${file.name}, row ${group.start + row}`;
+      const found = new RowValues(columns, record, where, counts);
       if (!input.split.keeps(found.get("split"))) continue;
+      counts.add("records");
+      const textsOfRow = rowTexts(found, images.length === 2);
+      if (!hasTexts(textsOfRow)) counts.add("recordsWithoutText", where);
       fileRow.push(group.start + row);
-      store.add(rowTexts(found, images.length === 2));
+      store.add(textsOfRow);
     }
     if (store.rows > first) blocks.push(first);
     input.onProgress(group.start + group.rows, layout.rows);
   }
 
+  counts.add("repeatedCaptions", undefined, store.repeatedCaptions);
   const starts = layout.groups.map(({ start }) => start);
   return tableDataset({
     name: input.name,

@@ -2,8 +2,11 @@
 
 import type { DecodedArray, SchemaTree } from "hyparquet";
 
+import { dirname } from "node:path";
+
 import { InputError } from "../../../errors.js";
 import { ByteCache } from "../byte-cache.js";
+import { readNamedImage } from "../image-file.js";
 import { lastAtMost } from "../packed-columns.js";
 import type { DataFile } from "../open-files.js";
 import { maxImageBytes } from "../reader.js";
@@ -46,46 +49,42 @@ interface Kept {
   readonly bytes: number;
 }
 
-/** One column of images. */
+/** One column of images: bytes, or a struct of bytes and path as Hugging Face writes it. */
 export class ParquetImages {
-  readonly #file: DataFile;
-  readonly #leaf: Leaf;
-  readonly #where: string;
-  readonly #indexes = new Map<RowGroup, Promise<PageIndex>>();
-  readonly #cache = new ByteCache<Kept>(maxCachedBytes, ({ bytes }) => bytes);
+  readonly #bytes: LeafPages | undefined;
+  /** Paths of images whose bytes are not in the file. */
+  readonly #paths: LeafPages | undefined;
+  readonly #folder: string;
 
-  /** @throws InputError if the column is neither binary nor a struct with bytes, as Hugging Face writes it */
+  /** @throws InputError if the column is neither binary nor a struct with bytes or a path */
   constructor(file: DataFile, layout: ParquetLayout, column: SchemaTree) {
-    this.#file = file;
-    this.#where = `${file.name}, column ${JSON.stringify(column.element.name)}`;
+    const pages = (tree: SchemaTree | undefined, type: "binary" | "text"): LeafPages | undefined => {
+      const leaf = tree?.children.length === 0 ? leavesOf(layout.root, tree)[0] : undefined;
+      const isWanted = leaf?.maxRepetition === 0 && elementName(tree!.element) === type;
+      return isWanted ? new LeafPages(file, leaf, column.element.name) : undefined;
+    };
     const isList = column.element.converted_type !== undefined || column.element.logical_type !== undefined;
-    const bytes =
-      column.children.length === 0 || isList ? column : column.children.find(({ element }) => element.name === "bytes");
-    const leaf = bytes?.children.length === 0 ? leavesOf(layout.root, bytes)[0] : undefined;
-    if (
-      bytes === undefined ||
-      leaf === undefined ||
-      leaf.maxRepetition > 0 ||
-      elementName(bytes.element) !== "binary"
-    ) {
-      throw new InputError({
-        code: "invalid-dataset",
-        where: this.#where,
-        expected: "images: binary, or struct<bytes: binary, path: text>",
-        found: treeName(column),
-        hint: "Write the bytes of the images into the column, or name another column in the settings",
-      });
-    }
-    this.#leaf = leaf;
+    const isStruct = column.children.length > 0 && !isList;
+    const child = (name: string) => column.children.find(({ element }) => element.name === name);
+    this.#bytes = pages(isStruct ? child("bytes") : column, "binary");
+    this.#paths = isStruct ? pages(child("path"), "text") : undefined;
+    this.#folder = dirname(file.name);
+    if (this.#bytes !== undefined || this.#paths !== undefined) return;
+    throw new InputError({
+      code: "invalid-dataset",
+      where: `${file.name}, column ${JSON.stringify(column.element.name)}`,
+      expected: "images: binary, or struct<bytes: binary, path: text>",
+      found: treeName(column),
+      hint: "Write the bytes of the images into the column, or name another column in the settings",
+    });
   }
 
   /** @param row of the row group */
   async read(group: RowGroup, row: number, where: string): Promise<Uint8Array> {
-    const index = await this.#index(group);
-    const page = lastAtMost(index.starts, row);
-    const { values } = await this.#cache.get(`${group.start}/${page}`, () => this.#decode(group, index, page));
-    const value = values[row - index.starts[page]!];
+    const value = await this.#bytes?.value(group, row);
     if (!(value instanceof Uint8Array)) {
+      const path = await this.#paths?.value(group, row);
+      if (typeof path === "string") return readNamedImage(this.#folder, path, where);
       const hint = "Leave the row out, or write its image into the file";
       throw new InputError({ code: "missing-data", where, expected: "an image", found: "none", hint });
     }
@@ -101,6 +100,29 @@ export class ParquetImages {
     }
     // A view would keep the whole page in memory.
     return new Uint8Array(value);
+  }
+}
+
+/** The values of one leaf column, read page by page. */
+class LeafPages {
+  readonly #file: DataFile;
+  readonly #leaf: Leaf;
+  readonly #where: string;
+  readonly #indexes = new Map<RowGroup, Promise<PageIndex>>();
+  readonly #cache = new ByteCache<Kept>(maxCachedBytes, ({ bytes }) => bytes);
+
+  constructor(file: DataFile, leaf: Leaf, column: string) {
+    this.#file = file;
+    this.#leaf = leaf;
+    this.#where = `${file.name}, column ${JSON.stringify(column)}`;
+  }
+
+  /** The value of a row of the row group; undefined if it is null. */
+  async value(group: RowGroup, row: number): Promise<unknown> {
+    const index = await this.#index(group);
+    const page = lastAtMost(index.starts, row);
+    const { values } = await this.#cache.get(`${group.start}/${page}`, () => this.#decode(group, index, page));
+    return values[row - index.starts[page]!];
   }
 
   #index(group: RowGroup): Promise<PageIndex> {

@@ -1,5 +1,6 @@
 import { mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 
 import fc from "fast-check";
 import { pack } from "tar-stream";
@@ -168,7 +169,7 @@ test.each<[name: string, change: (bytes: Buffer) => Buffer]>([
 test("an archive without samples, and one that ends without its last blocks", async () => {
   const { folder, path } = await saved("x.tar", ["readme.md", "hello"]);
   expect(await complaint(folder, opened(path))).toBe(
-    "x.tar: expected at least one row with an image, found none. Check that it is the right file.",
+    "x.tar: expected at least one row with an image, found files with the endings .md (1). Name the files of a sample alike up to their first dot: KEY.jpg, KEY.txt, KEY.json.",
   );
   await writeFile(path, (await archive(["a.jpg", imageBytes(0)])).subarray(0, 512 + imageBytes(0).length));
   expect(await imagesOf(await opened(path), 0)).toEqual([imageBytes(0)]);
@@ -208,4 +209,126 @@ test("patterns", async () => {
       "expected a pattern of at most 100000 paths, found more",
     );
   }
+});
+
+test("samples in another layout are named by their endings", async () => {
+  const members = [0, 1].flatMap((i): Member[] => [
+    [`s${i}.input.jpg`, imageBytes(i)],
+    [`s${i}.outputs.txt`, "a"],
+  ]);
+  const { folder, path } = await saved("x.tar", ...members);
+  expect(await complaint(folder, opened(path))).toContain(
+    "found files with the endings .input.jpg (2), .outputs.txt (2)",
+  );
+  const texts = await saved("y.tar", ["a.txt", "a"], ["b.txt", "b"]);
+  expect(await complaint(texts.folder, opened(texts.path))).toContain("found 2 samples without an image");
+});
+
+test("every image ending is read; those that cannot be decoded are counted, files of systems are not", async () => {
+  const { path } = await saved(
+    "x.tar",
+    ["__info__.json", "{}"],
+    ["a.jfif", imageBytes(0)],
+    ["a.txt", "a cat "],
+    ["a.json", '{"caption": "a cat ", "score": NaN}'],
+    ["b.jpe", imageBytes(1)],
+    ["b.txt", " "],
+    ["c.bmp", "BM"],
+    ["c.txt", "c"],
+    ["./d.png", imageBytes(2)],
+    ["./d.seg.png", ""],
+    ["./._d.png", ""],
+    ["__MACOSX/d.png", ""],
+    [".cache/d.png", ""],
+    ["pair.image_0.png", imageBytes(3)],
+    ["Thumbs.db", ""],
+  );
+  const dataset = await opened(path);
+  const names = Array.from({ length: dataset.rows }, (_, row) => dataset.images(row)[0]!.name.replace(`${path}, `, ""));
+  expect(names).toEqual(["a.jfif", "b.jpe", "./d.png"]);
+  expect(dataset.texts(0).captions).toEqual(["a cat"]);
+  expect(dataset.report).toEqual({
+    records: 3,
+    emptyRecords: 0,
+    recordsWithoutText: 2,
+    recordsWithoutImage: 2,
+    emptyCaptions: 1,
+    repeatedCaptions: 1,
+    otherFiles: 2,
+    notes: [
+      `2 samples have no image that can be read and are left out (the first: ${path}, c)`,
+      `1 caption is blank and left out (the first: ${path}, b.txt)`,
+      "1 caption repeats one of the same image and is kept once",
+      "2 files of archives are part of no row (.bmp (1), .seg.png (1))",
+      `2 of 3 records have an image and no text (the first: ${path}, b)`,
+    ],
+  });
+});
+
+test("of several files of one name the last is used, as when the archive is unpacked", async () => {
+  const { path } = await saved(
+    "x.tar",
+    ["a.jpg", imageBytes(0)],
+    ["a.txt", "first"],
+    ["a.txt", "second"],
+    ["a.jpg", imageBytes(1)],
+  );
+  const dataset = await opened(path);
+  expect([dataset.rows, dataset.texts(0).captions, dataset.report!.otherFiles]).toEqual([1, ["second"], 2]);
+  expect(await imagesOf(dataset, 0)).toEqual([imageBytes(1)]);
+});
+
+/** A member with a pax header of these records, whole or of this text. */
+async function withPax(records: Readonly<Record<string, string>>, name: string, body: Uint8Array): Promise<Buffer> {
+  const lines = Object.entries(records).map(([key, value]) => {
+    const rest = Buffer.byteLength(` ${key}=${value}\n`);
+    let length = rest + 1;
+    while (length !== rest + String(length).length) length = rest + String(length).length;
+    return `${length} ${key}=${value}\n`;
+  });
+  const header = await archive(["header", lines.join("")]);
+  const size = Buffer.byteLength(lines.join(""));
+  const blocks = 512 + Math.ceil(size / 512) * 512;
+  return Buffer.concat([withSize(header, 0, size.toString(8), "x").subarray(0, blocks), await archive([name, body])]);
+}
+
+test("a pax header is read whole, and a broken one refused", async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, "x.tar");
+  const name = `${"n".repeat(120)}/größe.jpg`;
+  await writeFile(path, await withPax({ ["k".repeat(100)]: "v", path: name }, "short.jpg", imageBytes(0)));
+  expect((await opened(path)).images(0)[0]!.name).toBe(`${path}, ${name}`);
+  const bytes = await withPax({ path: name }, "short.jpg", imageBytes(0));
+  await writeFile(path, Buffer.from(bytes.toString("latin1").replace(" path=", "_path="), "latin1"));
+  expect(await complaint(folder, opened(path))).toContain("x.tar: expected records of a pax header, found other bytes");
+  await writeFile(path, await withPax({ "GNU.sparse.major": "1" }, "a.jpg", imageBytes(0)));
+  expect(await complaint(folder, opened(path))).toBe(
+    "x.tar, a.jpg: expected a whole file, found a sparse one. Write the archive without --sparse.",
+  );
+});
+
+test("a hard link has the image of its file; other links are counted", async () => {
+  const stream = pack();
+  stream.entry({ name: "a.jpg" }, Buffer.from(imageBytes(0)));
+  stream.entry({ name: "b.jpg", type: "link", linkname: "a.jpg" });
+  stream.entry({ name: "c.jpg", type: "symlink", linkname: "a.jpg" });
+  stream.entry({ name: "d.jpg", type: "link", linkname: "gone.jpg" });
+  stream.finalize();
+  const path = join(await temporaryFolder(), "x.tar");
+  await writeFile(path, Readable.from(stream));
+  const dataset = await opened(path);
+  expect([dataset.rows, dataset.report!.otherFiles]).toEqual([2, 2]);
+  expect(await imagesOf(dataset, 1)).toEqual([imageBytes(0)]);
+});
+
+test("archives one after another, as `cat` joins them, are read to their end", async () => {
+  const path = join(await temporaryFolder(), "x.tar");
+  const padding = Buffer.alloc(512 * 20);
+  const parts = [await archive(["a.jpg", imageBytes(0)]), padding, await archive(["b.jpg", imageBytes(1)])];
+  await writeFile(path, Buffer.concat(parts));
+  const dataset = await opened(path);
+  expect(dataset.rows).toBe(2);
+  expect(await imagesOf(dataset, 1)).toEqual([imageBytes(1)]);
+  await writeFile(path, Buffer.concat([parts[0]!, padding, Buffer.alloc(512, 7)]));
+  expect((await opened(path)).rows).toBe(1);
 });

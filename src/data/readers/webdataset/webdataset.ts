@@ -4,15 +4,15 @@ import { InputError } from "../../../errors.js";
 import type { Dataset, ImageSource, RowTexts } from "../../dataset.js";
 import { growableFloat64, Spans, TextPool } from "../packed-columns.js";
 import type { DataFile } from "../open-files.js";
+import { encodingHint, isObject, parsePythonJson, utf8Problem } from "../../../files/index.js";
+import { imageEndings } from "../../../processing/index.js";
 import { RecordColumns } from "../column-roles.js";
 import { rowTexts } from "../row-texts.js";
-import { joinTexts, RowStore } from "../row-store.js";
-import { describe, isObject, RowValues } from "../row-values.js";
+import { hasTexts, joinTexts, RowStore } from "../row-store.js";
+import { describe, RowValues } from "../row-values.js";
 import { type ReaderInput, maxImageBytes, tableDataset } from "../reader.js";
 import { ForwardReader, type TarMember, tarMembers } from "./tar-members.js";
 
-/** In order of preference for images with the same name. */
-const imageEndings = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"];
 const captionEndings = ["txt", "caption"];
 /** Bytes of a caption or a JSON file: the limit of a row in a table. */
 const maxTextBytes = 2 ** 24;
@@ -21,7 +21,7 @@ const progressInterval = 1000;
 
 /**
  * One row for each sample with an image; samples without one, and files that are neither image, `txt`, `caption` nor `json`, are
- * skipped. `KEY.image_0.png` and `KEY.image_1.png` are the two images of a statement. JSON has the fields of a row of JSON Lines.
+ * counted and left out. Of several files of one name, the last is used, as when the archive is unpacked. `KEY.image_0.png` and `KEY.image_1.png` are the two images of a statement. JSON has the fields of a row of JSON Lines.
  * @throws InputError naming archive and file if an archive is damaged or a text is invalid
  */
 export async function openWebDataset(input: ReaderInput): Promise<Dataset> {
@@ -40,11 +40,12 @@ export async function openWebDataset(input: ReaderInput): Promise<Dataset> {
 
 /** The files of one sample. */
 interface Sample {
+  readonly key: string;
   /** The left or only image and the right one, each with the most preferred ending. */
   readonly images: [MemberImage?, MemberImage?];
   isPair: boolean;
-  readonly texts: TarMember[];
-  json?: TarMember;
+  /** By ending. */
+  readonly texts: Map<string, TarMember>;
 }
 
 interface MemberImage {
@@ -78,7 +79,9 @@ class Rows {
         this.#input.signal?.throwIfAborted();
         onProgress(member.offset);
       }
-      addMember(samples, member);
+      addMember(samples, member, (other) =>
+        this.#input.counts.addOther(endingOf(other), () => `${file.name}, ${other.name}`),
+      );
     }
     const reader = new ForwardReader(file);
     for (const sample of samples.values()) {
@@ -89,6 +92,7 @@ class Rows {
 
   finish(): Dataset {
     this.#columns.finish(this.#input.name);
+    this.#input.counts.add("repeatedCaptions", undefined, this.#store.repeatedCaptions);
     return tableDataset({
       name: this.#input.name,
       store: this.#store,
@@ -103,11 +107,15 @@ class Rows {
   }
 
   async #addSample(file: DataFile, archive: number, reader: ForwardReader, sample: Sample): Promise<void> {
+    const { counts } = this.#input;
+    const where = () => `${file.name}, ${sample.key}`;
     const [left, right] = sample.images;
-    if (left === undefined || (sample.isPair && right === undefined)) return;
+    if (left === undefined || (sample.isPair && right === undefined)) return counts.add("recordsWithoutImage", where);
     const members = sample.isPair ? [left.member, right!.member] : [left.member];
     const found = await this.#textsOf(file, reader, sample);
     if (found === undefined) return;
+    counts.add("records");
+    if (!hasTexts(found)) counts.add("recordsWithoutText", where);
     this.#spans.add(members.length);
     for (const { name, offset, size } of members) {
       this.#names.add(name);
@@ -120,46 +128,63 @@ class Rows {
 
   /** The texts of a sample; undefined if it belongs to another split. */
   async #textsOf(file: DataFile, reader: ForwardReader, sample: Sample): Promise<RowTexts | undefined> {
+    const { counts, split } = this.#input;
     const captions: string[] = [];
-    for (const member of sample.texts) {
+    for (const [ending, member] of sample.texts) {
+      if (ending === "json") continue;
       const caption = (await readText(file, reader, member)).trim();
-      if (caption !== "") captions.push(caption);
+      if (caption === "") counts.add("emptyCaptions", () => `${file.name}, ${member.name}`);
+      else captions.push(caption);
     }
     const plain = { captions, questions: [], hypotheses: [], statements: [], negatives: [] };
-    const { json } = sample;
+    const json = sample.texts.get("json");
     const where = json === undefined ? file.name : `${file.name}, ${json.name}`;
     const record = json === undefined ? {} : parsed(where, await readText(file, reader, json));
-    const row = new RowValues(this.#columns.of(record), record, () => where);
-    if (!this.#input.split.keeps(row.get("split"))) return undefined;
+    const row = new RowValues(this.#columns.of(record), record, () => where, counts);
+    if (!split.keeps(row.get("split"))) return undefined;
     return joinTexts([plain, rowTexts(row, sample.isPair)]);
   }
 }
 
-/** Adds a file to its sample. Other files are skipped. */
-function addMember(samples: Map<string, Sample>, member: TarMember): void {
+/** Adds a file to its sample. Files of systems, such as `._000.jpg` of macOS, are skipped. @param onOther called with all others */
+function addMember(samples: Map<string, Sample>, member: TarMember, onOther: (member: TarMember) => void): void {
   const slash = member.name.lastIndexOf("/") + 1;
+  const isOfSystem = member.name
+    .split("/")
+    .some((part) => /^\.(?!\.?$)|^__MACOSX$|^(?:Thumbs\.db|desktop\.ini)$/i.test(part));
+  // Names such as __info__.json are of the archive, not of a sample.
+  const isOfArchive = /^__\w+__\./.test(member.name.slice(slash));
+  if (isOfSystem || isOfArchive || slash === member.name.length) return;
   const dot = member.name.indexOf(".", slash);
-  // A name that begins with a dot is a file of the system, such as ._000.jpg of macOS.
-  if (dot <= slash) return;
-  const parts = member.name
-    .slice(dot + 1)
-    .toLowerCase()
-    .split(".");
+  const parts = endingOf(member).slice(1).toLowerCase().split(".");
   const ending = parts.at(-1)!;
   const rank = imageEndings.indexOf(ending);
   const side = parts.length === 2 ? ["image_0", "image_1"].indexOf(parts[0]!) : -1;
   const isImage = rank >= 0 && (parts.length === 1 || side >= 0);
   const isText = parts.length === 1 && (captionEndings.includes(ending) || ending === "json");
-  if (!isImage && !isText) return;
+  if (dot < 0 || member.isLink === true || (!isImage && !isText)) return onOther(member);
   const key = member.name.slice(0, dot);
   let sample = samples.get(key);
-  if (sample === undefined) samples.set(key, (sample = { images: [], isPair: false, texts: [] }));
+  if (sample === undefined) samples.set(key, (sample = { key, images: [], isPair: false, texts: new Map() }));
   if (isImage) {
     const place = side === 1 ? 1 : 0;
     if (side >= 0) sample.isPair = true;
-    if (rank < (sample.images[place]?.rank ?? Infinity)) sample.images[place] = { member, rank };
-  } else if (ending === "json") sample.json = member;
-  else sample.texts.push(member);
+    const known = sample.images[place];
+    if (known === undefined || rank <= known.rank) sample.images[place] = { member, rank };
+    const unused = known === undefined ? undefined : rank <= known.rank ? known.member : member;
+    if (unused !== undefined) onOther(unused);
+    return;
+  }
+  const known = sample.texts.get(ending);
+  if (known !== undefined) onOther(known);
+  sample.texts.set(ending, member);
+}
+
+/** A name from its first dot on, such as `.seg.png`; its last part if it has none. */
+function endingOf({ name }: TarMember): string {
+  const base = name.slice(name.lastIndexOf("/") + 1);
+  const dot = base.indexOf(".");
+  return dot < 0 ? base : base.slice(dot, dot + 40);
 }
 
 async function readText(file: DataFile, reader: ForwardReader, { name, offset, size }: TarMember): Promise<string> {
@@ -178,15 +203,16 @@ async function readText(file: DataFile, reader: ForwardReader, { name, offset, s
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    const hint = "Write texts as UTF-8";
-    throw new InputError({ code: "unsupported-format", where, expected: "text in UTF-8", found: "other bytes", hint });
+    const found = utf8Problem(bytes)?.found ?? "other bytes";
+    const problem = { code: "unsupported-format", where, expected: "text in UTF-8", found } as const;
+    throw new InputError({ ...problem, hint: encodingHint });
   }
 }
 
 function parsed(where: string, text: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parsePythonJson(text);
   } catch {
     value = undefined;
   }
