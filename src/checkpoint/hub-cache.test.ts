@@ -177,3 +177,12 @@ test("a link to a blob that is gone, is an incomplete snapshot", async () => {
   await fetchFrom(hub, cacheDir, { revision: hub.commit });
   expect(await readFile(join(folder, "tokenizer.json"), "utf8")).toBe(published["tokenizer.json"]);
 });
+
+test("a cache that cannot be made is an error that names its variable", async () => {
+  const hub = await mockHub(published);
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, "file"), "");
+  expect(await complaint(folder, fetchFrom(hub, join(folder, "file", "cache")))).toMatch(
+    /^file\/cache.*: expected a folder that can be made, found .*\. Set HF_HUB_CACHE to a folder that this user may write\.$/,
+  );
+});

@@ -16,6 +16,14 @@ const commitPattern = /^[0-9a-f]{40}$/;
 
 export const cacheHint = "Set HF_HUB_CACHE to a folder that this user may write";
 
+/** As `makeFolder`, with an error that names the variable of the cache. */
+export async function makeCacheFolder(path: string): Promise<void> {
+  await makeFolder(path).catch((error: unknown) => {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError({ ...error.toJSON(), hint: cacheHint }, { cause: error });
+  });
+}
+
 /** A snapshot with config and weights. */
 export interface CachedSnapshot {
   readonly folder: string;
@@ -85,7 +93,7 @@ export class ModelCache {
     const source = join(this.blobs, blob);
     const unfinished = join(folder, temporaryName(file));
     try {
-      await makeFolder(folder);
+      await makeCacheFolder(folder);
       // Windows lets only developers and administrators make symbolic links.
       await symlink(join("..", "..", "blobs", blob), unfinished)
         .catch(() => link(source, unfinished))

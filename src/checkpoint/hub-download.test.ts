@@ -108,7 +108,19 @@ test("a part of other bytes is dropped, and the file fetched from its start", as
   expect(gets.map((line) => / bytes=.*/.exec(line)?.[0])).toEqual([" bytes=1000-", undefined]);
 });
 
-test("of several calls one takes the largest abandoned part; the others are removed in the end", async () => {
+test("the largest abandoned part is continued, and the others are removed in the end", async () => {
+  const hub = await mockHub(published);
+  const cacheDir = await temporaryFolder();
+  await mkdir(blobsOf(cacheDir), { recursive: true });
+  for (const [i, bytes] of [1000, 30_000, 2000].entries()) {
+    await writeFile(join(blobsOf(cacheDir), abandoned(etag, i)), weights.subarray(0, bytes));
+  }
+  await fetchFrom(hub, cacheDir);
+  expect(hub.requests.flatMap((line) => / bytes=(\d+)-/.exec(line)?.[1] ?? [])).toEqual(["30000"]);
+  expect(await incomplete(cacheDir)).toEqual([]);
+});
+
+test("several calls each take another abandoned part, and none that of a running process", async () => {
   const hub = await mockHub(published);
   const cacheDir = await temporaryFolder();
   await mkdir(blobsOf(cacheDir), { recursive: true });

@@ -1,22 +1,13 @@
 /** Downloads one file from the hub into the cache's blobs. Resumes an earlier attempt, verifies the hash, and then renames the file. */
 
-import {
-  fileError,
-  hashFile,
-  isAbandoned,
-  isFile,
-  makeFolder,
-  systemCode,
-  uniqueTag,
-  uniqueTagPattern,
-} from "../files/index.js";
+import { fileError, hashFile, isAbandoned, isFile, systemCode, uniqueTag, uniqueTagPattern } from "../files/index.js";
 import { createHash, randomBytes } from "node:crypto";
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { InputError } from "../errors.js";
 
-import { cacheHint } from "./hub-cache.js";
+import { cacheHint, makeCacheFolder } from "./hub-cache.js";
 import { HubFailure, unreachable } from "./hub-failures.js";
 import type { HubClient } from "./hub-http.js";
 import type { ListedFile } from "./hub-listing.js";
@@ -90,7 +81,7 @@ export async function downloadBlob(
 ): Promise<boolean> {
   const blob = join(blobs, remote.etag);
   try {
-    await makeFolder(blobs);
+    await makeCacheFolder(blobs);
     const partial = await claimPartial(blobs, remote.etag);
     try {
       const resumed = await fetchInto(hub, remote, partial, blobs, onBytes);

@@ -54,6 +54,8 @@ describe("mirrors", () => {
       expect(hub.requests.every((line) => line.endsWith(" token"))).toBe(true);
       expect(mirror.requests.length).toBeGreaterThan(3);
       expect(mirror.requests.join()).not.toContain("token");
+      // The mirror's headers are enough.
+      expect(hub.requests.join()).not.toContain("blobs=true");
     },
   );
 
