@@ -154,6 +154,18 @@ test("an aborted signal stops a download with its reason, and the next call cont
   expect(hub.requests.some((line) => line.endsWith("bytes=100000-"))).toBe(true);
 });
 
+test("what onDownload throws rejects the call, and the next call continues the download", async () => {
+  const hub = await mockHub(published);
+  const cacheDir = await temporaryFolder();
+  const problem = new Error("from the callback");
+  const onDownload = ({ file }: HubProgress) => {
+    if (file === "model.safetensors") throw problem;
+  };
+  await expect(resolve(hub, cacheDir, { onDownload })).rejects.toBe(problem);
+  const folder = await resolve(hub, cacheDir);
+  expect(weights.equals(await readFile(join(folder, "model.safetensors")))).toBe(true);
+});
+
 test("an aborted signal stops a waiting call, and one that has not started", async () => {
   const hub = await mockHub(published);
   const cacheDir = await temporaryFolder();

@@ -38,8 +38,9 @@ async function present(folder: string, names: readonly string[]): Promise<Readon
  * replaced, and files of another model (tokenizer, image settings, answers) are removed. All are written under other names first, so
  * that a failure leaves the folder unchanged. A process that is killed while it moves them leaves no `config.json`: no folder holds a
  * model of mixed files.
+ * @param options signal: stops before the files are moved, and leaves the folder unchanged
  * @returns the paths written
- * @throws InputError if the folder cannot be written
+ * @throws InputError if the folder cannot be written; `signal.reason` when aborted
  * @example
  * import { mkdtemp, readFile } from "node:fs/promises";
  * import { tmpdir } from "node:os";
@@ -58,8 +59,10 @@ async function present(folder: string, names: readonly string[]): Promise<Readon
 export async function saveCheckpoint(
   folder: string,
   { config, parameters, documents = {}, files = new Map<string, string>() }: SavedCheckpoint,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<string[]> {
   const names = ["model.safetensors", ...files.keys(), ...Object.keys(documents), "config.json"];
+  signal?.throwIfAborted();
   const isNew = (await stat(folder).catch(() => undefined)) === undefined;
   await makeFolder(folder);
   await checkReplaceable(folder, names);
@@ -67,11 +70,12 @@ export async function saveCheckpoint(
   const unfinished = join(folder, temporaryName(temporaryPart));
   try {
     await makeFolder(unfinished);
-    await writeSafetensors(join(unfinished, "model.safetensors"), named(parameters));
+    await writeSafetensors(join(unfinished, "model.safetensors"), named(parameters), { signal });
     for (const [name, path] of files) await copyAtomically(path, join(unfinished, name));
     for (const [name, content] of Object.entries({ ...documents, "config.json": config })) {
       await writeJson(join(unfinished, name), content);
     }
+    signal?.throwIfAborted();
     await replaceFiles(folder, unfinished, names);
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { tinyWeight } from "../../fixtures/tiny-weights.js";
 import { readSafetensors, readTensor, writeSafetensors, type WritableTensor } from "../checkpoint/index.js";
 import { InputError } from "../errors.js";
@@ -22,6 +22,31 @@ async function complaint(folder: string, action: Promise<unknown>): Promise<stri
 type Json = Readonly<Record<string, unknown>>;
 
 const json = async (path: string): Promise<Json> => JSON.parse(await readFile(path, "utf8")) as Json;
+
+test("an aborted conversion rejects with the reason and leaves the folder as before, wherever it stops", async () => {
+  const root = await temporaryFolder();
+  const reason = new Error("stopped");
+  let stops = 0;
+  for (let at = 1; ; at = Math.ceil(1.7 * at)) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    let checks = 0;
+    vi.spyOn(signal, "throwIfAborted").mockImplementation(() => {
+      if (++checks === at) controller.abort(reason);
+      if (signal.aborted) throw reason;
+    });
+    const result: unknown = await convertCheckpoint(lightning, join(root, "model"), { signal }).catch(
+      (e: unknown) => e,
+    );
+    if (result !== reason) {
+      expect(result).toHaveProperty("files");
+      break;
+    }
+    stops++;
+    expect(await readdir(root)).toEqual([]);
+  }
+  expect(stops).toBeGreaterThan(4);
+});
 
 test("a Lightning checkpoint becomes a folder that the model loads, with the values that its names give", async () => {
   const out = join(await temporaryFolder(), "new", "model");

@@ -51,7 +51,7 @@ export interface Conversion {
  * that keep their type are copied piece by piece; others are read and rounded one after another.
  * @param source folder, hub id or file, as `openStart` takes them
  * @throws InputError when it is no whole BridgeTower, config and weights disagree, a weight is too large for the
- * type, or the folder cannot be written
+ * type, or the folder cannot be written; `signal.reason` when aborted, with the folder as before
  * @example
  * import { mkdtemp } from "node:fs/promises";
  * import { tmpdir } from "node:os";
@@ -82,12 +82,11 @@ export async function convertCheckpoint(
   // Given fields may ask for images of another size.
   const ownImages = files.has("preprocessor_config.json") && configPath === undefined;
   if (!ownImages) files.delete("preprocessor_config.json");
-  const written = await saveCheckpoint(folder, {
-    config: json,
-    parameters: await writable(plans, start.source, dtype),
-    documents: ownImages ? {} : { "preprocessor_config.json": preprocessorConfig(config.vision_config.image_size) },
-    files,
-  });
+  const parameters = await writable(plans, start.source, { dtype, signal: hub.signal });
+  const documents: Readonly<Record<string, object>> = ownImages
+    ? {}
+    : { "preprocessor_config.json": preprocessorConfig(config.vision_config.image_size) };
+  const written = await saveCheckpoint(folder, { config: json, parameters, documents, files }, { signal: hub.signal });
   return {
     files: written,
     config: json,
@@ -179,10 +178,11 @@ function withDType(config: ConfigJson, dtype: WeightDType | undefined): ConfigJs
 async function writable(
   plans: readonly PlannedValues[],
   source: string,
-  dtype: WeightDType | undefined,
+  { dtype, signal }: Pick<ConvertOptions, "dtype" | "signal">,
 ): Promise<Map<string, WritableTensor>> {
   const tensors = new Map<string, WritableTensor>();
   for (const { parameter, taken, derived } of plans) {
+    signal?.throwIfAborted();
     const { name, shape } = parameter;
     const where = `${name} in ${source}`;
     if (taken === undefined) {

@@ -16,12 +16,13 @@ import {
 } from "../checkpoint/index.js";
 import { InputError } from "../errors.js";
 import type { StoredTensor } from "../graph/index.js";
+import { abortable } from "../threads/index.js";
 import { startingTensors, type StartingTensors } from "./starting-tensors.js";
 
 /**
  * Opens a starting point; reads no values. Folders and hub ids hold published weights; a file is safetensors, or anything of `torch.save`:
  * a state dict, a trainer's checkpoint with one in it, or a TorchScript archive. No code in it is run.
- * @throws InputError when there is no such thing, it is damaged, or its names belong to no known model
+ * @throws InputError when there is no such thing, it is damaged, or its names belong to no known model; `signal.reason` when aborted
  * @example
  * const { layout, tensors } = await openStart("models/emoji");
  * console.log(layout, tensors.get("itm_score.fc.bias")?.shape); // bridgetower [ 2 ]
@@ -30,8 +31,8 @@ export async function openStart(name: string, options: HubOptions = {}): Promise
   if (await isFile(name)) {
     const tensors =
       extname(name).toLowerCase() === ".safetensors"
-        ? await readSafetensors(name)
-        : stateDict(name, await readTorchFile(name, { foreign: "keep" }));
+        ? await abortable(readSafetensors(name), options.signal)
+        : stateDict(name, await abortable(readTorchFile(name, { foreign: "keep" }), options.signal));
     return startingTensors(name, tensors);
   }
   if (weightFile.test(name)) {
@@ -45,7 +46,7 @@ export async function openStart(name: string, options: HubOptions = {}): Promise
     });
   }
   const folder = await resolveModel(name, options);
-  const { source, tensors } = await openCheckpoint(folder);
+  const { source, tensors } = await abortable(openCheckpoint(folder), options.signal);
   return { ...startingTensors(source, tensors), folder };
 }
 

@@ -77,7 +77,8 @@ export function planStart(parameters: readonly Parameter[], starts: readonly Sta
  * Values for each wanted parameter, as float32.
  * @param starts starting points; if several have a tensor, the last one counts
  * @param initialize values of parameters that no starting point has
- * @throws InputError naming all tensors of another shape than wanted, or one with values that are not finite
+ * @param options signal: stops between two parameters
+ * @throws InputError naming all tensors of another shape than wanted, or one with values that are not finite; `signal.reason` when aborted
  * @example
  * const start = await openStart("models/emoji");
  * const config = parseConfig(await startingConfig([start], {}));
@@ -89,10 +90,12 @@ export async function startingValues(
   parameters: readonly Parameter[],
   starts: readonly StartingTensors[],
   initialize: (parameter: Parameter) => Float32Array<ArrayBuffer>,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<StartingValues> {
   const { plans, report } = planStart(parameters, starts);
   const values = new Map<string, Float32Array<ArrayBuffer>>();
   for (const { parameter, taken, derived } of plans) {
+    signal?.throwIfAborted();
     const given = taken !== undefined ? await readValues(taken) : await derived?.read();
     if (given !== undefined) checkFinite(starts, parameter.name, given);
     const chosen = given ?? initialize(parameter);

@@ -2,6 +2,7 @@
 import { resolveModel, type HubOptions } from "../checkpoint/index.js";
 import { maxTextLength, type BridgeTowerConfig } from "../model/index.js";
 import { ImageProcessor, Tokenizer, type ImageInput, type PixelBatch, type TextBatch } from "../processing/index.js";
+import { abortable } from "../threads/index.js";
 import { readConfig } from "./open-model.js";
 
 export interface ProcessOptions {
@@ -11,6 +12,8 @@ export interface ProcessOptions {
   readonly truncation?: boolean;
   /** Tokens, special ones included. */
   readonly maxLength?: number;
+  /** Rejects the call with `signal.reason` as soon as it is aborted. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The inputs of a batch; optional ones may be missing. */
@@ -66,11 +69,19 @@ export class BridgeTowerProcessor {
     texts?: Texts,
     { padding = false, truncation = false, ...options }: ProcessOptions = {},
   ): Promise<BatchOf<Images, Texts>> {
+    const { signal } = options;
+    signal?.throwIfAborted();
     const maxLength = options.maxLength ?? (truncation || padding === "max_length" ? this.maxLength : undefined);
     const textOptions = { padding: padding === true ? "longest" : padding, maxLength } as const;
     const batch = {
       ...(texts !== undefined && this.tokenizer.encodeBatch(asList<string>(texts), textOptions)),
-      ...(images !== undefined && (await this.croppingImageProcessor.preprocess(asList<ImageInput>(images)))),
+      ...(images !== undefined &&
+        (await abortable(
+          this.croppingImageProcessor.preprocess(asList<ImageInput>(images), {
+            onDecoded: () => signal?.throwIfAborted(),
+          }),
+          signal,
+        ))),
     };
     // Images give the image half and texts the text half, which TypeScript cannot follow through the spreads.
     return batch as BatchOf<Images, Texts>;

@@ -8,6 +8,7 @@ import { BridgeTower, BridgeTowerModel, BridgeTowerProcessor, defaultModel, expo
 
 const path = (name: string) => join(import.meta.dirname, "../../examples/images", name);
 const images = ["000.png", "003.png", "010.png"].map(path);
+const long = `a fox ${"and a very long tail ".repeat(40)}`;
 const texts = ["a fox", "a razor and a volleyball on the <mask>", "a bowling ball", "two phones"];
 
 const warnings: string[] = [];
@@ -70,6 +71,66 @@ test.each(["match", "embedText", "embedImage", "embedPair"] as const)(
   },
 );
 
+test("what another callback throws rejects the call, too", async () => {
+  const problem = new Error("from the callback");
+  const onWarning = () => {
+    throw problem;
+  };
+  await using strict = await BridgeTower.fromPretrained(undefined, { onWarning, onPhotograph: onWarning });
+  await expect(strict.embedText(long)).rejects.toBe(problem);
+  const photograph = join(import.meta.dirname, "../processing/fixtures/chelsea.jpg");
+  await expect(strict.embedImage(photograph)).rejects.toBe(problem);
+  expect(await strict.embedText("a fox")).toHaveLength(128);
+  const folder = await mkdtemp(join(tmpdir(), "bridgetower-export-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await expect(exportOnnx(defaultModel, folder, { onProgress: onWarning })).rejects.toBe(problem);
+  expect(await readdir(folder)).toEqual(["weights.safetensors"]);
+});
+
+test("dispose rejects the calls under way and later ones as disposed", async () => {
+  const scoped = await BridgeTower.fromPretrained(undefined, { prepare: ["embedText"] });
+  const all = () => [
+    scoped.match(images, texts),
+    scoped.embedText(texts),
+    scoped.fillMask(images[0]!, texts[1]!),
+    scoped.embedImage(images),
+    scoped.answer(images[0]!, texts),
+  ];
+  // Once while graphs are compiled and images decoded, once after all that.
+  const results = Promise.allSettled(all());
+  await scoped.dispose();
+  await scoped.dispose();
+  for (const result of [...(await results), ...(await Promise.allSettled(all()))]) {
+    expect(result).toMatchObject({ status: "rejected", reason: { code: "disposed", where: "model" } });
+  }
+});
+
+test("a model that is disposed of between two steps of a call rejects it", async () => {
+  const scoped = await BridgeTower.fromPretrained();
+  const ends: Promise<void>[] = [];
+  const onProgress = () => void ends.push(scoped.dispose());
+  await expect(scoped.match(images, texts, { onProgress })).rejects.toMatchObject({ code: "disposed" });
+  await Promise.all(ends);
+  expect(ends).toHaveLength(1);
+});
+
+test("process and fromPretrained reject with the reason of their signal, before and during them", async () => {
+  const processor = await BridgeTowerProcessor.fromPretrained(defaultModel);
+  const reason = new Error("stopped");
+  const works = [
+    (signal: AbortSignal) => processor.process(images, "a fox", { signal }),
+    (signal: AbortSignal) => BridgeTower.fromPretrained(undefined, { signal }),
+    (signal: AbortSignal) => BridgeTowerModel.fromPretrained(defaultModel, { signal }),
+  ];
+  for (const work of works) {
+    await expect(work(AbortSignal.abort(reason))).rejects.toBe(reason);
+    const controller = new AbortController();
+    const call = work(controller.signal);
+    controller.abort(reason);
+    await expect(call).rejects.toBe(reason);
+  }
+});
+
 test("concurrent calls give the same results as sequential ones", async () => {
   const never = new AbortController().signal;
   const names = Object.keys(calls);
@@ -78,8 +139,6 @@ test("concurrent calls give the same results as sequential ones", async () => {
   const together = await Promise.all([...names, ...names].map((name) => calls[name]!(never)));
   expect(together).toEqual([...alone, ...alone]);
 });
-
-const long = `a fox ${"and a very long tail ".repeat(40)}`;
 
 test("a text that is too long is cut with a warning, once a call, or refused", async () => {
   warnings.length = 0;

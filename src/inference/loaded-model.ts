@@ -109,7 +109,7 @@ export class LoadedModel {
     const runtime = new Runtime();
     try {
       const folder = await resolveModel(idOrFolder, options);
-      const files = await openModelFolder(folder);
+      const files = await abortable(openModelFolder(folder), options.signal);
       const { config, checkpoint } = files;
       const { surplus, lookup } = bindWeights(checkpoint, config, heads);
       if (surplus.length > 0) {
@@ -118,7 +118,9 @@ export class LoadedModel {
       for (const need of needs) checkConfig(need.config, config, need.task);
       const model = new LoadedModel(folder, files, lookup, runtime, options, heads);
       for (const part of new Set(needs.flatMap((need) => need.parts))) model.prepare(part);
-      if (options.withProcessor) model.loadedProcessor = await BridgeTowerProcessor.fromFolder(folder, config);
+      if (options.withProcessor) {
+        model.loadedProcessor = await abortable(BridgeTowerProcessor.fromFolder(folder, config), options.signal);
+      }
       return model;
     } catch (error) {
       await runtime.dispose();

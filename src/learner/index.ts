@@ -8,7 +8,13 @@ export { collate, itmLabels } from "./collate.js";
 export { textBuckets, type CollateOptions } from "./collation.js";
 export type { ObjectiveReport, Recompute, Reports } from "./compiled-step.js";
 
-export { Learner, type LearnerSettings, type LearnerState, type StepReport } from "./learner.js";
+export {
+  Learner,
+  type LearnerCallOptions,
+  type LearnerSettings,
+  type LearnerState,
+  type StepReport,
+} from "./learner.js";
 export { maskTokens, tokenizerMasking, type MaskedRow, type Masking } from "./masking.js";
 export {
   NonFiniteError,

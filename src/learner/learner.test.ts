@@ -12,6 +12,7 @@ import { HostTensor } from "../graph/index.js";
 import { headsOf, parameterList, parseConfig, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
 import { lazy } from "../nn/index.js";
 import { Runtime, type Arrays } from "../runtime/index.js";
+import { CompiledStep } from "./compiled-step.js";
 import { Learner, type LearnerSettings } from "./learner.js";
 import { optimizerSettings } from "./optimizer/index.js";
 import { pairs } from "./pairs.test-support.js";
@@ -155,6 +156,41 @@ test("await using ends the threads of a learner", async () => {
     await scoped.step(0, [pairs(0, 2)]);
   }
   await expect(used.step(1, [pairs(0, 2)])).rejects.toMatchObject({ code: "disposed" });
+});
+
+test("an aborted step rejects at once with the reason of its signal, and leaves the learner unchanged", async () => {
+  const config = tiny({ contrastive_form: "joint" });
+  const objectives = { mlm: 1, itm: 0.5, itc: 2 };
+  const batches = [pairs(0, 4), pairs(4, 8)];
+  const settings = { config, objectives, optimizer: plain, seed: 3 };
+  const [values, expected] = [1, 2].map(() => tinyValues(config, ["mlm", "itm", "itc"]));
+  const [aborted, other] = [learner(values!, settings), learner(expected!, settings)];
+  const reason = new Error("stopped");
+  const before = encoded(values!);
+  await expect(aborted.step(0, batches, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  const run = vi.spyOn(CompiledStep.prototype, "run");
+  for (const call of ["step", "evaluate"] as const) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    // Abort while the worker has the values: the call must reject before their return.
+    let returned = false;
+    run.mockImplementationOnce(async function (this: CompiledStep, ...args) {
+      const work = CompiledStep.prototype.run.apply(this, args);
+      controller.abort(reason);
+      const result = await work;
+      returned = true;
+      return result;
+    });
+    const work = call === "step" ? aborted.step(0, batches, { signal }) : aborted.evaluate(batches[0]!, { signal });
+    await expect(work).rejects.toBe(reason);
+    expect(returned).toBe(false);
+    // The next call waits for the arrays.
+    expect(await aborted.read(() => encoded(values!))).toEqual(before);
+    expect(returned).toBe(true);
+  }
+  run.mockRestore();
+  expect(await aborted.step(0, batches)).toEqual(await other.step(0, batches));
+  expect(encoded(values!)).toEqual(encoded(expected!));
 });
 
 test("frozen towers and parameters that no objective reads do not change", async () => {

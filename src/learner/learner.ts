@@ -8,6 +8,7 @@ import { elementCount } from "../graph/index.js";
 import { clampTemperature, objectiveEntry, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
 import { Random } from "../random/index.js";
 import { GraphCache, Runtime, type Arrays } from "../runtime/index.js";
+import { abortable } from "../threads/index.js";
 import {
   batchShape,
   checkImageIds,
@@ -52,6 +53,15 @@ export interface LearnerSettings {
   readonly profile?: string;
   /** Threads of ONNX Runtime and of the optimizer; all cores by default. */
   readonly threads?: number;
+}
+
+/** Options of one call of a learner. */
+export interface LearnerCallOptions {
+  /**
+   * Rejects the call with `signal.reason` and leaves the values as before. What a thread computes meanwhile is dropped, and the next call
+   * waits for its end. A step whose optimizer has begun is completed.
+   */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface StepReport {
@@ -114,6 +124,8 @@ export class Learner implements AsyncDisposable {
   private startAgreed = false;
   /** The call that uses the values and the optimizer's state. */
   private underWay: string | undefined;
+  /** The work of an aborted call. It has arrays of this learner until it ends. */
+  private abandoned: Promise<void> = Promise.resolve();
   /** Trained parameters that no objective reads: no step changes them. */
   readonly unused: readonly string[];
 
@@ -174,16 +186,17 @@ export class Learner implements AsyncDisposable {
    * @returns the same on every rank, as the values are
    * @throws InputError when a tensor of a batch is missing or misshapen, or a gradient is not finite; the values are then as before
    */
-  step(t: number, microBatches: readonly Batch[]): Promise<StepReport> {
-    return this.exclusive("step", () => this.runStep(t, microBatches));
+  step(t: number, microBatches: readonly Batch[], { signal }: LearnerCallOptions = {}): Promise<StepReport> {
+    return this.exclusive("step", signal, () => this.runStep(t, microBatches, signal));
   }
 
   /** Losses and scores of a batch in eval mode, without dropout. */
-  evaluate(batch: Batch): Promise<Reports> {
-    return this.exclusive("evaluate", () => {
+  evaluate(batch: Batch, { signal }: LearnerCallOptions = {}): Promise<Reports> {
+    return this.exclusive("evaluate", signal, () => {
       const feeds = { ...batch, mlm_label_count: scalar(Math.max(countMaskedTokens(batch), 1)) };
       const shape = batchShape(feeds, this.options.config, this.weights, false);
-      return this.withGraph(shape, "eval", (graph) => graph.run(feeds, this.values, new Map(), this.random));
+      const work = this.withGraph(shape, "eval", (graph) => graph.run(feeds, this.values, new Map(), this.random));
+      return this.abandonable(work, signal);
     });
   }
 
@@ -192,7 +205,9 @@ export class Learner implements AsyncDisposable {
    * other threads, so none may run before `use` has ended, and `use` copies what it keeps longer.
    */
   read<T>(use: (state: LearnerState) => T | Promise<T>): Promise<T> {
-    return this.exclusive("read", async () => use({ values: this.values, optimizer: this.optimizer.state() }));
+    return this.exclusive("read", undefined, async () =>
+      use({ values: this.values, optimizer: this.optimizer.state() }),
+    );
   }
 
   /** Resumes from an optimizer state that `read` gave. */
@@ -212,7 +227,24 @@ export class Learner implements AsyncDisposable {
     return this.dispose();
   }
 
-  private async runStep(t: number, microBatches: readonly Batch[]): Promise<StepReport> {
+  private async runStep(
+    t: number,
+    microBatches: readonly Batch[],
+    signal: AbortSignal | undefined,
+  ): Promise<StepReport> {
+    const { objectives, count } = await this.abandonable(this.differentiate(t, microBatches, signal), signal);
+    const { gradientNorm, learningRate } = await this.optimizer.step(t, this.values, this.gradients, {
+      gradientScale: 1 / count,
+    });
+    return { loss: this.total(objectives), objectives, gradientNorm, learningRate };
+  }
+
+  /** The gradients of all micro-batches, summed over all ranks. @returns reports, and the number of micro-batches of all ranks */
+  private async differentiate(
+    t: number,
+    microBatches: readonly Batch[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly objectives: Reports; readonly count: number }> {
     if (microBatches.length === 0) {
       throw new InputError({
         code: "invalid-argument",
@@ -260,6 +292,7 @@ export class Learner implements AsyncDisposable {
       : undefined;
     const reports: Reports[] = [];
     for (const [i, batch] of feeds.entries()) {
+      signal?.throwIfAborted();
       const into = i === 0 ? this.gradients : this.scratchGradients();
       const inputs = { ...batch, ...contrast?.gradientFeeds[i] };
       reports.push(
@@ -270,11 +303,7 @@ export class Learner implements AsyncDisposable {
     // No micro-batch writes these.
     for (const [name, gradient] of contrast?.scaleGradients ?? []) this.gradients.get(name)!.set(gradient);
     await collective.sum([...this.gradients.values()], "gradients");
-    const objectives = withContrast(averaged(await allReports(collective, reports), allWeights), contrast);
-    const { gradientNorm, learningRate } = await this.optimizer.step(t, this.values, this.gradients, {
-      gradientScale: 1 / count,
-    });
-    return { loss: this.total(objectives), objectives, gradientNorm, learningRate };
+    return { objectives: withContrast(averaged(await allReports(collective, reports), allWeights), contrast), count };
   }
 
   private total(objectives: Reports): number {
@@ -298,14 +327,25 @@ export class Learner implements AsyncDisposable {
     return this.graphs.use(`${mode} ${JSON.stringify(shape)}`, compile, run);
   }
 
-  private async exclusive<T>(call: string, act: () => Promise<T>): Promise<T> {
+  private async exclusive<T>(call: string, signal: AbortSignal | undefined, act: () => Promise<T>): Promise<T> {
+    signal?.throwIfAborted();
     this.requireIdle(call);
     this.underWay = call;
     try {
+      await abortable(this.abandoned, signal);
       return await act();
     } finally {
       this.underWay = undefined;
     }
+  }
+
+  /** Settles as `work` does, or rejects as soon as the signal is aborted. */
+  private abandonable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    this.abandoned = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    return abortable(work, signal);
   }
 
   private requireIdle(call: string): void {

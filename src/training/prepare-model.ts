@@ -132,7 +132,7 @@ export async function newModel(
   const tokenizer = await Tokenizer.fromFolder(tokenizerFolder);
   checkTexts(settings, config, tokenizer);
   const initialize = initializer(config, settings.initialization, random.at("start"));
-  const { values } = await startingValues(parameters, kept, initialize);
+  const { values } = await startingValues(parameters, kept, initialize, { signal: hub.signal });
   const model: RunModel = {
     json: runJson,
     config,

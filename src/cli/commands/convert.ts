@@ -51,7 +51,14 @@ export function convert(command: Command, terminal: Terminal): void {
     .action(async (file: string, out: string, { config, tokenizer, dtype, json }: ConvertOptions) => {
       await checkOutputFolder(out, "<out>");
       const { convertCheckpoint } = await import("../../learner/index.js");
-      const options = { config, tokenizer, dtype, onWarning: terminal.warn, onDownload: terminal.downloads() };
+      const options = {
+        config,
+        tokenizer,
+        dtype,
+        onWarning: terminal.warn,
+        onDownload: terminal.downloads(),
+        signal: terminal.interrupts.signal,
+      };
       const result = await terminal.interrupts.whileWriting(() => convertCheckpoint(file, out, options));
       terminal.show(json, { out, ...result }, () => {
         const files = result.files.map((path) => `${escapeControlChars(path)}\n`).join("");
