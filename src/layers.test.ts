@@ -24,7 +24,7 @@ const layers: Readonly<Record<string, Layer>> = {
   processing: { mayImport: ["files", "graph"], pure: false },
   runtime: { mayImport: ["threads", "graph"], pure: false },
   conversion: {
-    mayImport: ["files", "random", "graph", "nn", "model", "checkpoint", "processing", "runtime"],
+    mayImport: ["threads", "files", "random", "graph", "nn", "model", "checkpoint", "processing", "runtime"],
     pure: false,
   },
   inference: {
