@@ -1,4 +1,5 @@
 /** The interface of every data set: images that are read on demand, and the texts that belong to them. */
+import { InputError } from "../errors.js";
 
 /** One encoded image, read on demand. */
 export interface ImageSource {
@@ -118,3 +119,20 @@ export const disposable = (dataset: Omit<Dataset, typeof Symbol.asyncDispose>): 
     return this.close();
   },
 });
+
+/**
+ * Refuses a data set whose rows are of several splits, because training on rows of the test set is an error that no number shows.
+ * @param hint how to choose a split where the data set was named
+ * @throws InputError naming the splits
+ * @internal
+ */
+export function refuseMixedSplits({ name, mixedSplits }: Dataset, hint: string): void {
+  if (mixedSplits === undefined) return;
+  throw new InputError({
+    code: "invalid-dataset",
+    where: `${name}, column "split"`,
+    expected: "rows of one split of train, val and test",
+    found: mixedSplits.join(", "),
+    hint,
+  });
+}

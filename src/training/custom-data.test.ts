@@ -74,3 +74,25 @@ test("a data set given as an object is recorded by name and rows, and a file can
     'data.train: expected a path or a module, found the record of a data set "mine", which must be passed as an object in code.',
   );
 });
+
+test("rows of several splits are refused unless one is chosen, and what the reader left out is a warning", async () => {
+  const root = await temporaryFolder();
+  const folder = await makePairs(root);
+  const splits = ["train", "train", "val", "test"];
+  const lines = (await readFile(join(folder, "pairs.jsonl"), "utf8")).trim().split("\n");
+  const rows = lines.map((line, i) => ({ ...(JSON.parse(line) as object), split: splits[i % 4] }));
+  const table = join(folder, "pairs.jsonl");
+  const write = (records: readonly object[]) =>
+    writeFile(table, records.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  await write([...rows, { split: "train" }]);
+  const settings = { ...tinySettings(root), output: join(root, "run"), max_steps: 1 };
+  await expect(train({ ...settings, data: { train: table } })).rejects.toThrow(
+    'column "split": expected rows of one split of train, val and test, found train, val, test. Choose a split in data.train',
+  );
+  const warnings: string[] = [];
+  const data = { train: { path: table, split: "train" } };
+  await train({ ...settings, data }, { onWarning: (message) => warnings.push(message) });
+  expect(warnings).toContainEqual(
+    expect.stringMatching(/^data\.train, .*pairs\.jsonl: 1 record has neither image nor text and is left out/),
+  );
+});

@@ -14,6 +14,7 @@ import {
   isCustomDataset,
   openDataset,
   openModule,
+  refuseMixedSplits,
   refuseModule,
   type Dataset,
 } from "../data/index.js";
@@ -59,16 +60,18 @@ export interface OpenDatasetsOptions {
   /** The folder that module paths are relative to. */
   readonly modulesFrom: string | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Called with what the reader of a file left out or merged. */
+  readonly onWarning: ((message: string) => void) | undefined;
 }
 
 /**
  * Data sets of one of the two settings of data. Closing a data set given in code does nothing, because its owner closes it.
- * @throws InputError naming the data set that cannot be opened; those opened before are closed again
+ * @throws InputError naming the data set that cannot be opened, or has rows of several splits; those opened before are closed again
  */
 export async function openDatasets(
   { data, data_root: root }: TrainingSettings,
   name: "train" | "validation",
-  { given, modulesFrom, signal }: OpenDatasetsOptions,
+  { given, modulesFrom, signal, onWarning }: OpenDatasetsOptions,
 ): Promise<Dataset[]> {
   const inputs = [given[name] ?? []].flat();
   const opened: Dataset[] = [];
@@ -88,7 +91,13 @@ export async function openDatasets(
     });
   };
   try {
-    for (const [i, source] of (data[name] ?? []).entries()) opened.push(await open(source, inputs[i]));
+    for (const [i, source] of (data[name] ?? []).entries()) {
+      const dataset = await open(source, inputs[i]);
+      opened.push(dataset);
+      const example = JSON.stringify({ path: dataset.name, split: dataset.mixedSplits?.[0] });
+      refuseMixedSplits(dataset, `Choose a split in data.${name}, as in ${example}; several are a list of these`);
+      for (const note of dataset.report?.notes ?? []) onWarning?.(`data.${name}, ${dataset.name}: ${note}`);
+    }
     return opened;
   } catch (error) {
     for (const dataset of opened) await dataset.close();

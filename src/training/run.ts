@@ -120,7 +120,12 @@ async function runWith(
   if (files !== undefined) closing.push(() => files.close());
   // Only now is every checkpoint in its place.
   await collective.gather(new Uint8Array(), "start of the run");
-  const opening = { given: input.data, modulesFrom: options.modulesFrom, signal };
+  const opening = {
+    given: input.data,
+    modulesFrom: options.modulesFrom,
+    signal,
+    onWarning: isRankZero ? onWarning : undefined,
+  };
   const datasets = await openDatasets(settings, "train", opening);
   closing.push(...datasets.map((dataset) => () => dataset.close()));
   const validationSets = await openDatasets(settings, "validation", opening);

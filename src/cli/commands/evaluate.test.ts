@@ -52,6 +52,18 @@ test("the score is that of the answers of `answer`; files are written only with 
   expect(JSON.parse(await readFile(join(out, "eval_results.json"), "utf8"))).toEqual(document.results);
 });
 
+test("rows of several splits are refused unless one is chosen, and what the reader left out is a warning", async () => {
+  const table = join(folder, "splits.csv");
+  await writeFile(table, "image,caption,split\n000.png,a fox,val\n001.png,a moose,test\n006.png,,test\n");
+  const args = ["evaluate", "--data", table, "--metric", "retrieval"];
+  const { code, stderr } = await runCli(args);
+  expect(code).toBe(1);
+  expect(stderr).toContain("found val, test. Choose one, as in --split test.");
+  const chosen = await runCli([...args, "--split", "test"]);
+  expect(chosen.stderr).toContain("1 of 2 records have an image and no text (the first: ");
+  expect(chosen.code).toBe(0);
+});
+
 test("a table for people; a data set that is named twice is read twice", async () => {
   const args = ["evaluate", "--data", data, "--data", data, "--metric", "retrieval", "--k-test", "2"];
   const { code, stdout, stderr } = await runCli(args);

@@ -186,7 +186,7 @@ function withFlag(error: unknown): unknown {
 }
 
 async function open(options: EvaluateOptions, terminal: Terminal): Promise<Dataset> {
-  const { columnRoles, joinDatasets, openDataset, openModule, parseModuleSource, refuseModule } =
+  const { columnRoles, joinDatasets, openDataset, openModule, parseModuleSource, refuseMixedSplits, refuseModule } =
     await import("../../data/index.js");
   const columns = Object.fromEntries(
     (options.column ?? []).map((assignment) => {
@@ -216,7 +216,10 @@ async function open(options: EvaluateOptions, terminal: Terminal): Promise<Datas
         continue;
       }
       const onProgress = terminal.progress.start(`opening ${path}`);
-      opened.push(await openDataset({ path, columns, split }, { onProgress }));
+      const dataset = await openDataset({ path, columns, split }, { onProgress });
+      opened.push(dataset);
+      refuseMixedSplits(dataset, `Choose one, as in --split ${dataset.mixedSplits?.at(-1) ?? ""}`);
+      for (const note of dataset.report?.notes ?? []) terminal.warn(`${path}: ${note}`);
     }
   } catch (error) {
     for (const data of opened) await data.close();
