@@ -10,6 +10,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 
 import { uniqueTag } from "../files/index.js";
 import { complaint, temporaryFolder } from "./checkpoint-files.test-support.js";
+import type { HubProgress } from "./hub-settings.js";
 import { etagOf, fetchFrom, type MockHub, mockHub, sendFile } from "./mock-hub.test-support.js";
 
 const weights = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7) % 251));
@@ -189,6 +190,17 @@ test("of two processes that fetch the same file, one is killed: the other ends, 
   const folder = await fetchFrom(hub, other);
   expect(weights.equals(await readFile(join(folder, "model.safetensors")))).toBe(true);
   expect(hub.requests.filter((line) => line.endsWith("bytes=100000-"))).toHaveLength(1);
+});
+
+test("an error that a callback throws reaches the caller, and the next call continues the download", async () => {
+  const [hub, cacheDir, error] = [await mockHub(published), await temporaryFolder(), new Error("of the callback")];
+  const onDownload = ({ status, file }: HubProgress) => {
+    if (status === "progress" && file === "model.safetensors") throw error;
+  };
+  await expect(fetchFrom(hub, cacheDir, { onDownload })).rejects.toBe(error);
+  const folder = await fetchFrom(hub, cacheDir);
+  expect(weights.equals(await readFile(join(folder, "model.safetensors")))).toBe(true);
+  expect(await incomplete(cacheDir)).toEqual([]);
 });
 
 test("a disk without room: what is needed and what is free, before anything is fetched", async () => {

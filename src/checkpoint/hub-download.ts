@@ -214,7 +214,7 @@ async function attemptFrom(
   if (response.status !== 206 && response.status !== 200) {
     await response.body?.cancel();
     throw unreachable(`${url.origin} answers ${response.status} to the request for ${file}`, "Try again", {
-      persistence: start > 0 ? "passing" : "final",
+      kind: start > 0 ? "transient" : "permanent",
     });
   }
   for await (const chunk of hub.body(response, file)) {
@@ -225,7 +225,7 @@ async function attemptFrom(
   }
   if (loaded === size) return;
   throw unreachable(`${url.origin} ended ${file} after ${loaded} of ${size} bytes`, "Try again", {
-    persistence: "passing",
+    kind: "transient",
   });
 }
 

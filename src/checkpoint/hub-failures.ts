@@ -1,34 +1,34 @@
-/** Why the hub did not give what was requested: causes are told apart, each with what the user can do about it. */
+/** Failed requests to the hub: the cause of each, and a hint for the user. */
 
 import { InputError, type InputProblem } from "../errors.js";
 import type { Proxy } from "./hub-proxy.js";
 import type { HubSettings } from "./hub-settings.js";
 
 /**
- * `final`: the next request would fail too. `passing`: tried again after a pause. `silent`: tried again a few times only, because each
- * try takes long. `link`: tried again once the hub has answered before, because then the connection was lost for a moment.
+ * `permanent`: the next request would fail too. `transient`: retried after a pause. `timeout`: retried fewer times, because each try takes
+ * long. `connection`: retried only if the hub has answered before, because then the connection was interrupted.
  */
-type Persistence = "final" | "passing" | "silent" | "link";
+type FailureKind = "permanent" | "transient" | "timeout" | "connection";
 
 interface FailureOptions {
-  readonly persistence?: Persistence;
+  readonly kind?: FailureKind;
   /** The pause that the hub asks for. */
   readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;
 }
 
-/** The hub, or something on the way to it, did not give what was requested. A copy in the cache can be used instead. */
+/** A request to the hub failed. A copy in the cache can be used instead. */
 export class HubFailure extends Error {
   override readonly name = "HubFailure";
-  readonly persistence: Persistence;
+  readonly kind: FailureKind;
   readonly retryAfterMs: number | undefined;
 
   constructor(
     readonly problem: Omit<InputProblem, "where">,
-    { persistence = "final", retryAfterMs, cause }: FailureOptions = {},
+    { kind = "permanent", retryAfterMs, cause }: FailureOptions = {},
   ) {
     super(problem.found, { cause });
-    this.persistence = persistence;
+    this.kind = kind;
     this.retryAfterMs = retryAfterMs;
   }
 
@@ -41,8 +41,8 @@ export class HubFailure extends Error {
 export const unreachable = (found: string, hint: string, options: FailureOptions = {}): HubFailure =>
   new HubFailure({ code: "hub-unreachable", expected: "an answer from the hub", found, hint }, options);
 
-/** The connection was silent for so long that it counts as broken. */
-export class Silence extends Error {
+/** No bytes came within the time limit. */
+export class Timeout extends Error {
   constructor(readonly ms: number) {
     super(`nothing for ${ms / 1000} s`);
   }
@@ -70,9 +70,9 @@ export function networkFailure(what: string, url: URL, error: unknown, proxy: Pr
   const cause = rootCause(error);
   const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "";
   const reason = cause instanceof Error ? cause.message : String(cause);
-  const failure = (hint: string, persistence: Persistence = "final", detail = code === "" ? reason : code) => {
+  const failure = (hint: string, kind: FailureKind = "permanent", detail = code === "" ? reason : code) => {
     const via = proxy === undefined ? "" : `, through ${proxy.name}`;
-    return unreachable(`${what} (${detail})${via}`, hint, { persistence, cause: error });
+    return unreachable(`${what} (${detail})${via}`, hint, { kind, cause: error });
   };
 
   const refused = /Proxy response \((\d+)\)|Proxy Authentication Required \((407)\)/.exec(reason);
@@ -90,25 +90,25 @@ export function networkFailure(what: string, url: URL, error: unknown, proxy: Pr
       `The host does not speak TLS on this port. Check the scheme and port of ${proxy?.variable ?? "HF_ENDPOINT"}`,
     );
   }
-  if (cause instanceof Silence || timeouts.has(code)) {
+  if (cause instanceof Timeout || timeouts.has(code)) {
     const hint = `Try again: ${continues}. ${routeHint(proxy)}, or set HF_HUB_DOWNLOAD_TIMEOUT to more seconds`;
-    return failure(hint, "silent", cause instanceof Silence ? cause.message : code);
+    return failure(hint, "timeout", cause instanceof Timeout ? cause.message : code);
   }
   const host = proxy === undefined ? url.hostname : new URL(proxy.url).hostname;
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") {
     const check =
       proxy === undefined ? `Check the network and HF_ENDPOINT. ${routeHint(proxy)}` : `Check ${proxy.variable}`;
-    return failure(`The name ${host} has no address here. ${check}`, code === "EAI_AGAIN" ? "passing" : "link");
+    return failure(`The name ${host} has no address here. ${check}`, code === "EAI_AGAIN" ? "transient" : "connection");
   }
   if (code === "ECONNREFUSED") {
     const check =
       proxy === undefined ? `Check HF_ENDPOINT and firewalls. ${routeHint(proxy)}` : `Check ${proxy.variable}`;
-    return failure(`No server accepts connections there. ${check}`, "link");
+    return failure(`No server accepts connections there. ${check}`, "connection");
   }
   if (unroutable.has(code))
-    return failure(`This machine has no route to the host. Check the network. ${routeHint(proxy)}`, "link");
+    return failure(`This machine has no route to the host. Check the network. ${routeHint(proxy)}`, "connection");
   const hint = `Try again: ${continues}. ${routeHint(proxy)}`;
-  return failure(hint, resets.has(code) ? "passing" : "link");
+  return failure(hint, resets.has(code) ? "transient" : "connection");
 }
 
 /** The failure of a proxy to connect to the hub. */
@@ -117,8 +117,8 @@ export function proxyFailure(proxy: Proxy, url: URL, status: number, cause?: unk
     status === 407
       ? `Give user and password in ${proxy.variable}, as in http://user:password@host:port`
       : `Ask for access to ${url.host}, or name the host in NO_PROXY if it needs no proxy`;
-  const persistence = status >= 500 ? "silent" : "final";
-  return unreachable(`${proxy.name} answers ${status} for ${url.host}`, hint, { persistence, cause });
+  const kind = status >= 500 ? "timeout" : "permanent";
+  return unreachable(`${proxy.name} answers ${status} for ${url.host}`, hint, { kind, cause });
 }
 
 /** How to make Node trust a certificate, on the command line of this Node. */
@@ -145,8 +145,8 @@ function rootCause(error: unknown): unknown {
   return cause;
 }
 
-/** Statuses of a server that is busy or out of order for a while. */
-const passingStatuses = new Set([408, 429, 500, 502, 503, 504]);
+/** Statuses of a server that is busy or temporarily unavailable. */
+const transientStatuses = new Set([408, 429, 500, 502, 503, 504]);
 
 interface Refusal {
   readonly id: string;
@@ -179,15 +179,15 @@ export function statusFailure(refusal: Refusal): HubFailure {
       `${host} answers 429: too many requests from this address or account`,
       `Wait ${pause}${account}`,
       {
-        persistence: "passing",
+        kind: "transient",
         retryAfterMs,
       },
     );
   }
-  if (passingStatuses.has(status) || status >= 500) {
-    const persistence = passingStatuses.has(status) ? "passing" : "final";
-    const hint = `The server is out of order. Try again later: ${continues}`;
-    return unreachable(`${host} answers ${status}`, hint, { persistence, retryAfterMs: pauseOf(headers) });
+  if (transientStatuses.has(status) || status >= 500) {
+    const kind = transientStatuses.has(status) ? "transient" : "permanent";
+    const hint = `The server is temporarily unavailable. Try again later: ${continues}`;
+    return unreachable(`${host} answers ${status}`, hint, { kind, retryAfterMs: pauseOf(headers) });
   }
   if (tokenRefused === 401 && [401, 403, 404].includes(status)) {
     const found = `the token of ${settings.tokenSource}, which ${host} refuses (401), and no public model (${status})`;

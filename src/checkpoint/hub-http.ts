@@ -1,19 +1,19 @@
 /**
- * Requests to the hub as a patient client sends them: redirects are followed, failures that may pass are tried again, a token that is
- * refused is left out once. The token never leaves the hub's own host.
+ * Requests to the hub. Redirects are followed, transient failures are retried, and a token that the hub refuses is left out. The token is
+ * sent only to the hub's own host.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
 
 import { InputError } from "../errors.js";
-import { HubFailure, networkFailure, Silence, statusFailure, unreachable } from "./hub-failures.js";
+import { HubFailure, networkFailure, Timeout, statusFailure, unreachable } from "./hub-failures.js";
 import { Connections, type HubResponse } from "./hub-proxy.js";
 import type { Environment, HubOptions, HubSettings } from "./hub-settings.js";
 
 const maxRedirects = 8;
-/** Tries of a request that fails for a passing reason, and of one that is answered by silence. */
 const maxTries = 6;
-const maxSilentTries = 3;
+/** Fewer, because each try takes the whole time limit. */
+const maxTriesAfterTimeouts = 3;
 /** Pauses between tries double from the first to the longest. */
 const firstPauseMs = 1000;
 const longestPauseMs = 8000;
@@ -97,10 +97,10 @@ export class HubClient {
     }
   }
 
-  private triesOf({ persistence }: HubFailure): number {
-    if (persistence === "final") return 1;
-    if (persistence === "silent") return maxSilentTries;
-    return persistence === "passing" || this.reached ? maxTries : 1;
+  private triesOf({ kind }: HubFailure): number {
+    if (kind === "permanent") return 1;
+    if (kind === "timeout") return maxTriesAfterTimeouts;
+    return kind === "transient" || this.reached ? maxTries : 1;
   }
 
   /**
@@ -171,15 +171,15 @@ export class HubClient {
     init: { method: string; headers: Record<string, string> },
   ): Promise<HubResponse> {
     const { signal } = this.settings;
-    const silence = new AbortController();
-    const timer = setTimeout(() => silence.abort(), timeoutMs);
-    const signals = signal === undefined ? [silence.signal] : [silence.signal, signal];
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), timeoutMs);
+    const signals = signal === undefined ? [timeout.signal] : [timeout.signal, signal];
     try {
       return await this.connections.send(url, { ...init, signal: AbortSignal.any(signals) });
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof InputError) throw error;
-      const cause = silence.signal.aborted ? new Silence(timeoutMs) : error;
+      const cause = timeout.signal.aborted ? new Timeout(timeoutMs) : error;
       throw networkFailure(`${url.origin} does not answer`, url, cause, this.connections.proxyOf(url));
     } finally {
       clearTimeout(timer);
@@ -198,10 +198,10 @@ export class HubClient {
     let timer: NodeJS.Timeout | undefined;
     try {
       for (;;) {
-        const silence = new Promise<never>((_, reject) => {
-          timer = setTimeout(() => reject(new Silence(timeoutMs)), timeoutMs);
+        const timeout = new Promise<never>((_, reject) => {
+          timer = setTimeout(() => reject(new Timeout(timeoutMs)), timeoutMs);
         });
-        const { done, value } = await Promise.race([reader.read(), silence]).catch((error: unknown) => {
+        const { done, value } = await Promise.race([reader.read(), timeout]).catch((error: unknown) => {
           signal?.throwIfAborted();
           const proxy = this.connections.proxyOf(endpoint);
           throw networkFailure(`${endpoint.origin} broke off ${what}`, endpoint, error, proxy);

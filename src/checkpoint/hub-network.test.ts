@@ -218,7 +218,7 @@ function answerFirst(hub: MockHub, times: number, status: number, headers: Recor
   };
 }
 
-describe("servers that are busy or out of order", () => {
+describe("servers that are busy or temporarily unavailable", () => {
   test.each([
     ["retry-after", "7", 7000],
     ["ratelimit", '"api";r=0;t=55', 55_000],
@@ -252,7 +252,9 @@ describe("servers that are busy or out of order", () => {
     expect(pauses).toEqual([1000, 2000, 4000, 8000, 8000]);
     answerFirst(hub, Infinity, status);
     hub.requests.length = 0;
-    expect((await attempt(hub)).message).toContain(`found http://hub answers ${status}. The server is out of order`);
+    expect((await attempt(hub)).message).toContain(
+      `found http://hub answers ${status}. The server is temporarily unavailable`,
+    );
     expect(hub.requests).toHaveLength(6);
   });
 
@@ -296,7 +298,7 @@ describe("servers that are busy or out of order", () => {
   });
 });
 
-describe("errors tell causes apart", () => {
+describe("causes in errors", () => {
   test("a certificate of its own: how to trust it", async () => {
     const hub = await mockHub(published, { tls: true });
     vi.stubEnv("REQUESTS_CA_BUNDLE", "");
@@ -319,7 +321,12 @@ describe("errors tell causes apart", () => {
     const cacheDir = await temporaryFolder();
     const script = `
       import { resolveModel } from ${JSON.stringify(new URL("resolve-model.ts", import.meta.url).href)};
-      for (const [endpoint, cacheDir] of JSON.parse(process.argv[1])) await resolveModel("org/name", { endpoint, cacheDir });`;
+      import { createRequire } from "node:module";
+      const { cache } = createRequire(process.cwd() + "/");
+      for (const [endpoint, cacheDir] of JSON.parse(process.argv[1])) {
+        await resolveModel("org/name", { endpoint, cacheDir });
+        console.log(Object.keys(cache).some((file) => file.includes("undici")));
+      }`;
     const calls = [
       [hub.endpoint, join(cacheDir, "direct")],
       ["https://hub.invalid", join(cacheDir, "proxied")],
@@ -329,8 +336,10 @@ describe("errors tell causes apart", () => {
       ...{ https_proxy: proxy.address, no_proxy: "127.0.0.1" },
     };
     const args = ["--import", "tsx", "--input-type=module", "--eval", script, JSON.stringify(calls)];
-    const { stderr } = await promisify(execFile)(process.execPath, args, { env: environment });
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env: environment });
     expect(stderr).toBe("");
+    // The client for proxies is loaded for proxies only.
+    expect(stdout).toBe("false\ntrue\n");
     expect(proxy.requests[0]).toBe("CONNECT hub.invalid:443");
     const [direct, proxied] = [
       hub.requests.slice(0, hub.requests.length / 2),
@@ -356,27 +365,27 @@ describe("errors tell causes apart", () => {
     [
       "ENOTFOUND",
       "The name hub.co has no address here. Check the network and HF_ENDPOINT. Behind a proxy, set HTTPS_PROXY",
-      "link",
+      "connection",
     ],
-    ["EAI_AGAIN", "The name hub.co has no address here", "passing"],
-    ["ENETUNREACH", "This machine has no route to the host. Check the network", "link"],
+    ["EAI_AGAIN", "The name hub.co has no address here", "transient"],
+    ["ENETUNREACH", "This machine has no route to the host. Check the network", "connection"],
     [
       "ETIMEDOUT",
       "Try again: a download continues where it stopped. Behind a proxy, set HTTPS_PROXY, or set HF_HUB_DOWNLOAD_",
-      "silent",
+      "timeout",
     ],
-    ["UND_ERR_CONNECT_TIMEOUT", "Try again: a download continues where it stopped", "silent"],
-    ["ECONNRESET", "Try again: a download continues where it stopped", "passing"],
-    ["CERT_HAS_EXPIRED", "Check the clock of this machine, and the certificate of the host", "final"],
-    ["ERR_TLS_CERT_ALTNAME_INVALID", "The certificate is that of another host. Check HF_ENDPOINT", "final"],
-    ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "The certificate is of an authority that Node does not know", "final"],
-  ])("%s: %s", (code, hint, persistence) => {
+    ["UND_ERR_CONNECT_TIMEOUT", "Try again: a download continues where it stopped", "timeout"],
+    ["ECONNRESET", "Try again: a download continues where it stopped", "transient"],
+    ["CERT_HAS_EXPIRED", "Check the clock of this machine, and the certificate of the host", "permanent"],
+    ["ERR_TLS_CERT_ALTNAME_INVALID", "The certificate is that of another host. Check HF_ENDPOINT", "permanent"],
+    ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "The certificate is of an authority that Node does not know", "permanent"],
+  ])("%s: %s", (code, hint, kind) => {
     const cause = new AggregateError([Object.assign(new Error("low level"), { code })]);
     const url = new URL("https://hub.co/x");
     const failure = networkFailure("hub.co does not answer", url, new TypeError("fetch failed", { cause }), undefined);
     expect(failure.message).toBe(`hub.co does not answer (${code})`);
     expect(failure.problem.hint).toContain(hint);
-    expect(failure.persistence).toBe(persistence);
+    expect(failure.kind).toBe(kind);
   });
 
   test.each([

@@ -71,7 +71,7 @@ async function fromHub(hub: HubClient): Promise<string> {
 
 async function download(hub: HubClient, cache: ModelCache, cached: CachedSnapshot | undefined): Promise<string> {
   const { revision, cachedTimeoutMs } = hub.settings;
-  // With a copy in the cache nobody waits for a hub that is out of order.
+  // With a copy in the cache, a hub that does not answer costs one request and a short time limit.
   const { commit, files } = await (cached === undefined
     ? hub.retry(undefined, () => listFiles(hub, revision))
     : listFiles(hub, revision, { timeoutMs: cachedTimeoutMs }));
