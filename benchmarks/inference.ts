@@ -67,7 +67,7 @@ const compare = (what: string, { ours, theirs }: Sides) =>
 const model = await BridgeTower.fromPretrained(folder, { prepackText: true });
 const [image, text] = [images[0]!, texts[0]!];
 
-// Equal numbers first: times of different answers say nothing.
+// Checks that both give equal numbers before it measures time.
 if (reference !== undefined) {
   const ours = await model.match(images.slice(0, 2), texts.slice(0, 2));
   const { result } = await ask("match", images.slice(0, 2), texts.slice(0, 2));

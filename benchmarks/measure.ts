@@ -122,7 +122,7 @@ export function printTable(header: readonly string[], rows: readonly (readonly s
   console.log([line(header), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n"));
 }
 
-/** The folder of a checkpoint of a published size with random weights, written at its first use; the process ends where it cannot be. */
+/** The folder of a checkpoint of a published size with random weights, written at its first use. The process exits if that fails. */
 export function randomCheckpoint(size: string): string {
   const root = fileURLToPath(new URL("..", import.meta.url));
   const folder = join(root, ".bench", size);

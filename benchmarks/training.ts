@@ -30,7 +30,7 @@ writeFileSync(batchFile, JSON.stringify({ input_ids: [0, 1, 2, 3].map(ids), labe
 
 const ours = (...args: readonly string[]) =>
   new LineServer("npx", ["tsx", here("training-side.ts"), folder, batchFile, ...args]);
-/** Ours by what is computed again, as the table calls them. */
+/** Our variants by what is recomputed, with their names in the table. */
 const variants = [
   ["all kept", "nothing"],
   ["cheap computed again (default)", "cheap"],
@@ -39,7 +39,7 @@ const variants = [
 
 try {
   const steps = new Map<string, Step[]>();
-  // Two processes of this size at a time fit where four do not: each of ours runs in turn with PyTorch.
+  // Two processes of this size fit into memory, but four do not: each of ours runs in turn with PyTorch.
   const reference = new LineServer(python, [here("reference_training.py"), folder, batchFile]);
   const versions = await reference.next();
   for (const [name, recompute] of variants) {
@@ -48,7 +48,7 @@ try {
     for (let round = 0; round <= rounds; round++) {
       for (const [who, server] of [[name, side] as const, ["PyTorch eager", reference] as const]) {
         const step = (await server.ask({})) as Step;
-        // The first step of each allocates what the others use again.
+        // The first step of each allocates memory that later steps reuse.
         if (round > 0) steps.set(who, [...(steps.get(who) ?? []), step]);
         else console.error(`${who}: first loss ${step.loss}`);
       }
@@ -76,7 +76,7 @@ try {
   rmSync(scratch, { recursive: true });
 }
 
-/** One step's time by ONNX op, as ONNX Runtime's own profile has it. */
+/** One step's time by ONNX op, from ONNX Runtime's profile. */
 async function timeByOp(): Promise<string[][]> {
   mkdirSync(join(scratch, "profile"));
   const side = ours("cheap", join(scratch, "profile", "step"));

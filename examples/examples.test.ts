@@ -1,4 +1,4 @@
-/** Runs each command that the README shows and compares what it prints. */
+/** Runs each command of the README and compares its output. */
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-/** Runs the training run that the project's README shows and compares what it prints. */
+/** Runs the training run of the project's README and compares its output. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

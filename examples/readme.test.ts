@@ -1,4 +1,4 @@
-/** Runs the command and the code of the project's README and compares what they print with what it shows. */
+/** Runs the command and the code of the project's README and compares their output. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -102,7 +102,7 @@ console.log(probability.toFixed(2), shape.join(), loss.toFixed(2));`,
     "optimizer-worker.js",
     "session-worker.js",
   ]);
-  // Elsewhere, with nothing installed but what has native code.
+  // In another folder, with only the packages with native code installed.
   const elsewhere = join(project, "elsewhere");
   await cp(out, elsewhere, { recursive: true });
   await writeFile(join(elsewhere, "package.json"), '{ "type": "module" }');

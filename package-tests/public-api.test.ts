@@ -1,6 +1,6 @@
 /**
- * What the package exports, as a user of its documentation meets it: every function and class has an `@example`, every example
- * type-checks against the sources and runs on the built package, and every type that a signature mentions can be imported.
+ * Tests of the public API: every function and class has an `@example`, every example type-checks against the sources and runs on the built
+ * package, and every type that a signature mentions can be imported.
  *
  * In an example, `console.log(x); // text` asserts that `text` is printed. Names of the package need no import line.
  */
@@ -17,7 +17,7 @@ const root = fileURLToPath(new URL("../", import.meta.url));
 const folder = join(root, ".examples");
 const run = promisify(execFile);
 
-/** `bridgetower/data` -> the index.ts that it stands for. */
+/** `bridgetower/data` -> its index.ts. */
 const entries = new Map(
   ["", "graph", "learner", "training", "data", "evaluation"].map((name) => [
     name === "" ? "bridgetower" : `bridgetower/${name}`,
@@ -44,13 +44,13 @@ const config = ts.getParsedCommandLineOfConfigFile(
 const program = ts.createProgram([...entries.values()], config.options);
 const checker = program.getTypeChecker();
 
-/** The symbol that an export stands for. */
+/** The symbol of an export. */
 const resolved = (symbol: ts.Symbol) =>
   symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
 
 const isInternal = (node: ts.Node) => ts.getJSDocTags(node).some(({ tagName }) => tagName.text === "internal");
 
-/** What users may use. Exports tagged `@internal` are for the other folders of this package. */
+/** The public exports. Exports tagged `@internal` are for the other folders of this package. */
 const publicExports = [...entries].flatMap(([specifier, file]) => {
   const module = checker.getSymbolAtLocation(program.getSourceFile(file)!)!;
   return checker
@@ -80,7 +80,7 @@ const documented = publicExports.flatMap(({ specifier, name, symbol }) => {
 });
 const examples = [...new Map(documented.flatMap((one) => one.examples).map((one) => [one.code, one])).values()];
 
-/** The example with an import line for each name of the package that it uses and does not import. */
+/** The example with imports for all names of the package that it uses without importing them. */
 function withImports(code: string): string {
   const bySpecifier = new Map<string, string[]>();
   const done = new Set<string>();
@@ -96,7 +96,7 @@ function withImports(code: string): string {
   return [...lines, code, "export {};"].join("\n");
 }
 
-/** The lines that an example says it prints. */
+/** The lines that an example is expected to print. */
 const printed = (code: string) => [...code.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text!);
 
 beforeAll(async () => {
@@ -201,7 +201,7 @@ test("every type that a public signature mentions can be imported", () => {
   };
   for (const { specifier, name, symbol } of publicExports) {
     for (const declaration of symbol.declarations ?? []) {
-      // The value of a constant is inferred: only what its declaration writes down counts.
+      // The type of a constant is inferred: only types in its declaration count.
       visit(declaration, `${specifier}: ${name}`);
     }
   }

@@ -3,7 +3,7 @@
  *
  *   npm run build && npx tsx scripts/call-path.ts
  *
- * Runs a copy of the built package in which every function reports its calls; `call-path/tracer.js` says what counts.
+ * Runs a copy of the built package in which every function reports its calls; `call-path/tracer.js` defines which calls count.
  */
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

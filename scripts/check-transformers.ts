@@ -42,7 +42,7 @@ const config = parseConfig(configs.tiny);
 const random = new Random(0);
 const objectives = { itm: 1, mlm: 1, itc: 1 };
 
-/** Images and texts of formula values: what is learned does not matter here, only that the weights have moved. */
+/** Images and texts of formula values: only the change of the weights matters, not what is learned. */
 const samples: readonly Sample[] = Array.from({ length: 4 }, (_, index) => {
   const image = (id: number) => ({
     id,
@@ -55,7 +55,7 @@ const masking = { mlm_prob: 0.3, vocab_size: 120, mask_token_id: 119, specialIds
 const batchOf = (t: number) =>
   collate(samples, objectives, { config, random: random.at("batch", t), textBuckets: [10], masking });
 
-// What nothing reads belongs to a file of transformers too.
+// Files of transformers have unused parameters too.
 const { used, unused } = parameterList(config, heads);
 const initialize = initializer(config, "transformers", random);
 const values = new Map([...used, ...unused].map((parameter) => [parameter.name, initialize(parameter)]));

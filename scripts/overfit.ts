@@ -52,7 +52,7 @@ const setup = {
     { objectives: { itc: 1 }, batch: 64, steps: 100, learning_rate: 1e-3 },
     { objectives: { itm: 1, itc: 1, mlm: 1, vqa: 0.1 }, batch: 32, steps: 600, learning_rate: 1e-3 },
   ] satisfies Phase[],
-  /** Of training; evaluated are tokens that are masked with the authors' chance. */
+  /** Of training; evaluation uses the authors' probability. */
   mlm_prob: 0.3,
   /** Steps between evaluations. */
   judgedEvery: 50,
@@ -179,7 +179,7 @@ await saveCheckpoint(flags.out, {
 });
 console.log(`${done} steps in ${seconds().toFixed(0)} s; the model is in ${flags.out}`);
 
-/** The samples of a step: every epoch has each once, in an order of its own. */
+/** The samples of a step: every epoch has each once, in a new order. */
 function batchOf(size: number, t: number, random: Random): Sample[] {
   const perEpoch = samples.length / size;
   const order = random.at("epoch", Math.floor(t / perEpoch)).permutation(samples.length);

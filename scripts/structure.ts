@@ -39,7 +39,7 @@ const mayNameHeads = /^(data|cli)\/|^training\/(presets|run-settings|learner-set
 /** Settings of a run whose names begin like a head's, such as `mlm_prob`. */
 const settings = new RegExp(`\\b(${Object.keys(schema.shape).join("|")})\\b`, "g");
 
-/** Names of heads that mean something else too, and where they mean the head. */
+/** Names of heads with other meanings, and the patterns that mean the head. */
 const ambiguous: Partial<Record<Head, { readonly means: RegExp; readonly notIn: RegExp }>> = {
   // Else the rank of a process, of a merge or of a tensor.
   rank: { means: /"rank"/, notIn: /^distributed\// },
