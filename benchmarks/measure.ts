@@ -27,7 +27,7 @@ export const seconds = (value: number): string =>
 
 export interface Sides {
   readonly ours: Times;
-  /** Where there is a reference. */
+  /** If there is a reference. */
   readonly theirs: Times | undefined;
 }
 

@@ -89,7 +89,7 @@ async function download(hub: HubClient, cache: ModelCache, cached: CachedSnapsho
   return folder;
 }
 
-/** The weights' files; an index is fetched on the way, since it names the others. */
+/** The weights' files; an index is fetched first, because it names the others. */
 async function weightFiles(
   hub: HubClient,
   files: Listing["files"],

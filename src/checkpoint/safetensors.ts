@@ -39,7 +39,7 @@ interface Entry {
 
 /**
  * The tensors of a safetensors file, by name in the file's order, without reading their bytes.
- * @throws InputError naming the file, and the tensor where one is to blame.
+ * @throws InputError naming the file, and the tensor, if one is invalid.
  */
 export function readSafetensors(path: string): Promise<Map<string, StoredTensor>> {
   return withFile(path, async (file) => {

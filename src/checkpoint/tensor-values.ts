@@ -5,7 +5,7 @@ import { InputError } from "../errors.js";
 import { type DType, dtypes, HostTensor, type StoredTensor } from "../graph/index.js";
 
 /**
- * The tensor with its values in memory of their own, in the type they are stored in (float16 and bfloat16 as bit patterns).
+ * A copy of the tensor with its values in memory, in the type they are stored in (float16 and bfloat16 as bit patterns).
  * @throws InputError when the file has gone or shrunk since the checkpoint was opened.
  */
 export async function readTensor({ dtype, shape, data }: StoredTensor): Promise<HostTensor> {

@@ -62,7 +62,7 @@ export interface TorchFileOptions {
 
 /**
  * The unpickled content of a torch file. No code in it is executed.
- * @throws InputError naming the file, and the entry where one is to blame.
+ * @throws InputError naming the file, and the entry, if one is invalid.
  */
 export function readTorchFile(path: string, { foreign = "refuse" }: TorchFileOptions = {}): Promise<TorchValue> {
   return withFile(path, async (file) => {

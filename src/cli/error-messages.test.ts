@@ -1,4 +1,4 @@
-/** User errors: one line that says what to do, and exit code 2 for usage or 1 for input. */
+/** User errors: one line with a hint, and exit code 2 for usage or 1 for input. */
 import { once } from "node:events";
 import { cp, mkdtemp, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -196,7 +196,7 @@ describe("environment", () => {
   });
 
   test("a reader that closes the pipe", async () => {
-    // The reader ends before the command writes, whatever the order in which both start.
+    // The reader ends before the command writes, in any order of their start.
     const { code, stderr } = await runShell(`{ "$@" embed --text - --json; echo "code $?" >&2; } | true`, {
       stdin: "a fox\n".repeat(2000),
     });

@@ -1,4 +1,4 @@
-/** Checks where a command will write, before anything is computed. */
+/** Checks the output path of a command before anything is computed. */
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { dirname } from "node:path";

@@ -95,7 +95,7 @@ test.each(constants)("config %s: %s is %s", (name, names, value, count) => {
   }
 });
 
-test("values follow from seed and name, whatever was drawn before", () => {
+test("values depend on seed and name, not on earlier samples", () => {
   const name = "itm_score.fc.weight";
   const parameter = { name, shape: [2, 6] };
   const alone = initializer(config, "original", new Random(9))(parameter);

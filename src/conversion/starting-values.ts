@@ -21,7 +21,7 @@ export interface StartingValues {
   readonly report: StartReport;
 }
 
-/** Where a parameter's values come from. */
+/** The source of a parameter's values. */
 export interface PlannedValues {
   readonly parameter: Parameter;
   /** The stored tensor, if it is taken unchanged. */

@@ -28,7 +28,7 @@ test("by default, all that both data set and checkpoint allow", async () => {
   expect(await chosen(await checkpoint(), questions)).toEqual(["vqa"]);
 });
 
-test("the same numbers whatever the other metrics and the limit are", async () => {
+test("numbers do not depend on other metrics and the limit", async () => {
   const model = await checkpoint();
   const all = await resultsOf({ model });
   const alone = await resultsOf({ model, metrics: ["itm", "mlm"] });

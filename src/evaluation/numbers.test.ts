@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { argMax, binaryCrossEntropy, crossEntropy, Mean } from "./numbers.js";
 
-test("cross-entropy is −ln softmax, also where the exponentials overflow", () => {
+test("cross-entropy is −ln softmax, also if the exponentials overflow", () => {
   const softmax = Math.exp(0.5) / (Math.exp(1) + Math.exp(0.5) + Math.exp(-2));
   expect(crossEntropy([1, 0.5, -2], 1)).toBeCloseTo(-Math.log(softmax), 12);
   expect(crossEntropy([5000, 4990], 1)).toBeCloseTo(10 + Math.log1p(Math.exp(-10)), 9);

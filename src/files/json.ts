@@ -65,7 +65,7 @@ export async function readJsonObjectIfPresent(
 
 const defaultHint = "Fetch the file again";
 
-/** System errors have a hint of their own. */
+/** System errors have a separate hint. */
 const fileOptions = ({ maxBytes = maxConfigBytes, expected = "a JSON file" }: JsonReadOptions): BoundedReadOptions => ({
   maxBytes,
   expected,

@@ -1,11 +1,11 @@
 /**
- * A lock file: one holder at a time, among processes and among calls of one process. The file names the process that holds it, so
- * that the lock of a process that was killed does not hold.
+ * A lock file: one holder at a time, among processes and among calls of one process. The file names the process that holds it, so that the
+ * lock of a process that was killed does not hold.
  *
- * The lock is created by a hard link to a file that already has its content, so nobody sees it empty. A stale lock is removed only
- * by the holder of a second lock, whose name is made from the stale content: it guards that content alone, and a lock that is held is
- * never moved or removed by others. A process that is killed while it holds the second lock leaves a stale lock again, which is
- * removed in the same way.
+ * The lock is created by a hard link to a file that already has its content, so no process sees it empty. A stale lock is removed only by
+ * the holder of a second lock, whose name is made from the stale content: it guards that content alone, and a lock that is held is never
+ * moved or removed by others. A process that is killed while it holds the second lock leaves a stale lock again, which is removed in the
+ * same way.
  */
 
 import { createHash, randomBytes } from "node:crypto";

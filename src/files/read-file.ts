@@ -17,7 +17,7 @@ export interface OpenFile {
   readonly path: string;
   /** Bytes in the file when it was opened. */
   readonly size: number;
-  /** Exactly `length` bytes from `offset`, in a buffer of their own. */
+  /** Exactly `length` bytes from `offset`, in a separate buffer. */
   readonly read: (offset: number, length: number) => Promise<Uint8Array<ArrayBuffer>>;
 }
 

@@ -245,7 +245,7 @@ function describe(tensor: Tensor): string {
 }
 
 /**
- * Every node that the outputs need, each after its inputs. Iterative, since a training graph is deeper than a call stack.
+ * Every node that the outputs need, each after its inputs. Iterative, because a training graph is deeper than a call stack.
  * @example
  * const x = input("x", "float32", [2]);
  * console.log(topologicalOrder([exp(x)]).map(({ kind }) => kind).join()); // input,operation

@@ -111,7 +111,7 @@ test("embeddings have the config's width and length 1", async () => {
   for (const embedding of embeddings) {
     expect(embedding).toHaveLength(model.config.contrastive_hidden_size!);
     expect(Math.hypot(...embedding)).toBeCloseTo(1, 5);
-    // A copy of its own, not a view that keeps the whole batch.
+    // A copy, not a view that keeps the whole batch in memory.
     expect(embedding.buffer.byteLength).toBe(embedding.byteLength);
   }
 });

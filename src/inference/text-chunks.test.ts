@@ -7,7 +7,7 @@ const texts = fc
   .array(fc.integer({ min: 2, max: 6 }), { maxLength: 40 })
   .map((lengths) => lengths.map((length, index) => text(index, length)));
 
-test("every text is in exactly one chunk, with texts of its own length and in the caller's order", () => {
+test("every text is in exactly one chunk, with texts of the same length and in the caller's order", () => {
   fc.assert(
     fc.property(texts, fc.integer({ min: 1, max: 8 }), (all, most) => {
       const chunks = chunksOfEqualLength(all, most);

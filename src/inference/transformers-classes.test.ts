@@ -214,7 +214,7 @@ test("buffers of old versions are passed over without a warning", async () => {
   expect(warnings).toEqual([]);
 });
 
-test("a tied decoder follows the word embeddings, whatever the file holds under its own name", async () => {
+test("a tied decoder equals the word embeddings, also if the file has another decoder", async () => {
   const { inputs } = readCase("tied");
   const config = tinyConfig({ tie_word_embeddings: true });
   const logits = async (withDecoder: boolean) => {

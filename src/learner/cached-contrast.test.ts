@@ -64,7 +64,7 @@ async function oneStep(
   const heads = (Object.keys(weights) as Contrast[]).flatMap((name) => headsOf(name));
   const { used } = parameterList(config, [...new Set(heads)]);
   const values: Arrays = new Map(used.map(({ name, shape }) => [name, Float32Array.from(tinyWeight(name, shape))]));
-  // Without this weight matching has the loss ln 2 whatever is sampled, and gives a gradient to its own head alone.
+  // Without this weight matching has the loss ln 2 for all samples, and gives a gradient to its own head alone.
   values.get("itm_score.fc.weight")?.fill(0);
   values.get("itm_score.fc.bias")?.fill(0);
   const learner = new Learner(values, {

@@ -119,7 +119,7 @@ test("matching with false texts: every image with its caption and with a text th
     // Samples 1 and 2 show the same image: neither's caption is false of the other's.
     expect([text(1, 0), text(1, 3, 4)].map((one) => one[1])).toContain(texts[5]![1]);
     sampled.add(texts[5]![1]!);
-    // The stacks have the same height whatever is sampled.
+    // The stacks have the same height for all samples.
     expect(batch.input_ids!.shape[0]).toBe(8);
     expect(batch.pixel_values!.shape[0]).toBe(3);
   }
@@ -130,7 +130,7 @@ test("matching with false texts: every image with its caption and with a text th
   );
 });
 
-test("masked captions: the caption wherever its label is, and no label on padding", () => {
+test("masked captions: the original caption at every label, and no label on padding", () => {
   const batch = collate(samples(4, 9, 2), { mlm: 1 }, options);
   // Nothing reads the captions themselves.
   expect(batch.input_ids!.shape).toEqual([3, 8]);

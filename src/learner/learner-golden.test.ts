@@ -14,7 +14,7 @@ import { withoutDropout } from "./tiny-config.test-support.js";
 const runtime = new Runtime();
 afterAll(() => runtime.dispose());
 
-/** PyTorch's own float32 misses float64 by up to 1.3e-5 of a gradient's norm, and where a gradient is zero by nature by rounding alone. */
+/** PyTorch's own float32 misses float64 by up to 1.3e-5 of a gradient's norm, and if a gradient is zero by design, by rounding alone. */
 const relative = 1e-4;
 const ofAll = 1e-6;
 

@@ -127,8 +127,8 @@ const same = (a: Float32Array, b: Float32Array) =>
   Buffer.compare(new Uint8Array(a.buffer), new Uint8Array(b.buffer)) === 0;
 
 /**
- * Parameters that three steps of Adam moved elsewhere. Where the gradient is zero by nature (softmax cancels a bias of keys), its
- * rounding errors become steps.
+ * Parameters that three steps of Adam moved differently. If the gradient is zero by design (softmax cancels a bias of keys), its rounding
+ * errors become steps.
  */
 function moved(expected: Arrays, found: Arrays): string[] {
   return [...expected].flatMap(([name, values]) => {

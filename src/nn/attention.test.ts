@@ -80,7 +80,7 @@ test("if every token is masked, all have equal weights, as in PyTorch", async ()
 });
 
 // The gradient through dropout was that of the last op that the mask is made of.
-test("gradients of query, key and value agree with central differences, whatever ops the dropout mask is made of", async () => {
+test("gradients of query, key and value agree with central differences, for dropout masks of any ops", async () => {
   const tensor = (name: string, count: number) => input(name, "float32", [1, count, hidden]);
   const [query, key, value] = [tensor("query", queries), tensor("key", tokens), tensor("value", tokens)];
   const entries = Float32Array.from({ length: 2 * queries * tokens }, (_, i) => (i % 3 === 0 ? 0 : 1.5));

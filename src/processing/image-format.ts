@@ -22,7 +22,7 @@ export const imageEndings: readonly string[] = [
   "avif",
 ];
 
-/** Endings of images that cannot be decoded. They are named where they are passed over. */
+/** Extensions of images that cannot be decoded. They are named when they are skipped. */
 export const undecodedEndings: readonly string[] = ["bmp", "heic", "heif", "jp2", "jxl", "svg"];
 
 export type ImageFormat = "PNG" | "JPEG" | "WebP" | "GIF" | "TIFF" | "AVIF";

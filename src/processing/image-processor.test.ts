@@ -92,7 +92,7 @@ class RecordedFile extends Blob {
   }
 }
 
-test("a few images are decoded at a time, whatever their number", async () => {
+test("only a few images are decoded at a time", async () => {
   const bytes = new Uint8Array(await readFile(join(packagedFolder, "../../examples/images/000.png")));
   let decoded = 0;
   let opened = 0;

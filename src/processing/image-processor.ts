@@ -100,7 +100,7 @@ export class ImageProcessor {
   }
 }
 
-/** A resized image, of which the window is cut out. */
+/** A resized image, and the window to crop from it. */
 interface Prepared {
   readonly where: string;
   readonly window: Window;
@@ -155,8 +155,8 @@ function valueTables(settings: ImageSettings): readonly Float32Array[] {
 }
 
 /**
- * The image at another size in pixels, as Pillow resizes it: each axis on its own, the result of the first pass rounded to 8
- * bits before the second. The same object if the size does not change.
+ * The image at another size in pixels, as Pillow resizes it: each axis separately, the result of the first pass rounded to 8 bits before
+ * the second. The same object if the size does not change.
  */
 export function resizeImage(image: RawImage, width: number, height: number, filter: ResampleFilter): RawImage {
   if (image.width === width && image.height === height) return image;

@@ -11,7 +11,7 @@ import type { BpeModel } from "./bpe.js";
 import { readBpeModel, readMergeLines } from "./bpe-files.js";
 import { type Normalize, readPipeline } from "./tokenizer-pipeline.js";
 
-/** The tokens with a task of their own, by id. */
+/** The tokens with a special role, by id. */
 export interface SpecialIds {
   readonly bos: number;
   readonly eos: number;

@@ -78,7 +78,7 @@ test("without starting point: values of the seed, in the given config", async ()
   const other = await begin(root, { seed: 2 });
   expect(other.values.get("itm_score.fc.weight")).not.toEqual(first.values.get("itm_score.fc.weight"));
   expect([...first.model.read].some((name) => name.startsWith("itc_"))).toBe(false);
-  // Nothing reads it, and transformers misses it where it is not in a file.
+  // It is unused, and transformers reports it as missing if a file lacks it.
   expect(first.values.get("text_model.pooler.dense.weight")).toHaveLength(64 * 64);
 });
 

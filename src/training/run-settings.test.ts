@@ -170,7 +170,7 @@ test("given settings replace those of the preset; config and validation field by
   expect(settings.objectives).toEqual({ itc: 2 });
 });
 
-test("losses are added up in one order, whatever the file's", () => {
+test("losses are added in one order, not in the order of the file", () => {
   const given = (objectives: object) => trainingSettings({ ...least, objectives });
   expect(Object.keys(given({ itc: 1, itm: 1, mlm: 2 }).objectives)).toEqual(["mlm", "itm", "itc"]);
 });

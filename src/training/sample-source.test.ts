@@ -39,7 +39,7 @@ test("false texts: hard negatives of the row, sometimes none, and no false image
   const { microBatches } = await loader.step(0, 1);
   expect(microBatches[0]!.pixel_values!.shape).toEqual([6, 3, 16, 16]);
   expect(microBatches[0]!.itm_labels!.shape).toEqual([12]);
-  // Without any of their own.
+  // Without negatives.
   const bare = sourceOf([await dataOf(6)], { transform: "blip", itmFalse: "texts" });
   expect((await bare.make(0, 0, false, new Map())).sample).not.toHaveProperty("falseText");
 });

@@ -28,7 +28,7 @@ const png = (red: number, green: number, blue: number) =>
     .png()
     .toBuffer();
 
-/** Images of one colour each: red tells the data set, green the row, blue the side. */
+/** Images of one colour each: red is the data set, green the row, blue the side. */
 export async function dataOf(
   count: number,
   { set = 0, captions = 1, negatives = [] as readonly Negative[] } = {},

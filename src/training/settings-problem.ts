@@ -6,7 +6,7 @@ type Issue = z.core.$ZodIssue;
 
 /**
  * What is expected, for schemas that do not say it themselves; for an unknown name the hint with those that exist.
- * @returns undefined for problems that only schemas with words of their own have
+ * @returns undefined for problems that only schemas with custom messages have
  */
 export const expectedValue: z.core.$ZodErrorMap = (issue) => {
   if (issue.code === "invalid_type") return kinds[issue.expected];

@@ -16,7 +16,7 @@ const colours = {
   white: "#f0f0f0",
 } as const;
 
-/** A folder of its own for the test, which is removed afterwards. */
+/** A folder for the test, which is removed afterwards. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "bridgetower-run-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));

@@ -1,4 +1,4 @@
-/** The command `train` below mpirun, where it is installed. */
+/** The command `train` below mpirun, if it is installed. */
 import { spawn } from "node:child_process";
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -49,7 +49,7 @@ describe.runIf(hasMpirun)("below mpirun", () => {
   /** Starts a long run; `onStep` gets each step that rank 0 logs and the process id of rank 1. */
   async function watchedRun(config: string, onStep: (step: number, pid: number) => void) {
     const file = `${config}.pid`;
-    // Rank 1 reports success whatever happens to it: the exit code of mpirun is that of rank 0.
+    // Rank 1 always reports success: the exit code of mpirun is that of rank 0.
     const script = `if [ "$OMPI_COMM_WORLD_RANK$PMI_RANK" = 1 ]; then "$@" & echo $! > ${file}; wait; exit 0; fi; exec "$@"`;
     const command = [process.execPath, "dist/cli/main.js", "train", config];
     const child = spawn("mpirun", [...mpirunArguments(2), "sh", "-c", script, "sh", ...command]);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { bar, percent, table } from "./table.js";
 
-test("columns line up whatever the width of their letters", () => {
+test("columns are aligned for letters of any width", () => {
   const rows = [
     { cells: ["9.1%", "猫", "one"] },
     { cells: ["10.0%", "e\u0301te\u0301", "two"] },

@@ -21,7 +21,7 @@ const statementSchema = z.object({
   directory: plainId.optional(),
 });
 
-/** Where the statements of each split are below the folder `data` of the published archive. */
+/** The files of each split, in the folder `data` of the published archive. */
 const files = {
   train: "train.json",
   dev: "dev.json",

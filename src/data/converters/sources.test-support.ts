@@ -50,7 +50,7 @@ export const jsonLinesOf = (values: readonly unknown[]): string =>
   values.map((value) => `${JSON.stringify(value)}\n`).join("");
 
 export interface ReadTable {
-  /** Type of each column, as Arrow words it, `?` where it may be null. */
+  /** Type of each column as printed by Arrow, with `?` if it may be null. */
   readonly types: Readonly<Record<string, string>>;
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   readonly batches: number;

@@ -16,7 +16,7 @@ import { type ImageJob, ImageThreads } from "./image-threads.js";
 let folder: string;
 let deadly: URL;
 let counted: URL;
-/** Where each thread of `counted` leaves a file. */
+/** The folder in which each thread of `counted` leaves a file. */
 let starts: string;
 /** PNG files of different sizes and contents. */
 let files: Uint8Array[];

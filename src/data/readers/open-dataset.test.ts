@@ -9,7 +9,7 @@ import { joinDatasets } from "./join-datasets.js";
 import { openDataset } from "./open-dataset.js";
 import { complaint, fixtures, opened, imageBytes, imagesOf, temporaryFolder } from "./tables.test-support.js";
 
-/** A folder with these fixtures, or empty files where there is no such fixture. */
+/** A folder with these fixtures, or empty files if there is no such fixture. */
 async function folderOf(files: Readonly<Record<string, string>>): Promise<string> {
   const folder = await temporaryFolder();
   const known = await readdir(fixtures);
@@ -21,7 +21,7 @@ async function folderOf(files: Readonly<Record<string, string>>): Promise<string
   return folder;
 }
 
-test("the first bytes decide the format, whatever the name", async () => {
+test("the first bytes decide the format, not the name", async () => {
   for (const fixture of ["captions.arrow", "saved.arrow", "hugging-face.parquet"]) {
     const folder = await folderOf({ "data.bin": fixture });
     expect((await opened(join(folder, "data.bin"))).rows).toBe(5);

@@ -69,7 +69,7 @@ export const opencvOps = {
 
 export type OpencvOp = keyof typeof opencvOps;
 
-/** Where the pixel (x, y) of the source goes: (a·x + b·y + c, d·x + e·y + f). */
+/** The target of the source pixel (x, y): (a·x + b·y + c, d·x + e·y + f). */
 type Matrix = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
 
 const coordinateUnit = 1024;

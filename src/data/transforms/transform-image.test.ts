@@ -27,7 +27,7 @@ function shares(values: readonly (string | number)[]): Record<string, number> {
   return counts;
 }
 
-test("the keys of the transforms, and which of them are random", () => {
+test("the keys of the transforms, and the random ones among them", () => {
   expect(transformKeys.filter((key) => !isRandom(key))).toEqual(["clip", "imagenet", "vit", "blip"]);
   expect(transformKeys.filter(isRandom)).toEqual([
     "clip_randaug",

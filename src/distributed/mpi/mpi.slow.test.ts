@@ -1,4 +1,4 @@
-/** Ranks as processes that mpirun starts, where it is installed. */
+/** Ranks as processes of mpirun, if it is installed. */
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { collectiveSuite } from "../collective.suite.js";

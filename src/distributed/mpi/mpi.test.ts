@@ -1,4 +1,4 @@
-/** The shared suite with two processes, where mpirun is installed; `mpi.slow.test.ts` has the others. */
+/** The shared suite with two processes, if mpirun is installed; `mpi.slow.test.ts` has the others. */
 import { describe } from "vitest";
 import { collectiveSuite } from "../collective.suite.js";
 import { caseOverMpi, hasMpirun } from "../mpirun.test-support.js";

@@ -108,7 +108,7 @@ test("candidates are the best texts of each image and the texts that it is best 
       const chosen = await candidates(similar, k);
       const isChosen = (image: number, text: number) =>
         best(similar.row(image), k).includes(text) || best(similar.column(text), k).includes(image);
-      // A score of its own for each pair, some of them below what pairs outside have.
+      // A different score for each pair, some of them below those of pairs outside.
       const score = (image: number, text: number) => ((image * 31 + text * 17) % 23) * 10 - 130;
       const merged = matrix.map((row, image) =>
         row.map((_, text) => (isChosen(image, text) ? Math.max(-100, score(image, text)) : -100)),

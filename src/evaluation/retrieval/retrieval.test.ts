@@ -88,7 +88,7 @@ test("with few candidates, other pairs are behind them all", async () => {
 });
 
 test("rank_output ranks every pair if it is requested or the only such head", async () => {
-  // Its weights those of the match class: the same order as ITM's, so that match can tell what it should be.
+  // It has the weights of the match class: the same order as ITM's, so that match gives the expected value.
   const asMatch = (weights: ReadonlyMap<string, { readonly data: unknown }>) => {
     for (const part of ["weight", "bias"]) {
       const [own, itm] = [`rank_output.${part}`, `itm_score.fc.${part}`].map(

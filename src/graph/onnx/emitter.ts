@@ -1,7 +1,7 @@
 import type { DType } from "../dtype.js";
 import type { Dim, Parameter, Tensor } from "../tensor.js";
 
-/** Attribute of an ONNX node: plain integers, and marked floats, since ONNX has a type for each. */
+/** Attribute of an ONNX node: plain integers, and marked floats, because ONNX has a type for each. */
 export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
 
 /** The functions of an op's ONNX rule. Every method returns the name of a value. Equal constants and shapes are shared. */
@@ -28,8 +28,8 @@ export interface Emitter {
   /** The same elements under another shape. Written only when a node needs that shape: a reshape of a reshape is one. */
   reshape(value: string, from: readonly Dim[], to: readonly Dim[]): string;
   /**
-   * A node that works on each element alone. Where all operands are reshapes from one shape, or scalars, it works on what
-   * they were made from, and its own output is reshaped.
+   * An element-wise node. If all operands are reshapes from one shape, or scalars, it uses the sources of the reshapes, and its own output
+   * is reshaped.
    */
   elementwise(op: string, operands: readonly { readonly name: string; readonly shape: readonly Dim[] }[]): string;
   /** A run of a parameter's elements under another shape, in place: no node, no copy. */

@@ -17,7 +17,7 @@ export interface LocatedTensor {
 }
 
 export interface OnnxOptions {
-  /** Where the bytes of a parameter are stored; called once for each parameter that the outputs need. */
+  /** Locates the bytes of a parameter; called once for each parameter that the outputs need. */
   readonly locate: (parameter: Parameter) => LocatedTensor;
 }
 
@@ -121,7 +121,7 @@ interface Reshape {
   written: boolean;
 }
 
-/** Where the elements of a parameter are: in bytes, or in an input that this call has declared. */
+/** The location of a parameter's elements: bytes, or an input that this call has declared. */
 type Locate = (parameter: Parameter, view: View, name: string) => LocatedTensor | "input";
 
 interface View {

@@ -119,7 +119,7 @@ function refuse(path: string, found: readonly string[]): void {
   });
 }
 
-/** The values of a float32 tensor, in a buffer of their own. */
+/** The values of a float32 tensor, in a separate buffer. */
 async function readFloats(tensor: StoredTensor): Promise<Float32Array<ArrayBuffer>> {
   const { data } = await readTensor(tensor);
   if (data instanceof Float32Array && data.buffer instanceof ArrayBuffer) return new Float32Array(data.buffer);

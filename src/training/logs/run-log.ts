@@ -27,7 +27,7 @@ export class RunLog {
   ) {}
 
   /**
-   * @param fromStep steps done in the checkpoint that a run resumes from: records of later steps are dropped, since the run logs them
+   * @param fromStep steps done in the checkpoint that a run resumes from: records of later steps are dropped, because the run logs them
    *                 again; without it the log is emptied
    * @throws InputError if the log cannot be written
    */

@@ -1,4 +1,4 @@
-/** The columns of one batch: which of its buffers belong to which field. */
+/** The columns of one batch: the buffers of each field. */
 
 import { damaged } from "./arrow-messages.js";
 import type { ArrowBody, OpenBuffer } from "./arrow-body.js";
