@@ -42,8 +42,8 @@ snli_ve/, annotations/, coco_splits/, utils/ and nlvr2/data/ may be left out of 
          nlvr2/data/{train,dev,test1}.json and balanced/, unbalanced/ beside them;
          images in images/train/<directory>/, dev/ and test1/
 
-An image that is missing or broken is left out with its texts. After Ctrl-C, the same command resumes: files that were
-finished are kept.
+An image that is missing or broken is left out with its texts. The same command resumes after Ctrl-C: finished files are
+kept, and written again if images that were left out have been added since.
 
 Example:
   $ bridgetower prepare vqav2 --source coco/ --out tables/ --split train --split val`;
@@ -104,7 +104,7 @@ function format({ tables, absent, answers }: PrepareReport, terminal: Terminal):
   const problems = tables.flatMap(({ file, leftOut }) => problemLines(escapeControlChars(file), leftOut));
   const notes = [
     ...(answers === undefined ? [] : [`answers.json: ${answers} answers\n`]),
-    ...(absent === undefined ? [] : problemLines("texts without an image", absent)),
+    ...(absent === undefined ? [] : problemLines("texts in no shard", absent)),
     ...problems,
   ];
   return [table([head, ...rows], { ...terminal.style, right: [1, 2, 3] }), ...notes].join("");

@@ -13,7 +13,7 @@ export interface PlannedRow {
 
 export interface PlannedRows {
   readonly total: number;
-  /** Images that have texts in the source but no file. They are not among the rows. */
+  /** Texts in the source that are not among the rows: their image has no file, or another text. */
   readonly absent?: LeftOut;
   readonly each: () => Iterable<PlannedRow> | AsyncIterable<PlannedRow>;
 }
@@ -82,7 +82,7 @@ export interface PrepareReport {
   readonly dataset: string;
   readonly out: string;
   readonly tables: readonly TableReport[];
-  /** Texts of SBU whose images are not in the folder. No shard counts them. */
+  /** Texts of SBU that are in no shard: their images are not in the folder, or have a later text. */
   readonly absent?: LeftOut;
   /** Number of answers in `answers.json`, for visual question answering. */
   readonly answers?: number;

@@ -116,3 +116,7 @@ test("every way to cut a file short is an error", async () => {
 test("an aborted signal stops the reading", async () => {
   await expect(elementsOf("[1]", { signal: AbortSignal.abort(new Error("stop")) })).rejects.toThrow("stop");
 });
+
+test("NaN, as Python writes it, is null", async () => {
+  expect(await elementsOf('[{"a": NaN, "b": "NaN"}, -Infinity]')).toEqual([{ a: null, b: "NaN" }, null]);
+});

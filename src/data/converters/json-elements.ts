@@ -5,6 +5,7 @@
 import { createReadStream } from "node:fs";
 import { basename } from "node:path";
 import { InputError } from "../../errors.js";
+import { parsePythonJson } from "../../files/index.js";
 import { fileSize } from "./source-files.js";
 
 export interface JsonElement {
@@ -74,7 +75,7 @@ async function* arrayElements(scanner: Scanner): AsyncGenerator<JsonElement, voi
 
 function parsed(bytes: Uint8Array, scanner: Scanner): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return parsePythonJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
     throw scanner.problem("JSON in UTF-8", "other text", cause);
   }

@@ -61,7 +61,8 @@ const optionNames = [
 const defaultShardSize = 100_000;
 
 /**
- * Converts a published data set to Arrow tables. Files that an earlier run has finished are kept, so a stopped conversion resumes.
+ * Converts a published data set to Arrow tables. Files that an earlier run has finished are kept, so a stopped conversion resumes;
+ * a file is written again if images that it lacks have been added or replaced.
  * Rows are in the order of the source; the authors' files are shuffled without a seed.
  * @param name a key of `preparedSplits`
  * @throws InputError for an unknown data set, split or option, missing or invalid sources, an existing file, or a table without any

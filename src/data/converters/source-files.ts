@@ -3,8 +3,13 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { InputError } from "../../errors.js";
+import { refuseStandIn, standInBytes } from "../../files/index.js";
+import { firstBytes } from "../readers/open-files.js";
 
-/** Size of a regular file in bytes. @throws InputError if there is none */
+/** Bytes. No larger file is a Git LFS pointer or a page for signing in. */
+const maxStandIn = 2 ** 16;
+
+/** Size of a regular file in bytes. @throws InputError if there is none, or a Git LFS pointer in its place */
 export async function fileSize(path: string): Promise<number> {
   const stats = await stat(path).catch((cause: unknown) => {
     throw new InputError(
@@ -14,6 +19,7 @@ export async function fileSize(path: string): Promise<number> {
   });
   if (!stats.isFile())
     throw new InputError({ code: "file-unreadable", where: path, expected: "a file", found: "something else" });
+  if (stats.size < maxStandIn) refuseStandIn(await firstBytes(path, standInBytes), path, "a source file");
   return stats.size;
 }
 

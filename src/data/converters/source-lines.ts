@@ -1,7 +1,7 @@
 /** Lines of source files, and the JSON values in them. */
 import { basename } from "node:path";
 import { InputError } from "../../errors.js";
-import { type Line, readLines } from "../../files/index.js";
+import { type Line, parsePythonJson, readLines } from "../../files/index.js";
 import type { OnBytes } from "./json-elements.js";
 
 export interface SourceOptions {
@@ -26,7 +26,7 @@ export async function* jsonLines(
 ): AsyncGenerator<{ readonly number: number; readonly value: unknown }, void> {
   for await (const { number, text } of sourceLines(file, options)) {
     try {
-      yield { number, value: JSON.parse(text) as unknown };
+      yield { number, value: parsePythonJson(text) };
     } catch (cause) {
       const hint = "Fetch the file again";
       throw new InputError(

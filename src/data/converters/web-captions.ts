@@ -49,7 +49,7 @@ async function loadSbu(context: PrepareContext, file: string, folders: readonly 
     const url = checkedRecord(z.string(), value, file, `image_urls ${index}`);
     names.push(url.slice(url.lastIndexOf("/") + 1));
   }
-  // If a name has two captions, the later one replaces the first.
+  // If a name has two captions, the later one replaces the first, as in the authors' writer.
   const captions = new Map<string, string>();
   const absent = new Problems();
   let count = 0;
@@ -57,8 +57,11 @@ async function loadSbu(context: PrepareContext, file: string, folders: readonly 
     const caption = checkedRecord(z.string(), value, file, `captions ${index}`);
     const name = names[count++];
     if (name === undefined) continue;
-    if (there.has(name) && isPlainName(name)) captions.set(name, caption);
-    else absent.add({ image: name, reason: "not there" });
+    if (there.has(name) && isPlainName(name)) {
+      if (captions.has(name))
+        absent.add({ image: name, reason: "named by several captions, of which the last is used" });
+      captions.set(name, caption);
+    } else absent.add({ image: name, reason: "not there" });
   }
   if (count !== names.length)
     throw recordProblem(file, "captions", `${names.length}, one for each of image_urls`, `${count}`);

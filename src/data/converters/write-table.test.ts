@@ -1,4 +1,4 @@
-import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { temporaryName, thisProcess } from "../../files/index.js";
@@ -162,3 +162,52 @@ test("files of a killed run are removed; the file of a running process is not", 
 });
 
 const gone = { ...thisProcess(), pid: 2 ** 30 };
+
+test("images that are added or replaced later are written by the next run, and removed ones stay", async () => {
+  const out = await temporaryFolder();
+  const table = await tableOf(4);
+  const bytes = await imageBytes(1);
+  await rm(join(table.images, "1.png"));
+  await put(table.images, "2.png", "");
+  const write = async () => (await writeTable(table, { out, force: false })).tables[0]!;
+  expect(await write()).toMatchObject({ rows: 2, leftOut: { count: 2 }, kept: false });
+  expect(await write()).toMatchObject({ rows: 2, leftOut: { count: 2 }, kept: true });
+  await put(table.images, "1.png", bytes);
+  expect(await write()).toMatchObject({ rows: 3, leftOut: { count: 1 }, kept: false });
+  await put(table.images, "2.png", await imageBytes(2));
+  expect(await write()).toMatchObject({ rows: 4, leftOut: { count: 0 }, kept: false });
+  const { loads } = table;
+  await rm(join(table.images, "3.png"));
+  expect(await write()).toMatchObject({ rows: 4, kept: true });
+  expect(table.loads).toBe(loads);
+});
+
+test("a shard whose rows have moved is written again, so that no row is lost or doubled", async () => {
+  const out = await temporaryFolder();
+  const all = await tableOf(5);
+  const load = async (without: readonly number[]) => {
+    const rows = [...((await all.load()).each() as Iterable<PlannedRow>)].filter((_, i) => !without.includes(i));
+    return { total: rows.length, each: () => rows };
+  };
+  const write = (without: readonly number[]) =>
+    writeTable(
+      { ...all, file: (shard) => `${shard}.arrow`, shardSize: 2, load: () => load(without) },
+      { out, force: false },
+    );
+  await write([1]);
+  expect((await write([1])).tables.map(({ kept }) => kept)).toEqual([true, true]);
+  expect((await write([])).tables.map(({ kept }) => kept)).toEqual([false, false, false]);
+  const numbers: unknown[] = [];
+  for (const shard of [0, 1, 2]) numbers.push(...(await readTable(out, `${shard}.arrow`)).rows.map(({ n }) => n));
+  expect(numbers).toEqual([0, 1, 2, 3, 4]);
+});
+
+test("a source that is a Git LFS pointer is named as one", async () => {
+  const out = await temporaryFolder();
+  const table = await tableOf(1);
+  await put(table.images, "source.json", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n");
+  await expect(writeTable(table, { out, force: false })).rejects.toThrow("found a Git LFS pointer");
+  await put(table.images, "source.json", "[]");
+  await put(table.images, "0.png", "version https://git-lfs.github.com/spec/v1\n");
+  await expect(writeTable(table, { out, force: false })).rejects.toThrow("0.png: a Git LFS pointer");
+});

@@ -1,12 +1,13 @@
 /** Writes the files of a table atomically, and skips those that an earlier run has finished. */
 import { makeFolder, removeAbandoned, writeAtomically } from "../../files/index.js";
+import { createHash, type Hash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 
 import { InputError } from "../../errors.js";
 import { ArrowFileWriter, readMetadata, type Row } from "./arrow-writer.js";
-import { prefetchImages } from "./read-image.js";
+import { type ImageFile, prefetchImages } from "./read-image.js";
 import { type LeftOut, Problems, type TableReport, type PlannedRow, type Table } from "./converter.js";
 import { fileSize } from "./source-files.js";
 
@@ -35,6 +36,10 @@ const finishedSchema = z.object({
     count: z.int(),
     first: z.array(z.object({ image: z.string(), reason: z.string() })),
   }),
+  /** Each image that was left out, with the bytes of its file; null if there was no file. */
+  problems: z.array(z.tuple([z.string(), z.int().nullable()])),
+  /** Hash of the names of all images. */
+  images: z.string(),
 });
 type Finished = z.infer<typeof finishedSchema>;
 
@@ -48,7 +53,8 @@ export async function writeTable(table: Table, options: WriteOptions): Promise<W
   const { file, shardSize = Infinity } = table;
   if (typeof file === "string") {
     const finished = await finishedFile(join(options.out, file), made, options.force);
-    if (finished !== undefined) return { tables: [{ file, ...reported(finished), kept: true }] };
+    // Without images that were left out, the sources need not be read.
+    if (finished?.problems.length === 0) return { tables: [{ file, ...reported(finished), kept: true }] };
   }
   const { total, absent, each } = await table.load();
   if (total === 0) {
@@ -66,18 +72,56 @@ export async function writeTable(table: Table, options: WriteOptions): Promise<W
       const name = typeof file === "string" ? file : file(shard);
       const path = join(options.out, name);
       const count = Math.min(shardSize, total - start);
-      const finished =
-        shard === 0 && typeof file === "string" ? undefined : await finishedFile(path, made, options.force);
+      const finished = await finishedFile(path, made, options.force);
+      const planned = finished === undefined ? undefined : await take(rows, count);
+      const isKept = finished !== undefined && (await isUpToDate(finished, planned!));
       // Unfinished versions from killed runs are large, and their names are hidden.
-      if (finished === undefined) await removeAbandoned(options.out, name);
-      else for (let i = 0; i < count; i++) await rows.next();
-      const result = finished ?? (await writeFile(table, path, made, rows, count, options));
-      reports.push({ file: name, ...reported(result), kept: finished !== undefined });
+      if (!isKept) await removeAbandoned(options.out, name);
+      const remaining = planned === undefined ? rows : iteratorOf(planned);
+      const result = isKept ? finished : await writeFile(table, path, made, remaining, count, options);
+      reports.push({ file: name, ...reported(result), kept: isKept });
     }
     return { tables: reports, absent };
   } finally {
     await rows.return?.();
   }
+}
+
+async function take(rows: AsyncIterator<PlannedRow>, count: number): Promise<PlannedRow[]> {
+  const taken: PlannedRow[] = [];
+  while (taken.length < count) {
+    const next = await rows.next();
+    if (next.done === true) break;
+    taken.push(next.value);
+  }
+  return taken;
+}
+
+/**
+ * Whether a finished file has all rows that the sources give now: the same images, and none that was left out has been added or replaced
+ * since. Images that were removed since do not matter: their rows are in the file.
+ */
+async function isUpToDate({ images, problems }: Finished, planned: readonly PlannedRow[]): Promise<boolean> {
+  const hash = createHash("sha256");
+  for (const row of planned) hashNames(hash, row);
+  if (hash.digest("hex") !== images) return false;
+  const files = new Map(planned.flatMap((row) => row.images.map((image) => [image.name, image] as const)));
+  for (const [name, size] of problems) {
+    const now = await sizeOf(files.get(name));
+    if (now !== null && now !== size) return false;
+  }
+  return true;
+}
+
+const hashNames = (hash: Hash, { images }: PlannedRow) => hash.update(`${images.map(({ name }) => name).join("\0")}\n`);
+
+/** Bytes of the file of an image; null if there is none. */
+async function sizeOf(image: ImageFile | undefined): Promise<number | null> {
+  for (const folder of image?.folders ?? []) {
+    const stats = await stat(join(folder, image!.name)).catch(() => undefined);
+    if (stats !== undefined) return stats.size;
+  }
+  return null;
 }
 
 async function writeFile(
@@ -89,6 +133,8 @@ async function writeFile(
   { onRow, signal, batchBytes = defaultBatchBytes }: WriteOptions,
 ): Promise<Finished> {
   const problems = new Problems();
+  const leftOutImages: [string, number | null][] = [];
+  const names = createHash("sha256");
   const binary = Object.keys(table.columns).filter((name) => table.columns[name] === "binary");
   let written = 0;
   let texts = 0;
@@ -98,8 +144,11 @@ async function writeFile(
     const writer = new ArrowFileWriter(handle, table.columns, batchBytes);
     for await (const [planned, read] of prefetchImages(rows, count)) {
       signal?.throwIfAborted();
+      hashNames(names, planned);
       if ("problem" in read) {
+        const { image } = read.problem;
         problems.add(read.problem);
+        leftOutImages.push([image, await sizeOf(planned.images.find(({ name }) => name === image))]);
       } else {
         const images = Object.fromEntries(binary.map((name, i) => [name, read.bytes[i]!]));
         const row: Row = { ...planned.fields, ...images };
@@ -112,7 +161,14 @@ async function writeFile(
     }
     const { leftOut } = problems;
     if (written === 0) throw noImages(path, leftOut);
-    finished = { made, rows: written, texts, leftOut: { count: leftOut.count, first: [...leftOut.first] } };
+    finished = {
+      made,
+      rows: written,
+      texts,
+      leftOut: { count: leftOut.count, first: [...leftOut.first] },
+      problems: leftOutImages,
+      images: names.digest("hex"),
+    };
     await writer.finish(new Map([[metadataKey, JSON.stringify(finished)]]));
   });
   return finished!;
