@@ -119,6 +119,11 @@ test("the largest abandoned part is continued, and the others are removed in the
   await fetchFrom(hub, cacheDir);
   expect(hub.requests.flatMap((line) => / bytes=(\d+)-/.exec(line)?.[1] ?? [])).toEqual(["30000"]);
   expect(await incomplete(cacheDir)).toEqual([]);
+  // The part of a process that was killed after this one had completed the file.
+  await writeFile(join(blobsOf(cacheDir), abandoned(etag, 0)), "");
+  await writeFile(join(blobsOf(cacheDir), abandoned("f".repeat(64), 0)), "");
+  await fetchFrom(hub, cacheDir);
+  expect(await incomplete(cacheDir)).toEqual([expect.stringMatching(/^f{64}\./)]);
 });
 
 test("several calls each take another abandoned part, and none that of a running process", async () => {

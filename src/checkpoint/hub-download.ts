@@ -98,7 +98,6 @@ export async function downloadBlob(
         throw damaged(hub, remote);
       }
       await publish(partial, blob);
-      await removeLeftovers(blobs, remote.etag);
       return match === "equal";
     } catch (error) {
       await release(partial, blob);
@@ -138,7 +137,8 @@ const partialName = new RegExp(`^(.+)\\.(?:free-[0-9a-f]{8}|${uniqueTagPattern})
  */
 async function claimPartial(blobs: string, etag: string): Promise<string> {
   const own = join(blobs, `${etag}.${uniqueTag()}.incomplete`);
-  for (const { path } of await unownedPartials(blobs, etag)) {
+  for (const { blob, path } of await unownedPartials(blobs)) {
+    if (blob !== etag) continue;
     const isClaimed = await rename(path, own).then(
       () => true,
       () => false,
@@ -148,23 +148,32 @@ async function claimPartial(blobs: string, etag: string): Promise<string> {
   return own;
 }
 
+interface PartialFile {
+  /** The name of its blob. */
+  readonly blob: string;
+  readonly path: string;
+  readonly size: number;
+}
+
 /** Partial files that no running process writes, the largest first. */
-async function unownedPartials(blobs: string, etag: string): Promise<{ path: string; size: number }[]> {
-  const partials: { path: string; size: number }[] = [];
+async function unownedPartials(blobs: string): Promise<PartialFile[]> {
+  const partials: PartialFile[] = [];
   for (const name of await readdir(blobs)) {
     const [, blob, writer] = partialName.exec(name) ?? [];
-    if (blob !== etag) continue;
+    if (blob === undefined) continue;
     const path = join(blobs, name);
     if (writer !== undefined && !(await isAbandoned(path, writer, abandonedAfterMs))) continue;
     const stats = await stat(path).catch(() => undefined);
-    if (stats !== undefined) partials.push({ path, size: stats.size });
+    if (stats !== undefined) partials.push({ blob, path, size: stats.size });
   }
   return partials.sort((a, b) => b.size - a.size);
 }
 
-/** Frees the disk from parts of a blob that is complete. */
-async function removeLeftovers(blobs: string, etag: string): Promise<void> {
-  for (const { path } of await unownedPartials(blobs, etag)) await rm(path, { force: true }).catch(() => undefined);
+/** Removes partial files of blobs that another call has completed. */
+export async function removeLeftovers(blobs: string): Promise<void> {
+  for (const { blob, path } of await unownedPartials(blobs).catch(() => [])) {
+    if (await isFile(join(blobs, blob))) await rm(path, { force: true }).catch(() => undefined);
+  }
 }
 
 /** @returns whether it continues a part of an earlier call */
@@ -278,8 +287,9 @@ function damaged({ id }: HubClient, { file, etag, listedHash }: RemoteFile): Inp
 /** What the write of a file needed when the disk was full. */
 async function diskFull(hub: HubClient, remote: RemoteFile, blobs: string, cause: unknown): Promise<InputError> {
   const free = await hub.system.freeBytes(blobs);
-  const partials = await unownedPartials(blobs, remote.etag).catch(() => []);
-  return spaceError(hub, remote, remote.size - (partials[0]?.size ?? 0), free, cause);
+  const partials = await unownedPartials(blobs).catch(() => []);
+  const there = partials.find(({ blob }) => blob === remote.etag)?.size ?? 0;
+  return spaceError(hub, remote, remote.size - there, free, cause);
 }
 
 function spaceError(

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { InputError } from "../errors.js";
 import { isFile } from "../files/index.js";
 import { type CachedSnapshot, hasWeights, ModelCache } from "./hub-cache.js";
-import { describeFile, downloadBlob } from "./hub-download.js";
+import { describeFile, downloadBlob, removeLeftovers } from "./hub-download.js";
 import { HubFailure } from "./hub-failures.js";
 import { HubClient, type HubSystem, pause } from "./hub-http.js";
 import { type ListedFile, listFiles, type Listing } from "./hub-listing.js";
@@ -85,6 +85,7 @@ async function download(hub: HubClient, cache: ModelCache, cached: CachedSnapsho
   }
   const missing = smallFiles.filter((file) => !files.has(file));
   await cache.record(revision, commit, missing);
+  await removeLeftovers(cache.blobs);
   fetched.warnOfUnverified();
   return folder;
 }
