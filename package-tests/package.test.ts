@@ -9,7 +9,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { build } from "esbuild";
-import { beforeAll, afterAll, expect, test } from "vitest";
+import { beforeAll, afterAll, expect, onTestFinished, test } from "vitest";
+import packageJson from "../package.json" with { type: "json" };
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const run = promisify(execFile);
@@ -50,6 +51,75 @@ for (const subpath of ["learner", "training", "data", "evaluation"]) require(\`b
   );
   const { stdout } = await run(process.execPath, ["--no-warnings", file]);
   expect(stdout).toBe("0.96\n");
+});
+
+/** Packages that a module of any package or file is loaded from. */
+const recordPackages = `data:text/javascript,${encodeURIComponent(`
+import { register } from "node:module";
+register("data:text/javascript," + encodeURIComponent(\`
+export async function resolve(specifier, context, next) {
+  const found = await next(specifier, context);
+  const name = found.url.split("/node_modules/").at(-1).match(/^(?:@[^/]+\\\\/)?[^/:]+(?=\\\\/)/);
+  if (found.url.includes("/node_modules/")) process._rawDebug("package " + name);
+  return found;
+}\`));`)}`;
+
+test("match loads only the packages of inference: no Arrow, Parquet, compression, MPI or schemas", async () => {
+  const args = ["match", "--image", join(root, "examples/images/010.png"), "--text", "a ball"];
+  const { stderr } = await run(process.execPath, [
+    "--no-warnings",
+    "--import",
+    recordPackages,
+    join(root, "bin/bridgetower.js"),
+    ...args,
+  ]);
+  const loaded = new Set([...stderr.matchAll(/^package (.*)$/gm)].map(([, name]) => name!));
+  const direct = Object.keys(packageJson.dependencies).concat(Object.keys(packageJson.optionalDependencies));
+  // onnxruntime-node is loaded by the worker, which the hook does not see.
+  expect(direct.filter((name) => loaded.has(name)).sort()).toEqual(["@bufbuild/protobuf", "commander", "sharp"]);
+});
+
+test("a package with native code, or a worker file, that is missing is named with what to do", async () => {
+  const app = join(project, "missing.mjs");
+  await writeFile(
+    app,
+    `import { BridgeTower } from "bridgetower";
+try {
+  const model = await BridgeTower.fromPretrained(${model});
+  await model.match(${image}, ["a bowling ball"]);
+} catch ({ code, message }) {
+  console.log(code, message);
+}`,
+  );
+  const out = join(project, "missing");
+  await build({
+    entryPoints: [app, "bridgetower/session-worker"],
+    absWorkingDir: project,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    outdir: out,
+    entryNames: "[name]",
+    external: ["onnxruntime-node", "sharp", "koffi", "undici"],
+    logLevel: "error",
+  });
+  const elsewhere = await mkdtemp(join(tmpdir(), "bridgetower-missing-"));
+  onTestFinished(() => rm(elsewhere, { recursive: true, force: true }));
+  await cp(out, elsewhere, { recursive: true });
+  await writeFile(join(elsewhere, "package.json"), '{ "type": "module" }');
+  const message = async () => (await run(process.execPath, [join(elsewhere, "missing.js")])).stdout;
+  const hint = "Install the packages again, without install scripts that download more: npm install --ignore-scripts";
+  expect(await message()).toMatch(
+    /^runtime-failed package onnxruntime-node: expected its files for .*Cannot find package/,
+  );
+  expect(await message()).toContain(hint);
+  await install(elsewhere, ["onnxruntime-node"]);
+  expect(await message()).toMatch(/^runtime-failed package sharp: expected its files for .*Cannot find package/);
+  expect(await message()).toContain(hint);
+  await rm(join(elsewhere, "session-worker.js"));
+  expect(await message()).toMatch(
+    /^runtime-failed session-worker\.js: expected the worker file .* Bundle bridgetower\/session-worker as an entry/,
+  );
 });
 
 test("a bundle made with esbuild runs without the package: model, image threads and optimizer in their workers", async () => {

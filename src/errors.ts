@@ -118,6 +118,30 @@ function wording({ where, expected, found, hint }: InputProblem): string {
   });
 }
 
+/** Messages of a package, of its library or of a library that this one needs which cannot be loaded. */
+const notLoaded =
+  /Cannot find (?:package|module)|[Cc]ould not load the "|cannot open shared object|Error loading shared library|invalid ELF header|not a valid Win32|dlopen|ERR_DLOPEN_FAILED|wrong ELF class|GLIBC/;
+
+/**
+ * The error of a package with native code that is not installed or has no library for this platform.
+ * @param cause what loading or first using it threw
+ * @returns undefined if the cause is another one
+ */
+export function missingPackage(name: string, cause: unknown): InputError | undefined {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (!notLoaded.test(message)) return undefined;
+  return new InputError(
+    {
+      code: "runtime-failed",
+      where: `package ${name}`,
+      expected: `its files for ${process.platform}-${process.arch}`,
+      found: `«${message.split("\n")[0]}»`,
+      hint: `Install the packages again, without install scripts that download more: npm install --ignore-scripts. In a bundle, keep ${name} external`,
+    },
+    { cause },
+  );
+}
+
 /**
  * The hint for an unknown name or value: `The nearest is gelu or relu`.
  * @param name the given value; only strings have a nearest name

@@ -1,6 +1,6 @@
 /** Image files to RGB pixels. Files are untrusted: format, size and time are bounded before and while the decoder runs. */
 import type { Metadata } from "sharp";
-import { InputError } from "../errors.js";
+import { InputError, missingPackage } from "../errors.js";
 import { readBytes } from "../files/index.js";
 import { imageFormat, type ImageFormat } from "./image-format.js";
 import { imageFileOf, isRawImage, isUrl, maxFileBytes, type ImageInput } from "./image-input.js";
@@ -58,7 +58,9 @@ export async function decodeImage(image: ImageInput, options: DecodeOptions = {}
         };
   const format = imageFormat(bytes, where);
   // 0.1 s of start-up that a command without images should not pay.
-  const { default: sharp } = await import("sharp");
+  const { default: sharp } = await import("sharp").catch((cause: unknown) => {
+    throw missingPackage("sharp", cause) ?? cause;
+  });
   const decoder = sharp(bytes, { ignoreIcc: true, failOn: "error", limitInputPixels: false });
   try {
     const metadata = await decoder.metadata();

@@ -2,7 +2,7 @@
 import { relative, sep } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { InferenceSession } from "onnxruntime-node";
-import { InputError } from "../errors.js";
+import { InputError, missingPackage } from "../errors.js";
 import {
   parametersOf,
   writeOnnx,
@@ -174,15 +174,18 @@ export class Runtime {
     const created = this.worker.exchange(call, [model.buffer]).then(valuesOf);
     await created.catch((cause: unknown) => {
       if (cause instanceof InputError) throw cause;
-      throw new InputError(
-        {
-          code: "runtime-failed",
-          where: `device ${device}`,
-          expected: "a device on which ONNX Runtime can load the model",
-          found: `«${cause instanceof Error ? cause.message : String(cause)}»`,
-          hint: device === "cpu" ? undefined : "Install what the device needs, or use cpu",
-        },
-        { cause },
+      throw (
+        missingRuntime(cause) ??
+        new InputError(
+          {
+            code: "runtime-failed",
+            where: `device ${device}`,
+            expected: "a device on which ONNX Runtime can load the model",
+            found: `«${cause instanceof Error ? cause.message : String(cause)}»`,
+            hint: device === "cpu" ? undefined : "Install what the device needs, or use cpu",
+          },
+          { cause },
+        )
       );
     });
     return session;
@@ -200,6 +203,22 @@ export class Runtime {
       }),
     );
   }
+}
+
+/** A worker file that a bundle lacks, or ONNX Runtime that is not installed. */
+function missingRuntime(cause: unknown): InputError | undefined {
+  const message = cause instanceof Error ? cause.message : "";
+  if (!/Cannot find module .*session-worker\.js/.test(message)) return missingPackage("onnxruntime-node", cause);
+  return new InputError(
+    {
+      code: "runtime-failed",
+      where: "session-worker.js",
+      expected: "the worker file of this package beside the file that loads it",
+      found: "a bundle without it",
+      hint: "Bundle bridgetower/session-worker as an entry of its own, or keep bridgetower external",
+    },
+    { cause },
+  );
 }
 
 function located({ dtype, shape, data }: StoredTensor, folder: string): LocatedTensor {
