@@ -4,7 +4,7 @@ import type { ColumnNames } from "./column-roles.js";
 
 export const datasetFormats = ["folder", "arrow", "parquet", "webdataset"] as const;
 
-/** `folder`: a table of captions (JSON Lines, CSV, TSV) beside its images. */
+/** `folder`: a table of captions (JSON Lines, or cells between separators) and its images. */
 export type DatasetFormat = (typeof datasetFormats)[number];
 
 /** A data set and how to read it. */

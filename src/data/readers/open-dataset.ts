@@ -25,6 +25,7 @@ const readers: Readonly<Record<DatasetFormat, (input: ReaderInput) => Promise<Da
  * A data set by its path: a table of captions or its folder, Arrow or Parquet files, WebDataset archives. Texts are in memory
  * afterwards, images stay in their files until they are read. Close it after use,
  * or open it with `await using`.
+ * `report` counts what was left out or merged.
  * @throws InputError when files are missing, of an unknown or a damaged format, or hold no rows; the signal's reason when aborted
  * @example
  * await using dataset = await openDataset("examples/images");

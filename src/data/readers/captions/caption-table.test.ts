@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
+import { InputError } from "../../../errors.js";
 import type { Dataset } from "../../dataset.js";
 import { joinDatasets } from "../join-datasets.js";
 import { complaint, opened, imageBytes, imagesOf, temporaryFolder } from "../tables.test-support.js";
@@ -307,6 +308,41 @@ test("cells come back as they were written, whatever the separator and the piece
       },
     ),
     { seed: 1 },
+  );
+});
+
+test("the pieces in which a table is read make no difference, whatever is in it", async () => {
+  const outcome = async (text: string, announced: "," | "\t", length: number) => {
+    const found: unknown[] = [];
+    const pieces = async function* () {
+      for (let i = 0; i < text.length; i += length) yield await Promise.resolve(text.slice(i, i + length));
+    };
+    const onHeader = (names: readonly string[]) => found.push(names);
+    const options = { announced, fit: headerFit({}), onHeader, onRecord: (record: TableRecord) => found.push(record) };
+    await readDelimited("x", pieces(), options).catch((error: unknown) => {
+      if (!(error instanceof InputError)) throw error;
+      found.push(error.message);
+    });
+    return found;
+  };
+  const unit = fc.constantFrom("a", " ", '"', '"', ",", ";", "\t", "\t", "|", "\n", "\r", "image", "sep=");
+  await fc.assert(
+    fc.asyncProperty(
+      fc.string({ unit, maxLength: 40 }),
+      fc.constantFrom(
+        "" as const,
+        "image\tcaption\n" as const,
+        "image,caption\r\n" as const,
+        "image| caption\n" as const,
+      ),
+      fc.constantFrom("," as const, "\t" as const),
+      fc.integer({ min: 1, max: 9 }),
+      async (text, header, announced, length) => {
+        const whole = await outcome(header + text, announced, Infinity);
+        expect(await outcome(header + text, announced, length)).toEqual(whole);
+      },
+    ),
+    { seed: 1, numRuns: 2000 },
   );
 });
 
