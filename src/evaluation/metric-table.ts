@@ -30,6 +30,8 @@ interface MetricEntry {
   readonly heads: readonly Head[];
   /** Default: the states of the first image. */
   readonly inputs?: (config: BridgeTowerConfig, rankBy: RankBy) => RequiredInputs;
+  /** Results by which checkpoints can be compared, the usual one first. Of a `_loss` smaller is better, of others larger. */
+  readonly results: readonly [string, ...string[]];
   /** Options that act with this metric alone. */
   readonly options?: readonly (keyof EvaluateOptions)[];
   /** Whether it is among the metrics if none are named. Default true. */
@@ -44,45 +46,62 @@ const table = {
   itm: {
     texts: ["captions"],
     heads: ["itm"],
+    results: ["itm_accuracy", "itm_loss"],
     create: (context, { matchLogits }) => new Matching(context, matchLogits),
   },
   facet: {
     texts: ["captions", "negatives"],
     heads: ["itm"],
+    results: ["facet_accuracy"],
     create: (_context, { matchLogits }) => new Facets(matchLogits),
   },
   itc: {
     texts: ["captions"],
     heads: ["itc"],
+    results: ["itc_loss"],
     // The dual form compares towers alone.
     inputs: ({ contrastive_form }) => ({ ...none, bridge: contrastive_form === "joint", embeddings: true }),
     options: ["contrastBatchSize"],
     create: async (context, { contrastBatchSize }) =>
       new Contrast(context, await context.model.contrastiveScale(), contrastBatchSize),
   },
-  mlm: { texts: ["captions"], heads: ["mlm"], create: (context) => new MaskedTokens(context) },
+  mlm: {
+    texts: ["captions"],
+    heads: ["mlm"],
+    results: ["mlm_accuracy", "mlm_loss"],
+    create: (context) => new MaskedTokens(context),
+  },
   vqa: {
     texts: ["questions"],
     heads: ["vqa"],
+    results: ["vqa_score", "vqa_loss"],
     options: ["answers"],
     create: (context, { answers }) => Questions.create(context, answers),
   },
-  snli: { texts: ["hypotheses"], heads: ["snli"], create: (context) => new Classes(context, "snli") },
+  snli: {
+    texts: ["hypotheses"],
+    heads: ["snli"],
+    results: ["snli_accuracy", "snli_loss"],
+    create: (context) => new Classes(context, "snli"),
+  },
   nlvr2: {
     texts: ["statements"],
     heads: ["nlvr2"],
+    results: ["nlvr2_accuracy", "nlvr2_loss"],
     inputs: () => ({ ...fused, second: true }),
     create: (context) => new Classes(context, "nlvr2"),
   },
   irtr: {
     texts: ["captions"],
     heads: ["rank"],
+    results: ["irtr_loss", "irtr_accuracy"],
     options: ["falseTexts"],
     create: (context, { falseTexts }) => new Ranking(context, falseTexts),
   },
   retrieval: {
     texts: ["captions"],
     heads: ["itc", "rank"],
+    results: ["r_mean", "tr_mean", "ir_mean", "tr_r1", "tr_r5", "tr_r10", "ir_r1", "ir_r5", "ir_r10"],
     inputs: (_config, rankBy) => ({ ...none, embeddings: rankBy === "similarity" }),
     options: ["candidates", "rankBy", "kTest", "imageChunks", "textChunks"],
     isDefault: ({ model, pairs }) => model.heads.includes("itc") && pairs <= maxPairs,

@@ -10,17 +10,17 @@ interface ObjectiveData {
   readonly texts: TextKind;
   /** Metrics of the validation, unless the settings name others. */
   readonly metrics: readonly Metric[];
-  /** By which the best checkpoint is chosen; larger is better. */
-  readonly best: (results: Results) => number;
+  /** The result by which the best checkpoint is chosen, unless the settings name another. */
+  readonly best: string;
 }
 
 export const objectiveData: Readonly<Record<ObjectiveName, ObjectiveData>> = {
-  mlm: { texts: "captions", metrics: ["mlm"], best: ({ mlm_accuracy = 0 }) => mlm_accuracy },
-  itm: { texts: "captions", metrics: ["itm"], best: ({ itm_accuracy = 0 }) => itm_accuracy },
-  itc: { texts: "captions", metrics: ["itc"], best: ({ itc_loss = 0 }) => -itc_loss },
-  itm_itc: { texts: "captions", metrics: ["itm", "retrieval"], best: ({ r_mean = 0 }) => r_mean },
-  irtr: { texts: "captions", metrics: ["irtr"], best: ({ irtr_loss = 0 }) => -irtr_loss },
-  vqa: { texts: "questions", metrics: ["vqa"], best: ({ vqa_score = 0 }) => vqa_score },
-  snli: { texts: "hypotheses", metrics: ["snli"], best: ({ snli_accuracy = 0 }) => snli_accuracy },
-  nlvr2: { texts: "statements", metrics: ["nlvr2"], best: ({ nlvr2_accuracy = 0 }) => nlvr2_accuracy },
+  mlm: { texts: "captions", metrics: ["mlm"], best: "mlm_accuracy" },
+  itm: { texts: "captions", metrics: ["itm"], best: "itm_accuracy" },
+  itc: { texts: "captions", metrics: ["itc"], best: "itc_loss" },
+  itm_itc: { texts: "captions", metrics: ["itm", "retrieval"], best: "r_mean" },
+  irtr: { texts: "captions", metrics: ["irtr"], best: "irtr_loss" },
+  vqa: { texts: "questions", metrics: ["vqa"], best: "vqa_score" },
+  snli: { texts: "hypotheses", metrics: ["snli"], best: "snli_accuracy" },
+  nlvr2: { texts: "statements", metrics: ["nlvr2"], best: "nlvr2_accuracy" },
 };

@@ -20,7 +20,7 @@ import { presentHeads } from "../model/index.js";
 import { unusedSettings } from "./unused-settings.js";
 import { EpochIndex } from "./epoch-index.js";
 import type { Results } from "./objective-data.js";
-import { checkValidation, theMetric, validate } from "./validation.js";
+import { bestResults, checkValidation, theMetric, validate } from "./validation.js";
 
 /** One line of the log, but for validations. */
 export type LogLine = Readonly<Record<string, number>>;
@@ -219,7 +219,10 @@ async function runWith(
     });
     // The resumed run starts with it.
     if (results === undefined || files === undefined) return;
-    await files.logValidation({ step, metric: theMetric(results, objectives), results }, epochOf(step));
+    await files.logValidation(
+      { step, metric: theMetric(results, bestResults(settings, objectives)), results },
+      epochOf(step),
+    );
     options.onValidation?.(results, step);
     await files.prune(step);
   };

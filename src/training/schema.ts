@@ -158,6 +158,11 @@ export const schema = z.strictObject({
     .strictObject({
       /** Metrics to compute; by default those of the objectives. */
       metrics: fullList(names(metrics)).optional(),
+      /**
+       * The result by which the best checkpoint is chosen, such as `r_mean`, or `itc_loss`, of which smaller is better. Results of further
+       * data sets start with their name. By default the sum over the objectives: accuracies and scores, minus losses.
+       */
+      best_metric: text.optional(),
       /** Captions of each row to evaluate, from the first on; by default all. */
       captions_per_row: whole(1).optional(),
       /** Rows that retrieval compares with one another, group by group; by default all. */

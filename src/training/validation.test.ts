@@ -1,19 +1,25 @@
 import { expect, test } from "vitest";
 import { memoryData } from "../evaluation/memory-data.test-support.js";
-import type { Head } from "../model/index.js";
+import type { Head, ObjectiveName } from "../model/index.js";
 import { trainingSettings } from "./run-settings.js";
 import { tinySettings } from "./tiny-run.test-support.js";
-import { checkValidation, theMetric } from "./validation.js";
+import { bestResults, checkValidation, theMetric } from "./validation.js";
 
-test("the metric is the sum over the objectives, larger is better", () => {
+test("checkpoints are compared by the sum over the objectives, larger is better", () => {
   const results = { itm_accuracy: 0.6, mlm_accuracy: 0.3, itc_loss: 2, irtr_loss: 1.5, r_mean: 0.4, vqa_score: 0.7 };
-  expect(theMetric(results, ["mlm", "itm"])).toBeCloseTo(0.9);
-  expect(theMetric(results, ["irtr", "itm"])).toBeCloseTo(-0.9);
-  expect(theMetric(results, ["itm_itc"])).toBe(0.4);
-  expect(theMetric(results, ["itc"])).toBe(-2);
-  expect(theMetric(results, ["vqa"])).toBe(0.7);
-  // What was not measured counts nothing.
-  expect(theMetric(results, ["snli", "nlvr2"])).toBe(0);
+  const metric = (objectives: readonly ObjectiveName[], validation: object = {}) =>
+    theMetric(results, bestResults(trainingSettings(tinySettings("", { validation })), objectives));
+  expect(metric(["mlm", "itm"])).toBeCloseTo(0.9);
+  expect(metric(["irtr", "itm"])).toBeCloseTo(-0.9);
+  expect(metric(["itm_itc"])).toBe(0.4);
+  expect(metric(["itc"])).toBe(-2);
+  expect(metric(["vqa"])).toBe(0.7);
+  // Only what is measured is compared.
+  expect(metric(["itc"], { metrics: ["retrieval"] })).toBe(0.4);
+  expect(metric(["itc", "itm"], { metrics: ["itm", "retrieval"] })).toBe(0.6);
+  expect(metric(["itc"], { metrics: ["retrieval", "itc"], best_metric: "r_mean" })).toBe(0.4);
+  expect(metric(["mlm"], { best_metric: "itc_loss" })).toBe(-2);
+  expect(() => metric(["snli"])).toThrow("expected snli_accuracy, by which checkpoints are compared, found no row");
 });
 
 test("metrics follow from the objectives unless they are named, and are looked for in the rows that count", () => {
@@ -21,11 +27,7 @@ test("metrics follow from the objectives unless they are named, and are looked f
     { images: [], captions: ["a"] },
     { images: [], captions: ["a"], questions: [{ question: "?", answers: [] }] },
   ]);
-  const check = (
-    objectives: Parameters<typeof theMetric>[1],
-    validation: object = {},
-    heads: readonly Head[] = ["itm"],
-  ) =>
+  const check = (objectives: readonly ObjectiveName[], validation: object = {}, heads: readonly Head[] = ["itm"]) =>
     checkValidation({
       settings: trainingSettings(tinySettings("", { validation })),
       objectives,
@@ -43,6 +45,11 @@ test("metrics follow from the objectives unless they are named, and are looked f
   expect(() => check(["itc"], { k_test: 4, metrics: ["retrieval"] }, ["itc"])).toThrow(
     "validation.k_test: expected a model with the head for ITM, which re-ranks, found the heads itc.",
   );
+  check(["itm"], { best_metric: "itm_loss" });
+  expect(() => check(["itm"], { best_metric: "itm_acuracy" })).toThrow(
+    "validation.best_metric: expected one of the measured results: itm_accuracy, itm_loss, found itm_acuracy. The nearest is itm_accuracy.",
+  );
+  expect(() => check(["itm"], { best_metric: "r_mean" })).toThrow("Add its metric to validation.metrics");
   expect(() => check(["itm"], { metrics: ["facet"] })).toThrow(
     "expected captions and negatives, which facet evaluates, found no negatives.",
   );

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import type { Dataset } from "../data/index.js";
 import { threadsOfRank, type Collective } from "../distributed/index.js";
-import { InputError } from "../errors.js";
+import { InputError, nearestHint } from "../errors.js";
 import {
   evaluate,
   metricEntry,
@@ -50,6 +50,7 @@ export function checkValidation({
       hint: "Set validation.k_test to 0, or train an objective with that head",
     });
   }
+  checkBestMetric(settings, objectives, datasets);
   for (const data of datasets) {
     const rows = Math.min(data.rows, limit ?? data.rows);
     if (candidates > rows) {
@@ -68,6 +69,25 @@ export function checkValidation({
       });
     }
   }
+}
+
+function checkBestMetric(
+  settings: TrainingSettings,
+  objectives: readonly ObjectiveName[],
+  datasets: readonly Dataset[],
+): void {
+  const { best_metric } = settings.validation;
+  if (best_metric === undefined || datasets.length === 0) return;
+  const measured = metricsOf(settings, objectives).flatMap((metric) => metricEntry(metric).results);
+  const names = prefixesOf(datasets).flatMap((prefix) => measured.map((name) => prefix + name));
+  if (names.includes(best_metric)) return;
+  throw new InputError({
+    code: "invalid-setting",
+    where: "validation.best_metric",
+    expected: `one of the measured results: ${names.join(", ")}`,
+    found: best_metric,
+    hint: nearestHint(best_metric, names) ?? "Add its metric to validation.metrics",
+  });
 }
 
 /** @param model folder of the checkpoint */
@@ -103,9 +123,36 @@ export async function validate(model: string, options: ValidationOptions): Promi
   return results;
 }
 
-/** The authors' `the_metric`: the sum over the objectives, larger is better. Contrast alone counts by its loss. */
-export const theMetric = (results: Results, objectives: readonly ObjectiveName[]): number =>
-  objectives.reduce((sum, name) => sum + objectiveData[name].best(results), 0);
+/**
+ * The results by which checkpoints are compared: `best_metric`, else those of the objectives (the authors' `the_metric`) that are measured
+ * on the first data set, else the first that is measured.
+ */
+export function bestResults(settings: TrainingSettings, objectives: readonly ObjectiveName[]): readonly string[] {
+  const { best_metric } = settings.validation;
+  if (best_metric !== undefined) return [best_metric];
+  const measured = metricsOf(settings, objectives).map((metric) => metricEntry(metric).results);
+  const ofObjectives = objectives.map((name) => objectiveData[name].best);
+  const found = ofObjectives.filter((name) => measured.some((results) => results.includes(name)));
+  return found.length > 0 ? found : [measured[0]![0]];
+}
+
+/**
+ * The sum of the named results, with losses subtracted: larger is better.
+ * @throws InputError if one was not measured, because all its rows were left out
+ */
+export function theMetric(results: Results, names: readonly string[]): number {
+  return names.reduce((sum, name) => {
+    const value = results[name];
+    if (value !== undefined) return sum + (name.endsWith("_loss") ? -value : value);
+    throw new InputError({
+      code: "missing-data",
+      where: "data.validation",
+      expected: `${name}, by which checkpoints are compared`,
+      found: "no row with an image that can be read and a text for it",
+      hint: "Correct the data set, or name another result in validation.best_metric",
+    });
+  }, 0);
+}
 
 /** Empty for the first data set; the names of the others, with a number if two have the same name. */
 function prefixesOf(datasets: readonly Dataset[]): string[] {
