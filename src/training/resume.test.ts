@@ -11,7 +11,7 @@ import { Random } from "../random/index.js";
 import { defaultModel } from "../inference/index.js";
 
 import { fileOf, fixtureJson } from "../conversion/conversion-files.test-support.js";
-import { resumeOrStart, type RunStart } from "./resume.js";
+import { dataFacts, resumeOrStart, type RunStart } from "./resume.js";
 import { emptyInterval } from "./interval.js";
 import { RunFiles } from "./run-files.js";
 import { trainingSettings, type TrainingInput } from "./run-settings.js";
@@ -232,7 +232,7 @@ async function runWith(root: string, changes: Partial<TrainingInput>, ...steps: 
     start.values.get(positions)![0] = step;
     const interval = { steps: step, skipped: 0, brokenImages: 1, sums: { loss: step / 3 } };
     await files.save(
-      { step, epoch: step / 4, maxSteps: 9, interval, microBatches: 2 },
+      { step, epoch: step / 4, maxSteps: 9, interval, microBatches: 2, data: dataFacts([data]) },
       start.model,
       start.values,
       optimizer,

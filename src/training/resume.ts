@@ -1,7 +1,7 @@
 /** Resumes a run from its last checkpoint, or starts it from its starting points. */
 import { join } from "node:path";
 import type { HubOptions } from "../checkpoint/index.js";
-import type { Dataset } from "../data/index.js";
+import { datasetFacts, type Dataset } from "../data/index.js";
 import { InputError } from "../errors.js";
 import type { Random } from "../random/index.js";
 import type { Arrays } from "../runtime/index.js";
@@ -34,11 +34,19 @@ export interface RunStart {
 export interface ResumeState {
   readonly interval: IntervalState;
   readonly microBatches: number;
+  /** Rows, texts and a hash of the texts of each training set. */
+  readonly data: DataFacts;
 }
+
+/** Facts of each training set, in order. */
+export type DataFacts = readonly Readonly<Record<string, string | number>>[];
+
+export const dataFacts = (datasets: readonly Dataset[]): DataFacts =>
+  datasets.map((data, i) => datasetFacts(data, `data.train, number ${i + 1},`));
 
 /**
  * Resumes from the last checkpoint that is not damaged.
- * @throws InputError if the run in the folder had other settings, or neither checkpoints nor starting points can be read
+ * @throws InputError if the run in the folder had other settings or data, or neither checkpoints nor starting points can be read
  */
 export async function resumeOrStart(
   settings: TrainingSettings,
@@ -51,7 +59,7 @@ export async function resumeOrStart(
   warnings.forEach(onWarning);
   for (const [i, { folder }] of [...checkpoints].reverse().entries()) {
     try {
-      await checkSettings(settings, folder);
+      await checkSameRun(settings, datasets, folder);
       const model = await savedModel(settings, folder);
       return resumed(model, await readRunCheckpoint(folder, model.parameters));
     } catch (error) {
@@ -75,17 +83,29 @@ export async function resumeOrStart(
 class SettingsMismatch extends InputError {}
 
 /** Must be called before files are read by these settings. */
-async function checkSettings(settings: TrainingSettings, folder: string): Promise<void> {
+async function checkSameRun(settings: TrainingSettings, datasets: readonly Dataset[], folder: string): Promise<void> {
   const { bridgetower } = await readTrainerState(join(folder, "trainer_state.json"));
   // Written by this program.
   const changed = differences(bridgetower.settings as TrainingSettings, settings);
-  if (changed.length === 0) return;
-  throw new SettingsMismatch({
+  if (changed.length > 0) throw mismatch(folder, "settings", `other values of ${changed.join(", ")}`);
+  const before = (bridgetower as unknown as ResumeState).data;
+  const now = dataFacts(datasets);
+  for (const [i, facts] of now.entries()) {
+    const old = Object.values(before[i] ?? {});
+    const index = Object.values(facts).findIndex((value, k) => value !== old[k]);
+    if (index === -1) continue;
+    const [name, value] = Object.entries(facts)[index]!;
+    throw mismatch(folder, "data", `${value} ${name} instead of ${old[index]}`);
+  }
+}
+
+function mismatch(folder: string, what: "settings" | "data", found: string): SettingsMismatch {
+  return new SettingsMismatch({
     code: "resume-mismatch",
     where: folder,
-    expected: "the settings that the run started with",
-    found: `other values of ${changed.join(", ")}`,
-    hint: `Restore them, or name another output folder and start from ${folder}`,
+    expected: `the ${what} that the run started with`,
+    found,
+    hint: `Restore ${what === "data" ? "it" : "them"}, or name another output folder and start from ${folder}`,
   });
 }
 

@@ -14,7 +14,7 @@ import {
   saveRunCheckpoint,
   type Moments,
 } from "./checkpoints/index.js";
-import type { ResumeState } from "./resume.js";
+import type { DataFacts, ResumeState } from "./resume.js";
 import type { RunModel } from "./prepare-model.js";
 import type { IntervalState } from "./interval.js";
 import { readLog, RunLog, TensorBoardWriter, writeCurves, type LogRecord } from "./logs/index.js";
@@ -24,9 +24,11 @@ import type { Results } from "./objective-data.js";
 /** A validation in the log. */
 export interface ValidationRecord {
   readonly step: number;
-  /** Larger is better. */
+  /** Larger is better. Only validations of the same settings and data are compared. */
   readonly metric: number;
   readonly results: Results;
+  /** `validationHash` of its settings and data. */
+  readonly hash: number | undefined;
 }
 
 /** The progress of the run, for a checkpoint. */
@@ -38,16 +40,20 @@ export interface Progress {
   readonly interval: IntervalState;
   /** Micro-batches of a step, over all processes. */
   readonly microBatches: number;
+  readonly data: DataFacts;
 }
 
 /** Prefix of the results of a validation in a line of the log. */
 const resultPrefix = "eval_";
 const metricName = "eval_the_metric";
+const hashName = "eval_settings_hash";
 
 export class RunFiles {
   private readonly tokenizer = new Map<string, string>();
   private readonly history: LogRecord[] = [];
   private validations: ValidationRecord[] = [];
+  /** Of the validations of this process. */
+  private validationHash: number | undefined;
   /** Steps of validations whose checkpoints were deleted. */
   private readonly deleted = new Set<number>();
 
@@ -81,8 +87,13 @@ export class RunFiles {
     }
   }
 
-  /** Opens the log and drops its lines after `step`, whose steps are repeated. */
-  async startLog(step: number): Promise<void> {
+  /**
+   * Opens the log and drops its lines after `step`, whose steps are repeated.
+   * @param validationHash of the validations to come
+   * @returns the number of earlier validations that are not comparable with them
+   */
+  async startLog(step: number, validationHash?: number): Promise<number> {
+    this.validationHash = validationHash;
     // A new run hides the events of an earlier one in this folder.
     const from = step === 0 ? {} : { fromStep: step };
     const lines = await RunLog.open(this.output, from);
@@ -95,11 +106,16 @@ export class RunFiles {
     const { checkpoints } = await findCheckpoints(this.output);
     const existing = new Set(checkpoints.map((checkpoint) => checkpoint.step));
     for (const one of this.validations) if (!existing.has(one.step)) this.deleted.add(one.step);
+    return this.validations.length - this.comparable.length;
+  }
+
+  private get comparable(): readonly ValidationRecord[] {
+    return this.validations.filter(({ hash }) => hash === this.validationHash);
   }
 
   /** The validation with the largest metric whose checkpoint exists; of equal ones the last, which has learned more. */
   get best(): ValidationRecord | undefined {
-    return this.validations
+    return this.comparable
       .filter((one) => Number.isFinite(one.metric) && !this.deleted.has(one.step))
       .reduce<ValidationRecord | undefined>(
         (best, one) => (best === undefined || one.metric >= best.metric ? one : best),
@@ -108,7 +124,7 @@ export class RunFiles {
   }
 
   isValidated(step: number): boolean {
-    return this.validations.some((one) => one.step === step);
+    return this.comparable.some((one) => one.step === step);
   }
 
   checkpointOf(step: number): string {
@@ -119,18 +135,22 @@ export class RunFiles {
     this.history.push(line);
     await this.logs!.lines.append(line);
     const { step, ...values } = line;
-    const tags = Object.entries(values).map(([name, value]) => [
-      name.startsWith(resultPrefix) ? `eval/${name.slice(resultPrefix.length)}` : `train/${name}`,
-      value,
-    ]);
+    const tags = Object.entries(values)
+      .filter(([name]) => name !== hashName)
+      .map(([name, value]) => [
+        name.startsWith(resultPrefix) ? `eval/${name.slice(resultPrefix.length)}` : `train/${name}`,
+        value,
+      ]);
     await this.logs!.board.scalars(step, Object.fromEntries(tags) as Record<string, number>);
   }
 
-  async logValidation({ step, metric, results }: ValidationRecord, epoch: number): Promise<void> {
+  async logValidation(validation: Omit<ValidationRecord, "hash">, epoch: number): Promise<void> {
+    const { step, metric, results } = validation;
+    const hash = this.validationHash;
     const found = Object.entries(results).map(([name, value]) => [resultPrefix + name, value]);
     const line = { step, epoch, ...(Object.fromEntries(found) as Results), [metricName]: metric };
-    await this.log(line);
-    this.validations.push({ step, metric, results });
+    await this.log(hash === undefined ? line : { ...line, [hashName]: hash });
+    this.validations.push({ ...validation, hash });
   }
 
   /** @returns the folder of the checkpoint */
@@ -140,8 +160,8 @@ export class RunFiles {
     values: ReadonlyMap<string, Float32Array>,
     optimizer: ReadonlyMap<string, Moments>,
   ): Promise<string> {
-    const { step, epoch, maxSteps, interval, microBatches } = progress;
-    const resumeState: ResumeState = { interval, microBatches };
+    const { step, epoch, maxSteps, interval, microBatches, data } = progress;
+    const resumeState: ResumeState = { interval, microBatches, data };
     const { settings, best } = this;
     const { answers } = model;
     await this.logs!.lines.sync();
@@ -210,12 +230,12 @@ export class RunFiles {
 
 /** The validation of a line of the log, if it has one. */
 function validationsIn(record: LogRecord): ValidationRecord[] {
-  const { step, [metricName]: metric } = record;
+  const { step, [metricName]: metric, [hashName]: hash } = record;
   if (typeof metric !== "number") return [];
   const results = Object.entries(record).flatMap(([name, value]) =>
-    name.startsWith(resultPrefix) && name !== metricName && typeof value === "number"
+    name.startsWith(resultPrefix) && name !== metricName && name !== hashName && typeof value === "number"
       ? [[name.slice(resultPrefix.length), value] as const]
       : [],
   );
-  return [{ step, metric, results: Object.fromEntries(results) }];
+  return [{ step, metric, results: Object.fromEntries(results), hash: typeof hash === "number" ? hash : undefined }];
 }

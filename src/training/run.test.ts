@@ -324,3 +324,44 @@ test("a run that was moved resumes, with its best checkpoint", async () => {
   expect(steps).toBe(4);
   expect(bestCheckpoint).toMatch(/moved\/checkpoint-\d$/);
 });
+
+test("validations of other settings are not compared, and a resumed run says so", async () => {
+  const root = await pairs();
+  const halted = new AbortController();
+  await runIn(
+    root,
+    { ...validated(root), max_steps: 4, validation: { limit: 4, best_metric: "itm_accuracy" } },
+    {
+      signal: halted.signal,
+      onStep: ({ step }) => void (step === 3 && halted.abort()),
+    },
+  );
+  const { bestCheckpoint, warnings, results } = await runIn(root, {
+    ...validated(root),
+    max_steps: 4,
+    validation: { best_metric: "itm_accuracy" },
+  });
+  expect(warnings.join()).toContain("1 earlier validations had other settings or data: they do not count");
+  expect(bestCheckpoint).toMatch(/checkpoint-4$/);
+  expect(results.rows).toBe(12);
+  const validations = (await logIn(join(root, "run"))).filter((line) => "eval_the_metric" in line);
+  expect(new Set(validations.map((line) => line.eval_settings_hash)).size).toBe(2);
+});
+
+test("a run whose data has changed is not resumed", async () => {
+  const root = await pairs();
+  const table = join(root, "pairs", "pairs.jsonl");
+  const settings = { data: { train: table }, max_steps: 4 };
+  const halted = new AbortController();
+  await runIn(root, settings, { signal: halted.signal, onStep: ({ step }) => void (step === 2 && halted.abort()) });
+  const text = await readFile(table, "utf8");
+  await writeFile(table, text.trimEnd().split("\n").slice(0, -4).join("\n"));
+  await expect(runIn(root, settings)).rejects.toThrow(
+    /checkpoint-2: expected the data that the run started with, found 8 rows in data\.train, number 1, pairs\.jsonl instead of 12\. Restore it, or/,
+  );
+  // Equal counts, other texts.
+  await writeFile(table, text.replace(/"captions":\["/, '"captions":["not '));
+  await expect(runIn(root, settings)).rejects.toThrow("hash of the texts in data.train");
+  await writeFile(table, text);
+  expect((await runIn(root, settings)).steps).toBe(4);
+});

@@ -5,7 +5,7 @@ import { ImageThreads } from "../data/index.js";
 import { gatherJson, RankInterrupted, singleProcess, threadsOfRank, type Collective } from "../distributed/index.js";
 import { InputError } from "../errors.js";
 import { Learner, NonFiniteError, textBuckets, tokenizerMasking } from "../learner/index.js";
-import { resumeOrStart } from "./resume.js";
+import { dataFacts, resumeOrStart } from "./resume.js";
 import { objectivesOf, openDatasets } from "./prepare-model.js";
 import { Interval } from "./interval.js";
 import { learnerSettings } from "./learner-settings.js";
@@ -20,7 +20,7 @@ import { presentHeads } from "../model/index.js";
 import { unusedSettings } from "./unused-settings.js";
 import { EpochIndex } from "./epoch-index.js";
 import type { Results } from "./objective-data.js";
-import { bestResults, checkValidation, theMetric, validate } from "./validation.js";
+import { bestResults, checkValidation, theMetric, validate, validationHash } from "./validation.js";
 
 /** One line of the log, but for validations. */
 export type LogLine = Readonly<Record<string, number>>;
@@ -135,6 +135,7 @@ async function runWith(
   const random = new Random(settings.seed).at("run");
   const start = await resumeOrStart(settings, datasets, random, options, isRankZero ? onWarning : undefined);
   const { model, values } = start;
+  const facts = dataFacts(datasets);
   const objectives = objectivesOf(settings);
   const saved = new Set(model.parameters.map(({ name }) => name));
   const heads = presentHeads(model.config, (name) => saved.has(name));
@@ -219,16 +220,26 @@ async function runWith(
     });
     // The resumed run starts with it.
     if (results === undefined || files === undefined) return;
-    await files.logValidation(
-      { step, metric: theMetric(results, bestResults(settings, objectives)), results },
-      epochOf(step),
-    );
+    const compared = bestResults(settings, objectives);
+    const metric = theMetric(results, compared);
+    if (Number.isNaN(metric)) {
+      onWarning?.(`no row counted for ${compared.join(" or ")}: the validation of step ${step} is not compared`);
+    }
+    await files.logValidation({ step, metric, results }, epochOf(step));
     options.onValidation?.(results, step);
     await files.prune(step);
   };
 
   await files?.keepTokenizer(model.tokenizerFiles);
-  await files?.startLog(step);
+  const incomparable = await files?.startLog(
+    step,
+    validationSets.length === 0 ? undefined : validationHash({ settings, objectives, datasets: validationSets }),
+  );
+  if (incomparable !== undefined && incomparable > 0) {
+    onWarning?.(
+      `${incomparable} earlier validations had other settings or data: they do not count for the best checkpoint`,
+    );
+  }
   // The run may have ended between checkpoint and validation.
   if (step > 0 && wantsValidation()) await runValidation();
   interrupted = await anyRank(collective, interrupted, "status before the first step");
@@ -296,6 +307,7 @@ async function runWith(
         maxSteps: plan.maxSteps,
         interval: interval.state(),
         microBatches: plan.microBatches,
+        data: facts,
       };
       checkpoint = await learner.read((state) =>
         files.save(progress, model, new Map([...values, ...state.values]), state.optimizer),

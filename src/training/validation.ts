@@ -1,6 +1,7 @@
 /** Evaluates a checkpoint on the validation data, and selects the metric for the best checkpoint. */
+import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import type { Dataset } from "../data/index.js";
+import { datasetFacts, type Dataset } from "../data/index.js";
 import { threadsOfRank, type Collective } from "../distributed/index.js";
 import { InputError, nearestHint } from "../errors.js";
 import {
@@ -136,22 +137,25 @@ export function bestResults(settings: TrainingSettings, objectives: readonly Obj
   return found.length > 0 ? found : [measured[0]![0]];
 }
 
-/**
- * The sum of the named results, with losses subtracted: larger is better.
- * @throws InputError if one was not measured, because all its rows were left out
- */
-export function theMetric(results: Results, names: readonly string[]): number {
-  return names.reduce((sum, name) => {
-    const value = results[name];
-    if (value !== undefined) return sum + (name.endsWith("_loss") ? -value : value);
-    throw new InputError({
-      code: "missing-data",
-      where: "data.validation",
-      expected: `${name}, by which checkpoints are compared`,
-      found: "no row with an image that can be read and a text for it",
-      hint: "Correct the data set, or name another result in validation.best_metric",
-    });
-  }, 0);
+/** The sum of the named results, with losses subtracted: larger is better. NaN if one was not measured, because no row counted for it. */
+export const theMetric = (results: Results, names: readonly string[]): number =>
+  names.reduce((sum, name) => sum + (name.endsWith("_loss") ? -1 : 1) * (results[name] ?? NaN), 0);
+
+/** Of the settings and data that decide the results of a validation: only those with the same hash can be compared. A safe integer. */
+export function validationHash({
+  settings,
+  objectives,
+  datasets,
+}: Pick<ValidationOptions, "settings" | "objectives" | "datasets">): number {
+  const { limit, candidates, captions_per_row, k_test } = settings.validation;
+  const facts = [
+    metricsOf(settings, objectives),
+    bestResults(settings, objectives),
+    [limit, candidates, captions_per_row, k_test],
+    [settings.val_transform, settings.max_text_len, settings.draw_false_text],
+    datasets.map((data) => Object.values(datasetFacts(data, ""))),
+  ];
+  return createHash("sha256").update(JSON.stringify(facts)).digest().readUIntBE(0, 6);
 }
 
 /** Empty for the first data set; the names of the others, with a number if two have the same name. */
