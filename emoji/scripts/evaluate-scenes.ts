@@ -78,6 +78,9 @@ export async function evaluateScenes(
   return results;
 }
 
+/** Metrics that read no captions. `evaluate` refuses options of captions if there are only these. */
+const otherTexts: ReadonlySet<Metric> = new Set(["vqa", "snli", "nlvr2"]);
+
 async function run(
   model: string,
   data: Dataset,
@@ -85,8 +88,16 @@ async function run(
   { limit, candidates }: Selection,
   watched: Pick<EvaluateOptions, "signal" | "onProgress">,
 ): Promise<Results> {
-  const compared = metrics.includes("retrieval") ? { candidates } : {};
-  const { results } = await evaluate({ model, data, metrics, limit, captionsPerRow: 1, ...compared, ...watched });
+  const readsCaptions = metrics.some((metric) => !otherTexts.has(metric));
+  const { results } = await evaluate({
+    model,
+    data,
+    metrics,
+    limit,
+    captionsPerRow: readsCaptions ? 1 : undefined,
+    candidates: metrics.includes("retrieval") ? candidates : undefined,
+    ...watched,
+  });
   return results;
 }
 
