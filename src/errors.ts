@@ -153,12 +153,13 @@ export function nearestHint(name: unknown, choices: Iterable<string>): string | 
 }
 
 /**
- * Refuses options that do not exist, so that a mistyped one is not ignored.
+ * Refuses options that do not exist, so that a mistyped one is not ignored. An undefined value counts as not given.
  * @param where the call, such as `openDataset`
  * @throws InputError `invalid-argument`, with the nearest option that exists
  */
 export function checkOptionNames(where: string, given: object, known: readonly string[]): void {
-  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  const entries = Object.entries(given) as [string, unknown][];
+  const unknown = entries.find(([name, value]) => value !== undefined && !known.includes(name))?.[0];
   if (unknown === undefined) return;
   throw new InputError({
     code: "invalid-argument",

@@ -41,6 +41,18 @@ export interface HubOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The names of `HubOptions`. */
+export const hubOptions = {
+  revision: true,
+  cacheDir: true,
+  token: true,
+  localFilesOnly: true,
+  onDownload: true,
+  onWarning: true,
+  endpoint: true,
+  signal: true,
+} as const satisfies Record<keyof HubOptions, true>;
+
 export interface HubSettings {
   readonly revision: string;
   readonly cacheDir: string;

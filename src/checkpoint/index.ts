@@ -1,7 +1,7 @@
 /** Files <-> named tensors, and models from the hub. */
 
 export { type Checkpoint, openCheckpoint } from "./checkpoint.js";
-export type { HubOptions, HubProgress } from "./hub-settings.js";
+export { hubOptions, type HubOptions, type HubProgress } from "./hub-settings.js";
 
 export { ForeignObject } from "./pickle.js";
 export { smallFiles } from "./model-files.js";

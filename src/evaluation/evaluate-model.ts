@@ -8,7 +8,7 @@ import {
   type TransformKey,
 } from "../data/index.js";
 import { checkAgreement, joinWork, singleProcess, type Collective } from "../distributed/index.js";
-import { InputError } from "../errors.js";
+import { checkOptionNames, InputError } from "../errors.js";
 import { Random } from "../random/index.js";
 import { LoadedModel, type LoadOptions } from "../inference/index.js";
 import type { RowMetric, EvalContext } from "./metrics/metric.js";
@@ -215,7 +215,31 @@ const minimum = {
   textChunks: 1,
 } as const;
 
+const optionNames = {
+  model: true,
+  data: true,
+  metrics: true,
+  seed: true,
+  limit: true,
+  captionsPerRow: true,
+  maxTextLength: true,
+  rankBy: true,
+  candidates: true,
+  kTest: true,
+  contrastBatchSize: true,
+  falseTexts: true,
+  imageChunks: true,
+  textChunks: true,
+  transform: true,
+  answers: true,
+  onProgress: true,
+  signal: true,
+  load: true,
+  collective: true,
+} as const satisfies Record<keyof EvaluateOptions, true>;
+
 function checkOptions(options: EvaluateOptions): void {
+  checkOptionNames("evaluate", options, Object.keys(optionNames));
   for (const [name, bound] of Object.entries(minimum) as [keyof typeof minimum, number][]) {
     const value = options[name];
     if (value === undefined || (Number.isSafeInteger(value) && value >= bound)) continue;

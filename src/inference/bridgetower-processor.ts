@@ -1,4 +1,5 @@
 /** BridgeTowerProcessor as transformers users know it: images and texts in, a batch for the model out. */
+import { checkOptionNames } from "../errors.js";
 import { resolveModel, type HubOptions } from "../checkpoint/index.js";
 import { maxTextLength, type BridgeTowerConfig } from "../model/index.js";
 import { ImageProcessor, Tokenizer, type ImageInput, type PixelBatch, type TextBatch } from "../processing/index.js";
@@ -69,6 +70,12 @@ export class BridgeTowerProcessor {
     texts?: Texts,
     { padding = false, truncation = false, ...options }: ProcessOptions = {},
   ): Promise<BatchOf<Images, Texts>> {
+    checkOptionNames("process", options, [
+      "padding",
+      "truncation",
+      "maxLength",
+      "signal",
+    ] satisfies (keyof ProcessOptions)[]);
     const { signal } = options;
     signal?.throwIfAborted();
     const maxLength = options.maxLength ?? (truncation || padding === "max_length" ? this.maxLength : undefined);

@@ -2,7 +2,7 @@
  * The tasks: match, fillMask, embedText, embedImage, embedPair, answer, entail, compare. Each tower runs once for each image and each text.
  * Texts of equal length are computed together, so that no padding is ever computed and results do not depend on it.
  */
-import { InputError } from "../errors.js";
+import { checkOptionNames, InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
 import type { BridgeTowerConfig } from "../model/index.js";
 import { readAnswers } from "./answers.js";
@@ -40,6 +40,22 @@ export interface BridgeTowerOptions extends LoadOptions {
    */
   readonly onPhotograph?: (image: ImageInput) => void;
 }
+
+const textOptions = ["signal", "truncation"] as const satisfies (keyof TextOptions)[];
+const taskOptions = [...textOptions, "onProgress"] as const satisfies (keyof TaskOptions)[];
+const topKOptions = [...textOptions, "topK"] as const satisfies (keyof TopKOptions)[];
+
+/** Names of the options of each call. */
+const optionsOf: Readonly<Record<Task, readonly string[]>> = {
+  match: taskOptions,
+  fillMask: topKOptions,
+  embedText: taskOptions,
+  embedImage: ["signal", "onProgress"] satisfies (keyof Progress)[],
+  embedPair: taskOptions,
+  answer: topKOptions,
+  entail: textOptions,
+  compare: textOptions,
+};
 
 export interface MatchScore {
   /** Index of the image. */
@@ -294,10 +310,11 @@ export class BridgeTower implements AsyncDisposable {
     );
   }
 
-  /** @throws InputError if the checkpoint lacks a head or setting of the task; the signal's reason if it is aborted */
-  private begin(task: Task, { signal }: RunOptions): void {
+  /** @throws InputError for an unknown option, or if the checkpoint lacks a head or setting of the task; the signal's reason if it is aborted */
+  private begin(task: Task, options: RunOptions): void {
+    checkOptionNames(task, options, optionsOf[task]);
     this.model.requireTask(task);
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
   }
 
   private answerList(): Promise<readonly string[]> {

@@ -190,3 +190,22 @@ test("an export that is aborted rejects with the reason and leaves no graph behi
   await expect(exportOnnx(defaultModel, folder, { onProgress, signal: controller.signal })).rejects.toBe(reason);
   expect(await readdir(folder)).toEqual(["weights.safetensors"]);
 });
+
+test("an option that does not exist is refused with the nearest name, in each call", async () => {
+  const mistyped = { sginal: 1 } as object;
+  const message = /sginal: expected only the options .*, found an unknown option\. The nearest is signal\.$/;
+  const [image, text] = [images[0]!, texts[1]!];
+  await expect(model.match(image, text, mistyped)).rejects.toThrow(message);
+  await expect(model.fillMask(image, text, mistyped)).rejects.toThrow(message);
+  await expect(model.embedText(text, mistyped)).rejects.toThrow(message);
+  await expect(model.embedImage(image, mistyped)).rejects.toThrow(message);
+  await expect(model.embedPair(image, text, mistyped)).rejects.toThrow(message);
+  await expect(model.answer(image, text, mistyped)).rejects.toThrow(message);
+  await expect(model.entail(image, text, mistyped)).rejects.toThrow(message);
+  await expect(model.compare(image, image, text, mistyped)).rejects.toThrow(message);
+  await expect(BridgeTower.fromPretrained(undefined, mistyped)).rejects.toThrow(message);
+  await expect(BridgeTowerModel.fromPretrained(defaultModel, mistyped)).rejects.toThrow(message);
+  await expect(exportOnnx(defaultModel, "none", mistyped)).rejects.toThrow(message);
+  const processor = await BridgeTowerProcessor.fromPretrained(defaultModel);
+  await expect(processor.process(images, "a fox", mistyped)).rejects.toThrow(message);
+});

@@ -2,8 +2,8 @@
 import { makeFolder, writeAtomically } from "../files/index.js";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { readSafetensors, resolveModel, writeSafetensors } from "../checkpoint/index.js";
-import type { HubOptions } from "../checkpoint/index.js";
+import { checkOptionNames } from "../errors.js";
+import { hubOptions, readSafetensors, resolveModel, writeSafetensors, type HubOptions } from "../checkpoint/index.js";
 import { parametersOf, writeOnnx, type LocatedTensor, type Parameter, type StoredTensor } from "../graph/index.js";
 import { nativeImage, type BridgeTowerConfig, type Head } from "../model/index.js";
 import { comparisonGraph, fusionGraph, imageGraph, pairGraph, textGraph, type Outputs } from "./sub-graphs.js";
@@ -41,6 +41,7 @@ export async function exportOnnx(
   folder: string,
   { onProgress, ...hub }: HubOptions & Progress = {},
 ): Promise<ExportedFile[]> {
+  checkOptionNames("exportOnnx", hub, Object.keys(hubOptions));
   const source = await resolveModel(idOrFolder, hub);
   const { config, checkpoint } = await openModelFolder(source);
   const heads = headsIn(checkpoint, config);

@@ -3,8 +3,8 @@
  * Towers run once for each image and text, the fusion for each pair.
  */
 import { fileURLToPath } from "node:url";
-import { readTensor, resolveModel, type HubOptions } from "../checkpoint/index.js";
-import { InputError, nearestHint } from "../errors.js";
+import { hubOptions, readTensor, resolveModel, type HubOptions } from "../checkpoint/index.js";
+import { checkOptionNames, InputError, nearestHint } from "../errors.js";
 import { parametersOf, toFloat32, type HostTensor, type Parameter } from "../graph/index.js";
 import { checkImageSize, clampTemperature, type BridgeTowerConfig, type Head } from "../model/index.js";
 import { looksLikePhotograph, type ImageInput, type Tokenizer } from "../processing/index.js";
@@ -42,6 +42,17 @@ export interface OpenOptions extends LoadOptions {
   /** Called with each image that looks like a photograph, each time that it is decoded. */
   readonly onPhotograph?: ((image: ImageInput) => void) | undefined;
 }
+
+const openOptions = {
+  ...hubOptions,
+  device: true,
+  threads: true,
+  heads: true,
+  prepare: true,
+  withProcessor: true,
+  prepackText: true,
+  onPhotograph: true,
+} as const satisfies Record<keyof OpenOptions, true>;
 
 /** Tensors by name: inputs of a sub-graph, or its outputs, which may be inputs of the next. */
 export type States = Readonly<Record<string, HostTensor>>;
@@ -100,6 +111,7 @@ export class LoadedModel {
    * @throws InputError naming what is missing, misshapen or broken, or a task that does not exist
    */
   static async open(idOrFolder: string, options: OpenOptions = {}): Promise<LoadedModel> {
+    checkOptionNames("fromPretrained", options, Object.keys(openOptions));
     const needs = (options.prepare ?? []).map((task) => {
       checkTask(task);
       return { task, ...needsOf(task) };

@@ -1,4 +1,5 @@
 /** The model classes under the names, inputs and outputs that they have in transformers. */
+import { checkOptionNames } from "../errors.js";
 import { concat, HostTensor, input, reshape, type Tensor } from "../graph/index.js";
 import { jointContrastiveLoss, jointForm, type BridgeTowerConfig } from "../model/index.js";
 import { pairGraph, type Outputs, type PairGraph } from "./sub-graphs.js";
@@ -69,11 +70,21 @@ interface Inference {
   readonly lastQueries: "all" | "first";
 }
 
+const forwardOptions = {
+  signal: true,
+  outputHiddenStates: true,
+  outputAttentions: true,
+  interpolatePosEncoding: true,
+  // Of BridgeTowerForContrastiveLearning.
+  returnLoss: true,
+} as const satisfies Record<keyof ForwardOptions | "returnLoss", true>;
+
 /** Runs the whole model for the wanted outputs and the intermediates that the options ask for. */
 async function infer(
   loaded: LoadedModel,
   { key, wanted, inputs, options, lastQueries }: Inference,
 ): Promise<{ readonly results: States; readonly intermediates: Intermediates }> {
+  checkOptionNames("forward", options, Object.keys(forwardOptions));
   const { outputHiddenStates: states = false, outputAttentions: attentions = false } = options;
   const image = checkInputs(loaded.config, inputs, options.interpolatePosEncoding ?? false);
   const queries = states || attentions ? "all" : lastQueries;

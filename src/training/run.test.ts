@@ -120,6 +120,11 @@ test("a validation that was interrupted is repeated when the run resumes", async
   expect((await weightsIn(rest.output)).equals(await weightsIn(whole.output))).toBe(true);
 });
 
+test("an option that does not exist is refused", async () => {
+  const onlog = { onlog: () => undefined } as object;
+  await expect(train(tinySettings("none"), onlog)).rejects.toThrow(/^train: onlog: .* The nearest is onLog/);
+});
+
 test("an error thrown by a callback rejects the call, and the folder is released", async () => {
   const root = await pairs();
   const onLog = () => {

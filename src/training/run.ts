@@ -1,9 +1,9 @@
 /** A training run, from its settings to its results: resume, batch, step, log, validate, save. */
 import { Random } from "../random/index.js";
-import type { HubOptions } from "../checkpoint/index.js";
+import { hubOptions, type HubOptions } from "../checkpoint/index.js";
 import { ImageThreads } from "../data/index.js";
 import { gatherJson, RankInterrupted, singleProcess, threadsOfRank, type Collective } from "../distributed/index.js";
-import { InputError } from "../errors.js";
+import { checkOptionNames, InputError } from "../errors.js";
 import { Learner, NonFiniteError, textBuckets, tokenizerMasking } from "../learner/index.js";
 import { dataFacts, resumeOrStart } from "./resume.js";
 import { objectivesOf, openDatasets } from "./prepare-model.js";
@@ -56,6 +56,16 @@ export interface TrainResult {
   readonly results: Results;
 }
 
+const optionNames = {
+  ...hubOptions,
+  modulesFrom: true,
+  collective: true,
+  onStep: true,
+  onLog: true,
+  onValidation: true,
+  onValidationProgress: true,
+} as const satisfies Record<keyof TrainOptions, true>;
+
 /** Images that the error of a step names. */
 const namedImages = 8;
 /** Consecutive steps without finite numbers that are skipped. */
@@ -85,6 +95,7 @@ const maxSkipped = 20;
  * console.log(result.steps, result.interrupted); // 1 false
  */
 export async function train(input: TrainingInput, options: TrainOptions = {}): Promise<TrainResult> {
+  checkOptionNames("train", options, Object.keys(optionNames));
   const closing: Close[] = [];
   const settings = trainingSettings(input, "settings", { allowModules: options.modulesFrom !== undefined });
   const run = runWith(settings, input, options, closing);
