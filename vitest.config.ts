@@ -23,7 +23,7 @@ export default defineConfig({
     ],
   },
   test: {
-    globalSetup: ["./vitest.setup.ts"],
+    globalSetup: ["./scripts/build-if-changed.ts"],
     include: [
       "src/**/*.test.ts",
       "fixtures/**/*.test.ts",

@@ -1,11 +1,17 @@
 /**
- * `npm run check`: format, lint and types, two at a time because each uses one core, then the tests. What a program prints is
+ * `npm run check`: format, lint, types and build, two at a time because each uses one core, then the tests. What a program prints is
  * shown when it ends. All of them run, also after one has failed, except the tests.
  */
 import { spawn } from "node:child_process";
 
 /** The longest first: the others run one after another beside it. */
-const programs = ["eslint .", "prettier --check --log-level warn .", "tsc --noEmit"];
+const programs = [
+  "eslint .",
+  "prettier --check --log-level warn .",
+  "tsc --noEmit",
+  // Otherwise the tests would wait for it.
+  "tsx scripts/build-if-changed.ts",
+];
 
 /** Runs a program of `node_modules/.bin`, which npm adds to the path. @returns its exit code, 1 if a signal ended it */
 function run(command: string, stdio: "inherit" | "pipe"): Promise<number> {

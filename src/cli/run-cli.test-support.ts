@@ -2,7 +2,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-/** The built command, which vitest.setup.ts keeps up to date. */
+/** The built command, which scripts/build-if-changed.ts keeps up to date. */
 const command = [process.execPath, "dist/cli/main.js"] as const;
 
 export interface CliResult {

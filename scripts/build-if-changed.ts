@@ -1,9 +1,13 @@
-/** Builds the package once before the tests if a source is newer: tests of the command line and of the package run what users run. */
+/**
+ * Builds the package if a source is newer: `tsx scripts/build-if-changed.ts`, and once before the tests. Tests of the command line and of the
+ * package run what users run.
+ */
 import { execFileSync } from "node:child_process";
 import { readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 
-const root = import.meta.dirname;
+const root = join(import.meta.dirname, "..");
 const stamp = join(root, "dist/.built");
 
 export default function setup(): void {
@@ -27,3 +31,5 @@ export default function setup(): void {
 
 /** When a file changed last, in milliseconds; 0 for none. */
 const changed = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) setup();
