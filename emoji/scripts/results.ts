@@ -3,9 +3,9 @@
  *
  *   npx tsx emoji/scripts/results.ts [--model FOLDER] [--limit N] [--out emoji/docs/emoji-results.json]
  *
- * The table is written into `emoji.md` beside `--out`, and for the packaged model also into its model card. Results of finished splits are
- * stored in `--out`: after Ctrl-C the same command resumes, and a split is evaluated again only if the weights, its scenes or the limit
- * have changed.
+ * The table is written into `emoji.md` beside `--out`, and without options also into the card of the packaged model. Results of finished
+ * splits are stored in `--out`: after Ctrl-C the same command resumes, and a split is evaluated again only if the weights, its scenes or
+ * the limit have changed.
  */
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,7 +22,7 @@ import { runScript } from "./run-script.js";
 const usage = "usage: npx tsx emoji/scripts/results.ts [--model FOLDER] [--limit N] [--out FILE.json]";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-const { model, out, selection } = given();
+const { model, out, selection, writesCard } = given();
 
 await runScript(async ({ signal, progress, log }) => {
   const kept = await ResultsCache.open(out);
@@ -74,7 +74,7 @@ await runScript(async ({ signal, progress, log }) => {
   const rows = results.val!.rows!;
   await kept.describe({ model: nameOf(model), seed: 0, ...selection });
   const section = resultsSection({ model: results, blind, rows, rowsRead, candidates: selection.candidates });
-  const documents = [join(dirname(out), "emoji.md"), ...(model === defaultModel ? [join(model, "README.md")] : [])];
+  const documents = [join(dirname(out), "emoji.md"), ...(writesCard ? [join(model, "README.md")] : [])];
   for (const document of documents) await writeSection(document, "results", section);
   log(`written: ${[out, ...documents].join(", ")}`);
 });
@@ -90,7 +90,15 @@ function summary(results: Results): string {
   return found.map(([key, share]) => `${key} ${shareText(share)}`).join("  ");
 }
 
-function given(): { readonly model: string; readonly out: string; readonly selection: Selection } {
+interface Given {
+  readonly model: string;
+  readonly out: string;
+  readonly selection: Selection;
+  /** Whether the results replace those of the packaged model's card: not those of a trial with other options. */
+  readonly writesCard: boolean;
+}
+
+function given(): Given {
   try {
     const { values } = parseArgs({
       options: { model: { type: "string" }, limit: { type: "string" }, out: { type: "string" } },
@@ -101,6 +109,7 @@ function given(): { readonly model: string; readonly out: string; readonly selec
       model: values.model ?? defaultModel,
       out: values.out ?? join(root, "emoji/docs/emoji-results.json"),
       selection: { limit, candidates: 64 },
+      writesCard: Object.keys(values).length === 0,
     };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
