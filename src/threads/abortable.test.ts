@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { abortable } from "./abortable.js";
+import { expect, test, vi } from "vitest";
+import { abortable, onAbort } from "./abortable.js";
 
 test("settles as the work does, unless the signal is aborted before", async () => {
   const { signal } = new AbortController();
@@ -18,4 +18,19 @@ test("rejects at once when the signal is aborted, and the work may fail later", 
   controller.abort("enough");
   await expect(result).rejects.toBe("enough");
   fail(new Error("too late"));
+});
+
+test("many calls of one signal add one listener, which is called for all that are pending", async () => {
+  const controller = new AbortController();
+  const added = vi.spyOn(controller.signal, "addEventListener");
+  const calls = Array.from({ length: 30 }, () => abortable(new Promise(() => undefined), controller.signal));
+  expect(await abortable(Promise.resolve("done"), controller.signal)).toBe("done");
+  const [kept, removed] = [vi.fn(), vi.fn()];
+  onAbort(controller.signal, kept);
+  onAbort(controller.signal, removed)();
+  expect(added).toHaveBeenCalledTimes(1);
+  controller.abort("enough");
+  const results = await Promise.allSettled(calls);
+  expect(results.every((result) => result.status === "rejected" && result.reason === "enough")).toBe(true);
+  expect([kept.mock.calls.length, removed.mock.calls.length]).toEqual([1, 0]);
 });

@@ -1,3 +1,3 @@
 /** Worker threads that answer calls, and calls that end when they are aborted. Imports nothing. */
-export { abortable } from "./abortable.js";
+export { abortable, onAbort } from "./abortable.js";
 export { WorkerThread } from "./worker-thread.js";

@@ -1,5 +1,5 @@
 /** Worker threads that decode and transform images while the model computes with earlier ones. */
-import { WorkerThread } from "../../threads/index.js";
+import { onAbort, WorkerThread } from "../../threads/index.js";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { checkOptionNames, InputError } from "../../errors.js";
@@ -131,23 +131,22 @@ export class ImageThreads implements AsyncDisposable {
       return Promise.resolve(slot);
     }
     return new Promise((resolve, reject) => {
+      const leave = () => {
+        this.waiting = this.waiting.filter((other) => other !== waiting);
+        waiting.fail(signal?.reason as Error);
+      };
+      const remove = signal && onAbort(signal, leave);
       const waiting: Waiting = {
         start: (free) => {
-          signal?.removeEventListener("abort", onAbort);
+          remove?.();
           resolve(free);
         },
         fail: (reason) => {
-          signal?.removeEventListener("abort", onAbort);
+          remove?.();
           reject(reason);
         },
       };
-      const onAbort = () => {
-        this.waiting = this.waiting.filter((other) => other !== waiting);
-        const reason: unknown = signal?.reason;
-        waiting.fail(reason as Error);
-      };
       this.waiting.push(waiting);
-      signal?.addEventListener("abort", onAbort, { once: true });
     });
   }
 
