@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { InputError } from "../errors.js";
-import { decodeImage, type DecodeOptions } from "./decode-image.js";
+import { decodeImage, type DecodeOptions, type RawImage } from "./decode-image.js";
 import { goldenFolder, readGolden } from "./golden.suite.js";
 
 interface GoldenImage {
@@ -127,4 +127,20 @@ test("any damage to an image ends in an image or an InputError", async () => {
       if (result instanceof Error) expect(result).toBeInstanceOf(InputError);
     }
   }
+});
+
+test("a PNG with its orientation after the pixels is upright, as one with it before them", async () => {
+  const plain = await readFile(join(images, "rgb.png"));
+  // A chunk eXIf: big-endian TIFF with one entry, tag 0x0112 (orientation), SHORT, 1 value, 5 (mirrored and rotated).
+  const exif = Buffer.from("0000001a655849664d4d002a00000008000101120003000000010005000000000000e78f51f4", "hex");
+  const [headEnd, tail] = [33, plain.length - 12];
+  const at = (place: number) => decodeImage(Buffer.concat([plain.subarray(0, place), exif, plain.subarray(place)]));
+  const [unrotated, before, after] = [await decodeImage(plain), await at(headEnd), await at(tail)];
+  expect([after.width, after.height]).toEqual([unrotated.height, unrotated.width]);
+  expect(after).toEqual(before);
+  // Orientation 5 swaps rows and columns.
+  const pixel = ({ width, data }: RawImage, x: number, y: number) => [
+    ...data.subarray((y * width + x) * 3).subarray(0, 3),
+  ];
+  expect(pixel(after, 2, 5)).toEqual(pixel(unrotated, 5, 2));
 });

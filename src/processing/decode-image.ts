@@ -3,7 +3,8 @@ import type { Metadata } from "sharp";
 import { InputError, missingPackage } from "../errors.js";
 import { readBytes } from "../files/index.js";
 import { imageFormat, type ImageFormat } from "./image-format.js";
-import { imageFileOf, isRawImage, isUrl, maxFileBytes, type ImageInput } from "./image-input.js";
+import { imageFileOf, isRawImage, isUrl, maxFileBytes, pathError, type ImageInput } from "./image-input.js";
+import { exifBeforePixels } from "./png-exif.js";
 
 /** A decoded image: 8-bit RGB, 3 bytes a pixel, row-major. */
 export interface RawImage {
@@ -39,20 +40,16 @@ const maxSeconds = 15;
  */
 export async function decodeImage(image: ImageInput, options: DecodeOptions = {}): Promise<RawImage> {
   if (isRawImage(image)) return image;
-  if (image === "") {
-    throw new InputError({
-      code: "invalid-argument",
-      where: "image",
-      expected: "the name of a file",
-      found: "an empty name",
-    });
-  }
   const path = typeof image === "string" && !isUrl(image) ? image : undefined;
   const { bytes, where, name } =
     path === undefined
       ? await imageFileOf(image, options.name)
       : {
-          bytes: await readBytes(path, { maxBytes: maxFileBytes, expected: "an image file" }),
+          bytes: await readBytes(path, { maxBytes: maxFileBytes, expected: "an image file" }).catch(
+            (cause: unknown) => {
+              throw pathError(path, cause);
+            },
+          ),
           where: path,
           name: path,
         };
@@ -61,7 +58,11 @@ export async function decodeImage(image: ImageInput, options: DecodeOptions = {}
   const { default: sharp } = await import("sharp").catch((cause: unknown) => {
     throw missingPackage("sharp", cause) ?? cause;
   });
-  const decoder = sharp(bytes, { ignoreIcc: true, failOn: "error", limitInputPixels: false });
+  const decoder = sharp(format === "PNG" ? exifBeforePixels(bytes) : bytes, {
+    ignoreIcc: true,
+    failOn: "error",
+    limitInputPixels: false,
+  });
   try {
     const metadata = await decoder.metadata();
     checkSize(metadata, where, options.maxPixels ?? defaultMaxPixels);

@@ -1,14 +1,17 @@
 /** Images in every form that JavaScript has: paths, URLs, bytes, blobs and decoded pixels. */
 import { fileURLToPath } from "node:url";
+import { types } from "node:util";
 import { InputError } from "../errors.js";
 import { readBytes } from "../files/index.js";
 import type { RawImage } from "./decode-image.js";
 
 /**
  * An image: the path of a file, a `file:` or `data:` URL (string or `URL`), the bytes of an image file (`Buffer`, `Uint8Array`,
- * `ArrayBuffer`, `Blob`, `File`), or decoded RGB pixels. Strings are opened as files: validate strings from users first.
+ * `Uint8ClampedArray`, `DataView`, `ArrayBuffer`, `SharedArrayBuffer`, `Blob`, `File`), or decoded RGB pixels. Strings are opened as files:
+ * validate strings from users first.
  */
-export type ImageInput = string | URL | Uint8Array | ArrayBuffer | Blob | RawImage;
+export type ImageInput =
+  string | URL | Uint8Array | Uint8ClampedArray | DataView | ArrayBuffer | SharedArrayBuffer | Blob | RawImage;
 
 /** The content of an image file. */
 export interface ImageFile {
@@ -22,6 +25,9 @@ export interface ImageFile {
 /** Maximum size of an image file. */
 export const maxFileBytes = 512 * 2 ** 20;
 
+/** Characters of a path or URL in errors. */
+const maxShown = 200;
+
 /**
  * The content of an image file in any form but a path.
  * @param name name of bytes in errors
@@ -29,37 +35,101 @@ export const maxFileBytes = 512 * 2 ** 20;
  */
 export async function imageFileOf(image: Exclude<ImageInput, RawImage>, name = "image"): Promise<ImageFile> {
   if (typeof image === "string" || image instanceof URL) return readUrl(new URL(image));
-  if (image instanceof Uint8Array) return { bytes: image, where: name };
-  if (image instanceof ArrayBuffer) return { bytes: new Uint8Array(image), where: name };
   if (image instanceof Blob) return readBlob(image, name);
+  const bytes = bytesOf(image);
+  if (bytes !== undefined) return { bytes, where: name };
   throw new InputError({
     code: "invalid-argument",
     where: "image",
     expected: "a path, a file: or data: URL, a Uint8Array, ArrayBuffer, Blob or RawImage",
     found: typeName(image),
+    hint: hintFor(image),
   });
+}
+
+/** The memory of values that hold bytes, also of those from another realm, such as a `vm` context. Undefined for all others. */
+function bytesOf(value: unknown): Uint8Array | undefined {
+  if (types.isAnyArrayBuffer(value)) return new Uint8Array(value);
+  if (types.isUint8Array(value) || types.isUint8ClampedArray(value) || types.isDataView(value)) {
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  }
+  return undefined;
+}
+
+function hintFor(value: unknown): string | undefined {
+  if (ArrayBuffer.isView(value)) return "Give the bytes of an image file, or pixels as { width, height, data }";
+  if (typeof value !== "object" || value === null || !("data" in value)) return undefined;
+  return "data of decoded pixels is a Uint8Array of 3 bytes a pixel, red, green and blue: leave out the transparency of a canvas";
 }
 
 /** A scheme of two letters or more: `C:\photo.png` is a path. */
 export const isUrl = (text: string) => /^(file|data|https?|blob|ftp):/i.test(text) && URL.canParse(text);
 
+/**
+ * The error of a path that cannot be read. A long one is not repeated: it may be a whole image in base64.
+ * @param cause what reading threw
+ */
+export function pathError(path: string, cause: unknown): unknown {
+  if (!(cause instanceof InputError)) return cause;
+  if (path === "") {
+    return new InputError({
+      code: "invalid-argument",
+      where: "image",
+      expected: "the name of a file",
+      found: "an empty name",
+    });
+  }
+  if (path.length <= maxShown) return cause;
+  if (!/^[\w+/-]+={0,2}$/.test(path.replace(/\s+/g, ""))) {
+    return new InputError({ ...cause.toJSON(), where: shortened(path) }, { cause: cause.cause });
+  }
+  const problem = {
+    code: "invalid-argument",
+    where: "image",
+    expected: "a path, or a file: or data: URL",
+    found: `a text of ${path.length} characters that looks like base64`,
+    hint: 'Decode it first: Buffer.from(text, "base64"), or write data:image/png;base64, before it',
+  } as const;
+  return new InputError(problem, { cause: cause.cause });
+}
+
+const shortened = (text: string) => (text.length > maxShown ? `${text.slice(0, maxShown - 3)}...` : text);
+
 async function readUrl(url: URL): Promise<ImageFile> {
   if (url.protocol === "file:") {
-    const path = fileURLToPath(url);
-    return {
-      bytes: await readBytes(path, { maxBytes: maxFileBytes, expected: "an image file" }),
-      where: path,
-      name: path,
-    };
+    const path = pathOf(url);
+    const bytes = await readBytes(path, { maxBytes: maxFileBytes, expected: "an image file" }).catch(
+      (cause: unknown) => {
+        throw pathError(path, cause);
+      },
+    );
+    return { bytes, where: path, name: path };
   }
   if (url.protocol === "data:") return { bytes: await dataOf(url), where: "data URL" };
+  const quoted = url.href.length > maxShown ? "URL" : `'${url.href.replaceAll("'", "%27")}'`;
   throw new InputError({
     code: "invalid-argument",
-    where: url.href.length > 200 ? `${url.href.slice(0, 197)}...` : url.href,
+    where: shortened(url.href),
     expected: "a path, or a file: or data: URL",
     found: `a URL with the scheme ${url.protocol}`,
-    hint: "Fetch it first: await (await fetch(url)).blob()",
+    hint:
+      url.protocol === "blob:"
+        ? "Fetch it first: await (await fetch(url)).blob()"
+        : `Fetch it first: curl -O ${quoted} in a shell, await (await fetch(url)).blob() in code`,
   });
+}
+
+/** @throws InputError for the URL of another host, or with an escaped slash */
+function pathOf(url: URL): string {
+  try {
+    return fileURLToPath(url);
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : String(cause);
+    throw new InputError(
+      { code: "invalid-argument", where: shortened(url.href), expected: "a file: URL of this machine", found },
+      { cause },
+    );
+  }
 }
 
 async function dataOf(url: URL): Promise<Uint8Array> {
@@ -88,7 +158,7 @@ async function readBlob(blob: Blob, name: string): Promise<ImageFile> {
 export function isRawImage(value: unknown): value is RawImage {
   if (typeof value !== "object" || value === null) return false;
   const { width, height, data } = value as Partial<RawImage>;
-  return typeof width === "number" && typeof height === "number" && data instanceof Uint8Array;
+  return typeof width === "number" && typeof height === "number" && types.isUint8Array(data);
 }
 
 function typeName(value: unknown): string {
