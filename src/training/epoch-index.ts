@@ -106,6 +106,21 @@ export class EpochIndex {
     return [this.starts[source]!, this.starts[source + 1]!];
   }
 
+  /** @throws InputError if the samples of a data set are of one row, so that no other row can be sampled as a negative */
+  requireOtherRows(): void {
+    for (const [source, dataset] of this.datasets.entries()) {
+      const rows = this.rows.subarray(this.starts[source], this.starts[source + 1]);
+      if (rows.length === 0 || rows.some((row) => row !== rows[0])) continue;
+      throw new InputError({
+        code: "missing-data",
+        where: dataset.name,
+        expected: "at least two rows that can be used, because false images and texts are those of other rows",
+        found: "1",
+        hint: "Add rows, or leave the objectives itm and irtr out",
+      });
+    }
+  }
+
   /**
    * The order of an epoch: every sample once. All orders are equally likely, except for data sets that are read by blocks: their blocks are
    * shuffled, and samples among the blocks that are read at about the same time.

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { maxTextLength } from "../model/index.js";
+import { Random } from "../random/index.js";
 import type { MadeSample } from "./sample-source.js";
 import { collating, config, dataOf, loaderOf, sourceOf, tokenizer, withBroken } from "./samples.test-support.js";
 
@@ -17,6 +18,67 @@ test("false images are loaded for negatives alone, from the data set of the samp
   // Room for three negatives, which a batch of six has.
   expect(microBatches[0]!.pixel_values!.shape).toEqual([9, 3, 16, 16]);
   expect(microBatches[0]!.itm_labels!.toArray().filter((label) => label === 1)).toHaveLength(3);
+});
+
+test("a false image or text is never that of the sample, and the other draws do not change", async () => {
+  const data = [await dataOf(3, { captions: 2 }), await dataOf(2, { set: 50 })];
+  const source = sourceOf(data, { objectives: ["itm", "irtr"], transform: "blip", falseTexts: 8 });
+  const ids = (text: string) => tokenizer.encode(text, { maxLength: 16 }).ids;
+  const random = new Random(3);
+  let same = 0;
+  for (let epoch = 0; epoch < 12; epoch++) {
+    for (let index = 0; index < source.epochIndex.length; index++) {
+      const { dataset, row, globalRow } = source.epochIndex.at(index);
+      const { sample, images } = await source.make(epoch, index, true, new Map());
+      expect(images[1]).not.toBe(images[0]);
+      const own = dataset.texts(row).captions.map(ids);
+      for (const falseText of sample.falseTexts!) expect(own).not.toContainEqual(falseText);
+      // The first draw, unless it is of the row itself.
+      const [from, to] = source.epochIndex.rangeOfDataset(index);
+      const drawn = source.epochIndex.at(
+        from +
+          random
+            .at("sample", epoch, index)
+            .at("false")
+            .below(to - from),
+      );
+      if (drawn.globalRow === globalRow) same++;
+      else expect(images[1]).toBe(`${drawn.dataset.name} row ${drawn.row} image 0`);
+      const texts = random.at("sample", epoch, index).at("texts");
+      for (const falseText of sample.falseTexts!) {
+        const text = source.epochIndex.at(from + texts.below(to - from));
+        if (text.globalRow !== globalRow)
+          expect(falseText).toEqual(ids(text.dataset.texts(text.row).captions[text.text]!));
+      }
+    }
+  }
+  expect(same).toBeGreaterThan(10);
+});
+
+test("a false image is not that of the row that replaces a broken image, nor a replacement the sample itself", async () => {
+  const data = [withBroken(await dataOf(4), (row) => row > 1)];
+  const source = sourceOf(data, { transform: "blip" });
+  for (let epoch = 0; epoch < 12; epoch++) {
+    for (let index = 0; index < 4; index++) {
+      const { images } = await source.make(epoch, index, true, new Map());
+      expect([...images].sort()).toEqual(["set 0 row 0 image 0", "set 0 row 1 image 0"]);
+    }
+  }
+});
+
+test("data without another row or caption has no negatives, which is an error", async () => {
+  const one = [await dataOf(3), await dataOf(1, { set: 1, captions: 2 })];
+  const message =
+    "set 1: expected at least two rows that can be used, because false images and texts are those of other rows, found 1.";
+  for (const objectives of [["itm"], ["irtr"]] as const) expect(() => sourceOf(one, { objectives })).toThrow(message);
+  sourceOf(one, { objectives: ["itm"], itmFalse: "texts" });
+  sourceOf(one, { objectives: ["itc", "mlm"] });
+  const twice = await dataOf(1, { captions: 1 });
+  const equal = { ...(await dataOf(2)), texts: () => twice.texts(0) };
+  const source = sourceOf([equal], { objectives: ["irtr"] });
+  await expect(source.make(0, 1, false, new Map())).rejects.toThrow(
+    "set 0: expected a caption that row 1 does not have, as a false text of the objective irtr, found none.",
+  );
 });
 
 test("false texts: hard negatives of the row, sometimes none, and no false images", async () => {
@@ -101,10 +163,10 @@ test("a broken image is replaced by another sample, always the same one, and nam
 });
 
 test("a broken false image is replaced from the data set of the sample", async () => {
-  const data = [await dataOf(3, { set: 50 }), withBroken(await dataOf(5, { set: 250 }), (row) => row > 0)];
+  const data = [await dataOf(3, { set: 50 }), withBroken(await dataOf(5, { set: 250 }), (row) => row > 1)];
   const source = sourceOf(data, { transform: "blip" });
   const made = await source.make(0, 3, true, new Map());
-  expect(made.images[1]).toBe("set 250 row 0 image 0");
+  expect(made.images[1]).toBe("set 250 row 1 image 0");
 });
 
 test("if no image can be read, the error after twenty tries has the first reason", async () => {

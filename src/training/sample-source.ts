@@ -43,6 +43,8 @@ export interface MadeSample {
 const maxReplacements = 20;
 /** Share of samples whose false text is a hard negative of their row. The others get the caption of another sample. */
 const hardNegativeShare = 0.75;
+/** Samples of a false image or text that are drawn at random before the next suitable one is searched. */
+const maxNegativeDraws = 32;
 
 /** Images of one micro-batch by id. Each is decoded once. */
 export type ImageCache = Map<number, Promise<HostTensor<"float32">>>;
@@ -54,11 +56,15 @@ export class SampleSource {
     private readonly options: SampleOptions,
     /** The stream of the run. */
     private readonly random: Random,
-  ) {}
+  ) {
+    const { objectives, itmFalse } = options;
+    const samplesImages = objectives.includes("itm") && itmFalse === "pictures";
+    if (samplesImages || objectives.includes("irtr")) epochIndex.requireOtherRows();
+  }
 
   /**
-   * @param needsFalseImage whether it is a negative pair of ITM, with an image of another sample
-   * @throws InputError if many replacements of an image cannot be read, either
+   * @param needsFalseImage whether it is a negative pair of ITM, with an image of another row
+   * @throws InputError if many replacements of an image cannot be read, either, or all captions of a data set are the same for IRTR
    */
   async make(epoch: number, index: number, needsFalseImage: boolean, cache: ImageCache): Promise<MadeSample> {
     const { objectives } = this.options;
@@ -71,11 +77,15 @@ export class SampleSource {
       from: [0, this.epochIndex.length],
     };
     // Both start before either is awaited: which sample loads a shared image first must not depend on timing.
-    const [found, other] = await Promise.all([
-      this.readable(this.epochIndex.at(index), context),
-      needsFalseImage ? this.falseImage(context, random.at("false")) : undefined,
+    const own = this.epochIndex.at(index);
+    const [found, sampled] = await Promise.all([
+      this.readable(own, context),
+      needsFalseImage ? this.falseImage(own, context, random.at("false")) : undefined,
     ]);
     const { ref, images } = found;
+    // A sample with a broken image may have been replaced by the row of its false image.
+    const isOwn = sampled?.ref.globalRow === ref.globalRow;
+    const other = isOwn ? await this.falseImage(ref, context, random.at("false", "replaced")) : sampled;
     const falseImage = other?.images[0];
     const reads = (kind: TextKind) => this.epochIndex.kinds.includes(kind);
     const [first, second] = images;
@@ -91,7 +101,7 @@ export class SampleSource {
       caption: reads("captions") ? this.ids(texts.captions[ref.text]!) : undefined,
       falseImage: falseImage?.image,
       ...this.falseText(texts, random.at("negative")),
-      falseTexts: objectives.includes("irtr") ? this.falseTexts(index, random.at("texts")) : undefined,
+      falseTexts: objectives.includes("irtr") ? this.falseTexts(ref, index, random.at("texts")) : undefined,
       question: reads("questions") ? this.question(textOf("questions", texts.questions), ref) : undefined,
       hypothesis: reads("hypotheses") ? this.labelled(textOf("hypotheses", texts.hypotheses)) : undefined,
       statement: reads("statements")
@@ -103,7 +113,8 @@ export class SampleSource {
         : undefined,
     };
     const names = [...images, ...(falseImage === undefined ? [] : [falseImage])].map(({ name }) => name);
-    return { sample, images: names, broken: [...found.broken, ...(other?.broken ?? [])] };
+    const broken = [...found.broken, ...(sampled?.broken ?? []), ...(isOwn ? (other?.broken ?? []) : [])];
+    return { sample, images: names, broken };
   }
 
   /** The sample itself, or a random replacement while images cannot be read. */
@@ -112,6 +123,7 @@ export class SampleSource {
       random,
       from: [from, to],
       cache,
+      excludedRow,
     } = context;
     const broken: BrokenImage[] = [];
     let tried = ref;
@@ -121,7 +133,8 @@ export class SampleSource {
       const images = results.filter((result) => "image" in result);
       if (images.length === results.length) return { ref: tried, images, broken };
       broken.push(...results.filter((result) => "problem" in result));
-      tried = this.epochIndex.at(from + random.below(to - from));
+      do tried = this.epochIndex.at(from + random.below(to - from));
+      while (tried.globalRow === excludedRow);
     }
     throw new InputError({
       code: "missing-data",
@@ -132,11 +145,38 @@ export class SampleSource {
     });
   }
 
-  /** The images of a random sample of the same data set. */
-  private falseImage({ epoch, index, cache }: SampleContext, random: Random): Promise<Readable> {
+  /** The images of a random sample of another row of the data set. */
+  private falseImage(own: SampleRef, { epoch, index, cache }: SampleContext, random: Random): Promise<Readable> {
     const from = this.epochIndex.rangeOfDataset(index);
-    const sampled = this.epochIndex.at(from[0] + random.below(from[1] - from[0]));
-    return this.readable(sampled, { epoch, index, cache, random: random.at("other"), from });
+    const sampled = this.sampleOther(from, random, ({ globalRow }) => globalRow !== own.globalRow);
+    // Some row differs: `requireOtherRows` has checked it.
+    const context = { epoch, index, cache, random: random.at("other"), from, excludedRow: own.globalRow };
+    return this.readable(sampled!, context);
+  }
+
+  /**
+   * A random sample that is a negative. The first draw is taken from `random`, and further ones from another stream, so that a true pair
+   * that is drawn again does not change later draws.
+   * @returns undefined if no sample of the range is one
+   */
+  private sampleOther(
+    [from, to]: readonly [number, number],
+    random: Random,
+    isNegative: (sampled: SampleRef) => boolean,
+    label = 0,
+  ): SampleRef | undefined {
+    const first = from + random.below(to - from);
+    if (isNegative(this.epochIndex.at(first))) return this.epochIndex.at(first);
+    const again = random.at("again", label);
+    for (let draws = 0; draws < maxNegativeDraws; draws++) {
+      const sampled = this.epochIndex.at(from + again.below(to - from));
+      if (isNegative(sampled)) return sampled;
+    }
+    for (let offset = 1; offset < to - from; offset++) {
+      const next = this.epochIndex.at(from + ((first - from + offset) % (to - from)));
+      if (isNegative(next)) return next;
+    }
+    return undefined;
   }
 
   /** A hard negative of the row, or none, for a caption of another sample. */
@@ -149,11 +189,22 @@ export class SampleSource {
     return { falseText: this.ids(negatives[random.below(negatives.length)]!.text) };
   }
 
-  private falseTexts(index: number, random: Random): TokenIds[] {
-    const [from, to] = this.epochIndex.rangeOfDataset(index);
-    return Array.from({ length: this.options.falseTexts }, () => {
-      const { dataset, row, text } = this.epochIndex.at(from + random.below(to - from));
-      return this.ids(dataset.texts(row).captions[text]!);
+  /** Captions of other rows that the row of the sample does not have, too. */
+  private falseTexts(own: SampleRef, index: number, random: Random): TokenIds[] {
+    const range = this.epochIndex.rangeOfDataset(index);
+    const { captions } = own.dataset.texts(own.row);
+    const captionOf = ({ dataset, row, text }: SampleRef) => dataset.texts(row).captions[text]!;
+    const isNegative = (sampled: SampleRef) =>
+      sampled.globalRow !== own.globalRow && !captions.includes(captionOf(sampled));
+    return Array.from({ length: this.options.falseTexts }, (_, i) => {
+      const sampled = this.sampleOther(range, random, isNegative, i);
+      if (sampled !== undefined) return this.ids(captionOf(sampled));
+      throw new InputError({
+        code: "missing-data",
+        where: this.epochIndex.at(index).dataset.name,
+        expected: `a caption that row ${own.row} does not have, as a false text of the objective irtr`,
+        found: "none",
+      });
     });
   }
 
@@ -222,4 +273,6 @@ interface SampleContext {
   readonly random: Random;
   /** Range of samples to choose replacements from; the end is exclusive. */
   readonly from: readonly [number, number];
+  /** The row that a false image must not be of. */
+  readonly excludedRow?: number;
 }
