@@ -22,7 +22,16 @@ export interface ImageSettings {
   readonly rescale_factor: number;
   readonly image_mean: ChannelValues;
   readonly image_std: ChannelValues;
+  /** Own field of models trained by this package; without it images are resized and cropped as in transformers. */
+  readonly geometry?: Geometry;
 }
+
+/**
+ * `torchvision`: the shorter side to `size` and the longer in proportion, without limits, as `Resize` and `CenterCrop` of torchvision 0.12.
+ * `square`: to `size` x `size`, the aspect ratio is not kept.
+ */
+const geometries = ["torchvision", "square"] as const;
+export type Geometry = (typeof geometries)[number];
 
 /** Settings of the published checkpoints, and the defaults of files that lack some. */
 export const defaultImageSettings: ImageSettings = {
@@ -82,6 +91,7 @@ export function imageSettings(json: JsonObject, where: string): ImageSettings {
     rescale_factor: read.number("rescale_factor"),
     image_mean: read.channels("image_mean"),
     image_std: read.channels("image_std"),
+    ...read.geometry(),
   };
   if (settings.do_resize && size < settings.size_divisor) {
     throw new InputError({
@@ -154,6 +164,13 @@ class SettingsReader {
     const [red, green, blue] = list;
     const fits = list.length === 3 && isFiniteNumber(red) && isFiniteNumber(green) && isFiniteNumber(blue);
     return fits ? [red, green, blue] : this.wrong(key, "three numbers (red, green, blue)", value);
+  }
+
+  geometry(): Pick<ImageSettings, "geometry"> {
+    const value = this.value("geometry");
+    if (value === undefined) return {};
+    const geometry = geometries.find((known) => known === value);
+    return { geometry: geometry ?? this.wrong("geometry", `one of ${geometries.join(", ")}`, value) };
   }
 
   private value(key: Key, fallback: unknown = defaultImageSettings[key]): unknown {

@@ -19,13 +19,44 @@ export function windowOf(image: RawImage, settings: ImageSettings, where: string
     const found = `${data.length} bytes for ${width} x ${height} pixels`;
     throw new InputError({ code: "invalid-image", where, expected: "3 bytes for each of at least one pixel", found });
   }
-  const resized = settings.do_resize ? resizedSize(image, settings, where) : { width, height };
+  const resized = settings.do_resize ? resizedBy(image, settings, where) : { width, height };
   if (!settings.do_center_crop) return { resized, left: 0, top: 0, ...resized };
   const side = settings.crop_size.shortest_edge;
   // Negative if the image is smaller than the crop: the outside is black.
-  const left = Math.floor((resized.width - side) / 2);
-  const top = Math.floor((resized.height - side) / 2);
+  const round = settings.geometry === "torchvision" ? roundHalfEven : Math.floor;
+  const left = round((resized.width - side) / 2);
+  const top = round((resized.height - side) / 2);
   return { resized, left, top, width: side, height: side };
+}
+
+function resizedBy(image: Size, settings: ImageSettings, where: string): Size {
+  const side = settings.size.shortest_edge;
+  if (settings.geometry === "square") return { width: side, height: side };
+  if (settings.geometry === "torchvision") return torchvisionSize(image, side, where);
+  return resizedSize(image, settings, where);
+}
+
+type Size = Pick<RawImage, "width" | "height">;
+
+// The limit of decoding: an image of one row of pixels would become gigabytes.
+const maxResizedPixels = 100_000_000;
+
+/**
+ * The shorter side to `side`, the longer in proportion and truncated. torchvision 0.12, `Resize`.
+ * @throws InputError `image-too-large` for an extreme aspect ratio
+ */
+export function torchvisionSize({ width, height }: Size, side: number, where: string): Size {
+  const longer = Math.trunc((side * Math.max(width, height)) / Math.min(width, height));
+  if (side * longer > maxResizedPixels) {
+    throw new InputError({
+      code: "image-too-large",
+      where,
+      expected: `an image of at most ${maxResizedPixels} pixels when its shorter side has ${side}`,
+      found: `${width} x ${height} pixels`,
+      hint: "Crop the image to a less extreme shape",
+    });
+  }
+  return width <= height ? { width: side, height: longer } : { width: longer, height: side };
 }
 
 /**
@@ -60,4 +91,12 @@ function resizedSize(
     });
   }
   return resized;
+}
+
+/** The nearest whole number, the even one of two: Python's `round`, OpenCV's `cvRound`. */
+export function roundHalfEven(value: number): number {
+  const lower = Math.floor(value);
+  const rest = value - lower;
+  if (rest !== 0.5) return rest < 0.5 ? lower : lower + 1;
+  return lower % 2 === 0 ? lower : lower + 1;
 }

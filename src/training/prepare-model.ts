@@ -16,6 +16,7 @@ import {
   openModule,
   refuseMixedSplits,
   refuseModule,
+  transformSettings,
   type Dataset,
 } from "../data/index.js";
 import { InputError } from "../errors.js";
@@ -150,7 +151,7 @@ export async function newModel(
     answers,
     parameters,
     read: new Set(parameterList(config, trained).used.map(({ name }) => name)),
-    preprocessor: preprocessorOf(config),
+    preprocessor: preprocessorOf(settings, config),
   };
   return { model, values };
 }
@@ -174,7 +175,7 @@ export async function savedModel(settings: TrainingSettings, folder: string): Pr
     answers: await answersIn(folder),
     parameters: [...used, ...unused.filter(({ name }) => start.tensors.has(name))],
     read: new Set(parameterList(config, [...new Set(trained)]).used.map(({ name }) => name)),
-    preprocessor: preprocessorOf(config),
+    preprocessor: preprocessorOf(settings, config),
   };
 }
 
@@ -266,11 +267,11 @@ function checkTexts(
   }
 }
 
-/** The transforms of training resize to any size, not to multiples of 32. */
-const preprocessorOf = ({ vision_config: { image_size } }: BridgeTowerConfig): object => ({
-  ...preprocessorConfig(image_size),
-  size_divisor: 1,
-});
+/** The image settings of `val_transform`, so that the model is used as it was validated. */
+const preprocessorOf = (
+  { val_transform: key }: TrainingSettings,
+  { vision_config: { image_size } }: BridgeTowerConfig,
+): object => ({ ...preprocessorConfig(image_size), ...transformSettings({ key, image_size }) });
 
 async function folderWithTokenizer(
   { tokenizer }: TrainingSettings,

@@ -1,5 +1,5 @@
 /** The files of a run: lock, log, checkpoints, results. Only rank 0 has them. */
-import { copyAtomically, hashFile, isFile, writeJson } from "../files/index.js";
+import { copyAtomically, hashFile, isFile, readJsonObjectIfPresent, writeJson } from "../files/index.js";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -47,6 +47,7 @@ export interface Progress {
 const resultPrefix = "eval_";
 const metricName = "eval_the_metric";
 const hashName = "eval_settings_hash";
+const tokenizerConfigName = "tokenizer_config.json";
 
 export class RunFiles {
   private readonly tokenizer = new Map<string, string>();
@@ -166,6 +167,9 @@ export class RunFiles {
     const { answers } = model;
     await this.logs!.lines.sync();
     await this.logs!.board.flush();
+    const files = new Map(this.tokenizer);
+    files.delete(tokenizerConfigName);
+    const tokenizerConfig = await readJsonObjectIfPresent(join(this.output, tokenizerConfigName));
     return saveRunCheckpoint(this.output, {
       step,
       config: model.json,
@@ -174,9 +178,11 @@ export class RunFiles {
           return [name, new HostTensor("float32", shape, values.get(name)!)];
         }),
       ),
-      files: this.tokenizer,
+      files,
       documents: {
         "preprocessor_config.json": model.preprocessor,
+        // Texts are truncated as in training and validation.
+        [tokenizerConfigName]: { ...tokenizerConfig, model_max_length: settings.max_text_len },
         ...(answers === undefined ? {} : { "answers.json": answers.answers }),
       },
       optimizer,

@@ -1,6 +1,7 @@
 /** Runs in this process, from settings to results; the command's own tests start, stop and kill it. */
 import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import sharp from "sharp";
 import { expect, test } from "vitest";
 import { openDataset } from "../data/index.js";
 import { ranksInMemory } from "../distributed/in-memory.test-support.js";
@@ -235,6 +236,26 @@ test("two processes write the same files as one, with the broken images of both"
     "the run resumes with another number of processes (2 micro-batches before, 1 now in a step): random choices differ",
   );
 });
+
+test.each(["vit", "blip", "clip"] as const)(
+  "the model of a run with val_transform %s is evaluated as its validation was",
+  async (val_transform) => {
+    const root = await pairs();
+    const name = (await readdir(join(root, "pairs"))).find((name) => name.endsWith(".png"))!;
+    // Wide, so that cutting and stretching differ.
+    const wide = sharp({ create: { width: 60, height: 16, channels: 3, background: "#d03030" } })
+      .composite([{ input: { create: { width: 20, height: 16, channels: 3, background: "#fff" } }, left: 0, top: 0 }])
+      .png();
+    await wide.toFile(join(root, "pairs", name));
+    // The captions have more than five tokens.
+    const settings = { ...validated(root), max_steps: 2, val_transform, max_text_len: 5 };
+    const { output, results } = await runIn(root, settings);
+    const data = await openDataset(join(root, "pairs"));
+    const evaluated = await evaluate({ model: output, data, metrics: ["itm", "mlm"] });
+    await data.close();
+    expect(evaluated.results).toEqual(results);
+  },
+);
 
 test("ranks share a validation, and an interruption of one rank stops the run on all", async () => {
   const root = await pairs();

@@ -3,8 +3,8 @@
  * `warpAffine` is bilinear with a constant border: source coordinates in units of 2^-10 cut to 2^-5, weights in units of 2^-10 (the
  * product of the two axes'). From 4.11 on OpenCV interpolates in floating point.
  */
-import type { RawImage } from "../../processing/index.js";
-import { applyTable, equalize, levelTable, roundHalfEven, smoothRow, stretched } from "./image-levels.js";
+import { type RawImage, roundHalfEven } from "../../processing/index.js";
+import { applyTable, equalize, levelTable, smoothRow, stretched } from "./image-levels.js";
 
 /** The fill colour of BLIP: grey. */
 const fill = 128;

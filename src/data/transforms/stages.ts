@@ -1,8 +1,6 @@
 /** The stages of a transform. Each samples its random choices and returns them as steps, see `steps.ts`. */
-import { InputError } from "../../errors.js";
-import type { RawImage } from "../../processing/index.js";
+import { type RawImage, roundHalfEven, torchvisionSize } from "../../processing/index.js";
 import { opencvAugmentation, pillowAugmentation, type RandomSource } from "./augmentations.js";
-import { roundHalfEven } from "./image-levels.js";
 import type { Box, Step } from "./steps.js";
 
 /**
@@ -15,25 +13,12 @@ export type Stage = (
   random: RandomSource,
 ) => readonly Step[];
 
-// The limit of decoding: an image of one row of pixels would become gigabytes.
-const maxResizedPixels = 100_000_000;
-
 /**
  * The shorter side to `side`, the longer in proportion, then a center crop. torchvision 0.12, `Resize` and
  * `CenterCrop`: the longer side is truncated, the margin is rounded half to even.
  */
-export const resizeCenterCrop: Stage = ({ name, width, height }, side) => {
-  const longer = Math.trunc((side * Math.max(width, height)) / Math.min(width, height));
-  if (side * longer > maxResizedPixels) {
-    throw new InputError({
-      code: "image-too-large",
-      where: name ?? "image",
-      expected: `an image of at most ${maxResizedPixels} pixels when its shorter side has ${side}`,
-      found: `${width} x ${height} pixels`,
-      hint: "Crop the image to a less extreme shape",
-    });
-  }
-  const resized = width <= height ? { width: side, height: longer } : { width: longer, height: side };
+export const resizeCenterCrop: Stage = (image, side) => {
+  const resized = torchvisionSize(image, side, image.name ?? "image");
   const left = roundHalfEven((resized.width - side) / 2);
   const top = roundHalfEven((resized.height - side) / 2);
   return [

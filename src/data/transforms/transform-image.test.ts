@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 import { Random } from "../../random/index.js";
+import { defaultImageSettings, ImageProcessor } from "../../processing/index.js";
 import { digest, pattern } from "./transforms-golden.test-support.js";
 import { opencvOps } from "./opencv-ops.js";
 import { pillowOps } from "./pillow-ops.js";
 import type { Step } from "./steps.js";
-import { sampleSteps, type TransformKey, transformKeys, transformImage } from "./transform-image.js";
+import { sampleSteps, type TransformKey, transformKeys, transformImage, transformSettings } from "./transform-image.js";
 
 const size = { width: 640, height: 480 };
 
@@ -176,3 +177,26 @@ test("an unknown transform is refused with the nearest one", () => {
     'found "blip_randaug_wo". The nearest is blip_randaug_wc',
   );
 });
+
+test.each(transformKeys.filter((key) => !isRandom(key)))(
+  "the image settings of %s give inference the same bits",
+  async (key) => {
+    const processor = new ImageProcessor({ ...defaultImageSettings, ...transformSettings({ key, image_size: 32 }) });
+    for (const [width, height] of [
+      [33, 32],
+      [50, 41],
+      [41, 51],
+      // Beyond 1333 : 800, where transformers limits the longer side.
+      [120, 30],
+      [31, 95],
+    ] as const) {
+      const image = pattern(width, height);
+      const { pixel_values } = await processor.preprocess([image]);
+      const expected = transformImage(image, { key, image_size: 32 }, new Random(0));
+      expect(pixel_values.shape.slice(1), `${width} x ${height}`).toEqual(expected.shape);
+      expect(
+        Buffer.from(pixel_values.row(0).data.slice().buffer).equals(Buffer.from(expected.data.slice().buffer)),
+      ).toBe(true);
+    }
+  },
+);

@@ -1,7 +1,7 @@
 /** The transforms of the authors' training code by name. Each is a list of stages and a normalization. */
 import { InputError, nearestHint } from "../../errors.js";
 import { HostTensor } from "../../graph/index.js";
-import { defaultImageSettings, type RawImage } from "../../processing/index.js";
+import { defaultImageSettings, type ImageSettings, type RawImage } from "../../processing/index.js";
 import type { RandomSource } from "./augmentations.js";
 import {
   randAugment,
@@ -68,6 +68,24 @@ export interface Transform {
   readonly key: TransformKey;
   /** The side of the square that the model sees, in pixels. */
   readonly image_size: number;
+}
+
+/**
+ * Image settings of a model folder with which inference prepares images as this transform does, bit for bit. Those of a random transform
+ * leave the random changes out.
+ */
+export function transformSettings({ key, image_size }: Transform): Partial<ImageSettings> {
+  const { stages, normalization } = transforms[key];
+  const crops = (stages as readonly Stage[]).includes(resizeCenterCrop);
+  return {
+    size: { shortest_edge: image_size },
+    crop_size: { shortest_edge: image_size },
+    // For other readers: sides are not cut to multiples.
+    size_divisor: 1,
+    image_mean: normalization.mean,
+    image_std: normalization.std,
+    geometry: crops ? "torchvision" : "square",
+  };
 }
 
 /** The steps of the transform for an image of this size, with all random choices sampled. */
