@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { assign } from "./assign.js";
+import { trainingSettings } from "./run-settings.js";
 
 function assigned(settings: Record<string, unknown>, ...assignments: string[]): unknown {
   for (const assignment of assignments) assign(settings, assignment);
@@ -41,6 +42,26 @@ test("entries of lists go by number", () => {
   expect(() => assign({ list: ["a"] }, "list.length=0")).toThrow(
     "expected the number of an entry, 0 to 1, found length.",
   );
+});
+
+test("a field of a preset is changed alone, and the preset is not", () => {
+  const given = () => ({ recipe: "irtr_f30k_base", output: "run", start: [] });
+  const plain = trainingSettings(given());
+  const changed = (...assignments: string[]) => trainingSettings(assigned(given(), ...assignments));
+  expect(plain.data.validation).toBeDefined();
+  expect(changed("data.train=x.arrow")).toEqual({ ...plain, data: { ...plain.data, train: ["x.arrow"] } });
+  expect(changed("objectives.itm=0.5")).toEqual({ ...plain, objectives: { ...plain.objectives, itm: 0.5 } });
+  expect(changed("validation.limit=5", "config.hidden_size=8")).toEqual({
+    ...plain,
+    validation: { ...plain.validation, limit: 5 },
+    config: { ...plain.config, hidden_size: 8 },
+  });
+  // A value of the settings, or a whole one, still replaces that of the preset.
+  expect(trainingSettings(assigned({ ...given(), data: { train: "a" } }, "data.train=b")).data).toEqual({
+    train: ["b"],
+  });
+  expect(changed('objectives={"itc":1}').objectives).toEqual({ itc: 1 });
+  expect(trainingSettings(given())).toEqual(plain);
 });
 
 test("a value in the way is not thrown away", () => {

@@ -1,10 +1,12 @@
 /** Assignments of settings on the command line. */
 import { InputError } from "../errors.js";
+import { presetValue } from "./run-settings.js";
 import { described } from "./settings-problem.js";
 
 /**
  * Sets `a.b=value` in an object from a file. The value is JSON, or else text. Entries of lists have numbers; the number after the last
- * adds an entry. Missing objects are created.
+ * adds an entry. Missing objects are created. A field of an object or list of the preset is changed alone: the others are copied from the
+ * preset that the settings name, so `recipe` is assigned first.
  * @throws InputError for an assignment without a name, or to an entry of a value that is no object or list
  * @example
  * const settings = { data: { train: "pairs.jsonl" } };
@@ -23,6 +25,8 @@ export function assign(settings: Record<string, unknown>, assignment: string): v
     });
   }
   const steps = path.split(".");
+  const fromPreset = steps.length > 1 ? presetValue(settings, steps[0]!) : undefined;
+  if (fromPreset !== undefined) settings[steps[0]!] = fromPreset;
   let place: object = settings;
   for (const [i, step] of steps.slice(0, -1).entries()) {
     const there = entryOf(place, step);

@@ -98,6 +98,13 @@ function refuseModules({ data }: TrainingSettings, where: string): void {
   }
 }
 
+/** A copy of the preset's value of a setting that the given settings would replace as a whole; undefined if there is none. */
+export function presetValue(given: Readonly<Record<string, unknown>>, name: string): unknown {
+  if (!isPreset(given.recipe) || merged.some((one) => one === name) || Object.hasOwn(given, name)) return undefined;
+  const { settings } = presets[given.recipe];
+  return Object.hasOwn(settings, name) ? structuredClone(settings[name as keyof typeof settings]) : undefined;
+}
+
 /** Names of settings that differ between two runs and change their numbers. */
 export function differences(before: TrainingSettings, now: TrainingSettings): string[] {
   const [a, b] = [before, now].map((one) => one as Readonly<Record<string, unknown>>);

@@ -88,7 +88,10 @@ async function settingsOf(
   for (const file of files) {
     const given = await settingsIn(file);
     if (output !== undefined) given.output = output;
-    for (const assignment of set) assign(given, assignment);
+    // The fields of a preset are known before some of them are changed.
+    const isRecipe = (assignment: string) => assignment.startsWith("recipe=");
+    for (const assignment of set.filter(isRecipe)) assign(given, assignment);
+    for (const assignment of set.filter((one) => !isRecipe(one))) assign(given, assignment);
     trainingSettings(given, file, { allowModules });
     runs.push({ input: given as unknown as TrainingInput, modulesFrom: allowModules ? dirname(file) : undefined });
   }
