@@ -14,6 +14,7 @@ import {
   saveRunCheckpoint,
   type Moments,
 } from "./checkpoints/index.js";
+import { writeFinishedRun } from "./finished-run.js";
 import type { DataFacts, ResumeState } from "./resume.js";
 import type { RunModel } from "./prepare-model.js";
 import type { IntervalState } from "./interval.js";
@@ -225,6 +226,11 @@ export class RunFiles {
     if (pace !== undefined || !(await isFile(file))) await writeJson(file, { epoch, global_step: step, ...pace });
     await writeJson(join(this.output, "eval_results.json"), results);
     await writeCurves(this.output);
+    const { best } = this;
+    await writeFinishedRun(this.settings, {
+      steps: step,
+      best: best === undefined ? undefined : { step: best.step, results: best.results },
+    });
   }
 
   async close(): Promise<void> {

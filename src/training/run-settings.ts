@@ -112,6 +112,10 @@ export function differences(before: TrainingSettings, now: TrainingSettings): st
   return [...all].filter((name) => canonical(a![name]) !== canonical(b![name]));
 }
 
+/** Whether two runs validate at the same steps and in the same way, apart from the settings that `differences` compares. */
+export const sameValidation = (before: TrainingSettings, now: TrainingSettings): boolean =>
+  (["validation", "val_check_interval"] as const).every((name) => canonical(before[name]) === canonical(now[name]));
+
 /** JSON that does not depend on the order of an object's fields. */
 const canonical = (value: unknown): string | undefined =>
   JSON.stringify(value, (_, inner: unknown) =>

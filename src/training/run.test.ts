@@ -101,6 +101,35 @@ test("a run leaves its best model, its results and its log, and a finished run i
   expect((await weightsIn(output)).equals(await weightsIn(without.bestCheckpoint!))).toBe(true);
 });
 
+test("a finished run is skipped without its checkpoints, data and start, and nothing of it is written again", async () => {
+  const root = await pairs();
+  const settings = { ...validated(root), max_steps: 2 };
+  const { output, results, warnings } = await runIn(root, settings);
+  expect(warnings).toEqual([]);
+  for (const name of await checkpointsIn(output)) await rm(join(output, name), { recursive: true });
+  await rename(join(root, "pairs"), join(root, "moved"));
+  await writeFile(join(output, "eval_results.json"), "notes");
+  const names = (await readdir(output)).sort();
+  const [log, weights] = [await logIn(output), await weightsIn(output)];
+  const skipped = { steps: 2, maxSteps: 2, interrupted: false, results, bestCheckpoint: undefined };
+  expect(await runIn(root, settings)).toMatchObject(skipped);
+  const ranks = ranksInMemory(2).map((collective) => train(tinySettings(root, settings), { collective }));
+  for (const result of await Promise.all(ranks)) expect(result).toMatchObject(skipped);
+  expect((await readdir(output)).sort()).toEqual(names);
+  expect(await readFile(join(output, "eval_results.json"), "utf8")).toBe("notes");
+  expect([await logIn(output), (await weightsIn(output)).equals(weights)]).toEqual([log, true]);
+  // Other settings do not replace it.
+  await expect(runIn(root, { ...settings, seed: 1 })).rejects.toThrow(
+    "run: expected the settings of the finished run, found other values of seed. Restore them, or name another output folder.",
+  );
+  // Without its model it is trained again, and its log is kept.
+  await rename(join(root, "moved"), join(root, "pairs"));
+  await rm(join(output, "model.safetensors"));
+  expect(await runIn(root, settings)).toMatchObject({ steps: 2, results });
+  expect(await readdir(output)).toContain("log.1.jsonl");
+  expect(await logIn(output)).toEqual(log);
+});
+
 test("a validation that was interrupted is repeated when the run resumes", async () => {
   const root = await pairs();
   const data = { train: join(root, "pairs"), validation: [join(root, "pairs"), join(root, "pairs")] };

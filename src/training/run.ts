@@ -7,6 +7,7 @@ import { checkOptionNames, InputError } from "../errors.js";
 import { Learner, NonFiniteError, textBuckets, tokenizerMasking } from "../learner/index.js";
 import { dataFacts, resumeOrStart } from "./resume.js";
 import { objectivesOf, openDatasets } from "./prepare-model.js";
+import { findFinishedRun } from "./finished-run.js";
 import { Interval } from "./interval.js";
 import { learnerSettings } from "./learner-settings.js";
 import { Loader, type LoadedStep } from "./loader.js";
@@ -130,7 +131,14 @@ async function runWith(
   const files = isRankZero ? await RunFiles.open(settings) : undefined;
   if (files !== undefined) closing.push(() => files.close());
   // Only now is every checkpoint in its place.
-  await collective.gather(new Uint8Array(), "start of the run");
+  const finishedRun = files === undefined ? undefined : await findFinishedRun(settings);
+  const [known] = await gatherJson(collective, finishedRun ?? null, "start of the run");
+  if (known !== null && known !== undefined) {
+    const { steps, best, bestCheckpoint, lastCheckpoint } = known;
+    const results = best?.results ?? {};
+    const { output } = settings;
+    return { output, steps, maxSteps: steps, interrupted: false, bestCheckpoint, lastCheckpoint, results };
+  }
   const opening = {
     given: input.data,
     modulesFrom: options.modulesFrom,

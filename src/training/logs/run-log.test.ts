@@ -50,6 +50,12 @@ test("resuming from step 0 empties the log, including a validation before the fi
   await log.append({ step: 0, eval_loss: 2 });
   await log.close();
   expect(await logged(output)).toEqual([{ step: 0, eval_loss: 2 }]);
+  // The records of both earlier runs are kept.
+  await (await RunLog.open(output)).close();
+  await (await RunLog.open(output)).close();
+  expect((await readdir(output)).sort()).toEqual(["log.1.jsonl", "log.2.jsonl", "log.jsonl"]);
+  expect(await readFile(join(output, "log.1.jsonl"), "utf8")).toBe('{"step":0,"eval_loss":1}\n{"step":1}\n');
+  expect(await readFile(join(output, "log.2.jsonl"), "utf8")).toBe('{"step":0,"eval_loss":2}\n');
 });
 
 test("lines that are not records are dropped, in a log of hostile bytes too", async () => {

@@ -1,5 +1,5 @@
 /** `log.jsonl`: a JSON object a line for everything that a run logs, in order. */
-import { open, stat, type FileHandle } from "node:fs/promises";
+import { open, rename, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 
 import { fileError, makeFolder, readLines, writeAtomically } from "../../files/index.js";
@@ -28,16 +28,18 @@ export class RunLog {
 
   /**
    * @param fromStep steps done in the checkpoint that a run resumes from: records of later steps are dropped, because the run logs them
-   *                 again; without it the log is emptied
+   *                 again; without it the log is empty, and one with records is moved to the first free name of `log.1.jsonl`,
+   *                 `log.2.jsonl` and so on
    * @throws InputError if the log cannot be written
    */
-  static async open(output: string, { fromStep = -1 }: { readonly fromStep?: number } = {}): Promise<RunLog> {
+  static async open(output: string, { fromStep }: { readonly fromStep?: number } = {}): Promise<RunLog> {
     const path = join(output, logName);
     await makeFolder(output);
+    if (fromStep === undefined) await forWriting(path, () => moveAside(output));
     await writeAtomically(path, async (file) => {
       let kept = "";
       for await (const { record, line } of recordsIn(path)) {
-        if (record.step <= fromStep) kept += `${line}\n`;
+        if (fromStep !== undefined && record.step <= fromStep) kept += `${line}\n`;
         if (kept.length < pieceSize) continue;
         await file.appendFile(kept);
         kept = "";
@@ -94,6 +96,21 @@ async function* recordsIn(path: string): AsyncGenerator<{ readonly record: LogRe
     const record = parsed(line);
     if (record !== undefined) yield { record, line };
   }
+}
+
+/** Keeps the records of an earlier run. */
+async function moveAside(output: string): Promise<void> {
+  const path = join(output, logName);
+  let hasRecords = false;
+  for await (const { line } of recordsIn(path)) {
+    hasRecords = line !== "";
+    // Ends the iterator, which closes the file.
+    break;
+  }
+  if (!hasRecords) return;
+  let number = 1;
+  while ((await stat(join(output, `log.${number}.jsonl`)).catch(() => undefined)) !== undefined) number++;
+  await rename(path, join(output, `log.${number}.jsonl`));
 }
 
 function parsed(line: string): LogRecord | undefined {
