@@ -42,4 +42,10 @@ export { joinDatasets } from "./readers/join-datasets.js";
 export { openDataset } from "./readers/open-dataset.js";
 export type { Label } from "../random/index.js";
 export type { RandomSource } from "./transforms/augmentations.js";
-export { type Transform, type TransformKey, transformImage, transformKeys, transformSettings } from "./transforms/transform-image.js";
+export {
+  type Transform,
+  type TransformKey,
+  transformImage,
+  transformKeys,
+  transformSettings,
+} from "./transforms/transform-image.js";
