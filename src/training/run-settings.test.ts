@@ -170,6 +170,12 @@ test("given settings replace those of the preset; config and validation field by
   expect(settings.objectives).toEqual({ itc: 2 });
 });
 
+test("a settings file may name its schema, which is no setting", () => {
+  const given = { $schema: "./settings.schema.json", ...least };
+  expect(trainingSettings(given)).toStrictEqual(trainingSettings(least));
+  expect(complaint({ ...least, $schema: 1 })).toBe("run.json: $schema: expected text, found 1.");
+});
+
 test("losses are added in one order, not in the order of the file", () => {
   const given = (objectives: object) => trainingSettings({ ...least, objectives });
   expect(Object.keys(given({ itc: 1, itm: 1, mlm: 2 }).objectives)).toEqual(["mlm", "itm", "itc"]);

@@ -8,6 +8,8 @@ import { schema as withoutPreset } from "./schema.js";
 import { described, expectedValue, settingsProblem } from "./settings-problem.js";
 
 const schema = withoutPreset.extend({
+  /** JSON Schema of the file, for editors. It is no setting of the run. */
+  $schema: z.string("text").optional(),
   /** A published preset, whose settings are the defaults. */
   recipe: z.enum(Object.keys(presets) as [PresetName, ...PresetName[]]).optional(),
 });
@@ -25,7 +27,7 @@ export type TrainingInput = Omit<SettingsFile, "data"> & {
   };
 };
 /** Complete and checked. */
-export type TrainingSettings = z.output<typeof schema>;
+export type TrainingSettings = Omit<z.output<typeof schema>, "$schema">;
 
 /** Settings that do not change the numbers of a run: a resumed run may have other values. */
 const resumable: ReadonlySet<string> = new Set([
@@ -76,8 +78,9 @@ export function trainingSettings(
   const all = { ...preset, ...given, ...(Object.fromEntries(parts) as object), ...recordedData(given.data) };
   const result = schema.safeParse(all, { error: expectedValue });
   if (!result.success) throw settingsProblem(result.error.issues, all, where);
-  if (!allowModules) refuseModules(result.data, where);
-  return result.data;
+  const { $schema: _, ...settings } = result.data;
+  if (!allowModules) refuseModules(settings, where);
+  return settings;
 }
 
 /** Data sets that are objects, as settings record them: by name and rows. */

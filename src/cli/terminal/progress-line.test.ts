@@ -54,6 +54,26 @@ test("the clock of repeated work starts at the first report of each round", () =
   expect(written).toEqual([...round, ...round]);
 });
 
+test("a round that starts with as many items as the one before had has its own clock", () => {
+  const { line, written, clock } = terminal(true);
+  const report = line.startAtFirstReport("rows");
+  for (const [now, done, total] of [
+    [1000, 12, 12],
+    [3_600_000, 12, 12],
+    [7_200_000, 16, 20],
+    [7_202_000, 20, 20],
+  ] as const) {
+    clock.now = now;
+    report(done, total);
+  }
+  expect(written.map((text) => text.slice("\r\u001b[K".length))).toEqual([
+    "rows 12/12",
+    "rows 12/12",
+    "rows 16/20",
+    "rows 20/20, 10/s, 0 s left",
+  ]);
+});
+
 test("a terminal that reports no columns has 80", () => {
   const { line, written, clock } = terminal(true, 0);
   const report = line.start("pairs");

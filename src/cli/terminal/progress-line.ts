@@ -33,14 +33,17 @@ export class ProgressLine {
   }
 
   /**
-   * As `start`, but the clock starts at the first report, and restarts when the count decreases: for work that starts later or is repeated.
+   * As `start`, but the clock starts at the first report, and restarts after the last item or when the count decreases: for work that
+   * starts later or is repeated.
    */
   startAtFirstReport(label: string): Report {
     let report: Report | undefined;
     let last = 0;
+    let isComplete = false;
     return (done, total) => {
-      if (report === undefined || done < last) report = this.start(label);
+      if (report === undefined || done < last || isComplete) report = this.start(label);
       last = done;
+      isComplete = done === total;
       report(done, total);
     };
   }
