@@ -10,6 +10,7 @@ export type {
   ChannelValues,
   EncodeOptions,
   Encoding,
+  Geometry,
   ImageInput,
   ImageSettings,
   PixelBatch,

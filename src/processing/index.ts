@@ -3,7 +3,13 @@ export { decodeImage, type DecodeOptions, type RawImage } from "./decode-image.j
 export { imageEndings, undecodedEndings } from "./image-format.js";
 export type { ImageInput } from "./image-input.js";
 export { ImageProcessor, type PixelBatch, type PreprocessOptions, resizeImage } from "./image-processor.js";
-export { defaultImageSettings, imageSettings, type ChannelValues, type ImageSettings } from "./image-settings.js";
+export {
+  defaultImageSettings,
+  imageSettings,
+  type ChannelValues,
+  type Geometry,
+  type ImageSettings,
+} from "./image-settings.js";
 export { roundHalfEven, torchvisionSize } from "./image-window.js";
 export { looksLikePhotograph } from "./looks-like-photograph.js";
 export { type ResampleFilter, resampleFilters } from "./resample.js";

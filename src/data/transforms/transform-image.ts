@@ -73,6 +73,7 @@ export interface Transform {
 /**
  * Image settings of a model folder with which inference prepares images as this transform does, bit for bit. Those of a random transform
  * leave the random changes out.
+ * @internal
  */
 export function transformSettings({ key, image_size }: Transform): Partial<ImageSettings> {
   const { stages, normalization } = transforms[key];
