@@ -116,10 +116,18 @@ test("no weights, no folder, a file for a folder, weights that are a folder", as
   expect(await opened("odd")).toBe("odd/model.safetensors: expected a file, found a folder. Check the path.");
 });
 
-test("a trainer's file instead of a state dict says what to save", async () => {
+test("a trainer's file: its state dict, and what was left out", async () => {
   const folder = await temporaryFolder();
   await copyFile(join(fixtures, "trainer.bin"), join(folder, "pytorch_model.bin"));
+  const { tensors, notes } = await openCheckpoint(folder);
+  expect([...tensors.keys()]).toEqual(["weight"]);
+  expect(notes).toEqual(["read the weights under state_dict", "left out epoch, lr, names"]);
+});
+
+test("a file without tensors instead of a state dict says what to save", async () => {
+  const folder = await temporaryFolder();
+  await copyFile(join(fixtures, "unknown-global.bin"), join(folder, "pytorch_model.bin"));
   expect(await complaint(folder, openCheckpoint(folder))).toMatchInlineSnapshot(
-    `"pytorch_model.bin: expected a dict from parameter name to tensor, found another value under state_dict. Save the model's state_dict() with torch.save, best as safetensors; nothing in this file was run."`,
+    `"pytorch_model.bin: expected a dict from parameter name to tensor, found an object of somebody.elses.Custom under weight. Save the model's state_dict() with torch.save, best as safetensors; nothing in this file was run."`,
   );
 });

@@ -9,7 +9,7 @@ import type { StoredTensor } from "../graph/index.js";
 
 import { readSafetensors } from "./safetensors.js";
 import { readShardIndex } from "./shard-index.js";
-import { stateDictTensors } from "./state-dict.js";
+import { findStateDict, stateDictNotes, type StateDict } from "./state-dict.js";
 import { readTorchFile } from "./torch-file.js";
 import { type WeightFormat, weightFormats } from "./model-files.js";
 
@@ -17,6 +17,8 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** The file, or the index of several, that the names came from; for messages. */
   readonly source: string;
+  /** What was left out of the files, in a few words each. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -28,9 +30,12 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   await checkFolder(folder);
   for (const format of weightFormats) {
     const single = join(folder, format.file);
-    if (await exists(single)) return { tensors: await readWeights(format, single), source: single };
+    if (await exists(single)) {
+      const weights = await readWeights(format, single);
+      return { tensors: weights.tensors, source: single, notes: stateDictNotes([weights]) };
+    }
     const index = join(folder, format.index);
-    if (await exists(index)) return { tensors: await readShards(format, folder, index), source: index };
+    if (await exists(index)) return { ...(await readShards(format, folder, index)), source: index };
   }
   throw new InputError({
     code: "file-not-found",
@@ -41,13 +46,19 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   });
 }
 
-async function readWeights(format: WeightFormat, path: string): Promise<ReadonlyMap<string, StoredTensor>> {
-  return format.kind === "safetensors" ? readSafetensors(path) : stateDictTensors(path, await readTorchFile(path));
+async function readWeights(format: WeightFormat, path: string): Promise<StateDict> {
+  if (format.kind === "torch") return findStateDict(path, await readTorchFile(path, { foreign: "keep" }));
+  return { tensors: await readSafetensors(path), nonTensors: [], path: "", others: [] };
 }
 
-async function readShards(format: WeightFormat, folder: string, index: string): Promise<Map<string, StoredTensor>> {
+async function readShards(
+  format: WeightFormat,
+  folder: string,
+  index: string,
+): Promise<Pick<Checkpoint, "tensors" | "notes">> {
   const shards = await readShardIndex(index);
   const tensors = new Map<string, StoredTensor>();
+  const dicts: StateDict[] = [];
   const problems: string[] = [];
   for (const [shard, names] of shards) {
     const path = join(folder, shard);
@@ -56,8 +67,11 @@ async function readShards(format: WeightFormat, folder: string, index: string): 
       continue;
     }
     const found = await readWeights(format, path);
+    dicts.push(found);
+    const nonTensors = new Set(found.nonTensors);
     for (const name of names) {
-      const tensor = found.get(name);
+      if (nonTensors.has(name)) continue;
+      const tensor = found.tensors.get(name);
       if (tensor === undefined) problems.push(`no ${name} in ${shard}`);
       else tensors.set(name, tensor);
     }
@@ -72,7 +86,7 @@ async function readShards(format: WeightFormat, folder: string, index: string): 
       hint: "Fetch the whole checkpoint again",
     });
   }
-  return tensors;
+  return { tensors, notes: stateDictNotes(dicts) };
 }
 
 async function checkFolder(folder: string): Promise<void> {

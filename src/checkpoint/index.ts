@@ -8,7 +8,7 @@ export { smallFiles } from "./model-files.js";
 export { resolveModel } from "./resolve-model.js";
 export { roundedTensor, type WeightDType } from "./rounded-tensor.js";
 export { readSafetensors } from "./safetensors.js";
-export { describeTorchValue, notStateDict, stateDictTensors } from "./state-dict.js";
+export { describeTorchValue, findStateDict, notStateDict, stateDictNotes } from "./state-dict.js";
 export { readTensor } from "./tensor-values.js";
 export { type TorchFileOptions, TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";
 export { type WritableTensor, writeSafetensors } from "./write-safetensors.js";

@@ -1,25 +1,111 @@
-/** State dicts: dicts from parameter name to tensor in torch files. */
+/** State dicts: dicts from parameter name to tensor, alone in a torch file or among the other values that training programs save. */
 import { InputError } from "../errors.js";
 import type { StoredTensor } from "../graph/index.js";
 import { ForeignObject } from "./pickle.js";
 import { TorchTensor, type TorchValue } from "./torch-file.js";
 
+export interface StateDict {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Keys of its entries that are not tensors, such as `global_step`. */
+  readonly nonTensors: readonly string[];
+  /** Keys that lead to it in the file, joined by dots; empty if it is the content of the file. */
+  readonly path: string;
+  /** Keys of the other entries in the dicts around it, such as `optimizer`. */
+  readonly others: readonly string[];
+}
+
+type Dict = ReadonlyMap<TorchValue, TorchValue>;
+
+/** Keys of the model's weights in files of common programs: Lightning, DeepSpeed, Accelerate, timm and others. */
+const modelKeys = ["state_dict", "model_state_dict", "model", "module"];
+
+/** Dicts inside dicts that are searched for the state dict. */
+const maxNesting = 3;
+
 /**
- * The tensors of a state dict by name.
- * @param where the file, or the entry in it, for errors
- * @throws InputError naming what is there in place of tensors
+ * The state dict in the content of a torch file: the content itself, or the one dict in it whose keys are parameter names. If there are
+ * several, the one under a usual key (`state_dict`, `model` …) is used. Its entries that are not tensors are left out.
+ * @param where the file, for errors
+ * @throws InputError naming what is there in place of tensors, or several dicts that could be meant
  */
-export function stateDictTensors(where: string, value: TorchValue): Map<string, StoredTensor> {
+export function findStateDict(where: string, value: TorchValue): StateDict {
   if (!(value instanceof Map)) throw notStateDict(where, describeTorchValue(value));
-  const tensors = new Map<string, StoredTensor>();
-  for (const [name, tensor] of value as ReadonlyMap<TorchValue, TorchValue>) {
-    if (typeof name !== "string") throw notStateDict(where, "a key that is not text");
-    if (!(tensor instanceof TorchTensor)) {
-      throw notStateDict(where, `${describeTorchValue(tensor)} under ${name.slice(0, 200)}`);
-    }
-    tensors.set(name, tensor);
+  const found = search(value, "", [], 0);
+  const chosen = found.length <= 1 ? found[0] : found.find(({ path }) => path === preferredPath(found));
+  if (chosen !== undefined) return chosen;
+  if (found.length > 1) {
+    throw new InputError({
+      code: "invalid-checkpoint",
+      where,
+      expected: "one dict from parameter name to tensor",
+      found: `several: ${found.slice(0, 8).map(({ path }) => path).join(", ")}`, // prettier-ignore
+      hint: "Save the one that you mean with torch.save, best as safetensors",
+    });
   }
-  return tensors;
+  throw notStateDict(where, contentOf(value));
+}
+
+/** What a reader of the file left out, in a few words each. */
+export function stateDictNotes(dicts: readonly StateDict[]): string[] {
+  const paths = new Set(dicts.flatMap(({ path }) => (path === "" ? [] : [path])));
+  const others = [...new Set(dicts.flatMap((dict) => dict.others))];
+  const nonTensors = [...new Set(dicts.flatMap((dict) => dict.nonTensors))];
+  return [
+    ...(paths.size === 0 ? [] : [`read the weights under ${[...paths].join(", ")}`]),
+    ...(others.length === 0 ? [] : [`left out ${listed(others)}`]),
+    ...(nonTensors.length === 0 ? [] : [`left out entries that are not tensors: ${listed(nonTensors)}`]),
+  ];
+}
+
+/** The state dicts in a dict; itself if a key of a tensor has a dot, or if no dict in it has tensors. */
+function search(dict: Dict, path: string, others: readonly string[], depth: number): StateDict[] {
+  const entries = [...dict].filter((entry): entry is [string, TorchValue] => typeof entry[0] === "string");
+  const tensors = new Map(
+    entries.flatMap(([key, value]) => (value instanceof TorchTensor ? [[key, value] as const] : [])),
+  );
+  const nonTensors = [...dict].flatMap(([key, value]) => (value instanceof TorchTensor ? [] : [keyText(key)]));
+  const itself = { tensors, nonTensors, path, others };
+  if ([...tensors.keys()].some((key) => key.includes("."))) return [itself];
+  const inside =
+    depth === maxNesting
+      ? []
+      : entries.flatMap(([key, value]) => {
+          if (!(value instanceof Map)) return [];
+          const beside = [...dict.keys()].filter((other) => other !== key).map(keyText);
+          return search(
+            value,
+            path === "" ? keyText(key) : `${path}.${keyText(key)}`,
+            [...others, ...beside],
+            depth + 1,
+          );
+        });
+  const named = inside.filter((one) => [...one.tensors.keys()].some((key) => key.includes(".")));
+  if (named.length > 0) return named;
+  return tensors.size > 0 ? [itself] : inside;
+}
+
+/** Of several, the one that the usual keys lead to. */
+function preferredPath(dicts: readonly StateDict[]): string | undefined {
+  const rank = ({ path }: StateDict) => {
+    const at = modelKeys.indexOf(path.split(".")[0]!);
+    return at < 0 ? modelKeys.length : at;
+  };
+  const [first, second] = [...dicts].sort((a, b) => rank(a) - rank(b));
+  return first === undefined || second === undefined || rank(first) === rank(second) ? undefined : first.path;
+}
+
+const keyText = (key: TorchValue): string => (typeof key === "string" ? key : "a key that is not text").slice(0, 200);
+
+function listed(names: readonly string[]): string {
+  const rest = names.length > 4 ? ` and ${names.length - 4} more` : "";
+  return names.slice(0, 4).join(", ") + rest;
+}
+
+function contentOf(dict: Dict): string {
+  const [entry] = dict;
+  if (entry === undefined) return "an empty dict";
+  const [key, value] = entry;
+  return `${describeTorchValue(value)} under ${keyText(key)}`;
 }
 
 export function describeTorchValue(value: TorchValue): string {

@@ -136,3 +136,8 @@ export const layouts: readonly Layout[] = [
     ],
   },
 ];
+
+/** The layouts of a whole BridgeTower, not of a tower alone. */
+export const wholeLayouts: readonly Layout[] = layouts.filter(
+  ({ name }) => name === "original" || name === "bridgetower",
+);

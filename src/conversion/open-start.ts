@@ -3,25 +3,29 @@ import { stat } from "node:fs/promises";
 import { extname } from "node:path";
 import {
   describeTorchValue,
+  findStateDict,
   ForeignObject,
   notStateDict,
   openCheckpoint,
   readSafetensors,
   readTorchFile,
   resolveModel,
-  stateDictTensors,
+  stateDictNotes,
   TorchTensor,
+  type Checkpoint,
   type HubOptions,
   type TorchValue,
 } from "../checkpoint/index.js";
 import { InputError } from "../errors.js";
 import type { StoredTensor } from "../graph/index.js";
 import { abortable } from "../threads/index.js";
+import { reportNotes } from "./checkpoint-names.js";
 import { startingTensors, type StartingTensors } from "./starting-tensors.js";
 
 /**
  * Opens a starting point; reads no values. Folders and hub ids hold published weights; a file is safetensors, or anything of `torch.save`:
- * a state dict, a trainer's checkpoint with one in it, or a TorchScript archive. No code in it is run.
+ * a state dict, a trainer's checkpoint with one in it, or a TorchScript archive. No code in it is run. Prefixes of wrappers and entries
+ * that are not tensors are removed; `onWarning` is called with one line that names them.
  * @throws InputError when there is no such thing, it is damaged, or its names belong to no known model; `signal.reason` when aborted
  * @example
  * const { layout, tensors } = await openStart("models/emoji");
@@ -29,11 +33,11 @@ import { startingTensors, type StartingTensors } from "./starting-tensors.js";
  */
 export async function openStart(name: string, options: HubOptions = {}): Promise<StartingTensors> {
   if (await isFile(name)) {
-    const tensors =
+    const { tensors, notes } =
       extname(name).toLowerCase() === ".safetensors"
-        ? await abortable(readSafetensors(name), options.signal)
+        ? { tensors: await abortable(readSafetensors(name), options.signal), notes: [] }
         : stateDict(name, await abortable(readTorchFile(name, { foreign: "keep" }), options.signal));
-    return startingTensors(name, tensors);
+    return reported(startingTensors(name, tensors), notes, options);
   }
   if (weightFile.test(name)) {
     const hint = "Check the path";
@@ -46,8 +50,14 @@ export async function openStart(name: string, options: HubOptions = {}): Promise
     });
   }
   const folder = await resolveModel(name, options);
-  const { source, tensors } = await abortable(openCheckpoint(folder), options.signal);
-  return { ...startingTensors(source, tensors), folder };
+  const { source, tensors, notes } = await abortable(openCheckpoint(folder), options.signal);
+  return { ...reported(startingTensors(source, tensors), notes, options), folder };
+}
+
+function reported(start: StartingTensors, fileNotes: readonly string[], { onWarning }: HubOptions): StartingTensors {
+  const complete = { ...start, notes: [...fileNotes, ...start.notes] };
+  reportNotes(complete, onWarning);
+  return complete;
 }
 
 /** Names of files rather than of models on the hub. */
@@ -63,15 +73,14 @@ const isFile = (path: string): Promise<boolean> =>
 const maxDepth = 32;
 
 /**
- * The tensors of a state dict by name: the content itself, its entry `state_dict` (PyTorch Lightning, which keeps
- * callbacks, optimizers and settings beside it), or the attributes of a TorchScript module, as `visual.conv1.weight`.
+ * The tensors of a state dict by name: of the state dict in the file, or the attributes of a TorchScript module, as `visual.conv1.weight`.
  * @param value content of the file, with foreign objects kept
  * @throws InputError naming what is there in place of tensors
  */
-function stateDict(source: string, value: TorchValue): Map<string, StoredTensor> {
-  if (value instanceof ForeignObject) return moduleTensors(source, value);
-  const nested = value instanceof Map ? (value as ReadonlyMap<TorchValue, TorchValue>).get("state_dict") : undefined;
-  return nested === undefined ? stateDictTensors(source, value) : stateDictTensors(`${source}: state_dict`, nested);
+function stateDict(source: string, value: TorchValue): Pick<Checkpoint, "tensors" | "notes"> {
+  if (value instanceof ForeignObject) return { tensors: moduleTensors(source, value), notes: [] };
+  const found = findStateDict(source, value);
+  return { tensors: found.tensors, notes: stateDictNotes([found]) };
 }
 
 /** Attributes of a scripted module that are tensors, and those of the modules in it. */

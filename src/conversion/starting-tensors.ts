@@ -1,6 +1,7 @@
 /** The tensors of a file to start from, under the names of our parameters. */
 import { InputError } from "../errors.js";
 import type { StoredTensor } from "../graph/index.js";
+import { cleanNames } from "./checkpoint-names.js";
 import { layouts, type Layout, type LayoutName, type Rule } from "./layouts.js";
 
 /** A parameter's stored values: in pieces along the first axis, several only for stacked projections. */
@@ -28,6 +29,8 @@ export interface StartingTensors {
   readonly rules: readonly RuleUse[];
   /** Names in the file that no line is for. */
   readonly surplus: readonly string[];
+  /** What was removed from the names, in a few words each. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -36,12 +39,13 @@ export interface StartingTensors {
  * @throws InputError when the names belong to no layout, or a stacked projection is incomplete
  */
 export function startingTensors(source: string, tensors: ReadonlyMap<string, StoredTensor>): StartingTensors {
-  const layout = layoutOf(source, [...tensors.keys()]);
+  const { clean, notes } = cleanNames(source, [...tensors.keys()]);
+  const layout = layoutOf(source, [...tensors.keys()].map(clean));
   const rules = layout.rules.map((rule) => ({ rule, match: matcher(rule), tensors: 0 }));
   const pieces = new Map<string, Piece[]>();
   const surplus: string[] = [];
   for (const [name, tensor] of tensors) {
-    const bare = layout.prefix === undefined ? name : name.replace(layout.prefix, "");
+    const bare = layout.prefix === undefined ? clean(name) : clean(name).replace(layout.prefix, "");
     const found = rules.find(({ match }) => match.pattern.test(bare));
     if (found === undefined) {
       surplus.push(name);
@@ -58,6 +62,7 @@ export function startingTensors(source: string, tensors: ReadonlyMap<string, Sto
     tensors: new Map([...pieces].map(([name, list]) => [name, stacked(source, name, list)])),
     rules: rules.filter((use) => use.tensors > 0).map((use) => ({ ...use.rule, tensors: use.tensors })),
     surplus,
+    notes,
   };
 }
 

@@ -73,7 +73,7 @@ const fileOptions = ({ maxBytes = maxConfigBytes, expected = "a JSON file" }: Js
 
 function parseFile(bytes: Uint8Array, path: string, options: JsonReadOptions): unknown {
   try {
-    return parseJson(bytes, options.limits);
+    return parseJson(withoutByteOrderMark(bytes), options.limits);
   } catch (cause) {
     if (!(cause instanceof JsonProblem)) throw cause;
     const { expected = "a JSON file", hint = defaultHint } = options;
@@ -81,6 +81,10 @@ function parseFile(bytes: Uint8Array, path: string, options: JsonReadOptions): u
     throw new InputError({ code: "invalid-json", where: path, expected, found, hint, ...standIn(bytes) }, { cause });
   }
 }
+
+/** Windows programs write the mark in front of UTF-8 text. */
+const withoutByteOrderMark = (bytes: Uint8Array): Uint8Array =>
+  bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
 
 function asObject(value: unknown, path: string, options: JsonReadOptions): JsonObject {
   if (isObject(value)) return value;

@@ -8,6 +8,7 @@ import { parametersOf, writeOnnx, type LocatedTensor, type Parameter, type Store
 import { nativeImage, type BridgeTowerConfig, type Head } from "../model/index.js";
 import { comparisonGraph, fusionGraph, imageGraph, pairGraph, textGraph, type Outputs } from "./sub-graphs.js";
 import type { Progress } from "./bridgetower-tasks.js";
+import { reportNotes } from "../conversion/index.js";
 import { openModelFolder } from "./open-model.js";
 import { bindWeights, headsIn } from "./weights.js";
 
@@ -44,6 +45,7 @@ export async function exportOnnx(
   checkOptionNames("exportOnnx", hub, Object.keys(hubOptions));
   const source = await resolveModel(idOrFolder, hub);
   const { config, checkpoint } = await openModelFolder(source);
+  reportNotes(checkpoint, hub.onWarning);
   const heads = headsIn(checkpoint, config);
   const { lookup } = bindWeights(checkpoint, config, heads);
   const graphs = Object.entries(exportedGraphs(config, heads));

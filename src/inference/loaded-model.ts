@@ -12,6 +12,7 @@ import { GraphCache, Runtime, type CompiledGraph, type Device, type WeightLookup
 import { abortable } from "../threads/index.js";
 import { BridgeTowerProcessor } from "./bridgetower-processor.js";
 import { checkPoolers, isFinite, nonFiniteOutput } from "./finite-weights.js";
+import { reportNotes } from "../conversion/index.js";
 import { openModelFolder, type ModelFolder } from "./open-model.js";
 import { checkConfig, needsOf, needsOfHead, parts, tasks, type Part, type Task } from "./parts.js";
 import type { Outputs } from "./sub-graphs.js";
@@ -123,6 +124,7 @@ export class LoadedModel {
       const folder = await resolveModel(idOrFolder, options);
       const files = await abortable(openModelFolder(folder), options.signal);
       const { config, checkpoint } = files;
+      reportNotes(checkpoint, options.onWarning);
       const { surplus, lookup } = bindWeights(checkpoint, config, heads);
       if (surplus.length > 0) {
         options.onWarning?.(`${checkpoint.source}: ignored ${surplus.length} unknown names, such as ${surplus[0]!}`);

@@ -15,7 +15,7 @@ type Shapes = Readonly<Record<string, readonly number[]>>;
 function fields(shapes: Shapes, changes: Readonly<Record<string, unknown>> = {}) {
   const tensors = new Map(Object.entries(shapes).map(([name, shape]) => [name, HostTensor.zeros("uint8", shape)]));
   const stored = [...tensors].map(([name, { dtype, shape, data }]) => [name, { dtype, shape, data }] as const);
-  const config = configFor({ tensors: new Map(stored), source: "weights" }, parseConfig(tinyConfig(changes)));
+  const config = configFor({ tensors: new Map(stored) }, parseConfig(tinyConfig(changes)));
   const { vqav2_label_size, task_head_layers, head_hidden_scale } = config;
   return [vqav2_label_size, task_head_layers, head_hidden_scale];
 }
@@ -62,7 +62,7 @@ test("every width gives a factor that gives the width", () => {
       ]),
     );
     const config = { ...parseConfig(tinyConfig()), hidden_size: 49 };
-    const { head_hidden_scale } = configFor({ tensors, source: "weights" }, config);
+    const { head_hidden_scale } = configFor({ tensors }, config);
     expect(Math.floor(2 * 49 * head_hidden_scale)).toBe(width);
   }
 });

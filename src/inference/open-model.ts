@@ -1,7 +1,7 @@
 /** Opens a model folder: config and weights together, because the weights determine the sizes of the task heads. */
 import { join } from "node:path";
 import { openCheckpoint, type Checkpoint } from "../checkpoint/index.js";
-import { classifierFields } from "../conversion/index.js";
+import { classifierFields, cleanNames } from "../conversion/index.js";
 import { InputError } from "../errors.js";
 import { readJsonObjectIfPresent, type JsonObject } from "../files/index.js";
 import { parseConfig, type BridgeTowerConfig } from "../model/index.js";
@@ -11,12 +11,16 @@ export interface ModelFolder {
   readonly config: BridgeTowerConfig;
   /** `config.json` as it is in the file. */
   readonly configJson: JsonObject;
+  /** With the names of published files, whatever the names in the file are. */
   readonly checkpoint: Checkpoint;
 }
 
 /** @throws InputError if `config.json` or the weights are missing or broken; whether they fit together is not checked */
 export async function openModelFolder(folder: string): Promise<ModelFolder> {
-  const [{ config, configJson }, checkpoint] = await Promise.all([readConfig(folder), openCheckpoint(folder)]);
+  const [{ config, configJson }, opened] = await Promise.all([readConfig(folder), openCheckpoint(folder)]);
+  const { clean, notes } = cleanNames(opened.source, [...opened.tensors.keys()]);
+  const tensors = new Map([...opened.tensors].map(([name, tensor]) => [clean(name), tensor]));
+  const checkpoint = { ...opened, tensors, notes: [...opened.notes, ...notes] };
   return { config: configFor(checkpoint, config), configJson, checkpoint };
 }
 
@@ -42,7 +46,7 @@ export async function readConfig(folder: string): Promise<Pick<ModelFolder, "con
  * `vqav2_label_size`, which published files lack or keep from another run. If the classifiers differ in a size, it stays as in
  * `config.json`.
  */
-export function configFor(checkpoint: Checkpoint, config: BridgeTowerConfig): BridgeTowerConfig {
+export function configFor(checkpoint: Pick<Checkpoint, "tensors">, config: BridgeTowerConfig): BridgeTowerConfig {
   const tensors = tensorsByName(checkpoint);
   return { ...config, ...classifierFields((name) => tensors.get(name)?.shape, config) };
 }

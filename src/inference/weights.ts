@@ -17,7 +17,11 @@ export interface BoundWeights {
  * Finds each parameter under its name, with or without the prefix `bridgetower.` that head classes write.
  * @throws InputError naming all missing and all misshapen parameters, and the surplus names, if there are any
  */
-export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, wanted: readonly Head[]): BoundWeights {
+export function bindWeights(
+  checkpoint: Pick<Checkpoint, "source" | "tensors">,
+  config: BridgeTowerConfig,
+  wanted: readonly Head[],
+): BoundWeights {
   const byName = tensorsByName(checkpoint);
   const { used, unused } = parameterList(config, wanted);
   const missing = used.filter(({ name }) => !byName.has(name)).map(({ name }) => name);
@@ -45,12 +49,12 @@ export function bindWeights(checkpoint: Checkpoint, config: BridgeTowerConfig, w
 }
 
 /** A checkpoint's tensors without the prefix `bridgetower.`. */
-export function tensorsByName({ tensors }: Checkpoint): Map<string, StoredTensor> {
+export function tensorsByName({ tensors }: Pick<Checkpoint, "tensors">): Map<string, StoredTensor> {
   return new Map([...tensors].map(([name, tensor]) => [name.replace(/^bridgetower\./, ""), tensor]));
 }
 
 /** The heads with all parameters in the checkpoint. */
-export function headsIn(checkpoint: Checkpoint, config: BridgeTowerConfig): Head[] {
+export function headsIn(checkpoint: Pick<Checkpoint, "tensors">, config: BridgeTowerConfig): Head[] {
   const byName = tensorsByName(checkpoint);
   return presentHeads(config, (name) => byName.has(name));
 }

@@ -68,7 +68,7 @@ export async function resumeOrStart(
       onWarning(`skipped ${folder}: ${error.message}`);
     }
   }
-  const { model, values } = await newModel(settings, datasets, random, hub);
+  const { model, values } = await newModel(settings, datasets, random, { ...hub, onWarning });
   return {
     model,
     values,

@@ -1,0 +1,162 @@
+/** Checkpoints as training programs and old libraries write them: in `convert`, as a model and as a start of training alike. */
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { readSafetensors, readTensor, writeSafetensors } from "../checkpoint/index.js";
+import { torchFile, type TorchContent } from "../checkpoint/torch-file.test-support.js";
+import { InputError } from "../errors.js";
+import type { HostTensor } from "../graph/index.js";
+import { BridgeTowerModel } from "../inference/index.js";
+import { tinyCheckpoint } from "../inference/tiny-checkpoint.test-support.js";
+import { temporaryFolder } from "./conversion-files.test-support.js";
+import { convertCheckpoint, openStart } from "./index.js";
+
+type Tensors = Readonly<Record<string, HostTensor>>;
+
+/** A model folder and the tensors of its weights. */
+async function tiny(): Promise<{ readonly folder: string; readonly tensors: Tensors }> {
+  const folder = await tinyCheckpoint();
+  const stored = await readSafetensors(join(folder, "model.safetensors"));
+  const entries = [...stored].map(async ([name, tensor]) => [name, await readTensor(tensor)] as const);
+  return { folder, tensors: Object.fromEntries(await Promise.all(entries)) };
+}
+
+const mapNames = (tensors: Tensors, change: (name: string) => string): Tensors =>
+  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [change(name), tensor]));
+
+/** Puts other weights into a model folder, and gives the warnings of the three ways that read them. */
+async function readEverywhere(
+  { folder, tensors }: Awaited<ReturnType<typeof tiny>>,
+  file: "model.safetensors" | "pytorch_model.bin",
+  content: Tensors | Uint8Array,
+): Promise<string[]> {
+  await rm(join(folder, "model.safetensors"), { force: true });
+  const path = join(folder, file);
+  if (content instanceof Uint8Array) await writeFile(path, content);
+  else await writeSafetensors(path, new Map(Object.entries(content)));
+  const warnings: string[][] = [];
+  const listen = () => {
+    const list: string[] = [];
+    warnings.push(list);
+    return { onWarning: (message: string) => void list.push(message.replace(`${folder}/`, "")) };
+  };
+  const out = join(await temporaryFolder(), "out");
+  const { surplus } = await convertCheckpoint(folder, out, listen());
+  expect(surplus).toEqual([]);
+  expect([...(await readSafetensors(join(out, "model.safetensors"))).keys()].sort()).toEqual(
+    Object.keys(tensors).sort(),
+  );
+  const alone = listen();
+  const start = await openStart(path, alone);
+  const bare = (name: string) => name.replace(/^bridgetower\./, "");
+  expect([...start.tensors.keys()].sort()).toEqual(Object.keys(tensors).map(bare).sort());
+  for (const [name, tensor] of Object.entries(tensors)) {
+    const values = await readTensor(start.tensors.get(bare(name))!.parts[0]!);
+    expect([name, values.toArray()]).toEqual([name, tensor.toArray()]);
+  }
+  const model = await BridgeTowerModel.fromPretrained(folder, listen());
+  await model.dispose();
+  const [first, ...others] = warnings;
+  expect(others).toEqual(others.map(() => first));
+  return first!;
+}
+
+test.each([
+  ["model.", "removed the prefix model. from"],
+  ["module.", "removed the prefix module. from"],
+  ["_orig_mod.", "removed _orig_mod from"],
+  ["bridge_model.", "removed the prefix bridge_model. from"],
+  ["module.model.", "removed the prefix module.model. from"],
+  ["_orig_mod.module.", "removed the prefix module. from"],
+  ["model._orig_mod.bridge.", "removed the prefix model.bridge. from"],
+])("the prefix %s of all names is removed, with one warning", async (prefix, note) => {
+  const model = await tiny();
+  const renamed = mapNames(model.tensors, (name) => prefix + name);
+  const warnings = await readEverywhere(model, "model.safetensors", renamed);
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toContain(`model.safetensors: removed`);
+  expect(warnings[0]).toContain(`${note} ${Object.keys(renamed).length} names`);
+});
+
+test("modules of torch.compile inside the names are removed", async () => {
+  const model = await tiny();
+  const renamed = mapNames(model.tensors, (name) => name.replace("vision_model.", "vision_model._orig_mod."));
+  const [warning] = await readEverywhere(model, "model.safetensors", renamed);
+  expect(warning).toMatch(/^model\.safetensors: removed _orig_mod from \d+ names$/);
+});
+
+test("LayerNorm.gamma and LayerNorm.beta of old libraries are its weight and bias", async () => {
+  const model = await tiny();
+  const renamed = mapNames(model.tensors, (name) =>
+    name.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta"),
+  );
+  const count = Object.keys(renamed).filter((name) => /LayerNorm\.(gamma|beta)$/.test(name)).length;
+  expect(await readEverywhere(model, "model.safetensors", renamed)).toEqual([
+    `model.safetensors: read gamma and beta of LayerNorm as weight and bias in ${count} names`,
+  ]);
+});
+
+test.each<[string, (weights: Tensors) => TorchContent, string]>([
+  ["model", (model) => ({ model, epoch: 1 }), "read the weights under model; left out epoch"],
+  ["module", (module) => ({ module, optimizer: null }), "read the weights under module; left out optimizer"],
+  [
+    "model_state_dict",
+    (dict) => ({ model_state_dict: dict, loss: 3 }),
+    "read the weights under model_state_dict; left out loss",
+  ],
+  [
+    "state_dict beside an average of the weights",
+    (dict) => ({ ema: dict, state_dict: dict }),
+    "read the weights under state_dict; left out ema",
+  ],
+  ["another name", (dict) => ({ step: 4, weights: dict }), "read the weights under weights; left out step"],
+  [
+    "two dicts",
+    (dict) => ({ checkpoint: { model: dict, epoch: 2 } }),
+    "read the weights under checkpoint.model; left out epoch",
+  ],
+  [
+    "no other dict, with entries that are not tensors",
+    (dict) => ({ ...dict, "text_model.encoder.layer.0._extra_state": null, global_step: 12 }),
+    "left out entries that are not tensors: text_model.encoder.layer.0._extra_state, global_step",
+  ],
+])("a state dict inside torch.save under %s", async (_, content, note) => {
+  const model = await tiny();
+  const warnings = await readEverywhere(model, "pytorch_model.bin", torchFile(content(model.tensors)));
+  expect(warnings).toEqual([`pytorch_model.bin: ${note}`]);
+});
+
+test("several models in a file are refused by their names", async () => {
+  const { tensors } = await tiny();
+  const path = join(await temporaryFolder(), "x.pt");
+  const message = async (content: TorchContent) => {
+    await writeFile(path, torchFile(content));
+    const error: unknown = await openStart(path).catch((reason: unknown) => reason);
+    if (!(error instanceof InputError)) throw new Error("expected an InputError", { cause: error });
+    return error.message.replace(/^.*x\.pt/, "x.pt");
+  };
+  const names = (prefix: string) => mapNames(tensors, (name) => prefix + name);
+  expect([
+    await message({ student: tensors, teacher: tensors }),
+    await message({ ...names("student."), ...names("teacher.") }),
+  ]).toMatchInlineSnapshot(`
+    [
+      "x.pt: expected one dict from parameter name to tensor, found several: student, teacher. Save the one that you mean with torch.save, best as safetensors.",
+      "x.pt: expected the weights of one model, found several: student, teacher. Save the state_dict() of the one that you mean.",
+    ]
+  `);
+});
+
+test("an index with a byte order mark, which names an entry that is no tensor", async () => {
+  const { folder, tensors } = await tiny();
+  await rm(join(folder, "model.safetensors"));
+  const names = [...Object.keys(tensors), "global_step"];
+  await writeFile(join(folder, "shard.bin"), torchFile({ ...tensors, global_step: 3 }));
+  const weight_map = Object.fromEntries(names.map((name) => [name, "shard.bin"]));
+  const index = "\ufeff" + JSON.stringify({ metadata: {}, weight_map });
+  await writeFile(join(folder, "pytorch_model.bin.index.json"), index);
+  const warnings: string[] = [];
+  const start = await openStart(folder, { onWarning: (message) => warnings.push(message.replace(`${folder}/`, "")) });
+  expect(start.tensors.size).toBe(Object.keys(tensors).length);
+  expect(warnings).toEqual(["pytorch_model.bin.index.json: left out entries that are not tensors: global_step"]);
+});
