@@ -14,9 +14,15 @@ const run = (text: string) => unpickle(Uint8Array.from(Buffer.from(text, "latin1
 test.each<[string, string, unknown]>([
   ["numbers", "\x80\x02(K\x07M\x01\x02J\xff\xff\xff\xff\x8a\x02\x00\xff\x8a\x00t.", [7, 513, -1, -256, 0]],
   ["a long beyond doubles", "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f.", 2n ** 63n - 1n],
+  [
+    "booleans and integers of protocol 1",
+    "(I01\nI00\nL-5L\nL123456789012345678L\nt.",
+    [true, false, -5, 123456789012345678n],
+  ],
   ["a float", "G\x3f\xf8\x00\x00\x00\x00\x00\x00.", 1.5],
   ["text and bytes", "X\x02\x00\x00\x00\xc3\xa9\x8c\x01bC\x01\x09\x87.", ["é", "b", Uint8Array.of(9)]],
   ["lists that grow", "]q\x00(NK\x01e\x88a.", [null, 1, true]],
+  ["sets and byte arrays", "(\x8f(K\x01K\x02\x90(K\x03\x91\x96\x01\0\0\0\0\0\0\0\x09\x8e\x01\0\0\0\0\0\0\0\x08t.", [[1, 2], [3], Uint8Array.of(9), Uint8Array.of(8)]], // prettier-ignore
   ["a dict", "}(K\x01K\x02u\x89Ns.", new Map<unknown, unknown>([[1, 2], [false, null]])], // prettier-ignore
   ["memory", "K\x05q\x00h\x00r\x09\x00\x00\x00j\x09\x00\x00\x00\x87.", [5, 5, 5]],
   ["dup, pop and pop to mark", "K\x012K\x030(K\x041\x86.", [1, 1]],
@@ -33,6 +39,7 @@ test.each<[string, string, string]>([
   ["an instance of a known name", "cknown\nlist\n)\x81.", "found an instance of known.list"],
   ["an instance of a value", "K\x01)\x81.", "found an instance of a value"],
   ["protocol 0", "I1\n.", "found opcode 0x49 at byte 0"],
+  ["a decimal integer of many digits", "L" + "9".repeat(19) + "L\n.", "expected integers of at most 18 digits"],
   ["protocol 6", "\x80\x06.", "found protocol 6"],
   ["an empty stack", ".", "expected a value on the stack, found none"],
   ["no mark", "t.", "expected a mark on the stack, found none"],

@@ -1,5 +1,5 @@
 /**
- * A pickle machine for data, not code. It supports the opcodes of protocols 2 to 5 that are used for dictionaries of tensors. Names resolve
+ * A pickle machine for data, not code. It supports the opcodes of protocols 1 to 5 that are used for dictionaries of tensors. Names resolve
  * only through the host's table, so a file cannot import or call anything else. Opcodes as in CPython's `pickletools`.
  */
 
@@ -26,7 +26,7 @@ export class ForeignObject {
   constructor(readonly name: string) {}
 }
 
-/** Python's None, bool, int, float, str, bytes, list or tuple, dict, and the host's own `T`. Lists may hold themselves. */
+/** Python's None, bool, int, float, str, bytes, list, tuple or set, dict, and the host's own `T`. Lists may hold themselves. */
 export type PickleValue<T> =
   | null
   | boolean
@@ -54,9 +54,17 @@ const maxOperations = 2_000_000;
 
 /** The value of a pickle. @throws InputError for opcodes, names or bytes that a table of tensors has no use for. */
 export function unpickle<T>(bytes: Uint8Array, host: PickleHost<T>): PickleValue<T> {
+  return unpickleNext(bytes, host).value;
+}
+
+/** The value of the pickle at the beginning of `bytes`, and its length: a file may hold several in a row. */
+export function unpickleNext<T>(
+  bytes: Uint8Array,
+  host: PickleHost<T>,
+): { readonly value: PickleValue<T>; readonly length: number } {
   const machine = new PickleMachine(bytes, host);
   for (let operations = 0; operations < maxOperations; operations++) {
-    if (machine.step() === "stop") return machine.result();
+    if (machine.step() === "stop") return { value: machine.result(), length: machine.length };
   }
   throw machine.problem(`at most ${maxOperations} operations`, "more");
 }
@@ -74,6 +82,11 @@ class PickleMachine<T> {
     private readonly host: PickleHost<T>,
   ) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Bytes read so far. */
+  get length(): number {
+    return this.at;
   }
 
   result(): PickleValue<T> {
@@ -114,6 +127,12 @@ class PickleMachine<T> {
       case 0x89: // NEWFALSE
         this.push(false);
         break;
+      case 0x49: // INT, which protocol 1 uses for booleans alone
+        this.push(this.flag(start));
+        break;
+      case 0x4c: // LONG
+        this.push(this.longLine());
+        break;
       case 0x4a: // BININT
         this.push(this.view.getInt32(this.skip(4), true));
         break;
@@ -144,17 +163,24 @@ class PickleMachine<T> {
       case 0x42: // BINBYTES
         this.push(this.slice(this.uint32()));
         break;
+      case 0x8e: // BINBYTES8
+      case 0x96: // BYTEARRAY8
+        this.push(this.slice(this.uint64()));
+        break;
       case 0x5d: // EMPTY_LIST
       case 0x29: // EMPTY_TUPLE
+      case 0x8f: // EMPTY_SET
         this.push([]);
         break;
       case 0x61: // APPEND
         this.append([this.pop()]);
         break;
       case 0x65: // APPENDS
+      case 0x90: // ADDITEMS
         this.append(this.popMark());
         break;
       case 0x74: // TUPLE
+      case 0x91: // FROZENSET
         this.push(this.popMark());
         break;
       case 0x85: // TUPLE1
@@ -208,10 +234,7 @@ class PickleMachine<T> {
         this.push(this.recall(this.uint32()));
         break;
       default:
-        throw this.problem(
-          "the opcodes of a table of tensors",
-          `opcode 0x${opcode.toString(16).padStart(2, "0")} at byte ${start}`,
-        );
+        throw this.unknownOpcode(opcode, start);
     }
     return "continue";
   }
@@ -219,6 +242,11 @@ class PickleMachine<T> {
   problem(expected: string, found: string): InputError {
     const hint = "Use a file that holds only tensors, best as safetensors; no code in this one was run";
     return new InputError({ code: "invalid-checkpoint", where: this.host.where, expected, found, hint });
+  }
+
+  private unknownOpcode(opcode: number, at: number): InputError {
+    const found = `opcode 0x${opcode.toString(16).padStart(2, "0")} at byte ${at}`;
+    return this.problem("the opcodes of a table of tensors", found);
   }
 
   private checkProtocol(protocol: number): void {
@@ -338,6 +366,20 @@ class PickleMachine<T> {
 
   private uint64(): number {
     return Number(this.view.getBigUint64(this.skip(8), true));
+  }
+
+  private flag(start: number): boolean {
+    const line = this.line();
+    if (line !== "00" && line !== "01") throw this.unknownOpcode(0x49, start);
+    return line === "01";
+  }
+
+  /** A decimal number with an L behind it. */
+  private longLine(): number | bigint {
+    const line = this.line();
+    if (!/^-?\d{1,18}L?$/.test(line)) throw this.problem("integers of at most 18 digits", "another line");
+    const value = BigInt(line.replace("L", ""));
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value;
   }
 
   /** A signed little-endian integer of up to 8 bytes. */

@@ -59,3 +59,19 @@ export function torchFile(content: TorchContent): Uint8Array {
     ...storages.map((tensor, key) => ({ name: `archive/data/${key}`, bytes: bytesOf(tensor) })),
   ]);
 }
+
+const littleEndian = "}X\x0d\x00\x00\x00little_endian\x88s";
+
+/** The format before torch 1.6. */
+export function legacyTorchFile(content: TorchContent): Uint8Array {
+  const storages: HostTensor[] = [];
+  const pickle = pickled(content, storages, true);
+  const keys = `](${storages.map((_, key) => text(String(key))).join("")}e`;
+  const parts = ["\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", "M\xe9\x03", littleEndian, pickle, keys];
+  const values = storages.flatMap((tensor) => {
+    const count = Buffer.alloc(8);
+    count.writeBigInt64LE(BigInt(tensor.data.length));
+    return [count, bytesOf(tensor)];
+  });
+  return Buffer.concat([...parts.map((part) => Buffer.from(`\x80\x02${part}.`, "latin1")), ...values]);
+}

@@ -4,11 +4,12 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import type { DType } from "../graph/dtype.js";
+import { HostTensor, type DType } from "../graph/index.js";
 import { complaint, fixtures, succeedsOrComplains, temporaryFolder } from "./checkpoint-files.test-support.js";
 import { ForeignObject } from "./pickle.js";
 import { readTensor } from "./tensor-values.js";
 import { TorchTensor, type TorchValue, readTorchFile } from "./torch-file.js";
+import { legacyTorchFile } from "./torch-file.test-support.js";
 import { zipBytes } from "./zip.test-support.js";
 
 interface Expected {
@@ -136,14 +137,62 @@ test.each<[string, Uint8Array]>([
   expect(await complaint(folder, readTorchFile(path))).toMatchSnapshot();
 });
 
-test("refuses the format before torch 1.6", async () => {
-  const message = await complaint(fixtures, readTorchFile(join(fixtures, "legacy.bin")));
-  expect(message).toContain(
-    "legacy.bin: expected a zip file written by torch.save (1.6 or newer), found a bare pickle",
-  );
+test("the format before torch 1.6, as torch wrote it", async () => {
+  expect(await contents(await readTorchFile(join(fixtures, "legacy.bin")))).toEqual([
+    { name: "weight", dtype: "float32", shape: [1], hex: "0000803f" },
+  ]);
 });
 
-test.each(["every-type.bin", "views.bin"])(
+const vector = (...values: number[]) => new HostTensor("float32", [values.length], Float32Array.from(values));
+const legacy = () => Buffer.from(legacyTorchFile({ a: vector(1, 2), b: vector(3), epoch: 7 }));
+
+/** The bytes with one text, in Latin-1, in the place of another of the same length. */
+function replaced(bytes: Buffer, from: string, to: string): Buffer {
+  const at = bytes.indexOf(Buffer.from(from, "latin1"));
+  if (at < 0 || from.length !== to.length) throw new RangeError("no such bytes");
+  return Buffer.concat([bytes.subarray(0, at), Buffer.from(to, "latin1"), bytes.subarray(at + from.length)]);
+}
+
+test("several storages of the format before torch 1.6 are read from their places in the file", async () => {
+  const path = join(await temporaryFolder(), "x.bin");
+  await writeFile(path, legacy());
+  const value = (await readTorchFile(path)) as Map<string, TorchValue>;
+  expect(value.get("epoch")).toBe(7);
+  value.delete("epoch");
+  expect((await contents(value)).map(({ name, hex }) => [name, hex])).toEqual([
+    ["a", "0000803f00000040"],
+    ["b", "00004040"],
+  ]);
+});
+
+test.each<[string, (bytes: Buffer) => Buffer]>([
+  ["cut short in the last storage", (bytes) => bytes.subarray(0, -1)],
+  ["cut short before it", (bytes) => bytes.subarray(0, -8)],
+  ["cut short in the pickle", (bytes) => bytes.subarray(0, 200)],
+  ["another version", (bytes) => replaced(bytes, "M\xe9\x03", "M\xe8\x03")],
+  ["big-endian", (bytes) => replaced(bytes, "little_endian\x88", "little_endian\x89")],
+  ["another number of elements", (bytes) => replaced(bytes, "\x01\x00\x00\x00\x00\x00\x00\x00", "\x02\x00\x00\x00\x00\x00\x00\x00")], // prettier-ignore
+  ["a storage of 8 GB", (bytes) => replaced(bytes, "cpuJ\x02\x00\x00\x00", "cpuJ\xff\xff\xff\x7f")],
+  ["a name that would be called", (bytes) => replaced(bytes, "ctorch\nFloatStorage", "cos\nsystemFloatStor")],
+])("refuses the format before torch 1.6: %s", async (_, change) => {
+  const folder = await temporaryFolder();
+  const path = join(folder, "x.bin");
+  await writeFile(path, change(legacy()));
+  expect(await complaint(folder, readTorchFile(path))).toMatchSnapshot();
+});
+
+test("pickles of protocol 1, which writes numbers and booleans as lines", async () => {
+  const path = join(await temporaryFolder(), "x.bin");
+  const [data, storage] = tensorFile();
+  const pickle = Buffer.from(data!.bytes).toString("latin1").replace("\x80\x02", "").replace("\x89", "I00\n");
+  const oldSizes = pickle.replace("K\x04\x85", "(K\x04t").replace("K\x01\x85", "(L1L\nt");
+  await writeFile(path, zipBytes([{ name: data!.name, bytes: Buffer.from(oldSizes, "latin1") }, storage!]));
+  expect(await contents(await readTorchFile(path))).toEqual([
+    { name: "w", dtype: "float32", shape: [4], hex: "00".repeat(16) },
+  ]);
+});
+
+test.each(["every-type.bin", "views.bin", "legacy.bin"])(
   "any damage to %s either opens or is refused by an InputError",
   async (name) => {
     const path = join(await temporaryFolder(), "x.bin");

@@ -1,6 +1,7 @@
 /**
- * Files of `torch.save` in the zip format (torch 1.6 and later): `data.pkl` describes the tensors, `data/<key>` holds
- * each storage's bytes. Torch serialization notes: https://docs.pytorch.org/docs/stable/notes/serialization.html
+ * Files of `torch.save`. In the zip format (torch 1.6 and later), `data.pkl` describes the tensors, `data/<key>` holds each storage's
+ * bytes; `legacy-torch-file.ts` reads the format before. Torch serialization notes:
+ * https://docs.pytorch.org/docs/stable/notes/serialization.html
  */
 
 import { type OpenFile, withFile } from "../files/index.js";
@@ -10,6 +11,8 @@ import { type DType, dtypes, type StoredTensor } from "../graph/index.js";
 import { ForeignObject, type PickleGlobal, type PickleValue, unpickle } from "./pickle.js";
 import { checkedByteLength, checkedShape } from "./tensor-shape.js";
 import { type StridedView, gatherStrided, isContiguous, spanOf } from "./strided.js";
+import { isLegacyTorchFile, readLegacyArchive } from "./legacy-torch-file.js";
+import { maxPickle, storageDTypes, type TorchArchive } from "./torch-archive.js";
 import { type ZipEntry, readZipEntries } from "./zip.js";
 
 /** A tensor of a torch file. Contiguous tensors are read from the file, others are gathered into memory. */
@@ -34,22 +37,6 @@ type TorchObject = TorchTensor | TorchStorage;
 /** What a torch file may hold: plain values, lists, dicts and tensors. Lists may hold themselves. */
 export type TorchValue = PickleValue<TorchObject>;
 
-const storageDTypes: ReadonlyMap<string, DType> = new Map([
-  ["torch.FloatStorage", "float32"],
-  ["torch.HalfStorage", "float16"],
-  ["torch.BFloat16Storage", "bfloat16"],
-  ["torch.DoubleStorage", "float64"],
-  ["torch.LongStorage", "int64"],
-  ["torch.IntStorage", "int32"],
-  ["torch.ShortStorage", "int16"],
-  ["torch.CharStorage", "int8"],
-  ["torch.ByteStorage", "uint8"],
-  ["torch.BoolStorage", "bool"],
-  // Counted in bytes; the type comes with the call that rebuilds the tensor.
-  ["torch.storage.UntypedStorage", "uint8"],
-]);
-
-const maxPickle = 64 * 2 ** 20;
 const resave = "Save it again with a recent torch.save, or better as safetensors";
 
 export interface TorchFileOptions {
@@ -66,8 +53,7 @@ export interface TorchFileOptions {
  */
 export function readTorchFile(path: string, { foreign = "refuse" }: TorchFileOptions = {}): Promise<TorchValue> {
   return withFile(path, async (file) => {
-    await checkFormat(file);
-    const archive = await readArchive(file);
+    const archive = (await isLegacyTorchFile(file)) ? await readLegacyArchive(file) : await readArchive(file);
     const gathered: { view: StridedView; into: Uint8Array }[] = [];
     const host = new TorchHost(file, archive, foreign, (view, into) => gathered.push({ view, into }));
     const value = unpickle(archive.pickle, host);
@@ -84,7 +70,7 @@ async function checkFormat(file: OpenFile): Promise<void> {
   const text = (from: number, to: number) => new TextDecoder("latin1").decode(start.subarray(from, to));
   if (text(0, 4) === "PK\u0003\u0004") return;
   const pickled = start[0] === 0x80;
-  const expected = "a zip file written by torch.save (1.6 or newer)";
+  const expected = "a file written by torch.save";
   if (file.size === 0)
     throw new InputError({ code: "corrupt-file", where: file.name, expected, found: "an empty file" });
   if (text(0, 8) === "version ") {
@@ -97,17 +83,12 @@ async function checkFormat(file: OpenFile): Promise<void> {
       hint,
     });
   }
-  const found = pickled ? "a bare pickle, the older format" : text(257, 262) === "ustar" ? "a tar file" : "other bytes";
+  const found = pickled ? "a bare pickle" : text(257, 262) === "ustar" ? "a tar file" : "other bytes";
   throw new InputError({ code: "unsupported-format", where: file.name, expected, found, hint: resave });
 }
 
-interface Archive {
-  readonly pickle: Uint8Array;
-  /** The storage of a key, as in `data/0`. */
-  readonly storage: (key: string) => ZipEntry | undefined;
-}
-
-async function readArchive(file: OpenFile): Promise<Archive> {
+async function readArchive(file: OpenFile): Promise<TorchArchive> {
+  await checkFormat(file);
   // TorchScript archives also contain compressed code, which is not read.
   const entries = await readZipEntries(file, (name) => /^[^/]+\/(data\.pkl|byteorder|data\/[^/]+)$/.test(name));
   const pickles = [...entries.values()].filter(({ name }) => name.endsWith("/data.pkl"));
@@ -134,6 +115,7 @@ async function readArchive(file: OpenFile): Promise<Archive> {
   const folder = entry.name.slice(0, -"data.pkl".length);
   await checkByteOrder(file, entries.get(`${folder}byteorder`));
   return {
+    where: `${file.name}: data.pkl`,
     pickle: await file.read(entry.offset, entry.length),
     storage: (key) => entries.get(`${folder}data/${key}`),
   };
@@ -161,11 +143,11 @@ class TorchHost {
 
   constructor(
     private readonly file: OpenFile,
-    private readonly archive: Archive,
+    private readonly archive: TorchArchive,
     private readonly foreign: "refuse" | "keep",
     private readonly gather: (view: StridedView, into: Uint8Array) => void,
   ) {
-    this.where = `${file.name}: data.pkl`;
+    this.where = archive.where;
     this.budget = 4 * file.size + 2 ** 24;
     this.globals = new Map(this.names().map((global) => [global.name, global]));
   }
@@ -176,15 +158,16 @@ class TorchHost {
     return { kind: "global", name, foreign: true, call: () => new ForeignObject(name) };
   };
 
-  /** `("storage", type, key, device, elements)` */
+  /** `("storage", type, key, device, elements)`, in the legacy format with a view at the end, which is None since torch 0.4 */
   readonly persistent = (id: TorchValue): TorchStorage | ForeignObject => {
-    const [tag, type, key, , elements]: readonly TorchValue[] = Array.isArray(id) ? id : [];
+    const [tag, type, key, , elements, view = null]: readonly TorchValue[] = Array.isArray(id) ? id : [];
     const typeName = typeof type === "object" && type !== null && "name" in type ? type.name : undefined;
     if (typeName !== undefined && isForeign(type)) return new ForeignObject(typeName);
     const dtype = storageDTypes.get(typeName ?? "");
     if (tag !== "storage" || dtype === undefined || typeof key !== "string" || typeof elements !== "number") {
       throw this.problem("a storage with type, key and size", "another persistent id");
     }
+    if (view !== null) throw this.problem("storages of their own", "a view of another storage, as before torch 0.4");
     const entry = this.archive.storage(key);
     if (entry === undefined) throw this.problem(`the storage data/${key}`, "no such entry in the archive");
     if (!(elements * dtypes[dtype].bytes <= entry.length)) {

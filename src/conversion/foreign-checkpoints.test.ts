@@ -3,7 +3,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readSafetensors, readTensor, writeSafetensors } from "../checkpoint/index.js";
-import { torchFile, type TorchContent } from "../checkpoint/torch-file.test-support.js";
+import { legacyTorchFile, torchFile, type TorchContent } from "../checkpoint/torch-file.test-support.js";
 import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
 import { BridgeTowerModel } from "../inference/index.js";
@@ -124,6 +124,11 @@ test.each<[string, (weights: Tensors) => TorchContent, string]>([
   const model = await tiny();
   const warnings = await readEverywhere(model, "pytorch_model.bin", torchFile(content(model.tensors)));
   expect(warnings).toEqual([`pytorch_model.bin: ${note}`]);
+});
+
+test("the format of torch.save before torch 1.6", async () => {
+  const model = await tiny();
+  expect(await readEverywhere(model, "pytorch_model.bin", legacyTorchFile(model.tensors))).toEqual([]);
 });
 
 test("several models in a file are refused by their names", async () => {
