@@ -18,6 +18,7 @@ export const tokenizerNames: readonly string[] = [
   "tokenizer.json",
   "vocab.json",
   "merges.txt",
+  "added_tokens.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
 ];

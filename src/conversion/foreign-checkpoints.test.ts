@@ -1,6 +1,6 @@
 /** Checkpoints as training programs and old libraries write them: in `convert`, as a model and as a start of training alike. */
-import { rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { readSafetensors, readTensor, writeSafetensors } from "../checkpoint/index.js";
 import { legacyTorchFile, torchFile, type TorchContent } from "../checkpoint/torch-file.test-support.js";
@@ -164,4 +164,27 @@ test("an index with a byte order mark, which names an entry that is no tensor", 
   const start = await openStart(folder, { onWarning: (message) => warnings.push(message.replace(`${folder}/`, "")) });
   expect(start.tensors.size).toBe(Object.keys(tensors).length);
   expect(warnings).toEqual(["pytorch_model.bin.index.json: left out entries that are not tensors: global_step"]);
+});
+
+test.each([
+  ["DeepSpeed", ["checkpoint/mp_rank_00_model_states.pt", "latest"]],
+  ["DeepSpeed", ["mp_rank_00_model_states.pt"]],
+  ["torch.distributed.checkpoint", [".metadata", "__0_0.distcp"]],
+])("a checkpoint of %s in parts from several processes: how to merge it", async (program, files) => {
+  const folder = join(await temporaryFolder(), "e1.ckpt");
+  for (const file of files) {
+    await mkdir(dirname(join(folder, file)), { recursive: true });
+    await writeFile(join(folder, file), "");
+  }
+  const actions = [
+    convertCheckpoint(folder, `${folder}-out`),
+    openStart(folder),
+    BridgeTowerModel.fromPretrained(folder),
+  ];
+  const messages: unknown[] = await Promise.all(actions.map((action) => action.catch((error: unknown) => error)));
+  for (const error of messages) {
+    expect(error).toBeInstanceOf(InputError);
+    expect((error as InputError).found).toBe(`a checkpoint of ${program}, in parts from several processes`);
+    expect((error as InputError).hint).toMatch(/^Merge it and name the result: run python .*e1\.ckpt/);
+  }
 });

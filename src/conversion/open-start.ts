@@ -39,7 +39,7 @@ export async function openStart(name: string, options: HubOptions = {}): Promise
         : stateDict(name, await abortable(readTorchFile(name, { foreign: "keep" }), options.signal));
     return reported(startingTensors(name, tensors), notes, options);
   }
-  if (weightFile.test(name)) {
+  if (weightFile.test(name) && !(await isFolder(name))) {
     const hint = "Check the path";
     throw new InputError({
       code: "file-not-found",
@@ -66,6 +66,12 @@ const weightFile = /\.(ckpt|pt|pth|bin|safetensors)$/i;
 const isFile = (path: string): Promise<boolean> =>
   stat(path).then(
     (stats) => !stats.isDirectory(),
+    () => false,
+  );
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (stats) => stats.isDirectory(),
     () => false,
   );
 

@@ -17,7 +17,14 @@ export interface ModelFolder {
 
 /** @throws InputError if `config.json` or the weights are missing or broken; whether they fit together is not checked */
 export async function openModelFolder(folder: string): Promise<ModelFolder> {
-  const [{ config, configJson }, opened] = await Promise.all([readConfig(folder), openCheckpoint(folder)]);
+  const reading = readConfig(folder);
+  // Awaited below: the error of the weights may say what the folder is.
+  reading.catch(() => undefined);
+  const opened = await openCheckpoint(folder).catch(async (error: unknown) => {
+    if (!(error instanceof InputError) || error.code !== "unsupported-format") await reading;
+    throw error;
+  });
+  const { config, configJson } = await reading;
   const { clean, notes } = cleanNames(opened.source, [...opened.tensors.keys()]);
   const tensors = new Map([...opened.tensors].map(([name, tensor]) => [clean(name), tensor]));
   const checkpoint = { ...opened, tensors, notes: [...opened.notes, ...notes] };

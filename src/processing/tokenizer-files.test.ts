@@ -112,3 +112,66 @@ test("add_prefix_space of tokenizer_config.json wins", async () => {
   const tokenizer = await Tokenizer.fromFolder(folder);
   expect(tokenizer.encode("cat").ids).toEqual(tokenizer.encode(" cat").ids);
 });
+
+const object = {
+  content: "<obj>",
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: false,
+};
+
+/** Writes `vocab.json` and `merges.txt` of the variant, without a `tokenizer.json`. */
+async function writeVocab(): Promise<void> {
+  const { model, added_tokens } = await readVariant();
+  const added = added_tokens as { readonly content: string; readonly id: number }[];
+  await write("vocab.json", { ...model.vocab, ...Object.fromEntries(added.map(({ content, id }) => [content, id])) });
+  await write("merges.txt", `#version: 0.2\n${model.merges.join("\n")}\n`);
+}
+
+test.each<[string, string, unknown]>([
+  ["added_tokens.json", "added_tokens.json", { "<obj>": 1500 }],
+  ["added_tokens_decoder", "tokenizer_config.json", { added_tokens_decoder: { 1500: object } }],
+])("%s: tokens added after the training of the tokenizer are one id each", async (_, name, content) => {
+  await writeVocab();
+  const before = (await Tokenizer.fromFolder(folder)).encode("two <obj> cats").ids;
+  expect(before).not.toContain(1500);
+  await write(name, content);
+  const tokenizer = await Tokenizer.fromFolder(folder);
+  const ids = tokenizer.encode("two <obj> cats").ids;
+  expect(ids.filter((id) => id === 1500)).toHaveLength(1);
+  expect(ids.length).toBeLessThan(before.length);
+  expect(tokenizer.tokenToId("<obj>")).toBe(1500);
+  await write("tokenizer.json", await readVariant());
+  expect((await Tokenizer.fromFolder(folder)).encode("two <obj> cats").ids).toContain(1500);
+});
+
+test("added tokens that contradict the vocabulary or are no tokens are refused and named", async () => {
+  await writeVocab();
+  const { model } = await readVariant();
+  const [first] = Object.entries(model.vocab) as [string, number][];
+  const messages: string[] = [];
+  for (const added of [
+    { "<obj>": first![1] },
+    { [first![0]]: 1500 },
+    { "<obj>": "1500" },
+    { "<a>": 1500, "<b>": 1500 },
+  ]) {
+    await write("added_tokens.json", added);
+    messages.push(await problem());
+  }
+  for (const decoder of [[], { x: object }, { 1500: { content: 7 } }]) {
+    await write("tokenizer_config.json", { added_tokens_decoder: decoder });
+    messages.push(await problem());
+  }
+  expect(messages.join("\n")).toMatchInlineSnapshot(`
+    "…/added_tokens.json: <obj>: expected an id that no other token has, found 19, which is 0. Use the tokenizer files that were published together.
+    …/added_tokens.json: 0: expected the id 19 of the vocabulary, found 1500. Use the tokenizer files that were published together.
+    …/added_tokens.json: <obj>: expected an id, a content and flags that are true or false, found another entry.
+    …/added_tokens.json: <b>: expected an id that no other token has, found 1500, which is <a>. Use the tokenizer files that were published together.
+    …/tokenizer_config.json: added_tokens_decoder: expected an object, found a list of 0.
+    …/tokenizer_config.json: added_tokens_decoder.x: expected an id, a content and flags that are true or false, found another entry.
+    …/tokenizer_config.json: added_tokens_decoder.1500: expected an id, a content and flags that are true or false, found another entry."
+  `);
+});

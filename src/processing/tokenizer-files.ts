@@ -1,8 +1,8 @@
 /**
- * A folder's tokenizer files, checked: `tokenizer.json`, or `vocab.json` with `merges.txt`; beside them
- * `tokenizer_config.json` and `special_tokens_map.json`. Only RoBERTa's kind of tokenizer is accepted.
+ * A folder's tokenizer files, checked: `tokenizer.json`, or `vocab.json` with `merges.txt`; beside them `tokenizer_config.json`,
+ * `special_tokens_map.json` and `added_tokens.json`. Only RoBERTa's kind of tokenizer is accepted.
  */
-import { isObject, type JsonObject, readJsonObjectIfPresent, readTextIfPresent } from "../files/index.js";
+import { describe, isObject, type JsonObject, readJsonObjectIfPresent, readTextIfPresent } from "../files/index.js";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 import type { AddedToken } from "./added-tokens.js";
@@ -43,11 +43,12 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerDefin
     {};
   const names = specialNames(config, map);
   const modelMaxLength = maxLengthOf(config, configPath);
+  const further = await readFurtherTokens(folder, config, names);
   const path = join(folder, "tokenizer.json");
   const file = await readJsonObjectIfPresent(path, { maxBytes: maxVocabBytes });
   if (file !== undefined) {
     const { bpe, addedTokens, normalize, addPrefixSpace, frame } = readTokenizerJson(file, path);
-    const complete = withSpecials(addedTokens, names, bpe.vocab);
+    const complete = withSpecials(withFurther(addedTokens, further, bpe.vocab), names, bpe.vocab);
     return {
       bpe,
       addedTokens: complete,
@@ -60,7 +61,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerDefin
   }
   const vocabPath = join(folder, "vocab.json");
   const bpe = await readVocabAndMerges(folder, vocabPath);
-  const addedTokens = withSpecials([], names, bpe.vocab);
+  const addedTokens = withSpecials(withFurther([], further, bpe.vocab), names, bpe.vocab);
   const special = specialIds(names, addedTokens, bpe.vocab, vocabPath);
   return {
     bpe,
@@ -108,31 +109,92 @@ function readAddedTokens(value: unknown, path: string): AddedToken[] {
       found: "another value",
     });
   }
-  return list.map((entry: unknown, index) => {
-    const fits =
-      isObject(entry) &&
-      typeof entry.content === "string" &&
-      Number.isInteger(entry.id) &&
-      Number(entry.id) >= 0 &&
-      Number(entry.id) < 2 ** 24 &&
-      flags.every((flag) => entry[flag] === undefined || typeof entry[flag] === "boolean");
-    if (!fits) {
-      const expected = "an id, a content and flags that are true or false";
+  return list.map((entry: unknown, index) => readAddedToken(entry, `${path}: added_tokens[${index}]`));
+}
+
+function readAddedToken(entry: unknown, where: string): AddedToken {
+  const fits =
+    isObject(entry) &&
+    typeof entry.content === "string" &&
+    Number.isInteger(entry.id) &&
+    Number(entry.id) >= 0 &&
+    Number(entry.id) < 2 ** 24 &&
+    flags.every((flag) => entry[flag] === undefined || typeof entry[flag] === "boolean");
+  if (!fits) {
+    const expected = "an id, a content and flags that are true or false";
+    throw new InputError({ code: "invalid-config", where, expected, found: "another entry" });
+  }
+  return addedToken(Number(entry.id), String(entry.content), {
+    single_word: entry.single_word === true,
+    lstrip: entry.lstrip === true,
+    rstrip: entry.rstrip === true,
+    normalized: entry.normalized === true,
+    special: entry.special === true,
+  });
+}
+
+/** Tokens that were added to a tokenizer after its training, and the file that lists them. */
+interface FurtherTokens {
+  readonly where: string;
+  readonly tokens: readonly AddedToken[];
+}
+
+/** `added_tokens_decoder` of `tokenizer_config.json`, or else `added_tokens.json` of older versions, as in transformers 5.23. */
+async function readFurtherTokens(folder: string, config: JsonObject, names: SpecialNames): Promise<FurtherTokens> {
+  const decoder = config.added_tokens_decoder;
+  if (decoder !== undefined) {
+    const where = `${join(folder, "tokenizer_config.json")}: added_tokens_decoder`;
+    if (!isObject(decoder)) {
+      throw new InputError({ code: "invalid-config", where, expected: "an object", found: describe(decoder) });
+    }
+    const tokens = Object.entries(decoder).map(([id, entry]) => {
+      const fields = isObject(entry) ? entry : {};
+      return readAddedToken(
+        { ...fields, id: /^\d+$/.test(id) ? Number(id) : undefined },
+        `${where}.${id.slice(0, 40)}`,
+      );
+    });
+    return { where, tokens };
+  }
+  const where = join(folder, "added_tokens.json");
+  const ids = (await readJsonObjectIfPresent(where, { maxBytes: maxTokenizerConfigBytes })) ?? {};
+  const tokens = Object.entries(ids).map(([content, id]) => {
+    const special = Object.values(names).includes(content);
+    const fields = { normalized: !special, special, lstrip: content === names.mask };
+    return readAddedToken({ ...fields, content, id }, `${where}: ${content.slice(0, 100)}`);
+  });
+  return { where, tokens };
+}
+
+/**
+ * The listed tokens and the further ones that are not among them.
+ * @throws InputError if a further token has the id of another one, or another id than in the vocabulary
+ */
+function withFurther(
+  listed: readonly AddedToken[],
+  { where, tokens }: FurtherTokens,
+  vocab: ReadonlyMap<string, number>,
+): readonly AddedToken[] {
+  if (tokens.length === 0) return listed;
+  const known = new Set(listed.map(({ content }) => content));
+  const further = tokens.filter(({ content }) => !known.has(content));
+  const byId = new Map([...vocab].map(([content, id]) => [id, content]));
+  for (const { content, id } of listed) byId.set(id, content);
+  for (const { content, id } of further) {
+    const holder = byId.get(id) ?? content;
+    const expected = vocab.get(content) ?? id;
+    if (holder !== content || expected !== id) {
       throw new InputError({
         code: "invalid-config",
-        where: `${path}: added_tokens[${index}]`,
-        expected,
-        found: "another entry",
+        where: `${where}: ${content.slice(0, 100)}`,
+        expected: holder === content ? `the id ${expected} of the vocabulary` : "an id that no other token has",
+        found: holder === content ? String(id) : `${id}, which is ${holder.slice(0, 100)}`,
+        hint: "Use the tokenizer files that were published together",
       });
     }
-    return addedToken(Number(entry.id), String(entry.content), {
-      single_word: entry.single_word === true,
-      lstrip: entry.lstrip === true,
-      rstrip: entry.rstrip === true,
-      normalized: entry.normalized === true,
-      special: entry.special === true,
-    });
-  });
+    byId.set(id, content);
+  }
+  return [...listed, ...further];
 }
 
 function addedToken(id: number, content: string, chosen: Partial<AddedToken>): AddedToken {
