@@ -18,7 +18,7 @@ import { HostTensor, type Parameter, type StoredTensor } from "../graph/index.js
 import { parameterList, parseConfig, presentHeads, type BridgeTowerConfig } from "../model/index.js";
 import { inferConfig, overlaid, type ConfigJson } from "./inferred-config.js";
 import { openStart } from "./open-start.js";
-import { ownConfig, preprocessorConfig } from "./starting-config.js";
+import { ownConfig, preprocessorConfig, untiedIfDifferent } from "./starting-config.js";
 import type { StartingTensors } from "./starting-tensors.js";
 import { planStart, type PlannedValues } from "./starting-values.js";
 
@@ -70,7 +70,8 @@ export async function convertCheckpoint(
   if (start.layout !== "bridgetower" && start.layout !== "original") throw notWhole(start);
   const { folder: own } = start;
   const inferred = inferConfig(start.source, start.tensors);
-  const json = withDType(overlaid(overlaid(inferred, await ownConfig(own)), await givenConfig(configPath)), dtype);
+  const chosen = overlaid(overlaid(inferred, await ownConfig(own)), await givenConfig(configPath));
+  const json = withDType(await untiedIfDifferent(chosen, start, hub.onWarning), dtype);
   const config = parseConfig(json, configPath ?? `config.json inferred from ${start.source}`);
   const { plans, report } = planStart(wantedParameters(config, start), [start]);
   checkComplete(start, config, report.initialised);

@@ -5,13 +5,18 @@ import { expect, test } from "vitest";
 import { readSafetensors, readTensor, writeSafetensors } from "../checkpoint/index.js";
 import { legacyTorchFile, torchFile, type TorchContent } from "../checkpoint/torch-file.test-support.js";
 import { InputError } from "../errors.js";
-import type { HostTensor } from "../graph/index.js";
-import { BridgeTowerModel } from "../inference/index.js";
-import { tinyCheckpoint } from "../inference/tiny-checkpoint.test-support.js";
+import { HostTensor } from "../graph/index.js";
+import { BridgeTowerForMaskedLM, BridgeTowerModel } from "../inference/index.js";
+import { tinyCheckpoint, tinyConfig } from "../inference/tiny-checkpoint.test-support.js";
 import { temporaryFolder } from "./conversion-files.test-support.js";
-import { convertCheckpoint, openStart } from "./index.js";
+import { convertCheckpoint, openStart, startingConfig } from "./index.js";
 
 type Tensors = Readonly<Record<string, HostTensor>>;
+
+const inputs = {
+  input_ids: new HostTensor("int64", [1, 3], BigInt64Array.of(0n, 5n, 2n)),
+  pixel_values: new HostTensor("float32", [1, 3, 32, 32], new Float32Array(3 * 32 * 32).fill(0.5)),
+};
 
 /** A model folder and the tensors of its weights. */
 async function tiny(): Promise<{ readonly folder: string; readonly tensors: Tensors }> {
@@ -187,4 +192,38 @@ test.each([
     expect((error as InputError).found).toBe(`a checkpoint of ${program}, in parts from several processes`);
     expect((error as InputError).hint).toMatch(/^Merge it and name the result: run python .*e1\.ckpt/);
   }
+});
+
+test.each([
+  ["another decoder", true],
+  ["the word embeddings as decoder", false],
+])("tie_word_embeddings: true and %s in the file", async (_, isOther) => {
+  const name = "mlm_score.decoder.weight";
+  const folder = await tinyCheckpoint({
+    edit: (weights) => {
+      if (!isOther) weights.set(name, weights.get("text_model.embeddings.word_embeddings.weight")!);
+    },
+  });
+  const untied = await BridgeTowerForMaskedLM.fromPretrained(folder);
+  const expected = (await untied.forward(inputs)).logits.toArray();
+  await untied.dispose();
+  const path = join(folder, "config.json");
+  await writeFile(path, JSON.stringify({ ...tinyConfig(), tie_word_embeddings: true }));
+
+  const warnings: string[] = [];
+  const onWarning = (message: string) => void warnings.push(message.replace(`${folder}/`, ""));
+  const model = await BridgeTowerForMaskedLM.fromPretrained(folder, { onWarning });
+  expect((await model.forward(inputs)).logits.toArray()).toEqual(expected);
+  await model.dispose();
+  const out = join(await temporaryFolder(), "out");
+  const { config } = await convertCheckpoint(folder, out, { onWarning });
+  expect(config.tie_word_embeddings).toBe(!isOther);
+  const written = await readSafetensors(join(out, "model.safetensors"));
+  expect(written.has(name)).toBe(isOther);
+  const start = await openStart(folder);
+  expect((await startingConfig([start], {}, { onWarning })).tie_word_embeddings).toBe(!isOther);
+  const warning =
+    "model.safetensors: used mlm_score.decoder.weight of the file, which differs from the word embeddings although " +
+    "tie_word_embeddings is true in config.json";
+  expect(warnings).toEqual(isOther ? [warning, warning, warning] : []);
 });

@@ -1,6 +1,7 @@
 /** Starting points of training runs, and conversion of other checkpoint layouts to model folders. */
 export { cleanNames, reportNotes } from "./checkpoint-names.js";
 export { convertCheckpoint, type Conversion, type ConvertOptions } from "./convert-checkpoint.js";
+export { fileDecoderNote, keepsFileDecoder } from "./file-decoder.js";
 export { initializer, type InitializationScheme } from "./initialize.js";
 export type { LayoutName, Rule } from "./layouts.js";
 export { openStart } from "./open-start.js";

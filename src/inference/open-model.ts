@@ -1,7 +1,7 @@
 /** Opens a model folder: config and weights together, because the weights determine the sizes of the task heads. */
 import { join } from "node:path";
 import { openCheckpoint, type Checkpoint } from "../checkpoint/index.js";
-import { classifierFields, cleanNames } from "../conversion/index.js";
+import { classifierFields, cleanNames, fileDecoderNote, keepsFileDecoder } from "../conversion/index.js";
 import { InputError } from "../errors.js";
 import { readJsonObjectIfPresent, type JsonObject } from "../files/index.js";
 import { parseConfig, type BridgeTowerConfig } from "../model/index.js";
@@ -27,8 +27,15 @@ export async function openModelFolder(folder: string): Promise<ModelFolder> {
   const { config, configJson } = await reading;
   const { clean, notes } = cleanNames(opened.source, [...opened.tensors.keys()]);
   const tensors = new Map([...opened.tensors].map(([name, tensor]) => [clean(name), tensor]));
-  const checkpoint = { ...opened, tensors, notes: [...opened.notes, ...notes] };
-  return { config: configFor(checkpoint, config), configJson, checkpoint };
+  const byName = tensorsByName({ tensors });
+  const hasDecoder = await keepsFileDecoder(config, (name) => byName.get(name));
+  const checkpoint = {
+    ...opened,
+    tensors,
+    notes: [...opened.notes, ...notes, ...(hasDecoder ? [fileDecoderNote] : [])],
+  };
+  const used = hasDecoder ? { ...config, tie_word_embeddings: false } : config;
+  return { config: configFor(checkpoint, used), configJson, checkpoint };
 }
 
 /**

@@ -127,7 +127,7 @@ export async function newModel(
     return path === undefined ? [] : [rooted(path, settings.data_root)];
   });
   const answers = learnsAnswers ? await answerTable({ named: settings.answers, known, paths, datasets }) : known;
-  const json = await startingConfig(starts, givenConfig(settings, learnsAnswers ? answers : undefined));
+  const json = await startingConfig(starts, givenConfig(settings, learnsAnswers ? answers : undefined), hub);
   // The names of the starting point's answers, which are no longer valid and would be used before answers.json.
   const runJson = learnsAnswers ? without(json, ["id2label", "label2id"]) : json;
   const config = parseConfig(runJson, "config of the run");
