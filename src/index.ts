@@ -50,6 +50,8 @@ export {
   type MatchScore,
   type ModelInputs,
   type ProcessOptions,
+  type ImageOptions,
+  type IndexedEmbedding,
   type Progress,
   type RunOptions,
   type TaskOptions,

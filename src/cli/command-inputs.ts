@@ -2,16 +2,17 @@
 import { readdir, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { InputError } from "../errors.js";
+import { statRegular } from "../files/index.js";
 import { UsageError } from "./options.js";
 
 const maxInputBytes = 256 * 2 ** 20;
 const where = "standard input";
 
 /**
- * Replaces folders by the images in them: by ending, sorted by name, without subfolders and hidden files. Whether a file exists and is
- * an image is checked when it is read.
+ * Replaces folders by the images in them: by ending, sorted by name, without subfolders and hidden files. Whether a file is an image is
+ * checked when it is read.
  * @param onWarning called with the names of images in a folder that cannot be decoded, such as `.bmp`
- * @throws InputError if a folder contains no image or cannot be read
+ * @throws InputError if a named file is missing, or a folder contains no image or cannot be read
  */
 export async function imageFiles(
   paths: readonly string[],
@@ -23,7 +24,10 @@ export async function imageFiles(
         (stats) => stats.isDirectory(),
         () => false,
       );
-      return isFolder ? imagesIn(path, onWarning) : [path];
+      if (isFolder) return imagesIn(path, onWarning);
+      // A wrong name on the command line is an error before the model is opened. URLs and an empty name are refused when they are read.
+      if (path !== "" && !/^[a-z]{2,}:/i.test(path)) await statRegular(path, { expected: "an image file" });
+      return [path];
     }),
   );
   return lists.flat();

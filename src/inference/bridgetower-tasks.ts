@@ -12,6 +12,7 @@ import {
   defaultModel,
   LoadedModel,
   prefetch,
+  type ImageOptions,
   type LoadOptions,
   type RunOptions,
   type States,
@@ -47,7 +48,7 @@ const topKOptions = [...textOptions, "topK"] as const satisfies (keyof TopKOptio
 
 /** Names of the options of each call. */
 const optionsOf: Readonly<Record<Task, readonly string[]>> = {
-  match: taskOptions,
+  match: [...taskOptions, "onBrokenImage"] satisfies (keyof (TaskOptions & ImageOptions))[],
   fillMask: topKOptions,
   embedText: taskOptions,
   embedImage: ["signal", "onProgress"] satisfies (keyof Progress)[],
@@ -74,9 +75,12 @@ export type ResultsOf<Input, Result> = Input extends readonly unknown[] ? Result
 /** One embedding for one input, a list for a list. */
 export type EmbeddingsOf<Input> = ResultsOf<Input, Float32Array>;
 
+/** The index of an input, and its embedding. */
+export type IndexedEmbedding = readonly [index: number, embedding: Float32Array];
+
 export interface Progress extends RunOptions {
   /** Called after each step with the number of results so far and of all. An error that it throws rejects the call. */
-  readonly onProgress?: (done: number, total: number) => void;
+  readonly onProgress?: (done: number, total: number) => void | Promise<void>;
 }
 
 /** Options of a task over texts. */
@@ -135,24 +139,37 @@ export class BridgeTower implements AsyncDisposable {
 
   /**
    * Scores every image with every text by image-text matching.
-   * @returns images × texts scores, images outer
+   * @returns images × texts scores, images outer; none of images for which `onBrokenImage` was called
    */
   async match(
     images: ImageInput | readonly ImageInput[],
     texts: string | readonly string[],
-    options: TaskOptions = {},
+    options: TaskOptions & ImageOptions = {},
   ): Promise<MatchScore[]> {
     this.begin("match", options);
     const [imageList, textList] = [asList(images), asList(texts)];
     const scores = new Array<MatchScore>(imageList.length * textList.length);
     const chunks = chunksOfEqualLength(this.model.tokenize(textList, options), this.model.chunkSize);
+    const { onBrokenImage, ...runOptions } = options;
+    const broken = new Set<number>();
     let done = 0;
     for (const resident of residentGroups(chunks, this.model.stateBytes)) {
       // The next image is decoded while the model runs on this one.
-      const prefetched = prefetch(imageList, (image) => this.model.pixels([image], options));
+      const prefetched = prefetch(imageList, (image, index) => {
+        const onBroken = (error: InputError) => {
+          // Each group of texts decodes the images again.
+          if (!broken.has(index)) onBrokenImage!(error, index);
+          broken.add(index);
+        };
+        return this.model.pixels([image], { ...runOptions, onBrokenImage: onBrokenImage && onBroken });
+      });
       const groups: { readonly chunk: readonly Tokens[]; readonly states: States }[] = [];
       for (const chunk of resident) groups.push({ chunk, states: await this.model.textStates(chunk, options) });
       for await (const [image, pixels] of prefetched) {
+        if (broken.has(image)) {
+          await options.onProgress?.((done += resident.flat().length), scores.length);
+          continue;
+        }
         const imageStates = await this.model.run("image", pixels, options);
         for (const { chunk, states } of groups) {
           const { logits } = await this.model.run("fusion itm", { ...imageStates, ...states }, options);
@@ -161,11 +178,11 @@ export class BridgeTower implements AsyncDisposable {
             const probability = secondProbability(...pair);
             scores[image * textList.length + index] = { image, text: index, logits: pair, probability };
           }
-          options.onProgress?.((done += chunk.length), scores.length);
+          await options.onProgress?.((done += chunk.length), scores.length);
         }
       }
     }
-    return scores;
+    return broken.size === 0 ? scores : scores.filter(({ image }) => !broken.has(image));
   }
 
   /**
@@ -191,15 +208,7 @@ export class BridgeTower implements AsyncDisposable {
   /** Unit-length embeddings of texts; computes the text tower only. -> a Float32Array [contrastive_hidden_size] each */
   async embedText<T extends string | readonly string[]>(texts: T, options: TaskOptions = {}): Promise<EmbeddingsOf<T>> {
     this.begin("embedText", options);
-    const textList = asList<string>(texts);
-    const embeddings = new Array<Float32Array>(textList.length);
-    let done = 0;
-    for (const chunk of chunksOfEqualLength(this.model.tokenize(textList, options), this.model.chunkSize)) {
-      const { text_embeds } = await this.model.run("text itc", batchOf(chunk), options);
-      for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(text_embeds!, row);
-      options.onProgress?.((done += chunk.length), textList.length);
-    }
-    return inFormOf(texts, embeddings);
+    return inFormOf(texts, await collected(this.textEmbeddings(asList<string>(texts), options)));
   }
 
   /** Unit-length embeddings of images; computes the vision tower only. -> a Float32Array [contrastive_hidden_size] each */
@@ -208,17 +217,7 @@ export class BridgeTower implements AsyncDisposable {
     options: Progress = {},
   ): Promise<EmbeddingsOf<T>> {
     this.begin("embedImage", options);
-    const imageList = asList<ImageInput>(images);
-    const embeddings: Float32Array[] = [];
-    const runs = Array.from({ length: Math.ceil(imageList.length / this.model.chunkSize) }, (_, i) =>
-      imageList.slice(i * this.model.chunkSize, (i + 1) * this.model.chunkSize),
-    );
-    for await (const [, pixels] of prefetch(runs, (run) => this.model.pixels(run, options))) {
-      const { image_embeds } = await this.model.run("image itc", pixels, options);
-      for (let row = 0; row < image_embeds!.shape[0]!; row++) embeddings.push(vector(image_embeds!, row));
-      options.onProgress?.(embeddings.length, imageList.length);
-    }
-    return inFormOf(images, embeddings);
+    return inFormOf(images, await collected(this.imageEmbeddings(asList<ImageInput>(images), options)));
   }
 
   /**
@@ -231,29 +230,112 @@ export class BridgeTower implements AsyncDisposable {
     options: TaskOptions = {},
   ): Promise<EmbeddingsOf<T>> {
     this.begin("embedPair", options);
-    const [imageList, textList] = [asList<ImageInput>(images), asList<string>(texts)];
-    if (imageList.length !== textList.length) {
+    const embeddings = this.pairEmbeddings(asList<ImageInput>(images), asList<string>(texts), options);
+    return inFormOf(images, await collected(embeddings));
+  }
+
+  /**
+   * The embeddings of `embedText`, one after another with the index of their text: memory does not grow with their number.
+   * @example
+   * await using model = await BridgeTower.fromPretrained();
+   * const found: number[] = [];
+   * for await (const [index] of model.streamTextEmbeddings(["a fox", "a moose"])) found.push(index);
+   * console.log(found); // [ 0, 1 ]
+   */
+  streamTextEmbeddings(texts: readonly string[], options: TaskOptions = {}): AsyncGenerator<IndexedEmbedding, void> {
+    this.begin("embedText", options);
+    return this.textEmbeddings(texts, options);
+  }
+
+  /** The embeddings of `embedImage`, one after another with the index of their image. */
+  streamImageEmbeddings(
+    images: readonly ImageInput[],
+    options: Progress & ImageOptions = {},
+  ): AsyncGenerator<IndexedEmbedding, void> {
+    const { onBrokenImage, ...others } = options;
+    this.begin("embedImage", others);
+    return this.imageEmbeddings(images, { ...others, onBrokenImage });
+  }
+
+  /** The embeddings of `embedPair`, one after another with the index of their pair. */
+  streamPairEmbeddings(
+    images: readonly ImageInput[],
+    texts: readonly string[],
+    options: TaskOptions & ImageOptions = {},
+  ): AsyncGenerator<IndexedEmbedding, void> {
+    const { onBrokenImage, ...others } = options;
+    this.begin("embedPair", others);
+    return this.pairEmbeddings(images, texts, { ...others, onBrokenImage });
+  }
+
+  private async *textEmbeddings(
+    texts: readonly string[],
+    options: TaskOptions,
+  ): AsyncGenerator<IndexedEmbedding, void> {
+    let done = 0;
+    for (const tokens of windows(this.model.tokenize(texts, options), textsInMemory)) {
+      const embeddings: IndexedEmbedding[] = [];
+      for (const chunk of chunksOfEqualLength(tokens, this.model.chunkSize)) {
+        const { text_embeds } = await this.model.run("text itc", batchOf(chunk), options);
+        for (const [row, { index }] of chunk.entries()) embeddings.push([index, vector(text_embeds!, row)]);
+        await options.onProgress?.((done += chunk.length), texts.length);
+      }
+      yield* embeddings.sort(([a], [b]) => a - b);
+    }
+  }
+
+  private async *imageEmbeddings(
+    images: readonly ImageInput[],
+    { onBrokenImage, ...options }: Progress & ImageOptions,
+  ): AsyncGenerator<IndexedEmbedding, void> {
+    const size = this.model.chunkSize;
+    const broken = new Set<number>();
+    const prefetched = prefetch(windows(images, size), (run, i) =>
+      this.model.pixels(run, { ...options, onBrokenImage: reportTo(onBrokenImage, broken, (row) => i * size + row) }),
+    );
+    for await (const [i, pixels] of prefetched) {
+      const [first, end] = [i * size, Math.min((i + 1) * size, images.length)];
+      const indices = range(first, end).filter((index) => !broken.has(index));
+      const { image_embeds } = indices.length > 0 ? await this.model.run("image itc", pixels, options) : {};
+      const embeddings = indices.map((index, row): IndexedEmbedding => [index, vector(image_embeds!, row)]);
+      await options.onProgress?.(end, images.length);
+      yield* embeddings;
+    }
+  }
+
+  private async *pairEmbeddings(
+    images: readonly ImageInput[],
+    texts: readonly string[],
+    { onBrokenImage, ...options }: TaskOptions & ImageOptions,
+  ): AsyncGenerator<IndexedEmbedding, void> {
+    if (images.length !== texts.length) {
       throw new InputError({
         code: "invalid-argument",
         where: "embedPair",
         expected: "as many images as texts: the i-th image is embedded with the i-th text",
-        found: `${imageList.length} images and ${textList.length} texts`,
+        found: `${images.length} images and ${texts.length} texts`,
       });
     }
-    const embeddings = new Array<Float32Array>(textList.length);
+    const broken = new Set<number>();
     let done = 0;
-    for (const chunk of chunksOfEqualLength(this.model.tokenize(textList, options), this.model.chunkSize)) {
-      const imageStates = await this.model.imageStates(
-        chunk.map(({ index }) => imageList[index]!),
-        "image",
-        options,
-      );
-      const states = { ...imageStates, ...(await this.model.textStates(chunk, options)) };
-      const { cross_embeds } = await this.model.run("pairs itc", states, options);
-      for (const [row, { index }] of chunk.entries()) embeddings[index] = vector(cross_embeds!, row);
-      options.onProgress?.((done += chunk.length), textList.length);
+    for (const tokens of windows(this.model.tokenize(texts, options), textsInMemory)) {
+      const embeddings: IndexedEmbedding[] = [];
+      for (const chunk of chunksOfEqualLength(tokens, this.model.chunkSize)) {
+        const pixels = await this.model.pixels(
+          chunk.map(({ index }) => images[index]!),
+          { ...options, onBrokenImage: reportTo(onBrokenImage, broken, (row) => chunk[row]!.index) },
+        );
+        const rest = chunk.filter(({ index }) => !broken.has(index));
+        if (rest.length > 0) {
+          const imageStates = await this.model.run("image", pixels, options);
+          const states = { ...imageStates, ...(await this.model.textStates(rest, options)) };
+          const { cross_embeds } = await this.model.run("pairs itc", states, options);
+          for (const [row, { index }] of rest.entries()) embeddings.push([index, vector(cross_embeds!, row)]);
+        }
+        await options.onProgress?.((done += chunk.length), texts.length);
+      }
+      yield* embeddings.sort(([a], [b]) => a - b);
     }
-    return inFormOf(images, embeddings);
   }
 
   /**
@@ -347,6 +429,36 @@ function checkMasks({ ids, overflowing }: CutTokens, mask: number, maxLength: nu
 const inFormOf = <T, Result>(input: T, results: Result[]): ResultsOf<T, Result> =>
   // The condition is that of the type; TypeScript does not follow it.
   (Array.isArray(input) ? results : results[0]!) as ResultsOf<T, Result>;
+
+async function collected(embeddings: AsyncIterable<IndexedEmbedding>): Promise<Float32Array[]> {
+  const list: Float32Array[] = [];
+  for await (const [, embedding] of embeddings) list.push(embedding);
+  return list;
+}
+
+/** Texts whose embeddings are computed before the first of them is given: texts of equal length are computed together. */
+const textsInMemory = 1024;
+
+/** The list in pieces of at most `size`. */
+const windows = <T>(list: readonly T[], size: number): (readonly T[])[] =>
+  range(0, Math.ceil(list.length / size)).map((i) => list.slice(i * size, (i + 1) * size));
+
+const range = (first: number, end: number): number[] => Array.from({ length: end - first }, (_, i) => first + i);
+
+/** `report` for the rows of a part of the images. Adds the indices of broken images to `broken`. */
+function reportTo(
+  report: ImageOptions["onBrokenImage"],
+  broken: Set<number>,
+  indexOf: (row: number) => number,
+): ImageOptions["onBrokenImage"] {
+  return (
+    report &&
+    ((error, row) => {
+      broken.add(indexOf(row));
+      report(error, indexOf(row));
+    })
+  );
+}
 
 /** A copy of one row, which does not keep the whole batch in memory. */
 const vector = (embeds: HostTensor, row: number): Float32Array =>

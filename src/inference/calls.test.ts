@@ -71,6 +71,14 @@ test.each(["match", "embedText", "embedImage", "embedPair"] as const)(
   },
 );
 
+test("an asynchronous callback that rejects, rejects the call", async () => {
+  const problem = new Error("from the callback");
+  const onProgress = () => Promise.reject(problem);
+  await expect(model.match(images, texts, { onProgress })).rejects.toBe(problem);
+  await expect(model.embedImage(images, { onProgress })).rejects.toBe(problem);
+  await expect(model.embedText(texts, { onProgress })).rejects.toBe(problem);
+});
+
 test("what another callback throws rejects the call, too", async () => {
   const problem = new Error("from the callback");
   const onWarning = () => {
@@ -208,4 +216,52 @@ test("an option that does not exist is refused with the nearest name, in each ca
   await expect(exportOnnx(defaultModel, "none", mistyped)).rejects.toThrow(message);
   const processor = await BridgeTowerProcessor.fromPretrained(defaultModel);
   await expect(processor.process(images, "a fox", mistyped)).rejects.toThrow(message);
+});
+
+async function entriesOf<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const entries: T[] = [];
+  for await (const entry of stream) entries.push(entry);
+  return entries;
+}
+
+const streams: Readonly<
+  Record<string, (onBrokenImage?: (error: InputError, index: number) => void) => AsyncIterable<unknown>>
+> = {
+  streamImageEmbeddings: (onBrokenImage) => model.streamImageEmbeddings(withMissing, { onBrokenImage }),
+  streamPairEmbeddings: (onBrokenImage) => model.streamPairEmbeddings(withMissing, texts, { onBrokenImage }),
+};
+const withMissing = [images[0]!, "no.png", images[1]!, images[2]!];
+
+test.each(Object.keys(streams))("%s leaves out a broken image with its index, or rejects", async (name) => {
+  const broken: [number, string][] = [];
+  const indices: unknown[] = [];
+  const stream = streams[name]!((error, index) => broken.push([index, error.code]));
+  for await (const entry of stream) indices.push((entry as [number, Float32Array])[0]);
+  expect([indices, broken]).toEqual([[0, 2, 3], [[1, "file-not-found"]]]);
+  await expect(entriesOf(streams[name]!())).rejects.toThrow("no.png");
+  const problem = new Error("from the callback");
+  const thrower = () => {
+    throw problem;
+  };
+  await expect(entriesOf(streams[name]!(thrower))).rejects.toBe(problem);
+});
+
+test("a stream gives the embeddings of the call, with the index of each text", async () => {
+  const all = await model.embedText(texts);
+  const pairs = await model.embedPair(images, texts.slice(0, 3));
+  expect(await entriesOf(model.streamTextEmbeddings(texts))).toEqual([...all.entries()]);
+  expect(await entriesOf(model.streamPairEmbeddings(images, texts.slice(0, 3)))).toEqual([...pairs.entries()]);
+});
+
+test("match leaves out a broken image and counts it as done", async () => {
+  const broken: number[] = [];
+  const steps: number[] = [];
+  const scores = await model.match(withMissing, texts, {
+    onBrokenImage: (_, index) => broken.push(index),
+    onProgress: (done) => steps.push(done),
+  });
+  const whole = await model.match(images, texts);
+  expect(broken).toEqual([1]);
+  expect(steps.at(-1)).toBe(withMissing.length * texts.length);
+  expect(scores).toEqual(whole.map((score) => ({ ...score, image: [0, 2, 3][score.image] })));
 });

@@ -56,7 +56,7 @@ export async function exportOnnx(
   // Each graph has its own parameter nodes: one name is written once.
   const weights = join(folder, weightsFile);
   await writeSafetensors(weights, new Map(parameters.map((p) => [p.name, lookup(p)])), { signal: hub.signal });
-  onProgress?.(1, total);
+  await onProgress?.(1, total);
   const written = await readSafetensors(weights);
   const files: ExportedFile[] = [{ file: weights, bytes: (await stat(weights)).size, inputs: [], outputs: [] }];
   for (const [name, outputs] of graphs) {
@@ -65,7 +65,7 @@ export async function exportOnnx(
     const file = join(folder, `${name}.onnx`);
     await writeAtomically(file, async (handle) => handle.writeFile(bytes));
     files.push({ file, bytes: bytes.length, inputs: inputs.map((input) => input.name), outputs: Object.keys(outputs) });
-    onProgress?.(files.length, total);
+    await onProgress?.(files.length, total);
   }
   return files;
 }

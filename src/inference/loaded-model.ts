@@ -78,6 +78,14 @@ export interface TextOptions extends RunOptions {
   readonly truncation?: "cut" | "error" | undefined;
 }
 
+export interface ImageOptions extends RunOptions {
+  /**
+   * Called with the error and the index of each image that cannot be decoded, whose results are left out. By default, or if it throws, the
+   * call is rejected.
+   */
+  readonly onBrokenImage?: ((error: InputError, index: number) => void) | undefined;
+}
+
 /** A compiled graph with the parameters that it reads. */
 interface SubGraph {
   readonly compiled: CompiledGraph;
@@ -267,10 +275,13 @@ export class LoadedModel {
     return this.run(part, await this.pixels(images, options), options);
   }
 
-  /** `pixel_values` float32 [images, 3, height, width] of the model's own image size. */
+  /**
+   * `pixel_values` float32 [images, 3, height, width] of the model's own image size. With `onBrokenImage`, only images that can be decoded
+   * have a row, and there may be none.
+   */
   async pixels(
     images: readonly ImageInput[],
-    { signal }: RunOptions = {},
+    { signal, onBrokenImage }: ImageOptions = {},
   ): Promise<{ readonly pixel_values: HostTensor<"float32"> }> {
     const { onPhotograph } = this.options;
     const photographs: boolean[] = [];
@@ -279,12 +290,13 @@ export class LoadedModel {
         signal?.throwIfAborted();
         if (onPhotograph !== undefined) photographs[index] = looksLikePhotograph(image);
       },
+      onBrokenImage,
     });
     const { pixel_values } = await abortable(batch, signal);
     // In the order of the images, which may have been decoded in another.
     for (const [i, isPhotograph] of photographs.entries()) if (isPhotograph) onPhotograph?.(images[i]!);
-    const [, , height, width] = pixel_values.shape as readonly [number, number, number, number];
-    checkImageSize(this.config.vision_config, height, width, false);
+    const [rows, , height, width] = pixel_values.shape as readonly [number, number, number, number];
+    if (rows > 0) checkImageSize(this.config.vision_config, height, width, false);
     return { pixel_values };
   }
 
@@ -334,15 +346,15 @@ export class LoadedModel {
  */
 export function prefetch<T, U>(
   list: readonly T[],
-  load: (entry: T) => Promise<U>,
+  load: (entry: T, index: number) => Promise<U>,
 ): AsyncIterable<readonly [number, U]> {
-  let next = list.length > 0 ? load(list[0]!) : undefined;
+  let next = list.length > 0 ? load(list[0]!, 0) : undefined;
   // Awaited when its turn comes; until then its error is not unhandled.
   next?.catch(() => undefined);
   return (async function* () {
     for (let index = 0; next !== undefined; index++) {
       const loaded = await next;
-      next = index + 1 < list.length ? load(list[index + 1]!) : undefined;
+      next = index + 1 < list.length ? load(list[index + 1]!, index + 1) : undefined;
       next?.catch(() => undefined);
       yield [index, loaded] as const;
     }

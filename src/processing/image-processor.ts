@@ -25,6 +25,11 @@ export interface PixelBatch {
 export interface PreprocessOptions {
   /** Called with each image and its index when it has been decoded. */
   readonly onDecoded?: ((image: RawImage, index: number) => void) | undefined;
+  /**
+   * Called with the error and the index of each image that cannot be read, decoded or resized, which is left out of the batch. By default, or
+   * if it throws, the call is rejected. A batch of which all images are left out has the shape [0, 3, 0, 0].
+   */
+  readonly onBrokenImage?: ((error: InputError, index: number) => void) | undefined;
 }
 
 // 1 GiB of float32: more would not fit beside the model on most machines.
@@ -57,27 +62,42 @@ export class ImageProcessor {
    * @throws InputError for no image, an image that cannot be decoded, a shape that leaves nothing after resizing, or sizes that
    * cannot be one batch
    */
-  async preprocess(images: readonly ImageInput[], { onDecoded }: PreprocessOptions = {}): Promise<PixelBatch> {
+  async preprocess(
+    images: readonly ImageInput[],
+    { onDecoded, onBrokenImage }: PreprocessOptions = {},
+  ): Promise<PixelBatch> {
     const { settings } = this;
     checkCount(images.length, settings);
-    const prepared = new Array<Prepared>(images.length);
+    const results = new Array<Prepared | undefined>(images.length);
     const waiting = images.keys();
     await Promise.all(
       Array.from({ length: Math.min(maxDecoded, images.length) }, async () => {
         // An error ends the iterator for all, so that no further image is decoded.
         for (const index of waiting) {
-          const image = await decodeImage(images[index]!);
+          let image: RawImage;
+          let where: string;
+          let window: Window;
+          try {
+            image = await decodeImage(images[index]!);
+            where = image.name ?? `images[${index}]`;
+            window = windowOf(image, settings, where);
+          } catch (error) {
+            // A library that is missing is no fault of the image.
+            if (onBrokenImage === undefined || !(error instanceof InputError) || error.code === "runtime-failed")
+              throw error;
+            onBrokenImage(error, index);
+            continue;
+          }
           onDecoded?.(image, index);
-          const where = image.name ?? `images[${index}]`;
-          const window = windowOf(image, settings, where);
           const { width, height } = window.resized;
-          prepared[index] = { where, window, pixels: resizeImage(image, width, height, settings.resample).data };
+          results[index] = { where, window, pixels: resizeImage(image, width, height, settings.resample).data };
         }
       }),
     );
+    const prepared = results.filter((result) => result !== undefined);
     const { height, width } = batchSize(prepared, settings);
-    const pixel_values = HostTensor.zeros("float32", [images.length, 3, height, width]);
-    const pixel_mask = HostTensor.zeros("int64", [images.length, height, width]);
+    const pixel_values = HostTensor.zeros("float32", [prepared.length, 3, height, width]);
+    const pixel_mask = HostTensor.zeros("int64", [prepared.length, height, width]);
     const tables = valueTables(settings);
     for (const [index, { window, pixels }] of prepared.entries()) {
       const planes = pixel_values.row(index).data;

@@ -15,9 +15,10 @@ export interface Window {
 /** @throws InputError for an image without pixels, or a shape that leaves none; `where` is the name of the image in the error */
 export function windowOf(image: RawImage, settings: ImageSettings, where: string): Window {
   const { width, height, data } = image;
-  if (!(width > 0 && height > 0) || data.length !== width * height * 3) {
+  const hasSize = Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 && height > 0;
+  if (!hasSize || data.length !== width * height * 3) {
     const found = `${data.length} bytes for ${width} x ${height} pixels`;
-    throw new InputError({ code: "invalid-image", where, expected: "3 bytes for each of at least one pixel", found });
+    throw new InputError({ code: "invalid-image", where, expected: "width × height × 3 bytes (RGB)", found });
   }
   const resized = settings.do_resize ? resizedBy(image, settings, where) : { width, height };
   if (!settings.do_center_crop) return { resized, left: 0, top: 0, ...resized };

@@ -60,7 +60,7 @@ export function convert(command: Command, terminal: Terminal): void {
         signal: terminal.interrupts.signal,
       };
       const result = await terminal.interrupts.whileWriting(() => convertCheckpoint(file, out, options));
-      terminal.show(json, { out, ...result }, () => {
+      await terminal.show(json, { out, ...result }, () => {
         const files = result.files.map((path) => `${escapeControlChars(path)}\n`).join("");
         return `${files}\n${table(rowsOf(result), { ...terminal.style, right: [1], indent: 2 })}`;
       });

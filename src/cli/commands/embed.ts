@@ -1,9 +1,9 @@
 import { Option } from "commander";
-import type { Task } from "../../inference/index.js";
+import type { IndexedEmbedding, Progress, Task } from "../../inference/index.js";
 import { imageFiles, readTexts } from "../command-inputs.js";
 import { repeated, UsageError } from "../options.js";
-import { taskCommand } from "./tasks.js";
-import { table, type TableOptions } from "../terminal/table.js";
+import { brokenImages, taskCommand } from "./tasks.js";
+import { table, type Row, type TableOptions } from "../terminal/table.js";
 import { escapeControlChars } from "../terminal/text.js";
 
 interface EmbedOptions {
@@ -12,12 +12,15 @@ interface EmbedOptions {
   readonly pairs?: boolean;
 }
 
+/** The results. They are computed as they are read, once, in the order of the keys. */
 interface Embeddings {
   readonly dimensions: number;
-  readonly images: readonly { readonly image: string; readonly embedding: readonly number[] }[];
-  readonly texts: readonly { readonly text: string; readonly embedding: readonly number[] }[];
-  readonly pairs?: readonly { readonly image: string; readonly text: string; readonly embedding: readonly number[] }[];
+  readonly images: AsyncIterable<Entry<{ readonly image: string }>>;
+  readonly texts: AsyncIterable<Entry<{ readonly text: string }>>;
+  readonly pairs?: AsyncIterable<Entry<{ readonly image: string; readonly text: string }>> | undefined;
 }
+
+type Entry<Input> = Input & { readonly embedding: readonly number[] };
 
 export const embed = taskCommand<EmbedOptions>({
   options: [
@@ -54,15 +57,47 @@ export const embed = taskCommand<EmbedOptions>({
       ...(pairs ? (["embedPair"] as const) : []),
     ];
     const model = await open(...tasks);
-    const progress = (label: string) => ({ onProgress: terminal.progress.start(label) });
-    const ofImages = await model.embedImage(images, progress("images"));
-    const ofTexts = await model.embedText(texts, progress("texts"));
-    const ofPairs = pairs ? await model.embedPair(images, texts, progress("pairs")) : undefined;
+    // If no image can be read and there is no other result, the command fails with the last error.
+    const onBrokenImage = brokenImages(terminal, texts.length === 0 ? images.length : Infinity);
+    const { signal } = terminal.interrupts;
+    const counts = { written: 0, all: images.length + texts.length + (pairs ? texts.length : 0) };
+    const entries = async function* <Input>(
+      label: string,
+      stream: (options: Progress) => AsyncIterable<IndexedEmbedding>,
+      inputOf: (index: number) => Input,
+    ): AsyncGenerator<Entry<Input>, void> {
+      if (signal.aborted) return;
+      try {
+        for await (const [index, embedding] of stream({ signal, onProgress: terminal.progress.start(label) })) {
+          counts.written++;
+          yield { ...inputOf(index), embedding: Array.from(embedding) };
+        }
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        // What was computed until then is kept as a complete document.
+        terminal.log(`bridgetower: interrupted: ${counts.written} of ${counts.all} embeddings were written`);
+      }
+    };
     const document: Embeddings = {
-      dimensions: (ofImages[0] ?? ofTexts[0])!.length,
-      images: ofImages.map((embedding, i) => ({ image: images[i]!, embedding: Array.from(embedding) })),
-      texts: ofTexts.map((embedding, i) => ({ text: texts[i]!, embedding: Array.from(embedding) })),
-      pairs: ofPairs?.map((embedding, i) => ({ image: images[i]!, text: texts[i]!, embedding: Array.from(embedding) })),
+      // Every model with the heads of these tasks has it.
+      dimensions: model.config.contrastive_hidden_size!,
+      images: entries(
+        "images",
+        (options) => model.streamImageEmbeddings(images, { ...options, onBrokenImage }),
+        (i) => ({ image: images[i]! }),
+      ),
+      texts: entries(
+        "texts",
+        (options) => model.streamTextEmbeddings(texts, options),
+        (i) => ({ text: texts[i]! }),
+      ),
+      pairs: pairs
+        ? entries(
+            "pairs",
+            (options) => model.streamPairEmbeddings(images, texts, { ...options, onBrokenImage }),
+            (i) => ({ image: images[i]!, text: texts[i]! }),
+          )
+        : undefined,
     };
     return { document, text: () => preview(document, terminal.style) };
   },
@@ -70,16 +105,15 @@ export const embed = taskCommand<EmbedOptions>({
 
 const valuesShown = 4;
 
-function preview({ dimensions, images, texts, pairs = [] }: Embeddings, style: TableOptions): string {
-  const row = (kind: string, embedding: readonly number[], name: string) => {
+async function preview({ dimensions, images, texts, pairs }: Embeddings, style: TableOptions): Promise<string> {
+  const rows: Row[] = [];
+  const add = (kind: string, embedding: readonly number[], name: string) => {
     const values = embedding.slice(0, valuesShown).map((value) => value.toFixed(3).padStart(6));
-    return { cells: [kind, `${values.join(" ")} …`, escapeControlChars(name)] };
+    rows.push({ cells: [kind, `${values.join(" ")} …`, escapeControlChars(name)] });
   };
-  const rows = [
-    ...images.map(({ image, embedding }) => row("image", embedding, image)),
-    ...texts.map(({ text, embedding }) => row("text", embedding, text)),
-    ...pairs.map(({ image, text, embedding }) => row("pair", embedding, `${image} + ${text}`)),
-  ];
+  for await (const { image, embedding } of images) add("image", embedding, image);
+  for await (const { text, embedding } of texts) add("text", embedding, text);
+  for await (const { image, text, embedding } of pairs ?? []) add("pair", embedding, `${image} + ${text}`);
   const heading = `${dimensions} dimensions; the first ${valuesShown} are shown, --json gives all`;
   return `${heading}\n${table(rows, { ...style, indent: 2 })}`;
 }

@@ -118,7 +118,7 @@ export function evaluate(command: Command, terminal: Terminal): void {
       const files =
         out === undefined ? [] : await terminal.interrupts.whileWriting(() => writeResults(out, result, model));
       const { metrics, results, skipped } = result;
-      terminal.show(json, { metrics, results, skipped, files }, () => format(result, files, terminal));
+      await terminal.show(json, { metrics, results, skipped, files }, () => format(result, files, terminal));
     });
 }
 

@@ -23,7 +23,7 @@ export function exportModel(command: Command, terminal: Terminal): void {
       };
       const load = { ...loadOptions(options, terminal), onProgress };
       const files = await terminal.interrupts.whileWriting(() => exportOnnx(model ?? defaultModel, out, load));
-      terminal.show(json, { files }, () => {
+      await terminal.show(json, { files }, () => {
         const blocks = files.map(({ file, bytes, inputs, outputs }) => {
           const heading = `${escapeControlChars(file)}  ${bytes} bytes\n`;
           if (outputs.length === 0) return heading;

@@ -81,7 +81,7 @@ export function prepare(command: Command, terminal: Terminal): void {
           throw error;
         }),
       );
-      terminal.show(json, report, () => format(report, terminal));
+      await terminal.show(json, report, () => format(report, terminal));
     });
 }
 

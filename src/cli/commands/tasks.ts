@@ -1,5 +1,6 @@
 /** The commands that answer about images: match, fill-mask, answer, entail, compare. */
 import type { Command, Option } from "commander";
+import type { InputError } from "../../errors.js";
 import type { BridgeTower, FilledMask, MatchScore, Task } from "../../inference/index.js";
 import { imageFiles, readText, readTexts } from "../command-inputs.js";
 import {
@@ -36,9 +37,9 @@ export interface TaskCommand<Options> {
 }
 
 export interface Answer {
-  /** For `--json`. */
+  /** For `--json`. Async iterables become arrays, whose entries are written as they come. */
   readonly document: unknown;
-  readonly text: () => string;
+  readonly text: () => string | Promise<string>;
 }
 
 /** Makes the function that configures the command. */
@@ -60,7 +61,9 @@ export function taskCommand<Options>({ options, required, examples, run }: TaskC
             },
           });
         });
-        terminal.show(given.json, document, text);
+        const show = () => terminal.show(given.json, document, text);
+        // Ctrl-C completes a document that is being written.
+        await (given.json === true ? terminal.interrupts.whileWriting(show) : show());
       });
   };
 }
@@ -79,13 +82,30 @@ export const match = taskCommand<{ readonly image: readonly string[]; readonly t
     const images = await imageFiles(image, terminal.warn);
     const texts = await readTexts(text, terminal.stdin);
     const model = await open("match");
-    const scores = await model.match(images, texts, { onProgress: terminal.progress.start("pairs") });
+    const scores = await model.match(images, texts, {
+      onProgress: terminal.progress.start("pairs"),
+      onBrokenImage: brokenImages(terminal, images.length),
+    });
     const named = scores.map(({ image, text, logits, probability }) => {
       return { image: images[image]!, text: texts[text]!, logits, probability };
     });
     return { document: { scores: named }, text: () => grouped(scores, images, texts, terminal.style) };
   },
 });
+
+/**
+ * Prints the error of each broken image, once. The command continues with the others.
+ * @param count fails the command with the error of the last image if this many are broken
+ */
+export function brokenImages(terminal: Terminal, count: number): (error: InputError, index: number) => void {
+  const broken = new Set<number>();
+  return (error, index) => {
+    if (broken.has(index)) return;
+    broken.add(index);
+    if (broken.size === count) throw error;
+    terminal.fileFailed(error);
+  };
+}
 
 /** A heading for each image and its texts below, best first; for one text and many images the other way round. */
 function grouped(
@@ -97,8 +117,10 @@ function grouped(
   const [outer, inner] =
     texts.length === 1 && images.length > 1 ? (["text", "image"] as const) : (["image", "text"] as const);
   const names = { image: images, text: texts };
-  const groups = names[outer].map((heading, group) => {
-    const size = names[inner].length;
+  // Broken images have no scores.
+  const size = outer === "text" ? scores.length : texts.length;
+  const groups = Array.from({ length: scores.length / size }, (_, group) => {
+    const heading = names[outer][scores[group * size]![outer]]!;
     const entries = scores
       .slice(group * size, (group + 1) * size)
       .sort((a, b) => b.probability - a.probability)

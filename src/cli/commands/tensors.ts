@@ -110,7 +110,7 @@ async function writeTensors(out: string, tensors: Tensors, json: boolean | undef
   const { writeSafetensors } = await import("../../checkpoint/index.js");
   await terminal.interrupts.whileWriting(() => writeSafetensors(out, tensors));
   const list = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
-  terminal.show(json, { out, tensors: list }, () => {
+  await terminal.show(json, { out, tensors: list }, () => {
     const rows = list.map(({ name, dtype, shape }) => ({ cells: [name, dtype, shape.join(" × ")] }));
     return `${escapeControlChars(out)}\n${table(rows, { indent: 2 })}`;
   });

@@ -60,7 +60,7 @@ ${exampleText([
         if (results.some(({ interrupted }) => interrupted)) process.exitCode = interruptedCode;
         const [only, ...others] = results;
         if (collective.rank === 0) {
-          terminal.show(options.json, others.length === 0 ? only! : results, () =>
+          await terminal.show(options.json, others.length === 0 ? only! : results, () =>
             results.map((result) => summary(result, terminal)).join("\n"),
           );
         }

@@ -1,14 +1,18 @@
 /** Output of commands: results to standard output, everything else to standard error. */
 import type { HubProgress } from "../../checkpoint/index.js";
+import type { InputError } from "../../errors.js";
 import { Interrupts } from "./interrupts.js";
 import { ProgressLine, type Report } from "./progress-line.js";
 import type { TableOptions } from "./table.js";
-import { escapeControlChars, escapedJson } from "./text.js";
+import { escapeControlChars, jsonPieces } from "./text.js";
+
+/** Characters. */
+const minWritten = 2 ** 14;
 
 export class Terminal {
   readonly progress: ProgressLine;
   readonly interrupts: Interrupts;
-  private readonly warnings: string[] = [];
+  private readonly warnings = new Set<string>();
   private readonly photographs = new Set<string>();
   private readonly failureListeners: ((message: string) => Promise<unknown>)[] = [];
 
@@ -33,8 +37,21 @@ export class Terminal {
     return { columns: stdout.isTTY ? stdout.columns : undefined, colour };
   }
 
-  /** Prints the result, as one JSON document or as text, after the warnings. */
-  show(json: boolean | undefined, document: unknown, text: () => string): void {
+  /**
+   * Prints the result, as one JSON document or as text, and the warnings. Async iterables in the document are arrays, whose entries are written
+   * as they come.
+   */
+  async show(json: boolean | undefined, document: unknown, text: () => string | Promise<string>): Promise<void> {
+    const pieces = json === true ? jsonPieces(document) : [await text()];
+    let waiting = "";
+    for await (const piece of pieces) {
+      waiting += piece;
+      // Fewer calls of the system for small pieces. If the first results fail, nothing is written.
+      if (waiting.length < minWritten) continue;
+      // The error was printed by the listener of the stream.
+      if (!(await this.write(waiting))) return;
+      waiting = "";
+    }
     this.progress.clear();
     for (const warning of this.warnings) {
       this.process.stderr.write(`bridgetower: warning: ${escapeControlChars(warning)}\n`);
@@ -42,12 +59,24 @@ export class Terminal {
     if (this.photographs.size > 0) {
       this.process.stderr.write(`bridgetower: hint: ${escapeControlChars(photographHint([...this.photographs]))}\n`);
     }
-    this.process.stdout.write(json === true ? `${escapedJson(document)}\n` : text());
+    await this.write(json === true ? `${waiting}\n` : waiting);
   }
 
-  /** Keeps a warning until the result is shown: a command that fails prints one line only. */
+  /** Waits until the text is written, so that a slow reader keeps no text in memory. @returns whether it could be written */
+  private write(text: string): Promise<boolean> {
+    return new Promise((resolve) => this.process.stdout.write(text, (error) => resolve(!error)));
+  }
+
+  /** Keeps a warning until the result is shown: a command that fails prints one line only. A message is printed once. */
   readonly warn = (message: string): void => {
-    this.warnings.push(message);
+    this.warnings.add(message);
+  };
+
+  /** Prints the error of one file of many. The command continues, and ends with the exit code of an error. */
+  readonly fileFailed = (error: InputError): void => {
+    this.progress.clear();
+    this.process.stderr.write(`bridgetower: ${escapeControlChars(error.message)}\n`);
+    this.process.exitCode = 1;
   };
 
   /** Keeps the name of an image that the packaged model was not trained for, until the result is shown. */

@@ -9,9 +9,51 @@ export function escapeControlChars(text: string): string {
 }
 
 /** `JSON.stringify`, which also escapes the control characters above U+007E. */
-export function escapedJson(document: unknown): string {
-  return JSON.stringify(document).replace(/[\u007f-\u009f\u2028\u2029]/g, escape);
+function escapedJson(value: unknown): string | undefined {
+  // Undefined for undefined and functions, which the type does not say.
+  const json = JSON.stringify(value) as string | undefined;
+  return json?.replace(/[\u007f-\u009f\u2028\u2029]/g, escape);
 }
+
+/**
+ * The text of `JSON.stringify(document)` in pieces, with the control characters above U+007E escaped: no piece is larger than one entry of a
+ * list of values. Async iterables become arrays, whose entries are requested one at a time.
+ */
+export async function* jsonPieces(document: unknown): AsyncGenerator<string, void> {
+  if (isAsyncIterable(document)) {
+    let separator = "[";
+    for await (const entry of document) {
+      yield separator + (escapedJson(entry) ?? "null");
+      separator = ",";
+    }
+    yield separator === "[" ? "[]" : "]";
+  } else if (Array.isArray(document) && document.some((entry) => typeof entry === "object")) {
+    for (const [i, entry] of document.entries()) {
+      yield i === 0 ? "[" : ",";
+      if (entry === undefined) yield "null";
+      else yield* jsonPieces(entry);
+    }
+    yield "]";
+  } else if (isPlainObject(document)) {
+    let separator = "{";
+    for (const [key, value] of Object.entries(document)) {
+      if (value === undefined) continue;
+      yield `${separator}${escapedJson(key)}:`;
+      yield* jsonPieces(value);
+      separator = ",";
+    }
+    yield separator === "{" ? "{}" : "}";
+  } else yield escapedJson(document) ?? "null";
+}
+
+const isAsyncIterable = (value: unknown): value is AsyncIterable<unknown> =>
+  typeof value === "object" && value !== null && Symbol.asyncIterator in value;
+
+const isPlainObject = (value: unknown): value is object =>
+  typeof value === "object" &&
+  value !== null &&
+  !("toJSON" in value) &&
+  [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
 
 const escape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
