@@ -79,8 +79,11 @@ export type EmbeddingsOf<Input> = ResultsOf<Input, Float32Array>;
 export type IndexedEmbedding = readonly [index: number, embedding: Float32Array];
 
 export interface Progress extends RunOptions {
-  /** Called after each step with the number of results so far and of all. An error that it throws rejects the call. */
-  readonly onProgress?: (done: number, total: number) => void | Promise<void>;
+  /**
+   * Called after each step with the number of results so far and of all. A promise that it returns is awaited; what it throws
+   * rejects the call.
+   */
+  readonly onProgress?: (done: number, total: number) => unknown;
 }
 
 /** Options of a task over texts. */

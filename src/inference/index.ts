@@ -4,7 +4,6 @@ export {
   BridgeTower,
   type BridgeTowerOptions,
   type EmbeddingsOf,
-  type IndexedEmbedding,
   type MatchScore,
   type IndexedEmbedding,
   type Progress,

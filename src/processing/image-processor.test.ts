@@ -73,7 +73,7 @@ test("no image, and data that does not fit its size, are refused", async () => {
   await expect(processor().preprocess([named])).rejects.toThrow("line.png: expected an image whose shorter side");
   const broken = { width: 4, height: 4, data: new Uint8Array(47) };
   await expect(processor().preprocess([broken])).rejects.toThrowErrorMatchingInlineSnapshot(
-    `[InputError: images[0]: expected 3 bytes for each of at least one pixel, found 47 bytes for 4 x 4 pixels.]`,
+    `[InputError: images[0]: expected width × height × 3 bytes (RGB), found 47 bytes for 4 x 4 pixels.]`,
   );
 });
 
