@@ -121,7 +121,11 @@ describe("input", () => {
     ["a file for a folder", () => ["export", "--out", "package.json"], /--out: expected a folder/],
     ["a file to convert into", () => ["convert", "x.ckpt", "package.json"], /<out>: expected a folder/],
     ["no checkpoint to convert", (at) => ["convert", "no.ckpt", `${at}/new`], /no\.ckpt: .*found no such file/],
-    ["a text to convert", (at) => ["convert", "package.json", `${at}/new`], /package\.json: expected a zip file/],
+    [
+      "a text to convert",
+      (at) => ["convert", "package.json", `${at}/new`],
+      /package\.json: expected a file written by torch\.save/,
+    ],
     ["a name that steers", () => ["embed", "--image", "\u001b[2J\u009b\n"], /\\u001b\[2J\\u009b\\(n|u000a): expected/],
   ])("%s", async (_, args, words) => {
     expectLine(await runCli(args(folder)), 1, words);

@@ -1,10 +1,12 @@
 /** The decoder of masked words in files whose config.json says that it is the matrix of word embeddings. */
 import { readTensor } from "../checkpoint/index.js";
 import { dtypes, elementCount, sameShape, toFloat32, type StoredTensor } from "../graph/index.js";
+import { tiedDecoder } from "../model/index.js";
 
 /** What `keepsFileDecoder` means for the user, in a few words. */
 export const fileDecoderNote =
-  "used mlm_score.decoder.weight of the file, which differs from the word embeddings although tie_word_embeddings is true in config.json";
+  `used ${tiedDecoder.decoder} of the file, which differs from the word embeddings although tie_word_embeddings is true ` +
+  "in config.json";
 
 /**
  * Whether the config ties the decoder to the word embeddings, but the file has a different decoder. It is then used, as transformers 5.23
@@ -16,8 +18,8 @@ export async function keepsFileDecoder(
   config: { readonly tie_word_embeddings?: unknown },
   find: (name: string) => StoredTensor | undefined,
 ): Promise<boolean> {
-  const decoder = find("mlm_score.decoder.weight");
-  const embeddings = find("text_model.embeddings.word_embeddings.weight");
+  const decoder = find(tiedDecoder.decoder);
+  const embeddings = find(tiedDecoder.wordEmbeddings);
   if (config.tie_word_embeddings !== true || decoder === undefined || embeddings === undefined) return false;
   return sameShape(decoder.shape, embeddings.shape) && !(await haveSameValues(decoder, embeddings));
 }

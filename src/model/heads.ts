@@ -13,6 +13,12 @@ import type { ObjectiveName } from "./objectives/objectives.js";
 /** Image-text matching logits: no match, match. [batch, 2 hidden] -> [batch, 2] */
 export const itmHead: Build = (p, _config, pooled) => linear(p.at("itm_score.fc"), pooled, 2);
 
+/** The decoder of masked words, and the matrix that takes its place if `tie_word_embeddings` is true. */
+export const tiedDecoder = {
+  decoder: "mlm_score.decoder.weight",
+  wordEmbeddings: "text_model.embeddings.word_embeddings.weight",
+} as const;
+
 /** Masked-language-model logits: decoder(LN(act(dense(x)))) + bias. [batch, text, hidden] -> [batch, text, vocabulary] */
 export const mlmHead: Build = (p, config, textFeatures) => {
   const head = p.at("mlm_score");
@@ -89,7 +95,7 @@ export const headTable = {
     modules: { mlm_score: { learningRate: "head", ones: ["transform.LayerNorm.weight"] } },
     objectives: ["mlm"],
     infer: (shapeOf) => ({
-      tie_word_embeddings: shapeOf("mlm_score.bias") !== undefined && shapeOf("mlm_score.decoder.weight") === undefined,
+      tie_word_embeddings: shapeOf("mlm_score.bias") !== undefined && shapeOf(tiedDecoder.decoder) === undefined,
     }),
   },
   itc: {

@@ -30,7 +30,7 @@ export {
 export { parseConfig } from "./parse-config.js";
 export { resizeStoredPositions } from "./position-table.js";
 export type { HeadInputs, ShapeOf } from "./head-entry.js";
-export { headEntry, heads, headsOf, headTable, type Head } from "./heads.js";
+export { headEntry, heads, headsOf, headTable, tiedDecoder, type Head } from "./heads.js";
 export { contrastiveBatch, jointContrastiveLoss, clampTemperature } from "./objectives/contrastive.js";
 export {
   objectiveEntry,
