@@ -1,5 +1,6 @@
 /** Files <-> named tensors, and models from the hub. */
 
+export { answerList, answerListName, readAnswerList } from "./answer-list.js";
 export { type Checkpoint, openCheckpoint } from "./checkpoint.js";
 export { hubOptions, type HubOptions, type HubProgress } from "./hub-settings.js";
 

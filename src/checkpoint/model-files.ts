@@ -1,4 +1,5 @@
 /** Names of the files in a model folder. */
+import { answerListName } from "./answer-list.js";
 
 export interface WeightFormat {
   readonly kind: "safetensors" | "torch";
@@ -28,7 +29,7 @@ export const processorNames: readonly string[] = [
   "preprocessor_config.json",
   "processor_config.json",
   ...tokenizerNames,
-  "answers.json",
+  answerListName,
 ];
 
 /** All files that belong to a model, besides its weights. */

@@ -27,7 +27,7 @@ test.each([
   expect(await readAnswers(await folderWith(files), 2)).toEqual(["yes", "no"]);
 });
 
-const wanted = "a string for each of the 2 outputs of the classifier: a list, or an object with the keys 0 to 1";
+const wanted = "a text for each of the 2 outputs of the classifier: a JSON list, or an object with the keys 0 to 1";
 
 test.each<[string, Readonly<Record<string, unknown>>, string]>([
   [
@@ -37,17 +37,17 @@ test.each<[string, Readonly<Record<string, unknown>>, string]>([
       "found neither id2label in config.json nor a file answers.json. " +
       "Add answers.json: a JSON list of the answers in the order of the classifier's outputs.",
   ],
-  ["too few", { "answers.json": ["yes"] }, `FOLDER/answers.json: expected ${wanted}, found 1 entry.`],
+  ["too few", { "answers.json": ["yes"] }, `FOLDER/answers.json: expected ${wanted}, found 1 answer.`],
   [
     "another task's labels",
     { "config.json": { id2label: { 0: "a", 1: "b", 2: "c" } } },
-    `id2label in FOLDER/config.json: expected ${wanted}, found 3 entries.`,
+    `id2label in FOLDER/config.json: expected ${wanted}, found 3 answers.`,
   ],
-  ["a gap", { "answers.json": { 0: "yes", 2: "no" } }, "found no entry for 1."],
-  ["a number", { "answers.json": ["yes", 2] }, "found another value for 1."],
+  ["a gap", { "answers.json": { 0: "yes", 2: "no" } }, "found no text for 1."],
+  ["a number", { "answers.json": ["yes", 2] }, "found no text for 1."],
   ["a single value", { "answers.json": '"yes"' }, "found a single value."],
   ["no JSON", { "answers.json": '["yes",' }, "found text that is not JSON."],
-  ["a key that an object has anyway", { "answers.json": '{"0": "yes", "__proto__": "no"}' }, "found no entry for 1."],
+  ["a key that an object has anyway", { "answers.json": '{"0": "yes", "__proto__": "no"}' }, "found no text for 1."],
   ["more than a list of answers takes", { "answers.json": `["${"x".repeat(2 ** 20)}", "no"]` }, "1048576 bytes"],
 ])("%s is refused", async (_, files, message) => {
   const folder = await folderWith(files);

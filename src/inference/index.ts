@@ -1,5 +1,5 @@
 /** Inference: the tasks of `BridgeTower`, and the classes named as in transformers. */
-export { answersInFile, findAnswers, readAnswers } from "./answers.js";
+export { findAnswers, readAnswers } from "./answers.js";
 export {
   BridgeTower,
   type BridgeTowerOptions,

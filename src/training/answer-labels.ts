@@ -1,7 +1,8 @@
 /** The answers of a VQA classifier, and the targets of a question. */
-import { maxConfigBytes, readJsonIfPresent } from "../files/index.js";
+import { maxConfigBytes } from "../files/index.js";
 import { dirname, join } from "node:path";
 import { stat } from "node:fs/promises";
+import { answerListName, readAnswerList } from "../checkpoint/index.js";
 import { InputError } from "../errors.js";
 import type { Dataset, Question } from "../data/index.js";
 
@@ -37,7 +38,7 @@ export interface AnswerSources {
 /** @throws InputError if a file is no list of different texts, or there are no answers */
 export async function answerTable({ named, known, paths, datasets }: AnswerSources): Promise<AnswerTable> {
   if (named !== undefined) {
-    const found = await answersInFile(named);
+    const found = await readTable(named);
     if (found !== undefined) return found;
     throw new InputError({
       code: "file-not-found",
@@ -49,16 +50,14 @@ export async function answerTable({ named, known, paths, datasets }: AnswerSourc
   }
   if (known !== undefined) return known;
   for (const path of paths) {
-    const found = await answersInFile(join((await isFolder(path)) ? path : dirname(path), fileName));
+    const found = await readTable(join((await isFolder(path)) ? path : dirname(path), answerListName));
     if (found !== undefined) return found;
   }
   return answersOf(datasets);
 }
 
 /** The table in a model folder or run, if it has one. @throws InputError for an invalid file */
-export const answersIn = (folder: string): Promise<AnswerTable | undefined> => answersInFile(join(folder, fileName));
-
-const fileName = "answers.json";
+export const answersIn = (folder: string): Promise<AnswerTable | undefined> => readTable(join(folder, answerListName));
 
 function answersOf(datasets: readonly Dataset[]): AnswerTable {
   const all = new Set<string>();
@@ -94,27 +93,7 @@ function answersOf(datasets: readonly Dataset[]): AnswerTable {
 const isFolder = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => undefined))?.isDirectory() === true;
 
-async function answersInFile(file: string): Promise<AnswerTable | undefined> {
-  const expected = "a JSON list of different texts, or an object with the keys 0, 1, 2, …";
-  const json = await readJsonIfPresent(file, { expected });
-  if (json === undefined) return undefined;
-  const found = invalidAnswers(json);
-  if (found !== undefined) throw new InputError({ code: "invalid-json", where: file, expected, found });
-  // Every entry is text, in the order of the keys.
-  return new AnswerTable(Object.values(json as object) as string[]);
-}
-
-/** Why the JSON is no list of different texts; undefined if it is one. */
-function invalidAnswers(json: unknown): string | undefined {
-  if (typeof json !== "object" || json === null) return "a single value";
-  const entries = Object.entries(json as Readonly<Record<string, unknown>>);
-  if (entries.length === 0) return "an empty list";
-  const seen = new Set<string>();
-  for (const [i, [key, value]] of entries.entries()) {
-    if (key !== String(i)) return `${JSON.stringify(key.slice(0, 80))} in place of ${i}`;
-    if (typeof value !== "string") return `no text for ${key}`;
-    if (seen.has(value)) return `${JSON.stringify(value.slice(0, 80))} twice`;
-    seen.add(value);
-  }
-  return undefined;
+async function readTable(file: string): Promise<AnswerTable | undefined> {
+  const answers = await readAnswerList(file);
+  return answers && new AnswerTable(answers);
 }

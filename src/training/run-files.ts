@@ -3,7 +3,7 @@ import { copyAtomically, hashFile, isFile, readJsonObjectIfPresent, writeJson } 
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { tokenizerFiles } from "../checkpoint/index.js";
+import { answerListName, tokenizerFiles } from "../checkpoint/index.js";
 import { HostTensor } from "../graph/index.js";
 import {
   checkpointName,
@@ -184,7 +184,7 @@ export class RunFiles {
         "preprocessor_config.json": model.preprocessor,
         // Texts are truncated as in training and validation.
         [tokenizerConfigName]: { ...tokenizerConfig, model_max_length: settings.max_text_len },
-        ...(answers === undefined ? {} : { "answers.json": answers.answers }),
+        ...(answers === undefined ? {} : { [answerListName]: answers.answers }),
       },
       optimizer,
       state: {

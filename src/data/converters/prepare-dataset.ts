@@ -1,7 +1,8 @@
 /** Converts published data sets to the tables that training reads: Arrow files with one row for each image. */
 import { stat } from "node:fs/promises";
+import { readAnswerList } from "../../checkpoint/index.js";
 import { checkOptionNames, InputError, nearestHint } from "../../errors.js";
-import { makeAnswerList, readAnswerList } from "./answer-list.js";
+import { answerListFile, makeAnswerList } from "./answer-vocabulary.js";
 import { coco, f30k } from "./karpathy.js";
 import { nlvr2 } from "./nlvr2.js";
 import type { LeftOut, PrepareReport, TableReport, Converter, PrepareContext } from "./converter.js";
@@ -191,6 +192,7 @@ function rawAnswersOf(name: string, { answers }: Converter, raw = false): boolea
 async function answerCount(name: string, context: PrepareContext): Promise<number | undefined> {
   if (name !== "vqav2" && name !== "vgqa") return undefined;
   const needed = name === "vqav2" && context.splits.some((split) => !split.startsWith("test"));
-  const list = (await readAnswerList(context.out)) ?? (needed ? await makeAnswerList(context) : undefined);
+  const list =
+    (await readAnswerList(answerListFile(context.out))) ?? (needed ? await makeAnswerList(context) : undefined);
   return list?.length;
 }

@@ -1,9 +1,10 @@
 /** Questions of Visual Genome as additional training data for VQAv2: those with one answer that is in the vocabulary of VQAv2. */
 import { z } from "zod";
+import { readAnswerList } from "../../checkpoint/index.js";
 import { InputError } from "../../errors.js";
 import { answerLabels } from "./vqa/answer-scores.js";
 import { normalizeAnswer } from "./vqa/normalize-answer.js";
-import { answerListFile, hasAnnotations, makeAnswerList, readAnswerList } from "./answer-list.js";
+import { answerListFile, hasAnnotations, makeAnswerList } from "./answer-vocabulary.js";
 import { checkedRecord, findFile } from "./source-files.js";
 import { jsonElements } from "./json-elements.js";
 import type { PlannedRow, Converter, PrepareContext } from "./converter.js";
@@ -52,7 +53,7 @@ export const vgqa: Converter = {
 
 /** The vocabulary of the tables in the output folder, or else of the annotations of VQAv2. */
 async function vocabulary(context: PrepareContext): Promise<readonly string[]> {
-  const list = await readAnswerList(context.out);
+  const list = await readAnswerList(answerListFile(context.out));
   if (list !== undefined) return list;
   if (await hasAnnotations(context.source)) return makeAnswerList(context);
   throw new InputError({

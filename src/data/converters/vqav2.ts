@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { InputError } from "../../errors.js";
 import { answerLabels, scoreAnswers, type ScoredAnswers } from "./vqa/answer-scores.js";
-import { annotationFile, makeAnswerList } from "./answer-list.js";
+import { annotationFile, makeAnswerList } from "./answer-vocabulary.js";
 import { checkedRecord, recordProblem, findFile, findFolders } from "./source-files.js";
 import type { Columns } from "./arrow-writer.js";
 import { jsonElements } from "./json-elements.js";

@@ -1,7 +1,8 @@
 /** Answers to questions, and the predictions for the VQA challenge. */
 import type { Question } from "../../data/index.js";
+import { readAnswerList } from "../../checkpoint/index.js";
 import { InputError } from "../../errors.js";
-import { answersInFile, findAnswers, readAnswers, type LoadedModel } from "../../inference/index.js";
+import { findAnswers, readAnswers, type LoadedModel } from "../../inference/index.js";
 import { argMax, binaryCrossEntropy, Mean } from "../numbers.js";
 import type { EncodedRow } from "../encoded-row.js";
 import { fusedRows, type RowMetric, type EvalContext, type Results } from "./metric.js";
@@ -110,7 +111,7 @@ async function answersOf(
 ): Promise<readonly string[] | undefined> {
   const count = config.vqav2_label_size;
   if (answers === undefined) return findAnswers(folder, count, configJson);
-  const list = typeof answers === "string" ? await answersInFile(answers, count) : answers;
+  const list = typeof answers === "string" ? await readAnswerList(answers, count) : answers;
   if (list?.length === count) return list;
   throw new InputError({
     code: "invalid-config",

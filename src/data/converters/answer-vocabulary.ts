@@ -1,8 +1,9 @@
 /** `answers.json` beside the tables: the answers that their labels stand for. */
-import { makeFolder, writeAtomically, readJsonIfPresent } from "../../files/index.js";
+import { makeFolder, writeAtomically } from "../../files/index.js";
 import { join } from "node:path";
 import { z } from "zod";
 
+import { answerListName, readAnswerList } from "../../checkpoint/index.js";
 import { InputError } from "../../errors.js";
 
 import { AnswerCounts } from "./vqa/answer-scores.js";
@@ -10,10 +11,9 @@ import { checkedRecord, findFile, findFileIfPresent } from "./source-files.js";
 import { jsonElements } from "./json-elements.js";
 import type { PrepareContext } from "./converter.js";
 
-const listSchema = z.array(z.string()).min(1);
 const majorAnswerSchema = z.object({ multiple_choice_answer: z.string() });
 
-export const answerListFile = (out: string): string => join(out, "answers.json");
+export const answerListFile = (out: string): string => join(out, answerListName);
 
 const annotationNames = (year: string): string[] => [
   `vqav2/v2_mscoco_${year}_annotations.json`,
@@ -23,21 +23,6 @@ const annotationNames = (year: string): string[] => [
 /** The file with the answers to the questions of `train2014` or `val2014`. */
 export const annotationFile = (source: string, year: string): Promise<string> =>
   findFile(source, annotationNames(year));
-
-/** The list of an earlier run; undefined if there is none. */
-export async function readAnswerList(out: string): Promise<readonly string[] | undefined> {
-  const file = answerListFile(out);
-  const json = await readJsonIfPresent(file, { expected: "a JSON list of answers" });
-  if (json === undefined) return undefined;
-  const list = checkedRecord(listSchema, json, file, "the file");
-  if (new Set(list).size === list.length) return list;
-  throw new InputError({
-    code: "invalid-dataset",
-    where: file,
-    expected: "each answer once",
-    found: "one of them twice",
-  });
-}
 
 /**
  * The vocabulary of the annotations of VQAv2, written to `answers.json`.
@@ -62,7 +47,7 @@ export async function makeAnswerList(context: PrepareContext): Promise<readonly 
       found,
     });
   }
-  const old = context.force ? undefined : await readAnswerList(context.out);
+  const old = context.force ? undefined : await readAnswerList(file);
   if (old === undefined) {
     await makeFolder(context.out);
     await writeAtomically(file, (handle) => handle.writeFile(`${JSON.stringify(list)}\n`));
