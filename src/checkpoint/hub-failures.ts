@@ -112,7 +112,7 @@ export function networkFailure(what: string, url: URL, error: unknown, proxy: Pr
 }
 
 /** The failure of a proxy to connect to the hub. */
-export function proxyFailure(proxy: Proxy, url: URL, status: number, cause?: unknown): HubFailure {
+function proxyFailure(proxy: Proxy, url: URL, status: number, cause?: unknown): HubFailure {
   const hint =
     status === 407
       ? `Give user and password in ${proxy.variable}, as in http://user:password@host:port`

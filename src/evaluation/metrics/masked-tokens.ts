@@ -53,7 +53,7 @@ export class MaskedTokens implements RowMetric {
 }
 
 /** @param use called with the id of each masked token and its logits [vocabulary], which it must not keep */
-export async function predictMasked(
+async function predictMasked(
   context: EvalContext,
   image: States,
   texts: readonly MaskedText[],
