@@ -5,7 +5,7 @@ export { type Checkpoint, openCheckpoint } from "./checkpoint.js";
 export { hubOptions, type HubOptions, type HubProgress } from "./hub-settings.js";
 
 export { ForeignObject } from "./pickle.js";
-export { smallFiles } from "./model-files.js";
+export { modelFiles, tokenizerNames } from "./model-files.js";
 export { resolveModel } from "./resolve-model.js";
 export { roundedTensor, type WeightDType } from "./rounded-tensor.js";
 export { readSafetensors } from "./safetensors.js";

@@ -34,3 +34,13 @@ export const processorNames: readonly string[] = [
 
 /** All files that belong to a model, besides its weights. */
 export const smallFiles: readonly string[] = ["config.json", ...processorNames];
+
+/**
+ * The files of a model folder that this program writes, for `replaceFiles`. The config is the last one: a folder without it is no model.
+ * @param further other files that are written beside the weights
+ */
+export const modelFiles = (further: Iterable<string> = []): string[] => [
+  "model.safetensors",
+  ...new Set([...processorNames, ...further].filter((name) => name !== "model.safetensors" && name !== "config.json")),
+  "config.json",
+];

@@ -1,12 +1,12 @@
 /** Results of an evaluation as files. */
-import { makeFolder, writeAtomically } from "../files/index.js";
+import { replaceFiles, writeText } from "../files/index.js";
 import { basename, dirname, join, resolve } from "node:path";
 
 import type { EvaluationResult } from "./evaluate-model.js";
 
 /**
- * Writes `eval_results.json` with the numbers by name, and the predictions, if there are any, in the format of the VQA challenge. Each file
- * is written atomically.
+ * Writes `eval_results.json` with the numbers by name, and the predictions, if there are any, in the format of the VQA challenge. Both
+ * are replaced as one, as `replaceFiles` does it.
  * @param folder made if it does not exist; files of these names are replaced
  * @param model  the evaluated model, after which the file of predictions is named
  * @returns the paths written
@@ -21,13 +21,15 @@ import type { EvaluationResult } from "./evaluate-model.js";
  * console.log(JSON.parse(await readFile(file!, "utf8"))); // { itm_accuracy: 1 }
  */
 export async function writeResults(folder: string, result: EvaluationResult, model: string): Promise<string[]> {
-  await makeFolder(folder);
   const documents = new Map<string, string>([["eval_results.json", `${JSON.stringify(result.results, null, 2)}\n`]]);
   if (result.predictions.length > 0) {
     documents.set(submissionName(model), JSON.stringify(result.predictions, null, 4));
   }
-  for (const [name, text] of documents) await writeAtomically(join(folder, name), (file) => file.writeFile(text));
-  return [...documents.keys()].map((name) => join(folder, name));
+  const names = [...documents.keys()];
+  await replaceFiles(folder, names, async (unfinished) => {
+    for (const [name, text] of documents) await writeText(join(unfinished, name), text);
+  });
+  return names.map((name) => join(folder, name));
 }
 
 /**

@@ -27,6 +27,7 @@ export {
   statRegular,
   withFile,
 } from "./read-file.js";
+export { completeReplacements, replaceFiles, type ReplaceOptions } from "./replace-files.js";
 export { refuseStandIn, standIn, standInBytes } from "./stand-in.js";
 export { fileError, systemCode } from "./system-errors.js";
 export { isAbandoned, removeAbandoned, temporaryName, uniqueTag, uniqueTagPattern } from "./temporary-files.js";

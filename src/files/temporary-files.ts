@@ -5,6 +5,7 @@ import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type ProcessIdentity, stateOfTag, tagOf, tagPattern, thisProcess } from "./process-identity.js";
+import { fileError } from "./system-errors.js";
 
 /** Whether a process of another machine runs is unknown: its file counts as abandoned when it has not changed for a day. */
 const abandonedAfterMs = 24 * 60 * 60_000;
@@ -36,14 +37,29 @@ export async function isAbandoned(path: string, tag: string, afterMs: number = a
 }
 
 /**
- * Removes temporary files and folders that a killed process left in `folder`; those of running processes stay.
+ * Paths of temporary files and folders that a killed process left in `folder`.
  * @param name only those made by `temporaryName(name)`
+ * @throws InputError if the folder cannot be read
  */
-export async function removeAbandoned(folder: string, name?: string): Promise<void> {
-  for (const entry of await readdir(folder)) {
+export async function abandonedIn(folder: string, name?: string): Promise<string[]> {
+  const entries = await readdir(folder).catch((error: unknown) => {
+    throw fileError(folder, error, { expected: "a folder that can be read" });
+  });
+  const found: string[] = [];
+  for (const entry of entries) {
     const [, part, tag] = pattern.exec(entry) ?? [];
     if (tag === undefined || (name !== undefined && part !== name.slice(0, maxNameLength))) continue;
     const path = join(folder, entry);
-    if (await isAbandoned(path, tag)) await rm(path, { recursive: true, force: true });
+    if (await isAbandoned(path, tag)) found.push(path);
+  }
+  return found;
+}
+
+/** Removes what `abandonedIn` finds; files of running processes stay. @throws InputError if one cannot be removed */
+export async function removeAbandoned(folder: string, name?: string): Promise<void> {
+  for (const path of await abandonedIn(folder, name)) {
+    await rm(path, { recursive: true, force: true }).catch((error: unknown) => {
+      throw fileError(path, error, { action: "write", expected: "an unfinished file that can be removed" });
+    });
   }
 }

@@ -69,14 +69,21 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Makes names that were added, moved or removed in a folder outlast a power cut. */
+/**
+ * Makes names that were added, moved or removed in a folder outlast a power cut.
+ * @throws InputError if the disk fails
+ */
 export async function syncFolder(folder: string): Promise<void> {
   // Windows does not open folders, and keeps names in its journal.
   if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
   try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+    const handle = await open(folder, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileError(folder, error, { action: "write", expected: "a folder that can be written" });
   }
 }

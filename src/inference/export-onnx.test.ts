@@ -1,5 +1,5 @@
 /** Exported files run by ONNX Runtime from their path, as any other program would run them, against transformers. */
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
@@ -150,4 +150,32 @@ test("a target that is a file is refused by name", async () => {
   const target = join(await emptyFolder(), "taken");
   await writeFile(target, "");
   await expect(exportOnnx(await tinyCheckpoint(), target)).rejects.toThrow("taken");
+});
+
+test("files of an earlier export are removed, and a failure leaves them unchanged", async () => {
+  const folder = await emptyFolder();
+  await writeFile(join(folder, "README.md"), "");
+  await exportOnnx(await tinyCheckpoint({ config: tinyConfig({ token_type_count: 3 }), heads: ["nlvr2"] }), folder);
+  const ofTwoImages = [
+    "README.md",
+    "comparison.onnx",
+    "fusion.onnx",
+    "model.onnx",
+    "second-vision.onnx",
+    "text.onnx",
+    "vision.onnx",
+    "weights.safetensors",
+  ];
+  expect((await readdir(folder)).sort()).toEqual(ofTwoImages);
+  const contents = () => Promise.all(ofTwoImages.map((name) => readFile(join(folder, name))));
+  const before = await contents();
+  const onProgress = (done: number) => {
+    if (done === 3) throw new Error("stopped");
+  };
+  const checkpoint = await tinyCheckpoint({ heads: ["itm"] });
+  await expect(exportOnnx(checkpoint, folder, { onProgress })).rejects.toThrow("stopped");
+  expect((await readdir(folder)).sort()).toEqual(ofTwoImages);
+  expect(await contents()).toEqual(before);
+  await exportOnnx(checkpoint, folder);
+  expect((await readdir(folder)).sort()).toEqual(ofTwoImages.filter((name) => !/^(second|comparison)/.test(name)));
 });

@@ -1,6 +1,5 @@
 /** Writes the model as ONNX files: the whole of it, and its sub-graphs, over one shared file of weights. */
-import { makeFolder, writeAtomically } from "../files/index.js";
-import { stat } from "node:fs/promises";
+import { replaceFiles, statRegular, writeAtomically } from "../files/index.js";
 import { join } from "node:path";
 import { checkOptionNames } from "../errors.js";
 import { hubOptions, readSafetensors, resolveModel, writeSafetensors, type HubOptions } from "../checkpoint/index.js";
@@ -23,11 +22,18 @@ export interface ExportedFile {
 /** Holds the weights of all ONNX files beside it. */
 const weightsFile = "weights.safetensors";
 
+/** All files of an export. Each graph needs the weights alone. */
+const exportedFiles: readonly string[] = [
+  weightsFile,
+  ...["model", "vision", "text", "fusion", "second-vision", "comparison"].map((name) => `${name}.onnx`),
+];
+
 /**
  * Writes `model.onnx` (whole), `vision.onnx`, `text.onnx`, `fusion.onnx` and `weights.safetensors` into a folder. The
  * outputs of `vision.onnx` and `text.onnx` are the inputs of `fusion.onnx` under the same names; `batch` and `text` are
  * dynamic, the image size is the checkpoint's. Each head that the checkpoint has gives its outputs. A head over two images
- * (NLVR2) adds `second-vision.onnx`, for the second image, and `comparison.onnx`, over the fusion's pooled outputs for both.
+ * (NLVR2) adds `second-vision.onnx`, for the second image, and `comparison.onnx`, over the fusion's pooled outputs for both. Files of an
+ * earlier export are replaced or removed; a failure leaves them unchanged.
  * @throws InputError when the checkpoint is broken or the folder cannot be written; `signal.reason` when aborted
  * @example
  * import { mkdtemp } from "node:fs/promises";
@@ -51,22 +57,31 @@ export async function exportOnnx(
   const graphs = Object.entries(exportedGraphs(config, heads));
   const total = graphs.length + 1;
 
-  await makeFolder(folder);
   const parameters = graphs.flatMap(([, outputs]) => parametersOf(outputs));
-  // Each graph has its own parameter nodes: one name is written once.
-  const weights = join(folder, weightsFile);
-  await writeSafetensors(weights, new Map(parameters.map((p) => [p.name, lookup(p)])), { signal: hub.signal });
-  await onProgress?.(1, total);
-  const written = await readSafetensors(weights);
-  const files: ExportedFile[] = [{ file: weights, bytes: (await stat(weights)).size, inputs: [], outputs: [] }];
-  for (const [name, outputs] of graphs) {
-    hub.signal?.throwIfAborted();
-    const { bytes, inputs } = writeOnnx(outputs, { locate: (parameter) => located(parameter, written) });
-    const file = join(folder, `${name}.onnx`);
-    await writeAtomically(file, async (handle) => handle.writeFile(bytes));
-    files.push({ file, bytes: bytes.length, inputs: inputs.map((input) => input.name), outputs: Object.keys(outputs) });
-    await onProgress?.(files.length, total);
-  }
+  const files: ExportedFile[] = [];
+  const write = async (unfinished: string) => {
+    // Each graph has its own parameter nodes: one name is written once.
+    const weights = join(unfinished, weightsFile);
+    await writeSafetensors(weights, new Map(parameters.map((p) => [p.name, lookup(p)])), { signal: hub.signal });
+    const { size } = await statRegular(weights);
+    files.push({ file: join(folder, weightsFile), bytes: size, inputs: [], outputs: [] });
+    await onProgress?.(1, total);
+    const written = await readSafetensors(weights);
+    for (const [name, outputs] of graphs) {
+      hub.signal?.throwIfAborted();
+      const { bytes, inputs } = writeOnnx(outputs, { locate: (parameter) => located(parameter, written) });
+      const file = `${name}.onnx`;
+      await writeAtomically(join(unfinished, file), async (handle) => handle.writeFile(bytes));
+      files.push({
+        file: join(folder, file),
+        bytes: bytes.length,
+        inputs: inputs.map((input) => input.name),
+        outputs: Object.keys(outputs),
+      });
+      await onProgress?.(files.length, total);
+    }
+  };
+  await replaceFiles(folder, exportedFiles, write, { signal: hub.signal });
   return files;
 }
 

@@ -1,9 +1,8 @@
 /** The files of a run: lock, log, checkpoints, results. Only rank 0 has them. */
-import { copyAtomically, hashFile, isFile, readJsonObjectIfPresent, writeJson } from "../files/index.js";
-import { rm } from "node:fs/promises";
+import { copyAtomically, hashFile, isFile, readJsonObjectIfPresent, replaceFiles, writeJson } from "../files/index.js";
 import { join } from "node:path";
 
-import { answerListName, tokenizerFiles } from "../checkpoint/index.js";
+import { answerListName, tokenizerFiles, tokenizerNames } from "../checkpoint/index.js";
 import { HostTensor } from "../graph/index.js";
 import {
   checkpointName,
@@ -80,13 +79,12 @@ export class RunFiles {
     const isSame = async (name: string, path: string) =>
       old.has(name) && (await hashFile(path)) === (await hashFile(old.get(name)!));
     const same = await Promise.all([...files].map(([name, path]) => isSame(name, path)));
-    if (old.size !== files.size || same.includes(false)) await rm(join(this.output, "config.json"), { force: true });
-    for (const [name, path] of old) if (!files.has(name)) await rm(path);
-    for (const [i, [name, path]] of [...files].entries()) {
-      const copy = join(this.output, name);
-      if (!same[i]) await copyAtomically(path, copy);
-      this.tokenizer.set(name, copy);
+    if (old.size !== files.size || same.includes(false)) {
+      await replaceFiles(this.output, [...tokenizerNames, "config.json"], async (unfinished) => {
+        for (const [name, path] of files) await copyAtomically(path, join(unfinished, name));
+      });
     }
+    for (const name of files.keys()) this.tokenizer.set(name, join(this.output, name));
   }
 
   /**

@@ -4,7 +4,7 @@ import { readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 
 import { InputError } from "../../errors.js";
-import { removeAbandoned, syncFolder, systemCode } from "../../files/index.js";
+import { completeReplacements, removeAbandoned, syncFolder, systemCode } from "../../files/index.js";
 
 export const checkpointName = (step: number): string => `checkpoint-${step}`;
 
@@ -41,6 +41,7 @@ export async function clearLeftovers(output: string): Promise<void> {
     if (purpose === "old" && !(await isThere(place))) await rename(path, place);
     else await rm(path, { recursive: true, force: true });
   }
+  await completeReplacements(output);
   await removeAbandoned(output);
   await syncFolder(output);
 }
