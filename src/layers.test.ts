@@ -21,7 +21,7 @@ const layers: Readonly<Record<string, Layer>> = {
   nn: { mayImport: ["graph"], pure: true },
   model: { mayImport: ["graph", "nn"], pure: true },
   checkpoint: { mayImport: ["files", "graph", "model"], pure: false },
-  processing: { mayImport: ["files", "graph"], pure: false },
+  processing: { mayImport: ["files", "threads", "graph"], pure: false },
   runtime: { mayImport: ["threads", "graph"], pure: false },
   conversion: {
     mayImport: ["threads", "files", "random", "graph", "nn", "model", "checkpoint", "processing", "runtime"],

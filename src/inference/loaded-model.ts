@@ -286,9 +286,9 @@ export class LoadedModel {
     const { onPhotograph } = this.options;
     const photographs: boolean[] = [];
     const batch = this.processor.croppingImageProcessor.preprocess(images, {
-      onDecoded: (image, index) => {
+      onDecoded: async (image, index) => {
         signal?.throwIfAborted();
-        if (onPhotograph !== undefined) photographs[index] = looksLikePhotograph(image);
+        if (onPhotograph !== undefined) photographs[index] = await looksLikePhotograph(image);
       },
       onBrokenImage,
     });

@@ -2,6 +2,7 @@
 import type { Metadata } from "sharp";
 import { InputError, missingPackage } from "../errors.js";
 import { readBytes } from "../files/index.js";
+import { yieldToEventLoop } from "../threads/index.js";
 import { imageFormat, type ImageFormat } from "./image-format.js";
 import { imageFileOf, isRawImage, isUrl, maxFileBytes, pathError, type ImageInput } from "./image-input.js";
 import { exifBeforePixels } from "./png-exif.js";
@@ -76,7 +77,7 @@ export async function decodeImage(image: ImageInput, options: DecodeOptions = {}
       .timeout({ seconds: maxSeconds })
       .toBuffer({ resolveWithObject: true });
     const { width, height, channels } = info;
-    return { name, width, height, data: rgbOf(data, channels, colourspace, depth) };
+    return { name, width, height, data: await rgbOf(data, channels, colourspace, depth) };
   } catch (cause) {
     throw cause instanceof InputError ? cause : decodingError(where, format, cause);
   }
@@ -97,23 +98,47 @@ function samplesOf({ space, depth }: Metadata): {
  * other 16-bit samples keep their high byte, CMYK follows Pillow's `convert("RGB")`.
  * @param channels grey, grey + alpha, RGB, RGB + alpha, or the four inks of CMYK
  */
-function rgbOf(data: Uint8Array, channels: number, colourspace: string, depth: "uchar" | "ushort"): Uint8Array {
+async function rgbOf(
+  data: Uint8Array,
+  channels: number,
+  colourspace: string,
+  depth: "uchar" | "ushort",
+): Promise<Uint8Array> {
   const values =
-    depth === "ushort" ? eightBit(new Uint16Array(data.buffer, data.byteOffset, data.length / 2), channels) : data;
-  if (colourspace === "cmyk") return rgbFromCmyk(values);
-  if (channels === 3) return values;
-  const grey = channels < 3;
+    depth === "ushort"
+      ? await eightBit(new Uint16Array(data.buffer, data.byteOffset, data.length / 2), channels)
+      : data;
+  if (colourspace !== "cmyk" && channels === 3) return values;
+  const convert = colourspace === "cmyk" ? convertCmyk : compositeOnWhite;
   const rgb = new Uint8Array((values.length / channels) * 3);
-  for (let from = 0, to = 0; to < rgb.length; from += channels, to += 3) {
-    const alpha = channels % 2 === 0 ? values[from + channels - 1]! : 255;
-    for (let c = 0; c < 3; c++) rgb[to + c] = onWhite(values[grey ? from : from + c]!, alpha);
+  for (let from = 0, to = 0; to < rgb.length; from += pixelsAPiece * channels, to += pixelsAPiece * 3) {
+    await yieldToEventLoop();
+    convert(values.subarray(from, from + pixelsAPiece * channels), channels, rgb.subarray(to, to + pixelsAPiece * 3));
   }
   return rgb;
 }
 
-function eightBit(values: Uint16Array, channels: number): Uint8Array {
-  // Pillow reads 16-bit grey as 16 bits but keeps the high byte of LA, RGB and RGBA.
-  return Uint8Array.from(values, channels === 1 ? (value) => Math.floor((value + 128) / 257) : (value) => value >> 8);
+/** Pixels that are converted in about a millisecond. */
+const pixelsAPiece = 2 ** 16;
+
+async function eightBit(values: Uint16Array, channels: number): Promise<Uint8Array> {
+  const eight = new Uint8Array(values.length);
+  for (let start = 0; start < values.length; start += pixelsAPiece) {
+    await yieldToEventLoop();
+    const end = Math.min(values.length, start + pixelsAPiece);
+    // Pillow reads 16-bit grey as 16 bits but keeps the high byte of LA, RGB and RGBA.
+    if (channels === 1) for (let i = start; i < end; i++) eight[i] = Math.floor((values[i]! + 128) / 257);
+    else for (let i = start; i < end; i++) eight[i] = values[i]! >> 8;
+  }
+  return eight;
+}
+
+function compositeOnWhite(values: Uint8Array, channels: number, rgb: Uint8Array): void {
+  const grey = channels < 3;
+  for (let from = 0, to = 0; to < rgb.length; from += channels, to += 3) {
+    const alpha = channels % 2 === 0 ? values[from + channels - 1]! : 255;
+    for (let c = 0; c < 3; c++) rgb[to + c] = onWhite(values[grey ? from : from + c]!, alpha);
+  }
 }
 
 /** `value` at opacity `alpha` over white, rounded as Pillow's `Image.alpha_composite` rounds (7 extra bits, then / 255). */
@@ -123,16 +148,14 @@ function onWhite(value: number, alpha: number): number {
 }
 
 /** Pillow's CMYK to RGB: 255 - K - C·(255 - K) / 255 with its rounding, clipped at 0. */
-function rgbFromCmyk(values: Uint8Array): Uint8Array {
-  const data = new Uint8Array((values.length / 4) * 3);
-  for (let from = 0, to = 0; to < data.length; from += 4, to += 3) {
+function convertCmyk(values: Uint8Array, channels: number, rgb: Uint8Array): void {
+  for (let from = 0, to = 0; to < rgb.length; from += channels, to += 3) {
     const light = 255 - values[from + 3]!;
     for (let c = 0; c < 3; c++) {
       const product = values[from + c]! * light + 128;
-      data[to + c] = Math.max(0, light - (((product >> 8) + product) >> 8));
+      rgb[to + c] = Math.max(0, light - (((product >> 8) + product) >> 8));
     }
   }
-  return data;
 }
 
 function checkSize(metadata: Metadata, where: string, maxPixels: number): void {

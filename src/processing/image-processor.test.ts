@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import sharp from "sharp";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { decodeImage } from "./decode-image.js";
 import { packagedFolder, pattern, readGolden } from "./golden.suite.js";
 import { ImageProcessor } from "./image-processor.js";
 import { imageSettings } from "./image-settings.js";
+import { looksLikePhotograph } from "./looks-like-photograph.js";
 import type { JsonObject } from "../files/index.js";
 
 interface PixelValues {
@@ -92,19 +95,44 @@ class RecordedFile extends Blob {
   }
 }
 
-test("only a few images are decoded at a time", async () => {
+test("only a few images are decoded at a time, also by several calls together", async () => {
   const bytes = new Uint8Array(await readFile(join(packagedFolder, "../../examples/images/000.png")));
-  let decoded = 0;
   let opened = 0;
-  let maxAlive = 0;
-  const images = Array.from({ length: 24 }, () => {
-    return new RecordedFile(bytes, () => (maxAlive = Math.max(maxAlive, ++opened - decoded)));
-  });
-  // Resized right after this call, in the same turn of the event loop, and then dropped.
-  const { pixel_values } = await processor({ size: 64 }).preprocess(images, { onDecoded: () => decoded++ });
-  expect(pixel_values.shape).toEqual([24, 3, 64, 64]);
-  expect([opened, decoded]).toEqual([24, 24]);
-  expect(maxAlive).toBe(4);
+  const images = Array.from({ length: 12 }, () => new RecordedFile(bytes, () => opened++));
+  const waiting: (() => void)[] = [];
+  const onDecoded = () => new Promise<void>((resolve) => waiting.push(resolve));
+  const shared = processor({ size: 64 });
+  const both = Promise.all([shared.preprocess(images, { onDecoded }), shared.preprocess(images, { onDecoded })]);
+  for (let decoded = 0; decoded < 24; decoded++) {
+    while (waiting.length < Math.min(4, 24 - decoded)) await new Promise(setImmediate);
+    expect(opened).toBe(Math.min(24, decoded + 4));
+    waiting.shift()!();
+  }
+  for (const { pixel_values } of await both) expect(pixel_values.shape).toEqual([12, 3, 64, 64]);
+});
+
+test("images of each kind are decoded, resized and normalised in pieces, between which the event loop may run", async () => {
+  const [width, height] = [700, 600];
+  const grey = sharp({ create: { width, height, channels: 3, background: "grey" } });
+  // Each piece begins with a look at the clock.
+  const clock = vi.spyOn(performance, "now");
+  onTestFinished(() => clock.mockRestore());
+  const piecesOf = async (compute: () => Promise<unknown>) => {
+    clock.mockClear();
+    await compute();
+    return clock.mock.calls.length;
+  };
+  const files = {
+    alpha: await grey.clone().ensureAlpha(0.5).png().toBuffer(),
+    rgb16: await grey.clone().toColourspace("rgb16").png().toBuffer(),
+    cmyk: await grey.clone().toColourspace("cmyk").jpeg().toBuffer(),
+  };
+  for (const [name, file] of Object.entries(files)) {
+    expect(await piecesOf(() => decodeImage(file)), name).toBeGreaterThanOrEqual(6);
+  }
+  const image = pattern(width, height);
+  expect(await piecesOf(() => processor().preprocess([image]))).toBeGreaterThanOrEqual(20);
+  expect(await piecesOf(() => looksLikePhotograph(image))).toBeGreaterThanOrEqual(600);
 });
 
 test("no further image is decoded after one that is broken", async () => {

@@ -1,6 +1,7 @@
 /** Images to `pixel_values`: resize, centre crop, rescale, normalise, then pad over the batch. */
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
+import { Semaphore, yieldToEventLoop } from "../threads/index.js";
 import { decodeImage, type RawImage } from "./decode-image.js";
 import type { ImageInput } from "./image-input.js";
 import { imageSettings, type ImageSettings, readImageSettings } from "./image-settings.js";
@@ -23,8 +24,8 @@ export interface PixelBatch {
 }
 
 export interface PreprocessOptions {
-  /** Called with each image and its index when it has been decoded. */
-  readonly onDecoded?: ((image: RawImage, index: number) => void) | undefined;
+  /** Called with each image and its index when it has been decoded. A promise that it returns is awaited. */
+  readonly onDecoded?: ((image: RawImage, index: number) => unknown) | undefined;
   /**
    * Called with the error and the index of each image that cannot be read, decoded or resized, which is left out of the batch. By default, or
    * if it throws, the call is rejected. A batch of which all images are left out has the shape [0, 3, 0, 0].
@@ -35,11 +36,13 @@ export interface PreprocessOptions {
 // 1 GiB of float32: more would not fit beside the model on most machines.
 const maxValues = 2 ** 28;
 
-/** Images that are decoded at a time: full-size pixels are large. */
+/** Images whose full-size pixels are in memory at a time, in all calls of a processor together. */
 const maxDecoded = 4;
 
 /** BridgeTowerImageProcessor of transformers 5.23 with its Pillow back end, bit for bit. */
 export class ImageProcessor {
+  private readonly decoding = new Semaphore(maxDecoded);
+
   constructor(readonly settings: ImageSettings) {}
 
   /** The processor that a model folder's `processor_config.json` or `preprocessor_config.json` describes. */
@@ -55,7 +58,7 @@ export class ImageProcessor {
   /**
    * One batch of model inputs. With centre crop off, images keep their resized shapes and are padded with 0 at the bottom and
    * the right to the largest of them. Images are decoded and resized a few at a time, so that memory does not depend on how
-   * many large images there are.
+   * many large images there are, and in slices of a few milliseconds, so that the event loop is not blocked.
    *
    * Two differences from transformers: `pixel_mask` is there even with `do_pad` off, and then images of different sizes are an
    * error, because the model takes one tensor.
@@ -74,23 +77,29 @@ export class ImageProcessor {
       Array.from({ length: Math.min(maxDecoded, images.length) }, async () => {
         // An error ends the iterator for all, so that no further image is decoded.
         for (const index of waiting) {
-          let image: RawImage;
-          let where: string;
-          let window: Window;
+          await this.decoding.acquire();
           try {
-            image = await decodeImage(images[index]!);
-            where = image.name ?? `images[${index}]`;
-            window = windowOf(image, settings, where);
-          } catch (error) {
-            // A library that is missing is no fault of the image.
-            if (onBrokenImage === undefined || !(error instanceof InputError) || error.code === "runtime-failed")
-              throw error;
-            onBrokenImage(error, index);
-            continue;
+            let image: RawImage;
+            let where: string;
+            let window: Window;
+            try {
+              image = await decodeImage(images[index]!);
+              where = image.name ?? `images[${index}]`;
+              window = windowOf(image, settings, where);
+            } catch (error) {
+              // A library that is missing is no fault of the image.
+              if (onBrokenImage === undefined || !(error instanceof InputError) || error.code === "runtime-failed")
+                throw error;
+              onBrokenImage(error, index);
+              continue;
+            }
+            await onDecoded?.(image, index);
+            const { width, height } = window.resized;
+            const { data } = await resizeImage(image, width, height, settings.resample);
+            results[index] = { where, window, pixels: data };
+          } finally {
+            this.decoding.release();
           }
-          onDecoded?.(image, index);
-          const { width, height } = window.resized;
-          results[index] = { where, window, pixels: resizeImage(image, width, height, settings.resample).data };
         }
       }),
     );
@@ -105,6 +114,7 @@ export class ImageProcessor {
       const { left, top, resized } = window;
       const [firstX, endX] = [Math.max(0, -left), Math.min(window.width, resized.width - left)];
       for (let y = 0; y < window.height; y++) {
+        if (y % rowsAPiece === 0) await yieldToEventLoop();
         mask.fill(1n, y * width, y * width + window.width);
         for (const [channel, table] of tables.entries()) {
           const row = (channel * height + y) * width;
@@ -147,6 +157,9 @@ function checkValues(count: number, width: number, height: number): void {
   });
 }
 
+/** Rows of a batch that take less than a millisecond. */
+const rowsAPiece = 64;
+
 /** The size of the largest window, to which the others are padded. */
 function batchSize(prepared: readonly Prepared[], { do_pad }: ImageSettings): { height: number; width: number } {
   const height = prepared.reduce((size, { window }) => Math.max(size, window.height), 0);
@@ -176,15 +189,20 @@ function valueTables(settings: ImageSettings): readonly Float32Array[] {
 
 /**
  * The image at another size in pixels, as Pillow resizes it: each axis separately, the result of the first pass rounded to 8 bits before
- * the second. The same object if the size does not change.
+ * the second. The same object if the size does not change. Lets the event loop run every few milliseconds.
  */
-export function resizeImage(image: RawImage, width: number, height: number, filter: ResampleFilter): RawImage {
+export async function resizeImage(
+  image: RawImage,
+  width: number,
+  height: number,
+  filter: ResampleFilter,
+): Promise<RawImage> {
   if (image.width === width && image.height === height) return image;
   if (filter === resampleFilters.nearest) return resizeNearest(image, width, height);
   const kernel = kernels[filter];
   return losesRowsFirst(image, width, height)
-    ? resizeAxis(resizeAxis(image, "height", height, kernel), "width", width, kernel)
-    : resizeAxis(resizeAxis(image, "width", width, kernel), "height", height, kernel);
+    ? resizeAxis(await resizeAxis(image, "height", height, kernel), "width", width, kernel)
+    : resizeAxis(await resizeAxis(image, "width", width, kernel), "height", height, kernel);
 }
 
 /**
@@ -195,7 +213,10 @@ function losesRowsFirst(from: RawImage, width: number, height: number): boolean 
   return from.height > height && from.height - height > 2 * (from.width - width);
 }
 
-function resizeAxis(image: RawImage, axis: "width" | "height", size: number, kernel: Kernel): RawImage {
+/** Products of a sum that take about a millisecond. */
+const productsAPiece = 2 ** 18;
+
+async function resizeAxis(image: RawImage, axis: "width" | "height", size: number, kernel: Kernel): Promise<RawImage> {
   if (image[axis] === size) return image;
   const { first, count, weights, stride } = tapsFor(image[axis], size, kernel);
   const { data } = image;
@@ -205,7 +226,9 @@ function resizeAxis(image: RawImage, axis: "width" | "height", size: number, ker
   const half = 1 << (precisionBits - 1);
   // The clamped array cuts at 0 and 255, as Pillow's table does.
   const out = new Uint8ClampedArray(resized.width * resized.height * 3);
+  const rows = Math.ceil(productsAPiece / (resized.width * stride));
   for (let y = 0, to = 0; y < resized.height; y++) {
+    if (y % rows === 0) await yieldToEventLoop();
     for (let x = 0; x < resized.width; x++, to += 3) {
       const i = axis === "width" ? x : y;
       let source = axis === "width" ? y * rowStep + first[i]! * 3 : first[i]! * rowStep + x * 3;
@@ -226,16 +249,17 @@ function resizeAxis(image: RawImage, axis: "width" | "height", size: number, ker
   return { ...resized, data: new Uint8Array(out.buffer) };
 }
 
-function resizeNearest(
+async function resizeNearest(
   { data, width: fromWidth, height: fromHeight }: RawImage,
   width: number,
   height: number,
-): RawImage {
+): Promise<RawImage> {
   const columns = nearestSources(fromWidth, width);
   const rows = nearestSources(fromHeight, height);
   const out = new Uint8Array(width * height * 3);
   let to = 0;
-  for (const row of rows) {
+  for (const [y, row] of rows.entries()) {
+    if (y % rowsAPiece === 0) await yieldToEventLoop();
     for (const column of columns) {
       const source = (row * fromWidth + column) * 3;
       out[to++] = data[source]!;

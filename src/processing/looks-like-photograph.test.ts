@@ -66,10 +66,10 @@ function soft(width: number, height: number): RawImage {
   return { width, height, data };
 }
 
-test("soft changes everywhere are a photograph; too few pixels, or one plain colour, are none", () => {
-  expect(looksLikePhotograph(soft(200, 150))).toBe(true);
-  expect(looksLikePhotograph(soft(1, 1))).toBe(false);
-  expect(looksLikePhotograph(soft(7, 200))).toBe(false);
-  expect(looksLikePhotograph(soft(2000, 10))).toBe(false);
-  expect(looksLikePhotograph({ width: 100, height: 100, data: new Uint8Array(30_000).fill(90) })).toBe(false);
+test("soft changes everywhere are a photograph; too few pixels, or one plain colour, are none", async () => {
+  expect(await looksLikePhotograph(soft(200, 150))).toBe(true);
+  expect(await looksLikePhotograph(soft(1, 1))).toBe(false);
+  expect(await looksLikePhotograph(soft(7, 200))).toBe(false);
+  expect(await looksLikePhotograph(soft(2000, 10))).toBe(false);
+  expect(await looksLikePhotograph({ width: 100, height: 100, data: new Uint8Array(30_000).fill(90) })).toBe(false);
 });

@@ -4,6 +4,7 @@
  */
 import type { RawImage } from "./decode-image.js";
 import { resizeImage } from "./image-processor.js";
+import { yieldToEventLoop } from "../threads/index.js";
 import { resampleFilters } from "./resample.js";
 
 // Longest sides that images are reduced to, in pixels.
@@ -24,13 +25,13 @@ const threshold = 15.5;
 const maxEqual = 0.5;
 
 /** Whether an image is a photograph rather than drawn, by its colours; false if it is too small or too narrow. */
-export function looksLikePhotograph(image: RawImage): boolean {
-  const reduced = reducedTo(stamp, image);
-  if (Math.min(reduced.width, reduced.height) < minSide || equalNeighbours(image) > maxEqual) return false;
+export async function looksLikePhotograph(image: RawImage): Promise<boolean> {
+  const reduced = await reducedTo(stamp, image);
+  if (Math.min(reduced.width, reduced.height) < minSide || (await equalNeighbours(image)) > maxEqual) return false;
   const { flat, soft } = neighbours(reduced);
   const coarse = colourCounts(reduced, 3);
   const fine = colourCounts(reduced, 4);
-  const small = colourCounts(reducedTo(smallStamp, reduced), 4);
+  const small = colourCounts(await reducedTo(smallStamp, reduced), 4);
   const score =
     weights.flat * flat +
     weights.soft * soft +
@@ -41,7 +42,7 @@ export function looksLikePhotograph(image: RawImage): boolean {
   return score > threshold;
 }
 
-function reducedTo(side: number, image: RawImage): RawImage {
+async function reducedTo(side: number, image: RawImage): Promise<RawImage> {
   const { width, height } = image;
   const scale = side / Math.max(width, height);
   if (scale >= 1) return image;
@@ -50,9 +51,10 @@ function reducedTo(side: number, image: RawImage): RawImage {
 }
 
 /** Share of the pixels that have exactly the colour of the next one in their row. */
-function equalNeighbours({ width, height, data }: RawImage): number {
+async function equalNeighbours({ width, height, data }: RawImage): Promise<number> {
   let equal = 0;
   for (let y = 0; y < height; y++) {
+    await yieldToEventLoop();
     const end = ((y + 1) * width - 1) * 3;
     for (let i = y * width * 3; i < end; i += 3) {
       if (data[i] === data[i + 3] && data[i + 1] === data[i + 4] && data[i + 2] === data[i + 5]) equal++;

@@ -16,8 +16,8 @@ interface Resize {
 
 test.each(readGolden<Resize[]>("resize.json"))(
   "$width x $height to $toWidth x $toHeight with filter $resample equals Pillow",
-  ({ width, height, toWidth, toHeight, resample, sha256, first }) => {
-    const resized = resizeImage(pattern(width, height), toWidth, toHeight, resample);
+  async ({ width, height, toWidth, toHeight, resample, sha256, first }) => {
+    const resized = await resizeImage(pattern(width, height), toWidth, toHeight, resample);
     expect([resized.width, resized.height, ...resized.data.subarray(0, first.length)]).toEqual([
       toWidth,
       toHeight,
@@ -27,8 +27,8 @@ test.each(readGolden<Resize[]>("resize.json"))(
   },
 );
 
-test("the source image is not modified", () => {
+test("the source image is not modified", async () => {
   const image = pattern(40, 30);
-  resizeImage(image, 20, 50, resampleFilters.bicubic);
+  await resizeImage(image, 20, 50, resampleFilters.bicubic);
   expect(image).toEqual(pattern(40, 30));
 });

@@ -31,7 +31,7 @@ export async function prepareImage(call: ImageCall): Promise<ImageAnswer> {
     const { bytes, name } = call;
     const decoded = await decodeImage(bytes, { name });
     const random = new Random(call.seed, ...call.labels);
-    const { shape, data } = transformImage({ ...decoded, name }, call.transform, random);
+    const { shape, data } = await transformImage({ ...decoded, name }, call.transform, random);
     // The new tensor does not share its memory, so it can be transferred.
     return { shape, values: data as Float32Array<ArrayBuffer> };
   } catch (cause) {

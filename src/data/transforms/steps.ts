@@ -24,11 +24,13 @@ export type Step =
   | { readonly step: "opencv"; readonly op: OpencvOp; readonly value: number };
 
 /** The image after all steps in their order; the given image is not changed. */
-export function applySteps(image: RawImage, steps: readonly Step[]): RawImage {
-  return steps.reduce(applyStep, image);
+export async function applySteps(image: RawImage, steps: readonly Step[]): Promise<RawImage> {
+  let result = image;
+  for (const step of steps) result = await applyStep(result, step);
+  return result;
 }
 
-function applyStep(image: RawImage, step: Step): RawImage {
+function applyStep(image: RawImage, step: Step): RawImage | Promise<RawImage> {
   switch (step.step) {
     case "crop":
       return crop(image, step);

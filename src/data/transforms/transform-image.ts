@@ -119,12 +119,16 @@ export function sampleSteps(
  * @example
  * const image = { width: 2, height: 2, data: new Uint8Array(12).fill(255) };
  * const random = { uniform: Math.random, below: (n: number) => Math.floor(n * Math.random()) };
- * const pixels = transformImage(image, { key: "blip_randaug", image_size: 4 }, random);
+ * const pixels = await transformImage(image, { key: "blip_randaug", image_size: 4 }, random);
  * console.log(pixels.shape); // [ 3, 4, 4 ]
  */
-export function transformImage(image: RawImage, transform: Transform, random: RandomSource): HostTensor<"float32"> {
+export async function transformImage(
+  image: RawImage,
+  transform: Transform,
+  random: RandomSource,
+): Promise<HostTensor<"float32">> {
   const steps = sampleSteps(image, transform, random);
-  return pixelValues(applySteps(image, steps), transforms[transform.key].normalization);
+  return pixelValues(await applySteps(image, steps), transforms[transform.key].normalization);
 }
 
 /** (level / 255 - mean) / std, rounded to float32 at each step like PyTorch. [3, height, width] */

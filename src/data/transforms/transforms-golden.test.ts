@@ -10,12 +10,14 @@ import { sampleSteps, transformImage } from "./transform-image.js";
 
 const golden = readGolden();
 
-test.each(golden.alone)("$family $op on $picture", ({ picture, values, sha256, bytes, ...op }) => {
+test.each(golden.alone)("$family $op on $picture", async ({ picture, values, sha256, bytes, ...op }) => {
   const source = goldenImage(golden, picture);
-  const results = values.map((value) => {
-    const step = { step: op.family, op: op.op, value } as Step;
-    return applySteps(source, [step]);
-  });
+  const results = await Promise.all(
+    values.map((value) => {
+      const step = { step: op.family, op: op.op, value } as Step;
+      return applySteps(source, [step]);
+    }),
+  );
   results.forEach((result) => expect([result.width, result.height]).toEqual([source.width, source.height]));
   if (bytes !== undefined) {
     expect(results.map(({ data }) => Array.from(data))).toEqual(bytes.map((b) => [...Buffer.from(b, "base64")]));
@@ -30,13 +32,13 @@ test("every operation is among them", () => {
   expect(of("opencv")).toEqual(new Set(Object.keys(opencvOps)));
 });
 
-test.each(golden.steps)("$picture: $steps.0, …", ({ picture, steps, width, height, sha256 }) => {
-  const result = applySteps(goldenImage(golden, picture), steps);
+test.each(golden.steps)("$picture: $steps.0, …", async ({ picture, steps, width, height, sha256 }) => {
+  const result = await applySteps(goldenImage(golden, picture), steps);
   expect([result.width, result.height, digest(result.data)]).toEqual([width, height, sha256]);
 });
 
-test.each(golden.transformed)("$key of $picture at $image_size", ({ picture, shape, sha256, ...transform }) => {
-  const values = transformImage(goldenImage(golden, picture), transform, new Random(0));
+test.each(golden.transformed)("$key of $picture at $image_size", async ({ picture, shape, sha256, ...transform }) => {
+  const values = await transformImage(goldenImage(golden, picture), transform, new Random(0));
   expect(values.shape).toEqual(shape);
   expect(digest(values.data)).toBe(sha256);
 });
