@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { InputError, checkOptionNames, errorCodes, nearestHint, nearestNames } from "./errors.js";
+import { InputError, errorCodes, nearestHint, nearestNames } from "./errors.js";
 
 test("the message is one line with where, expected, found and hint, which are also fields", () => {
   const problem = { code: "invalid-usage", where: "--device", expected: "one of cpu, cuda", found: "gpu" } as const;
@@ -43,14 +43,6 @@ test("the hint for an unknown name", () => {
   expect(nearestHint("gel", names)).toBe("The nearest is gelu or relu");
   expect(nearestHint("softmax", names)).toBeUndefined();
   expect(nearestHint(7, names)).toBeUndefined();
-});
-
-test("options that do not exist are refused", () => {
-  checkOptionNames("open", {}, ["split", "columns"]);
-  checkOptionNames("open", { split: "train", columns: undefined }, ["split", "columns"]);
-  expect(() => checkOptionNames("open", { spilt: "train" }, ["split", "columns"])).toThrow(
-    "open: spilt: expected only the options split, columns, found an unknown option. The nearest is split.",
-  );
 });
 
 test("the code of an error of the file system follows the system's code", () => {

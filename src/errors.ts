@@ -152,24 +152,6 @@ export function nearestHint(name: unknown, choices: Iterable<string>): string | 
   return near.length === 0 ? undefined : `The nearest is ${near.join(" or ")}`;
 }
 
-/**
- * Refuses options that do not exist, so that a mistyped one is not ignored. An undefined value counts as not given.
- * @param where the call, such as `openDataset`
- * @throws InputError `invalid-argument`, with the nearest option that exists
- */
-export function checkOptionNames(where: string, given: object, known: readonly string[]): void {
-  const entries = Object.entries(given) as [string, unknown][];
-  const unknown = entries.find(([name, value]) => value !== undefined && !known.includes(name))?.[0];
-  if (unknown === undefined) return;
-  throw new InputError({
-    code: "invalid-argument",
-    where: `${where}: ${unknown}`,
-    expected: `only the options ${known.join(", ")}`,
-    found: "an unknown option",
-    hint: nearestHint(unknown, known),
-  });
-}
-
 /** The candidates most similar to a mistyped name, nearest first. */
 export function nearestNames(name: string, candidates: Iterable<string>, count = 3): string[] {
   const limit = Math.max(2, Math.floor(name.length / 3));

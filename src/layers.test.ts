@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
 interface Layer {
-  /** Layers whose `index.ts` it may import. All may import `errors.ts`. */
+  /** Layers whose `index.ts` it may import. All may import `errors.ts` and `arguments.ts`. */
   readonly mayImport: readonly string[];
   /** Pure: no Node and no package, so that it runs in a browser unchanged. */
   readonly pure: boolean;
@@ -14,6 +14,7 @@ interface Layer {
 
 const layers: Readonly<Record<string, Layer>> = {
   errors: { mayImport: [], pure: true },
+  arguments: { mayImport: [], pure: true },
   files: { mayImport: [], pure: false },
   threads: { mayImport: [], pure: false },
   random: { mayImport: [], pure: false },
@@ -129,7 +130,7 @@ function reasonToRefuse(file: string, specifier: string): string | undefined {
   }
   const target = posix.join(posix.dirname(file), specifier).replace(/\.js$/, ".ts");
   const to = layerOf(target);
-  if (to === from || target === "errors.ts") return undefined;
+  if (to === from || target === "errors.ts" || target === "arguments.ts") return undefined;
   if (!layer.mayImport.includes(to)) return `${from} stands below or beside ${to}`;
   return target === `${to}/index.ts` ? undefined : `only ${to}/index.ts is its public face`;
 }
@@ -159,7 +160,7 @@ test("no file is left out, and every layer of the table is there", () => {
 test("CONTRIBUTING's map lists the folders of the table in its order", () => {
   const contributing = readFileSync(`${root}../CONTRIBUTING.md`, "utf8");
   const map = [...contributing.matchAll(/^src\/(\w+) {2,}\S/gm)].map(([, folder]) => folder);
-  const files = new Set(["errors", "index"]);
+  const files = new Set(["errors", "arguments", "index"]);
   expect(map).toEqual(Object.keys(layers).filter((layer) => !files.has(layer)));
 });
 

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 
+import { booleanType, callbackType, signalType, stringType, type OptionTypes } from "../arguments.js";
 import { InputError } from "../errors.js";
 
 /** Progress of one file, in the words of transformers.js. */
@@ -41,17 +42,17 @@ export interface HubOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The names of `HubOptions`. */
-export const hubOptions = {
-  revision: true,
-  cacheDir: true,
-  token: true,
-  localFilesOnly: true,
-  onDownload: true,
-  onWarning: true,
-  endpoint: true,
-  signal: true,
-} as const satisfies Record<keyof HubOptions, true>;
+/** The types of `HubOptions`. */
+export const hubOptions: OptionTypes<HubOptions> = {
+  revision: stringType,
+  cacheDir: stringType,
+  token: stringType,
+  localFilesOnly: booleanType,
+  onDownload: callbackType,
+  onWarning: callbackType,
+  endpoint: stringType,
+  signal: signalType,
+};
 
 export interface HubSettings {
   readonly revision: string;

@@ -2,6 +2,7 @@
 
 import { stat } from "node:fs/promises";
 
+import { checkArgument, stringType } from "../arguments.js";
 import { InputError } from "../errors.js";
 import { fileError, systemCode } from "../files/index.js";
 import type { HubOptions } from "./hub-settings.js";
@@ -16,6 +17,10 @@ import type { HubOptions } from "./hub-settings.js";
  * const folder = await resolveModel("BridgeTower/bridgetower-base", { signal: AbortSignal.timeout(600_000) });
  */
 export async function resolveModel(idOrFolder: string, options: HubOptions = {}): Promise<string> {
+  checkArgument("model", idOrFolder, {
+    ...stringType,
+    expected: "the path of a model folder or a hub id, as a string",
+  });
   options.signal?.throwIfAborted();
   const kind = await kindOf(idOrFolder);
   if (kind === "folder") {

@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readSource, type ImageSource, type RowTexts } from "./dataset.js";
+import { joinDatasets } from "./readers/join-datasets.js";
 import { completeDataset, isCustomDataset, openModule, refuseModule, type CustomDataset } from "./custom-dataset.js";
 
 const image = { name: "dot.png", read: () => Promise.resolve(Uint8Array.of(1)) };
@@ -86,6 +88,70 @@ test("invalid rows and counts are refused", () => {
     false,
     false,
   ]);
+});
+
+const textsThat = (texts: unknown) => () => completeDataset({ ...custom, texts: () => texts as Partial<RowTexts> });
+const imagesThat = (images: unknown) => () =>
+  completeDataset({ ...custom, images: () => images as ImageSource[] }).images(1);
+
+test.each<[name: string, open: () => unknown, where: string, expected: string]>([
+  ["no texts", textsThat(undefined), "texts of row 0 of data set", "an object"],
+  ["texts as a list", textsThat(["a"]), "texts of row 0 of data set", "an object"],
+  ["one caption", textsThat({ captions: "a" }), "captions of row 0 of data set", "an array"],
+  ["a caption that is no text", textsThat({ captions: ["a", 3] }), "captions[1] of row 0 of data set", "a string"],
+  ["a question alone", textsThat({ questions: ["how?"] }), "questions[0] of row 0 of data set", "answers"],
+  ["an answer alone", textsThat({ questions: [{ question: "how?", answers: ["so"] }] }), "questions[0]", "score"],
+  ["a statement alone", textsThat({ statements: ["so"] }), "statements[0] of row 0 of data set", "a string as text"],
+  ["no images", imagesThat([]), "images of row 1 of data set", "an array with at least one image"],
+  ["one image", imagesThat(image), "images of row 1 of data set", "an array"],
+  ["a path", imagesThat(["dot.png"]), "images[0] of row 1 of data set", "an image { name, read }"],
+  ["bytes", imagesThat([{ name: "a", read: Uint8Array.of(1) }]), "images[0] of row 1 of data set", "{ name, read }"],
+])("%s: the error names the row", (_, open, where, expected) => {
+  const problem = { code: "invalid-dataset" };
+  expect(open).toThrow(expect.objectContaining(problem) as Error);
+  expect(open).toThrow(where);
+  expect(open).toThrow(expected);
+});
+
+test("an image whose read() gives no bytes is named", async () => {
+  const source = { name: "dot.png", read: () => Promise.resolve("dot.png" as unknown as Uint8Array) };
+  expect(await problemOf(readSource(source))).toBe(
+    'InputError: dot.png: expected read() to give a Uint8Array or a Buffer, found "dot.png".',
+  );
+  expect(await readSource(image)).toEqual(Uint8Array.of(1));
+});
+
+test("rows outside of the data set are refused, and all of them after close()", async () => {
+  let closed = 0;
+  const data = completeDataset({ ...custom, close: () => void closed++ });
+  const joined = joinDatasets("both", [completeDataset(custom), completeDataset(custom)]);
+  for (const each of [data, joined]) {
+    for (const row of [-1, each.rows, 0.5, NaN]) {
+      const problem = { code: "invalid-argument", expected: `a whole number from 0 to ${each.rows - 1}` };
+      expect(() => each.texts(row)).toThrow(expect.objectContaining(problem) as Error);
+      expect(() => each.images(row)).toThrow(expect.objectContaining(problem) as Error);
+    }
+    await each.close();
+    await each.close();
+    expect(() => each.texts(0)).toThrow(expect.objectContaining({ code: "disposed", where: each.name }) as Error);
+    expect(() => each.images(0)).toThrow(expect.objectContaining({ code: "disposed" }) as Error);
+  }
+  expect(closed).toBe(1);
+});
+
+test("an error that a module throws for a row names the module and the row", async () => {
+  const object = await moduleOf(
+    "row.mjs",
+    `export default new (class {
+      rows = 2;
+      texts(row) { return this.of(row); }
+      of(row) { if (row === 1) throw new TypeError("no text"); return {}; }
+      images(row) { return null.images; }
+    })();`,
+  );
+  expect(await problemOf(openModule({ module: object }, folder))).toBe(
+    "InputError: row 1 of FOLDER/row.mjs: expected texts that can be read, found TypeError: no text.",
+  );
 });
 
 test("a module exports a data set, or a function that gives one", async () => {

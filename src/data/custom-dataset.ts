@@ -1,8 +1,9 @@
 /** Data sets that are no files: objects that a program gives, and modules that export one. */
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { disposable, type Dataset, type ImageSource, type RowTexts, type TextKind } from "./dataset.js";
+import { described, objectType, stringType, wholeNumber, withMethods, type ArgumentType } from "../arguments.js";
 import { InputError } from "../errors.js";
+import { guarded, sourceType, type Dataset, type ImageSource, type RowTexts, type TextKind } from "./dataset.js";
 
 /**
  * A data set written in code. Rows are numbered from 0. A row may be made on demand. It must be the same each time, because a resumed run
@@ -16,7 +17,7 @@ import { InputError } from "../errors.js";
  */
 export interface CustomDataset {
   /** In messages and, of a second validation set, in the names of results. Default "data set". */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** A whole number, 1 or more. */
   readonly rows: number;
   /** The texts of a row. Kinds that are left out are empty. */
@@ -26,69 +27,118 @@ export interface CustomDataset {
   /** Called once by the code that opened the data set. `train` and `evaluate` do not close data sets that were passed in. */
   close?(): void | Promise<void>;
   /** How many texts of each kind each row has. [rows] each. By default all texts are read once, when the data set is opened. */
-  readonly counts?: Dataset["counts"];
-  readonly blocks?: Dataset["blocks"];
-  readonly labelled?: Dataset["labelled"];
+  readonly counts?: Dataset["counts"] | undefined;
+  readonly blocks?: Dataset["blocks"] | undefined;
+  readonly labelled?: Dataset["labelled"] | undefined;
 }
 
 const textKinds: readonly TextKind[] = ["captions", "questions", "hypotheses", "statements", "negatives"];
+
+const customDataset = withMethods("a data set with rows, texts and images", ["texts", "images"]);
 
 /**
  * Whether a value has the members that every data set has.
  * @internal
  */
-export const isCustomDataset = (value: unknown): value is CustomDataset =>
-  typeof value === "object" &&
-  value !== null &&
-  ["texts", "images"].every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === "function");
+export const isCustomDataset = (value: unknown): value is CustomDataset => customDataset.accepts(value);
 
 /**
- * A data set from code with all that its readers need.
- * @throws InputError if its rows or counts are invalid
+ * A data set from code with all that its readers need. What its `texts` and `images` give is checked.
+ * @throws InputError if it is no data set, or its rows or counts are invalid
  * @internal
  */
 export function completeDataset(given: CustomDataset, defaultName = "data set"): Dataset {
+  check("data", given, customDataset);
   const { rows, name = defaultName, blocks, labelled } = given;
-  if (!Number.isSafeInteger(rows) || rows < 1) {
-    throw new InputError({
-      code: "invalid-dataset",
-      where: `rows of ${name}`,
-      expected: "a whole number, 1 or more",
-      found: String(rows),
-    });
-  }
-  const texts = (row: number) => completeTexts(given.texts(row));
-  return disposable({
+  check("name of the data set", name, stringType);
+  check(`rows of ${name}`, rows, wholeNumber(1));
+  const texts = (row: number) => completeTexts(given.texts(row), `row ${row} of ${name}`);
+  return guarded({
     name,
     rows,
-    counts: given.counts === undefined ? countTexts(rows, texts) : checkedCounts(given.counts, rows, name),
+    counts: given.counts === undefined ? countTexts(rows, texts, name) : checkedCounts(given.counts, rows, name),
     blocks,
     labelled,
     texts,
-    images: (row) => given.images(row),
+    images: (row) => checkedImages(given.images(row), `row ${row} of ${name}`),
     close: async () => given.close?.(),
   });
 }
 
-/** Complete texts stay the same object: each of their kinds may be a getter, which a copy would call. */
-function completeTexts(given: Partial<RowTexts>): RowTexts {
+/** @throws InputError `invalid-dataset` if the value is not of the type */
+function check(where: string, value: unknown, { accepts, expected }: ArgumentType): void {
+  if (!accepts(value)) throw new InputError({ code: "invalid-dataset", where, expected, found: described(value) });
+}
+
+const textOf = (field: string): ArgumentType => ({
+  expected: `an object with a string as ${field}`,
+  accepts: (value) => typeof (Object(value) as Readonly<Record<string, unknown>>)[field] === "string",
+});
+
+const question: ArgumentType = {
+  expected: "an object with a string as question and an array of { answer, score } as answers",
+  accepts: (value) => {
+    const { answers } = Object(value) as { readonly answers?: unknown };
+    return textOf("question").accepts(value) && Array.isArray(answers) && answers.every(isAnswer);
+  },
+};
+
+function isAnswer(value: unknown): boolean {
+  const { answer, score } = Object(value) as Readonly<Record<string, unknown>>;
+  return typeof answer === "string" && typeof score === "number";
+}
+
+const textTypes: Readonly<Record<TextKind, ArgumentType>> = {
+  captions: stringType,
+  questions: question,
+  hypotheses: textOf("text"),
+  statements: textOf("text"),
+  negatives: textOf("text"),
+};
+
+function checkTexts(kind: TextKind, list: unknown, where: string): void {
+  check(`${kind} of ${where}`, list, { expected: "an array", accepts: Array.isArray });
+  for (const [i, text] of (list as unknown[]).entries()) check(`${kind}[${i}] of ${where}`, text, textTypes[kind]);
+}
+
+/** Complete texts stay the same object. Each of their kinds may be a getter, which is not called here. */
+function completeTexts(given: Partial<RowTexts>, where: string): RowTexts {
+  check(`texts of ${where}`, given, objectType);
+  for (const kind of textKinds) {
+    const list: unknown = Object.getOwnPropertyDescriptor(given, kind)?.value;
+    if (list !== undefined) checkTexts(kind, list, where);
+  }
   if (textKinds.every((kind) => kind in given)) return given as RowTexts;
   return { captions: [], questions: [], hypotheses: [], statements: [], negatives: [], ...given };
 }
 
-function countTexts(rows: number, texts: (row: number) => RowTexts): Dataset["counts"] {
+function checkedImages(images: unknown, where: string): readonly ImageSource[] {
+  check(`images of ${where}`, images, {
+    expected: "an array with at least one image",
+    accepts: (value) => Array.isArray(value) && value.length > 0,
+  });
+  for (const [i, image] of (images as unknown[]).entries()) check(`images[${i}] of ${where}`, image, sourceType);
+  return images as readonly ImageSource[];
+}
+
+function countTexts(rows: number, texts: (row: number) => RowTexts, name: string): Dataset["counts"] {
   const counts = Object.fromEntries(textKinds.map((kind) => [kind, new Uint32Array(rows)])) as Record<
     TextKind,
     Uint32Array
   >;
   for (let row = 0; row < rows; row++) {
     const found = texts(row);
-    for (const kind of textKinds) counts[kind][row] = found[kind].length;
+    for (const kind of textKinds) {
+      const list = found[kind];
+      checkTexts(kind, list, `row ${row} of ${name}`);
+      counts[kind][row] = list.length;
+    }
   }
   return counts;
 }
 
 function checkedCounts(counts: Dataset["counts"], rows: number, name: string): Dataset["counts"] {
+  check(`counts of ${name}`, counts, objectType);
   for (const kind of textKinds) {
     const count = (counts as Partial<Dataset["counts"]>)[kind];
     if (count instanceof Uint32Array && count.length === rows) continue;
@@ -160,7 +210,7 @@ export async function openModule({ module, options }: ModuleSource, folder: stri
   const exported = await importDefault(path);
   const given: unknown =
     typeof exported === "function" ? await call(exported as (options: unknown) => unknown, options, path) : exported;
-  if (isCustomDataset(given)) return completeDataset(given, module);
+  if (isCustomDataset(given)) return completeDataset(ofModule(given, path), module);
   throw new InputError({
     code: "invalid-dataset",
     where: path,
@@ -183,6 +233,28 @@ async function call(make: (options: unknown) => unknown, options: unknown, path:
   } catch (cause) {
     throw failure(path, "a function that gives a data set", cause);
   }
+}
+
+/** Errors that a row of a module throws name the row. */
+function ofModule(given: CustomDataset, path: string): CustomDataset {
+  const called = <T>(row: number, expected: string, act: () => T): T => {
+    try {
+      return act();
+    } catch (cause) {
+      throw failure(`row ${row} of ${path}`, expected, cause);
+    }
+  };
+  return {
+    // Members of a class are not copied.
+    name: given.name,
+    rows: given.rows,
+    counts: given.counts,
+    blocks: given.blocks,
+    labelled: given.labelled,
+    close: () => given.close?.(),
+    texts: (row) => called(row, "texts that can be read", () => given.texts(row)),
+    images: (row) => called(row, "images that can be listed", () => given.images(row)),
+  };
 }
 
 /** Errors of the module are the user's to correct, like those of a file. */

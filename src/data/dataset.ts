@@ -1,4 +1,6 @@
 /** The interface of every data set: images that are read on demand, and the texts that belong to them. */
+import { types } from "node:util";
+import { described, type ArgumentType } from "../arguments.js";
 import { InputError } from "../errors.js";
 
 /** One encoded image, read on demand. */
@@ -112,13 +114,63 @@ export interface Dataset extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Adds what `await using` calls. A copy with another `close` calls that one. @internal */
-export const disposable = (dataset: Omit<Dataset, typeof Symbol.asyncDispose>): Dataset => ({
-  ...dataset,
-  [Symbol.asyncDispose]() {
-    return this.close();
+/**
+ * A data set that refuses rows that do not exist, and every use after `close`, which closes it once. Adds what `await using` calls. A copy
+ * with another `close` calls that one.
+ * @internal
+ */
+export function guarded(dataset: Omit<Dataset, typeof Symbol.asyncDispose>): Dataset {
+  const { name, rows } = dataset;
+  let closing: Promise<void> | undefined;
+  const checked = (row: number) => {
+    if (closing !== undefined) {
+      throw new InputError({
+        code: "disposed",
+        where: name,
+        expected: "an open data set",
+        found: "a closed data set",
+        hint: "Read rows before closing the data set",
+      });
+    }
+    if (Number.isInteger(row) && row >= 0 && row < rows) return row;
+    const [expected, found] = [`a whole number from 0 to ${rows - 1}`, described(row)];
+    throw new InputError({ code: "invalid-argument", where: `row of ${name}`, expected, found });
+  };
+  return {
+    ...dataset,
+    texts: (row) => dataset.texts(checked(row)),
+    images: (row) => dataset.images(checked(row)),
+    close: () => (closing ??= dataset.close()),
+    [Symbol.asyncDispose]() {
+      return this.close();
+    },
+  };
+}
+
+/** An image of a data set, before it is read. @internal */
+export const sourceType: ArgumentType = {
+  expected: "an image { name, read }: a string, and a function that gives the bytes of a file",
+  accepts: (value) => {
+    const { name, read } = Object(value) as Partial<Record<"name" | "read", unknown>>;
+    return typeof name === "string" && typeof read === "function";
   },
-});
+};
+
+/**
+ * The bytes of an image of a data set.
+ * @throws InputError `invalid-dataset` if `read` gives anything but bytes
+ * @internal
+ */
+export async function readSource(source: ImageSource): Promise<Uint8Array> {
+  const bytes: unknown = await source.read();
+  if (types.isUint8Array(bytes)) return bytes;
+  throw new InputError({
+    code: "invalid-dataset",
+    where: source.name,
+    expected: "read() to give a Uint8Array or a Buffer",
+    found: described(bytes),
+  });
+}
 
 /**
  * Refuses a data set whose rows are of several splits, because training on rows of the test set is an error that no number shows.

@@ -20,7 +20,7 @@ export {
   type CustomDataset,
   type ModuleSource,
 } from "./custom-dataset.js";
-export { refuseMixedSplits } from "./dataset.js";
+export { readSource, refuseMixedSplits } from "./dataset.js";
 export { datasetFacts } from "./dataset-facts.js";
 export { type ImageJob, ImageThreads, type ImageThreadsOptions } from "./loader/image-threads.js";
 export type { LeftOut, PrepareReport, TableReport } from "./converters/converter.js";

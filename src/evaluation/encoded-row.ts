@@ -89,12 +89,11 @@ async function loadRow(context: RowContext, index: number, inputs: RequiredInput
   const texts = { ...all, captions: trueCaptions.slice(0, captionsPerRow) };
   const sources = data.images(index);
   const needsSecond = inputs.second && texts.statements.length > 0;
-  if (sources.length < (needsSecond ? 2 : 1)) {
-    const expected = needsSecond ? "two images, which its statements are about" : "an image";
+  if (needsSecond && sources.length < 2) {
     throw new InputError({
       code: "missing-data",
       where: `row ${index} of ${data.name}`,
-      expected,
+      expected: "two images, which its statements are about",
       found: String(sources.length),
     });
   }

@@ -154,7 +154,7 @@ test.each<[string, Partial<EvaluateOptions>, RegExp]>([
   [
     "rows without images",
     { data: memoryData([{ images: [], captions: ["a"] }]) },
-    /row 0 of pairs: expected an image, found 0/,
+    /images of row 0 of pairs: expected an array with at least one image, found \[\]/,
   ],
   ["a limit of 0", { limit: 0 }, /^limit: expected a whole number, 1 or more, found 0/],
   ["one candidate", { candidates: 1 }, /^candidates: expected a whole number, 2 or more, found 1/],

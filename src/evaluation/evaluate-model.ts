@@ -3,18 +3,42 @@ import {
   completeDataset,
   datasetFacts,
   transformImage,
+  transformKeys,
   type CustomDataset,
   type Dataset,
   type TransformKey,
 } from "../data/index.js";
 import { checkAgreement, joinWork, singleProcess, type Collective } from "../distributed/index.js";
-import { checkOptionNames, InputError } from "../errors.js";
+import {
+  callbackType,
+  checkOptions,
+  either,
+  listOf,
+  objectType,
+  oneOf,
+  oneOrList,
+  seedType,
+  signalType,
+  stringType,
+  wholeNumber,
+  type OptionTypes,
+} from "../arguments.js";
+import { InputError } from "../errors.js";
 import { Random } from "../random/index.js";
-import { LoadedModel, type LoadOptions } from "../inference/index.js";
+import { LoadedModel, loadOptions, type LoadOptions } from "../inference/index.js";
 import type { RowMetric, EvalContext } from "./metrics/metric.js";
 import { MatchLogits } from "./metrics/matching.js";
 import { Questions, type VqaPrediction } from "./metrics/questions.js";
-import { chooseMetrics, defaultRankBy, metricEntry, requiredInputs, type Metric, type RankBy } from "./metric-table.js";
+import {
+  chooseMetrics,
+  defaultRankBy,
+  metricEntry,
+  metrics as allMetrics,
+  rankings,
+  requiredInputs,
+  type Metric,
+  type RankBy,
+} from "./metric-table.js";
 import { ImageReader, type ImageTransform, type SkippedImage } from "./image-reader.js";
 import type { Chunks } from "./retrieval/fused-scores.js";
 import { maxPairs } from "./retrieval/retrieval.js";
@@ -95,11 +119,13 @@ export interface EvaluationResult {
  * await data.close();
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluationResult> {
+  checkOptions("evaluate", options, optionTypes);
   const { model: idOrFolder, load = {} } = options;
-  checkOptions(options);
+  checkOptions("load", load, loadOptions);
+  const data = completeDataset(options.data);
   const model = await LoadedModel.open(idOrFolder, { signal: options.signal, ...load, withProcessor: true });
   try {
-    return await evaluateModel(model, { ...options, data: completeDataset(options.data) });
+    return await evaluateModel(model, { ...options, data });
   } finally {
     await model.dispose();
   }
@@ -200,57 +226,31 @@ function textLength({ maxTextLength }: EvaluateOptions, { maxLength, folder }: L
   });
 }
 
-/** The minimum of each option. */
-const minimum = {
-  limit: 1,
-  captionsPerRow: 1,
+const optionTypes: OptionTypes<EvaluateOptions> = {
+  model: stringType,
+  // Checked by completeDataset.
+  data: objectType,
+  metrics: listOf(oneOf(allMetrics)),
+  seed: seedType,
+  limit: wholeNumber(1),
+  captionsPerRow: wholeNumber(1),
   // Start, end and a word.
-  maxTextLength: 3,
+  maxTextLength: wholeNumber(3),
+  rankBy: oneOf(rankings),
   // Among one row, everything is found.
-  candidates: 2,
-  kTest: 0,
-  contrastBatchSize: 1,
-  falseTexts: 1,
-  imageChunks: 1,
-  textChunks: 1,
-} as const;
-
-const optionNames = {
-  model: true,
-  data: true,
-  metrics: true,
-  seed: true,
-  limit: true,
-  captionsPerRow: true,
-  maxTextLength: true,
-  rankBy: true,
-  candidates: true,
-  kTest: true,
-  contrastBatchSize: true,
-  falseTexts: true,
-  imageChunks: true,
-  textChunks: true,
-  transform: true,
-  answers: true,
-  onProgress: true,
-  signal: true,
-  load: true,
-  collective: true,
-} as const satisfies Record<keyof EvaluateOptions, true>;
-
-function checkOptions(options: EvaluateOptions): void {
-  checkOptionNames("evaluate", options, Object.keys(optionNames));
-  for (const [name, bound] of Object.entries(minimum) as [keyof typeof minimum, number][]) {
-    const value = options[name];
-    if (value === undefined || (Number.isSafeInteger(value) && value >= bound)) continue;
-    throw new InputError({
-      code: "invalid-argument",
-      where: name,
-      expected: `a whole number, ${bound} or more`,
-      found: String(value),
-    });
-  }
-}
+  candidates: wholeNumber(2),
+  kTest: wholeNumber(0),
+  contrastBatchSize: wholeNumber(1),
+  falseTexts: wholeNumber(1),
+  imageChunks: wholeNumber(1),
+  textChunks: wholeNumber(1),
+  transform: either(oneOf(transformKeys), callbackType),
+  answers: oneOrList(stringType),
+  onProgress: callbackType,
+  signal: signalType,
+  load: objectType,
+  collective: objectType,
+};
 
 /** The number of pairs of images and captions that retrieval compares. */
 function comparedPairs({ data, captionsPerRow = Infinity, candidates = Infinity }: CompleteOptions, rows: number) {

@@ -1,5 +1,5 @@
 /** Images of a data set as inputs of the model. Images that cannot be read are left out, counted and named. */
-import type { ImageSource } from "../data/index.js";
+import { readSource, type ImageSource } from "../data/index.js";
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
 import { decodeImage, type RawImage } from "../processing/index.js";
@@ -48,7 +48,7 @@ export class ImageReader {
   }
 
   private async pixels(source: ImageSource): Promise<HostTensor> {
-    const image = await decodeImage(await source.read(), { name: source.name });
+    const image = await decodeImage(await readSource(source), { name: source.name });
     if (this.transform === undefined) return (await this.model.pixels([image])).pixel_values;
     const { shape, data } = await this.transform(image);
     return new HostTensor("float32", [1, ...shape], data);

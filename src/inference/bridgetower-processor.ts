@@ -1,6 +1,18 @@
 /** BridgeTowerProcessor as transformers users know it: images and texts in, a batch for the model out. */
-import { checkOptionNames } from "../errors.js";
-import { resolveModel, type HubOptions } from "../checkpoint/index.js";
+import {
+  booleanType,
+  checkArgument,
+  checkFactory,
+  checkOptions,
+  either,
+  oneOf,
+  oneOrList,
+  signalType,
+  stringType,
+  wholeNumber,
+  type OptionTypes,
+} from "../arguments.js";
+import { hubOptions, resolveModel, type HubOptions } from "../checkpoint/index.js";
 import { maxTextLength, type BridgeTowerConfig } from "../model/index.js";
 import { ImageProcessor, Tokenizer, type ImageInput, type PixelBatch, type TextBatch } from "../processing/index.js";
 import { abortable } from "../threads/index.js";
@@ -16,6 +28,13 @@ export interface ProcessOptions {
   /** Rejects the call with `signal.reason` as soon as it is aborted. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const processOptions: OptionTypes<ProcessOptions> = {
+  padding: either(booleanType, oneOf(["max_length"])),
+  truncation: booleanType,
+  maxLength: wholeNumber(1),
+  signal: signalType,
+};
 
 /** The inputs of a batch; optional ones may be missing. */
 export type BatchOf<Images, Texts> = (undefined extends Images ? Partial<PixelBatch> : PixelBatch) &
@@ -39,11 +58,13 @@ export class BridgeTowerProcessor {
     /** Maximum number of tokens, by the tokenizer's settings and the model's position table. */
     readonly maxLength: number,
   ) {
+    checkFactory("BridgeTowerProcessor", tokenizer instanceof Tokenizer && imageProcessor instanceof ImageProcessor);
     this.croppingImageProcessor = imageProcessor.withSettings({ do_center_crop: true, do_normalize: true });
   }
 
   /** @throws InputError when image settings, tokenizer or config are missing or broken */
   static async fromPretrained(idOrFolder: string, options: HubOptions = {}): Promise<BridgeTowerProcessor> {
+    checkOptions("fromPretrained", options, hubOptions);
     const folder = await resolveModel(idOrFolder, options);
     return BridgeTowerProcessor.fromFolder(folder, (await readConfig(folder)).config);
   }
@@ -65,18 +86,10 @@ export class BridgeTowerProcessor {
   async process<
     Images extends ImageInput | readonly ImageInput[] | undefined,
     Texts extends string | readonly string[] | undefined = undefined,
-  >(
-    images: Images,
-    texts?: Texts,
-    { padding = false, truncation = false, ...options }: ProcessOptions = {},
-  ): Promise<BatchOf<Images, Texts>> {
-    checkOptionNames("process", options, [
-      "padding",
-      "truncation",
-      "maxLength",
-      "signal",
-    ] satisfies (keyof ProcessOptions)[]);
-    const { signal } = options;
+  >(images: Images, texts?: Texts, options: ProcessOptions = {}): Promise<BatchOf<Images, Texts>> {
+    if (texts !== undefined) checkArgument("texts", texts, oneOrList(stringType));
+    checkOptions("process", options, processOptions);
+    const { padding = false, truncation = false, signal } = options;
     signal?.throwIfAborted();
     const maxLength = options.maxLength ?? (truncation || padding === "max_length" ? this.maxLength : undefined);
     const textOptions = { padding: padding === true ? "longest" : padding, maxLength } as const;
@@ -95,8 +108,8 @@ export class BridgeTowerProcessor {
   }
 
   /** The text of token ids, special tokens included unless they are skipped. */
-  decode(ids: Iterable<number | bigint>, { skipSpecialTokens = false } = {}): string {
-    return this.tokenizer.decode(ids, { skipSpecialTokens });
+  decode(ids: Iterable<number | bigint>, options: { readonly skipSpecialTokens?: boolean } = {}): string {
+    return this.tokenizer.decode(ids, options);
   }
 }
 

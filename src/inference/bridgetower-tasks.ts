@@ -2,7 +2,22 @@
  * The tasks: match, fillMask, embedText, embedImage, embedPair, answer, entail, compare. Each tower runs once for each image and each text.
  * Texts of equal length are computed together, so that no padding is ever computed and results do not depend on it.
  */
-import { checkOptionNames, InputError } from "../errors.js";
+import {
+  booleanType,
+  callbackType,
+  checkArgument,
+  checkFactory,
+  checkOptions,
+  listOf,
+  oneOf,
+  oneOrList,
+  signalType,
+  stringType,
+  wholeNumber,
+  type ArgumentType,
+  type OptionTypes,
+} from "../arguments.js";
+import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
 import type { BridgeTowerConfig } from "../model/index.js";
 import { readAnswers } from "./answers.js";
@@ -11,6 +26,7 @@ import { filledMask, type FilledMask } from "./mask-predictions.js";
 import {
   defaultModel,
   LoadedModel,
+  loadOptions,
   prefetch,
   type ImageOptions,
   type LoadOptions,
@@ -18,10 +34,10 @@ import {
   type States,
   type TextOptions,
 } from "./loaded-model.js";
-import type { Task } from "./parts.js";
+import { tasks, type Task } from "./parts.js";
 import type { ImageInput } from "../processing/index.js";
 import { asList } from "./bridgetower-processor.js";
-import { checkTopK, secondProbability, sigmoid, softmax, topIndices } from "./logits.js";
+import { secondProbability, sigmoid, softmax, topIndices } from "./logits.js";
 import { batchOf, chunksOfEqualLength, residentGroups, type CutTokens, type Tokens } from "./text-chunks.js";
 
 export interface BridgeTowerOptions extends LoadOptions {
@@ -42,21 +58,52 @@ export interface BridgeTowerOptions extends LoadOptions {
   readonly onPhotograph?: (image: ImageInput) => void;
 }
 
-const textOptions = ["signal", "truncation"] as const satisfies (keyof TextOptions)[];
-const taskOptions = [...textOptions, "onProgress"] as const satisfies (keyof TaskOptions)[];
-const topKOptions = [...textOptions, "topK"] as const satisfies (keyof TopKOptions)[];
-
-/** Names of the options of each call. */
-const optionsOf: Readonly<Record<Task, readonly string[]>> = {
-  match: [...taskOptions, "onBrokenImage"] satisfies (keyof (TaskOptions & ImageOptions))[],
-  fillMask: topKOptions,
-  embedText: taskOptions,
-  embedImage: ["signal", "onProgress"] satisfies (keyof Progress)[],
-  embedPair: taskOptions,
-  answer: topKOptions,
-  entail: textOptions,
-  compare: textOptions,
+const openOptions: OptionTypes<BridgeTowerOptions> = {
+  ...loadOptions,
+  prepare: listOf(oneOf(Object.keys(tasks))),
+  prepackText: booleanType,
+  onPhotograph: callbackType,
 };
+const textOptions: OptionTypes<TextOptions> = { signal: signalType, truncation: oneOf(["cut", "error"]) };
+const progressOptions: OptionTypes<Progress> = { signal: signalType, onProgress: callbackType };
+const taskOptions: OptionTypes<TaskOptions> = { ...textOptions, ...progressOptions };
+const topKOptions: OptionTypes<TopKOptions> = { ...textOptions, topK: wholeNumber(1) };
+const onBrokenImage = callbackType;
+
+const text = stringType;
+const texts = oneOrList(stringType);
+const textList = listOf(stringType);
+/** Each image is checked when it is decoded. */
+const imageList = listOf({ expected: "an image", accepts: () => true });
+
+interface Call {
+  readonly task: Task;
+  readonly parameters: Readonly<Record<string, ArgumentType>>;
+  readonly options: OptionTypes<object>;
+}
+
+/** The task of each method, and the types of its arguments. */
+const calls = {
+  match: { task: "match", parameters: { texts }, options: { ...taskOptions, onBrokenImage } },
+  fillMask: { task: "fillMask", parameters: { text }, options: topKOptions },
+  embedText: { task: "embedText", parameters: { texts }, options: taskOptions },
+  embedImage: { task: "embedImage", parameters: {}, options: progressOptions },
+  embedPair: { task: "embedPair", parameters: { texts }, options: taskOptions },
+  streamTextEmbeddings: { task: "embedText", parameters: { texts: textList }, options: taskOptions },
+  streamImageEmbeddings: {
+    task: "embedImage",
+    parameters: { images: imageList },
+    options: { ...progressOptions, onBrokenImage },
+  },
+  streamPairEmbeddings: {
+    task: "embedPair",
+    parameters: { images: imageList, texts: textList },
+    options: { ...taskOptions, onBrokenImage },
+  },
+  answer: { task: "answer", parameters: { questions: texts }, options: topKOptions },
+  entail: { task: "entail", parameters: { hypotheses: texts }, options: textOptions },
+  compare: { task: "compare", parameters: { statements: texts }, options: textOptions },
+} satisfies Readonly<Record<string, Call>>;
 
 export interface MatchScore {
   /** Index of the image. */
@@ -106,7 +153,9 @@ export interface TopKOptions extends TextOptions {
 export class BridgeTower implements AsyncDisposable {
   private answers: Promise<readonly string[]> | undefined;
 
-  private constructor(private readonly model: LoadedModel) {}
+  private constructor(private readonly model: LoadedModel) {
+    checkFactory("BridgeTower", model instanceof LoadedModel);
+  }
 
   /**
    * Opens a checkpoint with its tokenizer and image settings.
@@ -114,9 +163,10 @@ export class BridgeTower implements AsyncDisposable {
    * @throws InputError for anything missing or broken, and for a task in `prepare` that does not exist
    */
   static async fromPretrained(idOrFolder?: string, options: BridgeTowerOptions = {}): Promise<BridgeTower> {
+    checkOptions("fromPretrained", options, openOptions);
     const onPhotograph = idOrFolder === undefined ? options.onPhotograph : undefined;
     const open = { ...options, onPhotograph, withProcessor: true };
-    const model = new BridgeTower(await LoadedModel.open(idOrFolder ?? defaultModel, open));
+    const model = new BridgeTower(await LoadedModel.open(idOrFolder === undefined ? defaultModel : idOrFolder, open));
     try {
       if (options.prepare?.includes("answer")) await model.answerList();
       return model;
@@ -149,7 +199,7 @@ export class BridgeTower implements AsyncDisposable {
     texts: string | readonly string[],
     options: TaskOptions & ImageOptions = {},
   ): Promise<MatchScore[]> {
-    this.begin("match", options);
+    this.begin("match", { texts }, options);
     const [imageList, textList] = [asList(images), asList(texts)];
     const scores = new Array<MatchScore>(imageList.length * textList.length);
     const chunks = chunksOfEqualLength(this.model.tokenize(textList, options), this.model.chunkSize);
@@ -194,9 +244,8 @@ export class BridgeTower implements AsyncDisposable {
    * @throws InputError when the text has no `<mask>`, or one too far back for the model
    */
   async fillMask(image: ImageInput, text: string, options: TopKOptions = {}): Promise<FilledMask> {
-    this.begin("fillMask", options);
+    this.begin("fillMask", { text }, options);
     const { topK = 5 } = options;
-    checkTopK(topK);
     const [tokens] = this.model.tokenize([text], options);
     const { tokenizer, maxLength } = this.model;
     checkMasks(tokens!, tokenizer.maskTokenId, maxLength);
@@ -210,7 +259,7 @@ export class BridgeTower implements AsyncDisposable {
 
   /** Unit-length embeddings of texts; computes the text tower only. -> a Float32Array [contrastive_hidden_size] each */
   async embedText<T extends string | readonly string[]>(texts: T, options: TaskOptions = {}): Promise<EmbeddingsOf<T>> {
-    this.begin("embedText", options);
+    this.begin("embedText", { texts }, options);
     return inFormOf(texts, await collected(this.textEmbeddings(asList<string>(texts), options)));
   }
 
@@ -219,7 +268,7 @@ export class BridgeTower implements AsyncDisposable {
     images: T,
     options: Progress = {},
   ): Promise<EmbeddingsOf<T>> {
-    this.begin("embedImage", options);
+    this.begin("embedImage", {}, options);
     return inFormOf(images, await collected(this.imageEmbeddings(asList<ImageInput>(images), options)));
   }
 
@@ -232,7 +281,7 @@ export class BridgeTower implements AsyncDisposable {
     texts: T extends readonly ImageInput[] ? readonly string[] : string,
     options: TaskOptions = {},
   ): Promise<EmbeddingsOf<T>> {
-    this.begin("embedPair", options);
+    this.begin("embedPair", { texts }, options);
     const embeddings = this.pairEmbeddings(asList<ImageInput>(images), asList<string>(texts), options);
     return inFormOf(images, await collected(embeddings));
   }
@@ -246,7 +295,7 @@ export class BridgeTower implements AsyncDisposable {
    * console.log(found); // [ 0, 1 ]
    */
   streamTextEmbeddings(texts: readonly string[], options: TaskOptions = {}): AsyncGenerator<IndexedEmbedding, void> {
-    this.begin("embedText", options);
+    this.begin("streamTextEmbeddings", { texts }, options);
     return this.textEmbeddings(texts, options);
   }
 
@@ -255,9 +304,8 @@ export class BridgeTower implements AsyncDisposable {
     images: readonly ImageInput[],
     options: Progress & ImageOptions = {},
   ): AsyncGenerator<IndexedEmbedding, void> {
-    const { onBrokenImage, ...others } = options;
-    this.begin("embedImage", others);
-    return this.imageEmbeddings(images, { ...others, onBrokenImage });
+    this.begin("streamImageEmbeddings", { images }, options);
+    return this.imageEmbeddings(images, options);
   }
 
   /** The embeddings of `embedPair`, one after another with the index of their pair. */
@@ -266,9 +314,8 @@ export class BridgeTower implements AsyncDisposable {
     texts: readonly string[],
     options: TaskOptions & ImageOptions = {},
   ): AsyncGenerator<IndexedEmbedding, void> {
-    const { onBrokenImage, ...others } = options;
-    this.begin("embedPair", others);
-    return this.pairEmbeddings(images, texts, { ...others, onBrokenImage });
+    this.begin("streamPairEmbeddings", { images, texts }, options);
+    return this.pairEmbeddings(images, texts, options);
   }
 
   private async *textEmbeddings(
@@ -351,9 +398,8 @@ export class BridgeTower implements AsyncDisposable {
     questions: T,
     options: TopKOptions = {},
   ): Promise<ResultsOf<T, Answer[]>> {
-    this.begin("answer", options);
+    this.begin("answer", { questions }, options);
     const { topK = 5 } = options;
-    checkTopK(topK);
     const answers = await this.answerList();
     const rows = await logitsAbout(this.model, image, asList<string>(questions), "vqa", options);
     const ranked = rows.map((logits) =>
@@ -368,7 +414,7 @@ export class BridgeTower implements AsyncDisposable {
     hypotheses: T,
     options: TextOptions = {},
   ): Promise<ResultsOf<T, Entailment[]>> {
-    this.begin("entail", options);
+    this.begin("entail", { hypotheses }, options);
     const rows = await logitsAbout(this.model, image, asList<string>(hypotheses), "snli", options);
     const ranked = rows.map((logits) => {
       const probabilities = softmax(logits);
@@ -387,7 +433,7 @@ export class BridgeTower implements AsyncDisposable {
     statements: T,
     options: TextOptions = {},
   ): Promise<ResultsOf<T, number>> {
-    this.begin("compare", options);
+    this.begin("compare", { statements }, options);
     const rows = await logitsAboutTwo(this.model, [first, second], asList<string>(statements), options);
     return inFormOf(
       statements,
@@ -395,9 +441,18 @@ export class BridgeTower implements AsyncDisposable {
     );
   }
 
-  /** @throws InputError for an unknown option, or if the checkpoint lacks a head or setting of the task; the signal's reason if it is aborted */
-  private begin(task: Task, options: RunOptions): void {
-    checkOptionNames(task, options, optionsOf[task]);
+  /**
+   * @throws InputError for arguments of other types or an unknown option, or if the checkpoint lacks a head or setting of the task; the
+   *   signal's reason if it is aborted
+   */
+  private begin<Name extends keyof typeof calls>(
+    name: Name,
+    given: Readonly<Record<keyof (typeof calls)[Name]["parameters"], unknown>>,
+    options: RunOptions,
+  ): void {
+    const { task, parameters, options: types }: Call = calls[name];
+    for (const [parameter, value] of Object.entries(given)) checkArgument(parameter, value, parameters[parameter]!);
+    checkOptions(name, options, types);
     this.model.requireTask(task);
     options.signal?.throwIfAborted();
   }

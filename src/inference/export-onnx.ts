@@ -1,7 +1,7 @@
 /** Writes the model as ONNX files: the whole of it, and its sub-graphs, over one shared file of weights. */
 import { replaceFiles, statRegular, writeAtomically } from "../files/index.js";
 import { join } from "node:path";
-import { checkOptionNames } from "../errors.js";
+import { callbackType, checkArgument, checkOptions, stringType } from "../arguments.js";
 import { hubOptions, readSafetensors, resolveModel, writeSafetensors, type HubOptions } from "../checkpoint/index.js";
 import { parametersOf, writeOnnx, type LocatedTensor, type Parameter, type StoredTensor } from "../graph/index.js";
 import { nativeImage, type BridgeTowerConfig, type Head } from "../model/index.js";
@@ -46,9 +46,11 @@ const exportedFiles: readonly string[] = [
 export async function exportOnnx(
   idOrFolder: string,
   folder: string,
-  { onProgress, ...hub }: HubOptions & Progress = {},
+  options: HubOptions & Progress = {},
 ): Promise<ExportedFile[]> {
-  checkOptionNames("exportOnnx", hub, Object.keys(hubOptions));
+  checkArgument("folder", folder, stringType);
+  checkOptions("exportOnnx", options, { ...hubOptions, onProgress: callbackType });
+  const { onProgress, ...hub } = options;
   const source = await resolveModel(idOrFolder, hub);
   const { config, checkpoint } = await openModelFolder(source);
   reportNotes(checkpoint, hub.onWarning);

@@ -17,6 +17,7 @@ export type { FilledMask, MaskPrediction } from "./mask-predictions.js";
 export {
   defaultModel,
   LoadedModel,
+  loadOptions,
   prefetch,
   type ImageOptions,
   type LoadOptions,

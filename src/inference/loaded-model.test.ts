@@ -152,7 +152,7 @@ test("config.json is read once, and each sub-graph is built once", async () => {
 
 test("an unknown task in prepare is refused, with the nearest name", async () => {
   expect(await complaint(BridgeTower.fromPretrained(defaultModel, { prepare: ["matches" as "match"] }))).toBe(
-    'prepare: expected tasks among match, fillMask, embedText, embedImage, embedPair, answer, entail, compare, found "matches". ' +
+    'prepare[0]: expected one of match, fillMask, embedText, embedImage, embedPair, answer, entail, compare, found "matches". ' +
       "The nearest is match.",
   );
 });

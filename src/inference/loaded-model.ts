@@ -4,17 +4,18 @@
  */
 import { fileURLToPath } from "node:url";
 import { hubOptions, readTensor, resolveModel, type HubOptions } from "../checkpoint/index.js";
-import { checkOptionNames, InputError, nearestHint } from "../errors.js";
+import { callbackType, oneOf, wholeNumber, type OptionTypes } from "../arguments.js";
+import { InputError } from "../errors.js";
 import { parametersOf, toFloat32, type HostTensor, type Parameter } from "../graph/index.js";
 import { checkImageSize, clampTemperature, type BridgeTowerConfig, type Head } from "../model/index.js";
 import { looksLikePhotograph, type ImageInput, type Tokenizer } from "../processing/index.js";
-import { GraphCache, Runtime, type CompiledGraph, type Device, type WeightLookup } from "../runtime/index.js";
+import { devices, GraphCache, Runtime, type CompiledGraph, type Device, type WeightLookup } from "../runtime/index.js";
 import { abortable } from "../threads/index.js";
 import { BridgeTowerProcessor } from "./bridgetower-processor.js";
 import { checkPoolers, isFinite, nonFiniteOutput } from "./finite-weights.js";
 import { reportNotes } from "../conversion/index.js";
 import { openModelFolder, type ModelFolder } from "./open-model.js";
-import { checkConfig, needsOf, needsOfHead, parts, tasks, type Part, type Task } from "./parts.js";
+import { checkConfig, needsOf, needsOfHead, parts, type Part, type Task } from "./parts.js";
 import type { Outputs } from "./sub-graphs.js";
 import { batchOf, type CutTokens, type Tokens } from "./text-chunks.js";
 import { bindWeights, headsIn } from "./weights.js";
@@ -44,16 +45,13 @@ export interface OpenOptions extends LoadOptions {
   readonly onPhotograph?: ((image: ImageInput) => void) | undefined;
 }
 
-const openOptions = {
+/** The types of `LoadOptions`. */
+export const loadOptions: OptionTypes<LoadOptions> = {
   ...hubOptions,
-  device: true,
-  threads: true,
-  heads: true,
-  prepare: true,
-  withProcessor: true,
-  prepackText: true,
-  onPhotograph: true,
-} as const satisfies Record<keyof OpenOptions, true>;
+  device: oneOf(devices),
+  threads: wholeNumber(1),
+  onWarning: callbackType,
+};
 
 /** Tensors by name: inputs of a sub-graph, or its outputs, which may be inputs of the next. */
 export type States = Readonly<Record<string, HostTensor>>;
@@ -117,14 +115,10 @@ export class LoadedModel {
   /**
    * Opens a checkpoint and checks it against its config; reads no weights.
    * @param idOrFolder a folder in Hugging Face layout or a hub id
-   * @throws InputError naming what is missing, misshapen or broken, or a task that does not exist
+   * @throws InputError naming what is missing, misshapen or broken
    */
   static async open(idOrFolder: string, options: OpenOptions = {}): Promise<LoadedModel> {
-    checkOptionNames("fromPretrained", options, Object.keys(openOptions));
-    const needs = (options.prepare ?? []).map((task) => {
-      checkTask(task);
-      return { task, ...needsOf(task) };
-    });
+    const needs = (options.prepare ?? []).map((task) => ({ task, ...needsOf(task) }));
     const heads = [...new Set([...(options.heads ?? []), ...needs.map(({ head }) => head)])];
     // The session worker starts while the files are read.
     const runtime = new Runtime();
@@ -239,7 +233,6 @@ export class LoadedModel {
    * @throws InputError for a text that is too long, if `truncation` is `"error"`
    */
   tokenize(texts: readonly string[], { truncation = "cut" }: TextOptions = {}): CutTokens[] {
-    checkTruncation(truncation);
     const { tokenizer, maxLength } = this;
     const encoded = texts.map((text, index) => ({ index, ...tokenizer.encode(text, { maxLength }) }));
     const cut = encoded.filter(({ overflowing }) => overflowing.length > 0);
@@ -359,27 +352,6 @@ export function prefetch<T, U>(
       yield [index, loaded] as const;
     }
   })();
-}
-
-function checkTask(task: Task): void {
-  if (Object.hasOwn(tasks, task)) return;
-  throw new InputError({
-    code: "invalid-argument",
-    where: "prepare",
-    expected: `tasks among ${Object.keys(tasks).join(", ")}`,
-    found: JSON.stringify(task) ?? "undefined",
-    hint: nearestHint(task, Object.keys(tasks)),
-  });
-}
-
-function checkTruncation(truncation: string): void {
-  if (truncation === "cut" || truncation === "error") return;
-  throw new InputError({
-    code: "invalid-argument",
-    where: "truncation",
-    expected: '"cut" or "error"',
-    found: JSON.stringify(truncation),
-  });
 }
 
 function checkTokenIds({ data }: HostTensor, { text_config: { vocab_size } }: BridgeTowerConfig): void {

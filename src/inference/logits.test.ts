@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { topIndices, checkTopK, sigmoid, softmax } from "./logits.js";
+import { checkArgument, wholeNumber } from "../arguments.js";
+import { topIndices, sigmoid, softmax } from "./logits.js";
 
 test("the largest first, of equal ones the smaller place; order survives where probabilities meet", () => {
   expect(topIndices([1, 3, 2, 3])).toEqual([1, 3, 2, 0]);
@@ -16,5 +17,7 @@ test("logits of any size give probabilities", () => {
 });
 
 test.each([0, -1, 1.5, NaN])("topK %d is refused", (topK) => {
-  expect(() => checkTopK(topK)).toThrow(`topK: expected a whole number, 1 or more, found ${topK}.`);
+  expect(() => checkArgument("topK", topK, wholeNumber(1))).toThrow(
+    `topK: expected a whole number, 1 or more, found ${topK}.`,
+  );
 });

@@ -1,5 +1,4 @@
 /** Logits on the host: the largest ones, and probabilities. */
-import { InputError } from "../errors.js";
 
 /** Indices of the `count` largest logits, largest first; of equal ones the smaller index comes first, as in PyTorch. */
 export function topIndices(logits: readonly number[], count = logits.length): number[] {
@@ -19,14 +18,3 @@ export const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
 
 /** Softmax of the second of two classes: match of (no match, match), true of (false, true). */
 export const secondProbability = (first: number, second: number): number => sigmoid(second - first);
-
-/** @throws InputError unless `topK` can be a number of candidates */
-export function checkTopK(topK: number): void {
-  if (Number.isInteger(topK) && topK >= 1) return;
-  throw new InputError({
-    code: "invalid-argument",
-    where: "topK",
-    expected: "a whole number, 1 or more",
-    found: String(topK),
-  });
-}

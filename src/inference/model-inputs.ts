@@ -1,6 +1,7 @@
 /** The inputs of the model classes, and checks that name the wrong input. */
+import { checkArgument, described, objectType } from "../arguments.js";
 import { InputError } from "../errors.js";
-import type { HostTensor } from "../graph/index.js";
+import { HostTensor, type DType } from "../graph/index.js";
 import { checkImageSize, maxTextLength, type BridgeTowerConfig, type ImageSize } from "../model/index.js";
 
 /** A batch, as the processor makes it. `pixel_mask` and `token_type_ids` are accepted and have no effect, as in transformers. */
@@ -17,6 +18,33 @@ export interface ModelInputs {
   readonly image_embeds?: HostTensor<"float32">;
   /** ITM: int64 [batch], 1 for a match. MLM: int64 [batch, text], −100 for positions without a loss. */
   readonly labels?: HostTensor<"int64">;
+}
+
+const inputTypes = {
+  input_ids: "int64",
+  attention_mask: "int64",
+  pixel_values: "float32",
+  pixel_mask: "int64",
+  token_type_ids: "int64",
+  image_embeds: "float32",
+  labels: "int64",
+} as const satisfies Record<keyof ModelInputs, DType>;
+
+/** @throws InputError naming the first input that is missing, or is not a tensor of its type */
+export function checkTensors(inputs: ModelInputs): void {
+  checkArgument("inputs", inputs, objectType);
+  for (const [name, dtype] of Object.entries(inputTypes)) {
+    const value: unknown = inputs[name as keyof ModelInputs];
+    if (value === undefined && name !== "input_ids") continue;
+    if (value instanceof HostTensor && value.dtype === dtype) continue;
+    throw new InputError({
+      code: "invalid-tensor",
+      where: name,
+      expected: `a HostTensor of ${dtype}`,
+      found: value instanceof HostTensor ? `one of ${String(value.dtype)}` : described(value),
+      hint: "Use the tensors that BridgeTowerProcessor gives",
+    });
+  }
 }
 
 /**

@@ -1,12 +1,12 @@
 /** The model classes under the names, inputs and outputs that they have in transformers. */
-import { checkOptionNames } from "../errors.js";
+import { booleanType, checkFactory, checkOptions, signalType, type OptionTypes } from "../arguments.js";
 import { concat, HostTensor, input, reshape, type Tensor } from "../graph/index.js";
-import { jointContrastiveLoss, jointForm, type BridgeTowerConfig } from "../model/index.js";
+import { jointContrastiveLoss, jointForm, type BridgeTowerConfig, type Head } from "../model/index.js";
 import { pairGraph, type Outputs, type PairGraph } from "./sub-graphs.js";
 import { crossEntropy, ignoredLabel } from "../nn/index.js";
-import { LoadedModel, type LoadOptions, type RunOptions, type States } from "./loaded-model.js";
+import { LoadedModel, loadOptions, type LoadOptions, type RunOptions, type States } from "./loaded-model.js";
 import { checkConfig } from "./parts.js";
-import { checkInputs, checkLabels, type ModelInputs } from "./model-inputs.js";
+import { checkInputs, checkLabels, checkTensors, type ModelInputs } from "./model-inputs.js";
 
 export interface ForwardOptions extends RunOptions {
   /** Give `hidden_states` too. Default false. */
@@ -43,7 +43,9 @@ export interface Intermediates {
  * console.log(model.config.hidden_size); // 192
  */
 export abstract class PretrainedModel implements AsyncDisposable {
-  protected constructor(protected readonly loaded: LoadedModel) {}
+  protected constructor(protected readonly loaded: LoadedModel) {
+    checkFactory(new.target.name, loaded instanceof LoadedModel);
+  }
 
   get config(): BridgeTowerConfig {
     return this.loaded.config;
@@ -60,6 +62,12 @@ export abstract class PretrainedModel implements AsyncDisposable {
   }
 }
 
+/** Opens a checkpoint that has the heads of a class. */
+function open(idOrFolder: string, options: LoadOptions, heads: readonly Head[]): Promise<LoadedModel> {
+  checkOptions("fromPretrained", options, loadOptions);
+  return LoadedModel.open(idOrFolder, { ...options, heads });
+}
+
 interface Inference {
   /** Names the wanted outputs in the cache of compiled graphs. */
   readonly key: string;
@@ -70,21 +78,26 @@ interface Inference {
   readonly lastQueries: "all" | "first";
 }
 
-const forwardOptions = {
-  signal: true,
-  outputHiddenStates: true,
-  outputAttentions: true,
-  interpolatePosEncoding: true,
+const forwardOptions: OptionTypes<ForwardOptions & { readonly returnLoss?: boolean }> = {
+  signal: signalType,
+  outputHiddenStates: booleanType,
+  outputAttentions: booleanType,
+  interpolatePosEncoding: booleanType,
   // Of BridgeTowerForContrastiveLearning.
-  returnLoss: true,
-} as const satisfies Record<keyof ForwardOptions | "returnLoss", true>;
+  returnLoss: booleanType,
+};
+
+/** @throws InputError for options or inputs of other types */
+function checkCall(inputs: ModelInputs, options: ForwardOptions): void {
+  checkTensors(inputs);
+  checkOptions("forward", options, forwardOptions);
+}
 
 /** Runs the whole model for the wanted outputs and the intermediates that the options ask for. */
 async function infer(
   loaded: LoadedModel,
   { key, wanted, inputs, options, lastQueries }: Inference,
 ): Promise<{ readonly results: States; readonly intermediates: Intermediates }> {
-  checkOptionNames("forward", options, Object.keys(forwardOptions));
   const { outputHiddenStates: states = false, outputAttentions: attentions = false } = options;
   const image = checkInputs(loaded.config, inputs, options.interpolatePosEncoding ?? false);
   const queries = states || attentions ? "all" : lastQueries;
@@ -186,10 +199,11 @@ export class BridgeTowerModel extends PretrainedModel {
   }
 
   static async fromPretrained(idOrFolder: string, options: LoadOptions = {}): Promise<BridgeTowerModel> {
-    return new BridgeTowerModel(await LoadedModel.open(idOrFolder, options));
+    return new BridgeTowerModel(await open(idOrFolder, options, []));
   }
 
   async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<BridgeTowerModelOutput> {
+    checkCall(inputs, options);
     const wanted = ({ levels, pooler_output }: PairGraph) => ({
       text_features: levels.at(-1)!.text,
       image_features: levels.at(-1)!.image,
@@ -240,10 +254,11 @@ export class BridgeTowerForImageAndTextRetrieval extends PretrainedModel {
     idOrFolder: string,
     options: LoadOptions = {},
   ): Promise<BridgeTowerForImageAndTextRetrieval> {
-    return new BridgeTowerForImageAndTextRetrieval(await LoadedModel.open(idOrFolder, { ...options, heads: ["itm"] }));
+    return new BridgeTowerForImageAndTextRetrieval(await open(idOrFolder, options, ["itm"]));
   }
 
   async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<HeadOutput> {
+    checkCall(inputs, options);
     const { labels } = inputs;
     if (labels !== undefined) checkLabels(labels, inputs.input_ids.shape.slice(0, 1), 2, []);
     const wanted = (model: PairGraph): Outputs => {
@@ -279,10 +294,11 @@ export class BridgeTowerForMaskedLM extends PretrainedModel {
   }
 
   static async fromPretrained(idOrFolder: string, options: LoadOptions = {}): Promise<BridgeTowerForMaskedLM> {
-    return new BridgeTowerForMaskedLM(await LoadedModel.open(idOrFolder, { ...options, heads: ["mlm"] }));
+    return new BridgeTowerForMaskedLM(await open(idOrFolder, options, ["mlm"]));
   }
 
   async forward(inputs: ModelInputs, options: ForwardOptions = {}): Promise<HeadOutput> {
+    checkCall(inputs, options);
     const { labels } = inputs;
     if (labels !== undefined)
       checkLabels(labels, inputs.input_ids.shape, this.config.text_config.vocab_size, [ignoredLabel]);
@@ -336,7 +352,7 @@ export class BridgeTowerForContrastiveLearning extends PretrainedModel {
     idOrFolder: string,
     options: LoadOptions = {},
   ): Promise<BridgeTowerForContrastiveLearning> {
-    const loaded = await LoadedModel.open(idOrFolder, { ...options, heads: ["itc"] });
+    const loaded = await open(idOrFolder, options, ["itc"]);
     try {
       checkConfig(jointForm, loaded.config, "BridgeTowerForContrastiveLearning");
     } catch (error) {
@@ -350,6 +366,7 @@ export class BridgeTowerForContrastiveLearning extends PretrainedModel {
     inputs: Omit<ModelInputs, "labels">,
     options: ForwardOptions & { readonly returnLoss?: boolean } = {},
   ): Promise<ContrastiveOutput> {
+    checkCall(inputs, options);
     const { returnLoss = false } = options;
     // Named after the head: `image_embeds` alone is an input of the model.
     const wanted = (model: PairGraph): Outputs => {

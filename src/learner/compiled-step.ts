@@ -29,7 +29,8 @@ export interface CompileOptions {
  * Activations that the backward pass recomputes instead of keeping them. `cheap`: all but the outputs of linear layers and of
  * attention; `blocks`: all but the hidden states between the blocks.
  */
-export type Recompute = "nothing" | "cheap" | "blocks";
+export const recomputeModes = ["nothing", "cheap", "blocks"] as const;
+export type Recompute = (typeof recomputeModes)[number];
 
 /** The activations of the forward pass that are kept. */
 const kept: Readonly<

@@ -3,8 +3,23 @@
  * state, the batch and the seed alone.
  */
 import { singleProcess, type Collective, type Facts } from "../distributed/index.js";
+import {
+  callbackType,
+  checkArgument,
+  checkOptions,
+  instanceOf,
+  listOf,
+  objectType,
+  oneOf,
+  seedType,
+  signalType,
+  stringType,
+  wholeNumber,
+  type ArgumentType,
+  type OptionTypes,
+} from "../arguments.js";
 import { InputError } from "../errors.js";
-import { elementCount } from "../graph/index.js";
+import { elementCount, HostTensor } from "../graph/index.js";
 import { clampTemperature, objectiveEntry, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
 import { Random } from "../random/index.js";
 import { GraphCache, Runtime, type Arrays } from "../runtime/index.js";
@@ -22,8 +37,22 @@ import {
   type ObjectiveWeights,
 } from "./batch.js";
 import { CachedContrast, withContrast } from "./cached-contrast.js";
-import { CompiledStep, scalar, type CompileOptions, type Mode, type Recompute, type Reports } from "./compiled-step.js";
-import { addInto, Optimizer, type OptimizerSettings, type ParameterState } from "./optimizer/index.js";
+import {
+  CompiledStep,
+  recomputeModes,
+  scalar,
+  type CompileOptions,
+  type Mode,
+  type Recompute,
+  type Reports,
+} from "./compiled-step.js";
+import {
+  addInto,
+  Optimizer,
+  optimizerSettings,
+  type OptimizerSettings,
+  type ParameterState,
+} from "./optimizer/index.js";
 import { allMicroBatches, allReports, averaged, digest, flattened } from "./rank-exchange.js";
 import { checkObjectives, checkValues, nameMatcher, parametersFor, reachedBy } from "./trained-parameters.js";
 
@@ -63,6 +92,33 @@ export interface LearnerCallOptions {
    */
   readonly signal?: AbortSignal | undefined;
 }
+
+const configType: ArgumentType = {
+  expected: "a config, as parseConfig gives it",
+  accepts: (value) => {
+    const { text_config, vision_config } = Object(value) as Partial<Record<keyof BridgeTowerConfig, unknown>>;
+    return objectType.accepts(text_config) && objectType.accepts(vision_config);
+  },
+};
+const settingTypes: OptionTypes<LearnerSettings> = {
+  config: configType,
+  objectives: objectType,
+  optimizer: objectType,
+  frozen: listOf(stringType),
+  recompute: oneOf(recomputeModes),
+  accumulation: oneOf(["exact", "averaged"]),
+  seed: seedType,
+  collective: objectType,
+  profile: stringType,
+  threads: wholeNumber(1),
+};
+const callOptions: OptionTypes<LearnerCallOptions> = { signal: signalType };
+const arraysType = instanceOf(Map);
+const batchType: ArgumentType = {
+  expected: "a batch of tensors, as collate makes it",
+  accepts: (value) =>
+    objectType.accepts(value) && Object.values(value as object).every((tensor) => tensor instanceof HostTensor),
+};
 
 export interface StepReport {
   /** Σ weight · loss of the objectives. */
@@ -137,7 +193,12 @@ export class Learner implements AsyncDisposable {
     private readonly values: Arrays,
     private readonly settings: LearnerSettings,
   ) {
+    checkArgument("values", values, arraysType);
+    checkOptions("Learner", settings, settingTypes);
     const { config, objectives, frozen = [], threads } = settings;
+    checkArgument("config", config, configType);
+    checkArgument("objectives", objectives, objectType);
+    checkArgument("optimizer", settings.optimizer, objectType);
     this.weights = objectiveWeights(objectives);
     checkObjectives(config, this.weights);
     const parameters = parametersFor(config, this.weights);
@@ -163,7 +224,7 @@ export class Learner implements AsyncDisposable {
     this.random = new Random(settings.seed ?? 0).at("dropout");
     this.collective = settings.collective ?? singleProcess;
     // Threads start here, after every check.
-    this.optimizer = new Optimizer(reached, settings.optimizer, threads);
+    this.optimizer = new Optimizer(reached, optimizerSettings(settings.optimizer), threads);
     this.runtime = new Runtime();
     this.options = {
       config,
@@ -186,12 +247,19 @@ export class Learner implements AsyncDisposable {
    * @returns the same on every rank, as the values are
    * @throws InputError when a tensor of a batch is missing or misshapen, or a gradient is not finite; the values are then as before
    */
-  step(t: number, microBatches: readonly Batch[], { signal }: LearnerCallOptions = {}): Promise<StepReport> {
+  async step(t: number, microBatches: readonly Batch[], options: LearnerCallOptions = {}): Promise<StepReport> {
+    checkArgument("step", t, wholeNumber(0));
+    checkArgument("micro-batches", microBatches, listOf(batchType));
+    checkOptions("step", options, callOptions);
+    const { signal } = options;
     return this.exclusive("step", signal, () => this.runStep(t, microBatches, signal));
   }
 
   /** Losses and scores of a batch in eval mode, without dropout. */
-  evaluate(batch: Batch, { signal }: LearnerCallOptions = {}): Promise<Reports> {
+  async evaluate(batch: Batch, options: LearnerCallOptions = {}): Promise<Reports> {
+    checkArgument("batch", batch, batchType);
+    checkOptions("evaluate", options, callOptions);
+    const { signal } = options;
     return this.exclusive("evaluate", signal, () => {
       const feeds = { ...batch, mlm_label_count: scalar(Math.max(countMaskedTokens(batch), 1)) };
       const shape = batchShape(feeds, this.options.config, this.weights, false);
@@ -204,7 +272,8 @@ export class Learner implements AsyncDisposable {
    * Reads the values of all parameters and the optimizer's state, for instance to save them. A step transfers these arrays to
    * other threads, so none may run before `use` has ended, and `use` copies what it keeps longer.
    */
-  read<T>(use: (state: LearnerState) => T | Promise<T>): Promise<T> {
+  async read<T>(use: (state: LearnerState) => T | Promise<T>): Promise<T> {
+    checkArgument("use", use, callbackType);
     return this.exclusive("read", undefined, async () =>
       use({ values: this.values, optimizer: this.optimizer.state() }),
     );
@@ -212,6 +281,7 @@ export class Learner implements AsyncDisposable {
 
   /** Resumes from an optimizer state that `read` gave. */
   restoreOptimizer(state: ReadonlyMap<string, ParameterState>): void {
+    checkArgument("state", state, arraysType);
     this.requireIdle("restoreOptimizer");
     this.optimizer.restore(state);
   }

@@ -1,4 +1,5 @@
 /** Images to `pixel_values`: resize, centre crop, rescale, normalise, then pad over the batch. */
+import { callbackType, checkArgument, checkOptions, listOf, objectType, type OptionTypes } from "../arguments.js";
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
 import { Semaphore, yieldToEventLoop } from "../threads/index.js";
@@ -33,6 +34,10 @@ export interface PreprocessOptions {
   readonly onBrokenImage?: ((error: InputError, index: number) => void) | undefined;
 }
 
+/** Each image is checked when it is decoded. */
+const imageList = listOf({ expected: "an image", accepts: () => true });
+const preprocessOptions: OptionTypes<PreprocessOptions> = { onDecoded: callbackType, onBrokenImage: callbackType };
+
 // 1 GiB of float32: more would not fit beside the model on most machines.
 const maxValues = 2 ** 28;
 
@@ -52,6 +57,7 @@ export class ImageProcessor {
 
   /** A processor with some settings replaced. @throws InputError if they are wrong or do not fit the others */
   withSettings(changes: Partial<ImageSettings>): ImageProcessor {
+    checkArgument("image settings", changes, objectType);
     return new ImageProcessor(imageSettings({ ...this.settings, ...changes }, "image settings"));
   }
 
@@ -65,10 +71,10 @@ export class ImageProcessor {
    * @throws InputError for no image, an image that cannot be decoded, a shape that leaves nothing after resizing, or sizes that
    * cannot be one batch
    */
-  async preprocess(
-    images: readonly ImageInput[],
-    { onDecoded, onBrokenImage }: PreprocessOptions = {},
-  ): Promise<PixelBatch> {
+  async preprocess(images: readonly ImageInput[], options: PreprocessOptions = {}): Promise<PixelBatch> {
+    checkArgument("images", images, imageList);
+    checkOptions("preprocess", options, preprocessOptions);
+    const { onDecoded, onBrokenImage } = options;
     const { settings } = this;
     checkCount(images.length, settings);
     const results = new Array<Prepared | undefined>(images.length);

@@ -1,4 +1,14 @@
 /** Text to `input_ids` and back: RoBERTa's byte-level BPE, with the same ids as tokenizers 0.23. */
+import {
+  booleanType,
+  checkArgument,
+  checkOptions,
+  listOf,
+  oneOf,
+  stringType,
+  type ArgumentType,
+  type OptionTypes,
+} from "../arguments.js";
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
 import { AddedTokenSplitter } from "./added-tokens.js";
@@ -23,6 +33,22 @@ export interface BatchOptions {
   readonly padding?: "longest" | "max_length" | false;
   readonly maxLength?: number;
 }
+
+/** Its range is checked against the special tokens. */
+const lengthType: ArgumentType = { expected: "a whole number", accepts: (value) => typeof value === "number" };
+const encodeOptions: OptionTypes<EncodeOptions> = { addSpecialTokens: booleanType, maxLength: lengthType };
+const batchOptions: OptionTypes<BatchOptions> = {
+  padding: {
+    ...oneOf(["longest", "max_length"]),
+    expected: 'false, "longest" or "max_length"',
+    accepts: (value) => value === false || value === "longest" || value === "max_length",
+  },
+  maxLength: lengthType,
+};
+const idsType: ArgumentType = {
+  expected: "an array or another iterable of token ids",
+  accepts: (value) => typeof value === "object" && value !== null && Symbol.iterator in value,
+};
 
 export interface TextBatch {
   /** [batch, tokens] */
@@ -107,7 +133,10 @@ export class Tokenizer {
    * const processor = await BridgeTowerProcessor.fromPretrained(defaultModel);
    * console.log(processor.tokenizer.encode("two cats").ids.length); // 4
    */
-  encode(text: string, { addSpecialTokens = true, maxLength = Infinity }: EncodeOptions = {}): Encoding {
+  encode(text: string, options: EncodeOptions = {}): Encoding {
+    checkArgument("text", text, stringType);
+    checkOptions("encode", options, encodeOptions);
+    const { addSpecialTokens = true, maxLength = Infinity } = options;
     const room = maxLength - (addSpecialTokens ? 2 : 0);
     if (room < 0 || (maxLength !== Infinity && !Number.isInteger(maxLength))) {
       throw new InputError({
@@ -139,6 +168,8 @@ export class Tokenizer {
    * @throws InputError for no text, or for texts of different length without padding
    */
   encodeBatch(texts: readonly string[], options: BatchOptions = {}): TextBatch {
+    checkArgument("texts", texts, listOf(stringType));
+    checkOptions("encodeBatch", options, batchOptions);
     const { padding = false } = options;
     if (texts.length === 0)
       throw new InputError({ code: "invalid-argument", where: "texts", expected: "at least one text", found: "none" });
@@ -179,6 +210,8 @@ export class Tokenizer {
 
   /** The text of ids. Unknown ids are skipped, broken UTF-8 becomes U+FFFD. `skipSpecialTokens` default false. */
   decode(ids: Iterable<number | bigint>, options: { readonly skipSpecialTokens?: boolean } = {}): string {
+    checkArgument("ids", ids, idsType);
+    checkOptions("decode", options, { skipSpecialTokens: booleanType });
     const encoder = new TextEncoder();
     const bytes: number[] = [];
     for (const id of ids) {

@@ -3,7 +3,7 @@
  * numbers as an uninterrupted one, and checkpoints need no generator state.
  */
 import { createHash } from "node:crypto";
-import { InputError } from "../errors.js";
+import { checkArgument, seedType } from "../arguments.js";
 import { Xoshiro128 } from "./xoshiro.js";
 
 export type Label = string | number;
@@ -29,14 +29,7 @@ export class Random {
 
   /** @param seed a whole number, 0 to 2^53 - 1 */
   constructor(seed: number, ...labels: readonly Label[]) {
-    if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new InputError({
-        code: "invalid-argument",
-        where: "seed",
-        expected: "a whole number from 0 to 2^53 - 1",
-        found: String(seed),
-      });
-    }
+    checkArgument("seed", seed, seedType);
     const invalid = labels.find((label) => typeof label === "number" && !Number.isSafeInteger(label));
     if (invalid !== undefined) throw new RangeError(`Random: the label ${invalid} is no whole number`);
     this.path = [seed, ...labels];

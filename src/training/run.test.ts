@@ -152,7 +152,9 @@ test("a validation that was interrupted is repeated when the run resumes", async
 
 test("an option that does not exist is refused", async () => {
   const onlog = { onlog: () => undefined } as object;
-  await expect(train(tinySettings("none"), onlog)).rejects.toThrow(/^train: onlog: .* The nearest is onLog/);
+  await expect(train(tinySettings("none"), onlog)).rejects.toThrow(
+    /^train: expected one of the options .*, found "onlog"\. The nearest is onLog/,
+  );
 });
 
 test("an error thrown by a callback rejects the call, and the folder is released", async () => {

@@ -3,7 +3,8 @@ import { Random } from "../random/index.js";
 import { hubOptions, type HubOptions } from "../checkpoint/index.js";
 import { ImageThreads } from "../data/index.js";
 import { gatherJson, RankInterrupted, singleProcess, threadsOfRank, type Collective } from "../distributed/index.js";
-import { checkOptionNames, InputError } from "../errors.js";
+import { callbackType, checkOptions, objectType, stringType, type OptionTypes } from "../arguments.js";
+import { InputError } from "../errors.js";
 import { Learner, NonFiniteError, textBuckets, tokenizerMasking } from "../learner/index.js";
 import { dataFacts, resumeOrStart } from "./resume.js";
 import { objectivesOf, openDatasets } from "./prepare-model.js";
@@ -57,15 +58,15 @@ export interface TrainResult {
   readonly results: Results;
 }
 
-const optionNames = {
+const optionTypes: OptionTypes<TrainOptions> = {
   ...hubOptions,
-  modulesFrom: true,
-  collective: true,
-  onStep: true,
-  onLog: true,
-  onValidation: true,
-  onValidationProgress: true,
-} as const satisfies Record<keyof TrainOptions, true>;
+  modulesFrom: stringType,
+  collective: objectType,
+  onStep: callbackType,
+  onLog: callbackType,
+  onValidation: callbackType,
+  onValidationProgress: callbackType,
+};
 
 /** Images that the error of a step names. */
 const namedImages = 8;
@@ -96,7 +97,7 @@ const maxSkipped = 20;
  * console.log(result.steps, result.interrupted); // 1 false
  */
 export async function train(input: TrainingInput, options: TrainOptions = {}): Promise<TrainResult> {
-  checkOptionNames("train", options, Object.keys(optionNames));
+  checkOptions("train", options, optionTypes);
   const closing: Close[] = [];
   const settings = trainingSettings(input, "settings", { allowModules: options.modulesFrom !== undefined });
   const run = runWith(settings, input, options, closing);

@@ -345,7 +345,7 @@ test.each([
   ["sbu", { shardSize: 0 }, "a whole number, 1 or more, found 0"],
   ["coco", { rawAnswers: true }, "--raw-answers: expected the data set vqav2"],
   ["f30k", { splits: ["tset"] }, "The nearest is test"],
-  ["coco", { shards: 5 }, "prepareDataset: shards: expected only the options source, out, splits"],
+  ["coco", { shards: 5 }, "prepareDataset: expected one of the options source, out, splits"],
 ])("%s %j: %s", async (name, options, message) => {
   const [source, out] = [await temporaryFolder(), await temporaryFolder()];
   await expect(prepareDataset(name, { source, out, ...options })).rejects.toThrow(message);

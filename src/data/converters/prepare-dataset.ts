@@ -1,7 +1,19 @@
 /** Converts published data sets to the tables that training reads: Arrow files with one row for each image. */
 import { stat } from "node:fs/promises";
+import {
+  booleanType,
+  callbackType,
+  checkArgument,
+  checkOptions,
+  described,
+  listOf,
+  signalType,
+  stringType,
+  wholeNumber,
+  type OptionTypes,
+} from "../../arguments.js";
 import { readAnswerList } from "../../checkpoint/index.js";
-import { checkOptionNames, InputError, nearestHint } from "../../errors.js";
+import { InputError, nearestHint } from "../../errors.js";
 import { answerListFile, makeAnswerList } from "./answer-vocabulary.js";
 import { coco, f30k } from "./karpathy.js";
 import { nlvr2 } from "./nlvr2.js";
@@ -49,16 +61,16 @@ export interface PrepareOptions {
   readonly signal?: AbortSignal;
 }
 
-const optionNames = [
-  "source",
-  "out",
-  "splits",
-  "shardSize",
-  "rawAnswers",
-  "force",
-  "onProgress",
-  "signal",
-] satisfies readonly (keyof PrepareOptions)[];
+const optionTypes: OptionTypes<PrepareOptions> = {
+  source: stringType,
+  out: stringType,
+  splits: listOf(stringType),
+  shardSize: wholeNumber(1),
+  rawAnswers: booleanType,
+  force: booleanType,
+  onProgress: callbackType,
+  signal: signalType,
+};
 const defaultShardSize = 100_000;
 
 /**
@@ -83,7 +95,9 @@ const defaultShardSize = 100_000;
  */
 export async function prepareDataset(name: string, options: PrepareOptions): Promise<PrepareReport> {
   const converter = converterOf(name);
-  checkOptionNames("prepareDataset", options, optionNames);
+  checkOptions("prepareDataset", options, optionTypes);
+  checkArgument("source", options.source, stringType);
+  checkArgument("out", options.out, stringType);
   const { source, out, force = false, signal, onProgress } = options;
   signal?.throwIfAborted();
   await checkSource(source);
@@ -126,7 +140,7 @@ function converterOf(name: string): Converter {
     code: "invalid-argument",
     where: "prepare",
     expected,
-    found: JSON.stringify(name),
+    found: described(name),
     hint: nearestHint(name, names),
   });
 }
@@ -168,13 +182,7 @@ function shardSizeOf(name: string, { sharded }: Converter, size: number | undefi
       hint,
     });
   }
-  if (Number.isSafeInteger(size) && size > 0) return size;
-  throw new InputError({
-    code: "invalid-argument",
-    where: "--shard-size",
-    expected: "a whole number, 1 or more",
-    found: String(size),
-  });
+  return size;
 }
 
 function rawAnswersOf(name: string, { answers }: Converter, raw = false): boolean {

@@ -263,7 +263,9 @@ test("an aborted signal rejects with its reason before a call, while it waits an
 });
 
 test("zero threads, and options that do not exist, are refused", () => {
-  expect(() => new ImageThreads({ thread: 2 } as object)).toThrow("ImageThreads: thread: expected only the options");
+  expect(() => new ImageThreads({ thread: 2 } as object)).toThrow(
+    'ImageThreads: expected one of the options threads, cores, worker, found "thread"',
+  );
   expect(() => new ImageThreads({ threads: 0 })).toThrowErrorMatchingInlineSnapshot(
     `[InputError: threads: expected a whole number, 1 or more, found 0.]`,
   );

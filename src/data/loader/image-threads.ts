@@ -2,11 +2,20 @@
 import { onAbort, WorkerThread } from "../../threads/index.js";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { checkOptionNames, InputError } from "../../errors.js";
+import {
+  checkArgument,
+  checkOptions,
+  instanceOf,
+  objectType,
+  signalType,
+  wholeNumber,
+  type OptionTypes,
+} from "../../arguments.js";
+import { InputError } from "../../errors.js";
 import { HostTensor } from "../../graph/index.js";
 import type { Label } from "../../random/index.js";
 
-import type { ImageSource } from "../dataset.js";
+import { readSource, sourceType, type ImageSource } from "../dataset.js";
 import type { Transform } from "../transforms/transform-image.js";
 import type { ImageAnswer, ImageCall, ImageReply } from "./prepare-image.js";
 
@@ -28,6 +37,12 @@ export interface ImageThreadsOptions {
   /** The file that the threads run, for tests. @internal */
   readonly worker?: URL;
 }
+
+const threadsOptions: OptionTypes<ImageThreadsOptions> = {
+  threads: wholeNumber(1),
+  cores: wholeNumber(1),
+  worker: instanceOf(URL),
+};
 
 /** One is decoded outside of JavaScript while another is transformed. */
 const jobsPerThread = 2;
@@ -67,17 +82,9 @@ export class ImageThreads implements AsyncDisposable {
   private disposed = false;
 
   constructor(options: ImageThreadsOptions = {}) {
-    checkOptionNames("ImageThreads", options, ["threads", "cores", "worker"]);
+    checkOptions("ImageThreads", options, threadsOptions);
     const { cores = availableParallelism() } = options;
     const { threads = Math.min(maxThreads, Math.max(1, Math.floor(cores / 2))) } = options;
-    if (!Number.isInteger(threads) || threads < 1) {
-      throw new InputError({
-        code: "invalid-argument",
-        where: "threads",
-        expected: "a whole number, 1 or more",
-        found: String(threads),
-      });
-    }
     this.slots = Array.from({ length: threads }, () => ({ thread: undefined, jobs: 0 }));
     this.worker = options.worker ?? new URL("./image-worker.js", import.meta.url);
   }
@@ -95,6 +102,9 @@ export class ImageThreads implements AsyncDisposable {
     job: ImageJob,
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<HostTensor<"float32">> {
+    checkArgument("job", job, objectType);
+    checkArgument("job.source", job.source, sourceType);
+    checkOptions("process", options, { signal: signalType });
     const { signal } = options;
     signal?.throwIfAborted();
     const slot = await this.freeSlot(signal);
@@ -196,7 +206,7 @@ export class ImageThreads implements AsyncDisposable {
 
   private async read({ source, transform, seed, labels }: ImageJob) {
     // Copied, because transferred memory is lost here, and the bytes may be a part of a larger array.
-    const bytes = new Uint8Array(await source.read());
+    const bytes = new Uint8Array(await readSource(source));
     this.refuseIfDisposed();
     return { call: "prepare", name: source.name, bytes, transform, seed, labels } as const;
   }

@@ -1,6 +1,7 @@
 /** The meanings of columns, found by the names that published data sets use or by the user's settings. */
 
-import { checkOptionNames, InputError, nearestHint } from "../../errors.js";
+import { checkOptions, type ArgumentType } from "../../arguments.js";
+import { InputError, nearestHint } from "../../errors.js";
 import type { SplitFilter } from "./reader.js";
 
 /** The meanings of columns. `knownNames` lists the names by which each is found. */
@@ -75,19 +76,15 @@ export function findColumns(has: (name: string) => boolean, named: ColumnNames):
   return found;
 }
 
+const columnName: ArgumentType = {
+  expected: "the name of a column",
+  accepts: (value) => typeof value === "string" && value !== "",
+};
+const columnTypes = Object.fromEntries(columnRoles.map((role) => [role, columnName]));
+
 /** @throws InputError for a role or a name of a column that is not one */
 export function checkColumnNames(columns: ColumnNames): void {
-  checkOptionNames("columns", columns, columnRoles);
-  for (const [role, name] of Object.entries<unknown>(columns)) {
-    if (name === undefined || (typeof name === "string" && name !== "")) continue;
-    const found = JSON.stringify(name);
-    throw new InputError({
-      code: "invalid-argument",
-      where: `columns: ${role}`,
-      expected: "the name of a column",
-      found,
-    });
-  }
+  checkOptions("columns", columns, columnTypes, (role) => `columns: ${role}`);
 }
 
 /** @throws InputError if the table lacks a column that the user named */

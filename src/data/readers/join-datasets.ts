@@ -1,8 +1,11 @@
 /** Several data sets read as one. */
 
-import { disposable, type Dataset, type TextKind } from "../dataset.js";
+import { checkArgument, listOf, stringType, withMethods } from "../../arguments.js";
+import { guarded, type Dataset, type TextKind } from "../dataset.js";
 import { lastAtMost } from "./packed-columns.js";
 import { joinedReport } from "./read-counts.js";
+
+const datasetType = withMethods("a data set from openDataset", ["texts", "images", "close"]);
 
 /**
  * All rows of several data sets in order. Closing it closes all of them. If some have `blocks`, each row of the others is a block.
@@ -12,18 +15,19 @@ import { joinedReport } from "./read-counts.js";
  * console.log(dataset.rows); // 24
  */
 export function joinDatasets(name: string, datasets: readonly Dataset[]): Dataset {
+  checkArgument("name", name, stringType);
+  checkArgument("datasets", datasets, listOf(datasetType));
   const starts = [0];
   for (const { rows } of datasets) starts.push(starts.at(-1)! + rows);
   const rows = starts.pop()!;
   const place = (row: number) => {
-    if (!Number.isInteger(row) || row < 0 || row >= rows) throw new RangeError(`row ${row} of ${rows}`);
     const index = lastAtMost(starts, row);
     return { dataset: datasets[index]!, row: row - starts[index]! };
   };
   const blocks = joinedBlocks(datasets, starts);
   const report = joinedReport(datasets.map((dataset) => dataset.report));
   const mixed = [...new Set(datasets.flatMap(({ mixedSplits = [] }) => mixedSplits))];
-  return disposable({
+  return guarded({
     name,
     rows,
     counts: {

@@ -44,7 +44,11 @@ test.each(files)("%s: an error thrown by onProgress rejects the call", async (fi
 });
 
 test.each<[settings: object, options: object, message: string]>([
-  [{ spilt: "train" }, {}, "openDataset: spilt: expected only the options path, format, columns, split"],
+  [
+    { spilt: "train" },
+    {},
+    'openDataset: expected one of the options path, format, columns, split, found "spilt". The nearest is split.',
+  ],
   [{ format: "parqet" }, {}, "format: expected one of folder, arrow, parquet"],
   [{ format: "parqet" }, {}, 'found "parqet". The nearest is parquet.'],
   [{ columns: { captoin: "text" } }, {}, "The nearest is caption."],

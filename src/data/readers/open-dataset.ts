@@ -1,7 +1,18 @@
 /** Opens a data set of any format. */
 
-import { checkOptionNames, InputError, nearestHint } from "../../errors.js";
-import type { Dataset } from "../dataset.js";
+import {
+  callbackType,
+  checkArgument,
+  checkOptions,
+  objectType,
+  oneOf,
+  signalType,
+  stringType,
+  either,
+  type OptionTypes,
+} from "../../arguments.js";
+import { InputError } from "../../errors.js";
+import { guarded, type Dataset } from "../dataset.js";
 import { openArrow } from "./arrow/arrow-dataset.js";
 import { openCaptionTable } from "./captions/caption-table.js";
 import { findFiles } from "./detect.js";
@@ -21,6 +32,14 @@ const readers: Readonly<Record<DatasetFormat, (input: ReaderInput) => Promise<Da
   webdataset: openWebDataset,
 };
 
+const datasetSettings: OptionTypes<DatasetSettings> = {
+  path: stringType,
+  format: oneOf(datasetFormats),
+  columns: objectType,
+  split: stringType,
+};
+const openOptions: OptionTypes<OpenOptions> = { onProgress: callbackType, signal: signalType };
+
 /**
  * A data set by its path: a table of captions or its folder, Arrow or Parquet files, WebDataset archives. Texts are in memory
  * afterwards, images stay in their files until they are read. Close it after use,
@@ -34,9 +53,10 @@ const readers: Readonly<Record<DatasetFormat, (input: ReaderInput) => Promise<Da
  * const bytes = await dataset.images(0)[0]!.read();
  */
 export async function openDataset(given: string | DatasetSettings, options: OpenOptions = {}): Promise<Dataset> {
+  checkArgument("data set", given, { ...either(stringType, objectType), expected: "a path, or an object with a path" });
   const settings = typeof given === "string" ? { path: given } : given;
   checkSettings(settings);
-  checkOptionNames("openDataset", options, ["onProgress", "signal"]);
+  checkOptions("openDataset", options, openOptions);
   options.signal?.throwIfAborted();
   const { format, paths, rowSplit } = await findFiles(settings);
   const files = new OpenFiles();
@@ -58,12 +78,12 @@ export async function openDataset(given: string | DatasetSettings, options: Open
     if (dataset.rows === 0) throw noRows(settings.path, counts);
     const { mixed } = split;
     if (mixed !== undefined) counts.note(`rows of several splits are read together: ${listed(mixed)}`);
-    return {
+    return guarded({
       ...dataset,
       report: counts.report(),
       ...(mixed === undefined ? {} : { mixedSplits: mixed }),
       close: () => files.close(),
-    };
+    });
   } catch (error) {
     await files.close();
     throw error;
@@ -82,17 +102,10 @@ function noRows(where: string, counts: ReadCounts): InputError {
   return new InputError({ code: "missing-data", where, expected, found, hint: "Check that it is the right file" });
 }
 
-function checkSettings({ format, columns = {}, ...others }: DatasetSettings): void {
-  checkOptionNames("openDataset", others, ["path", "format", "columns", "split"]);
-  checkColumnNames(columns);
-  if (format === undefined || datasetFormats.includes(format)) return;
-  throw new InputError({
-    code: "invalid-argument",
-    where: "format",
-    expected: `one of ${datasetFormats.join(", ")}`,
-    found: JSON.stringify(format),
-    hint: nearestHint(format, datasetFormats),
-  });
+function checkSettings(settings: DatasetSettings): void {
+  checkOptions("openDataset", settings, datasetSettings);
+  checkArgument("path", settings.path, stringType);
+  if (settings.columns !== undefined) checkColumnNames(settings.columns);
 }
 
 /** Reads each of several files separately. Progress is in thousandths of the total. */

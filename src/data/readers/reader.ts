@@ -1,7 +1,7 @@
 /** The interface of the readers: the input of each, the filter for one split, and the `Dataset` that they return. */
 
 import { InputError, nearestHint } from "../../errors.js";
-import { disposable, type Dataset, type ImageSource } from "../dataset.js";
+import { guarded, type Dataset, type ImageSource } from "../dataset.js";
 import { type ColumnNames, listed } from "./column-roles.js";
 import type { ReadCounts } from "./read-counts.js";
 import type { OpenFiles } from "./open-files.js";
@@ -103,18 +103,13 @@ export interface TableParts {
 
 /** A `Dataset` of stored texts. Its `close` does nothing: `openDataset` closes the files that all readers share. */
 export function tableDataset({ name, store, blocks, images }: TableParts): Dataset {
-  return disposable({
+  return guarded({
     name,
     rows: store.rows,
     counts: store.counts(),
     blocks,
-    texts: (row) => store.texts(checked(row, store.rows)),
-    images: (row) => images(checked(row, store.rows)),
+    texts: (row) => store.texts(row),
+    images,
     close: () => Promise.resolve(),
   });
-}
-
-function checked(row: number, rows: number): number {
-  if (Number.isInteger(row) && row >= 0 && row < rows) return row;
-  throw new RangeError(`row ${row} of ${rows}`);
 }

@@ -134,9 +134,15 @@ test("a state that does not fit is refused as a whole", () => {
   const one = optimizer();
   const state = one.state();
   const short = { m: new Float32Array(1), v: new Float32Array(2) };
-  expect(() => one.restore(new Map([...state, ["itm_score.fc.bias", short]]))).toThrow("has 2 values, its state 1");
-  expect(() => one.restore(new Map([...state, ["other", short]]))).toThrow("other is none of the parameters");
-  expect(() => one.restore(new Map([...state].slice(1)))).toThrow("the state lacks text_model");
+  expect(() => one.restore(new Map([...state, ["itm_score.fc.bias", short]]))).toThrow(
+    "expected m and v as Float32Arrays of 2 values, found 1.",
+  );
+  expect(() => one.restore(new Map([...state, ["other", short]]))).toThrow(
+    "state of other: expected only parameters that are trained",
+  );
+  expect(() => one.restore(new Map([...state].slice(1)))).toThrow(
+    /state of text_model.*: expected the state of every trained parameter, found none/,
+  );
   expect(one.state()).toEqual(state);
 });
 

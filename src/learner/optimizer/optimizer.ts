@@ -3,6 +3,7 @@
  * averages. Values and gradients belong to the caller and are transferred to the threads without a copy while a step runs.
  */
 import { availableParallelism } from "node:os";
+import { InputError } from "../../errors.js";
 import type { Parameter } from "../../graph/index.js";
 import { clipFactor, gradientNorm } from "./gradient-sums.js";
 import { muonMatrix, muonScale, Orthogonalizer, type Stacked } from "./muon.js";
@@ -107,19 +108,20 @@ export class Optimizer {
   /**
    * Resumes from a saved state, whose arrays it takes over. Averages of values are dropped if `ema_decay` is not set, and start from the
    * values at the next step if the state has none.
-   * @throws RangeError if names or sizes are not those of the parameters
+   * @throws InputError `parameter-mismatch` if names or sizes are not those of the parameters
    */
   restore(state: ReadonlyMap<string, ParameterState>): void {
     this.requireIdle();
     const surplus = [...state.keys()].find((name) => !this.states.has(name));
-    if (surplus !== undefined) throw new RangeError(`restore: ${surplus} is none of the parameters that are trained`);
+    if (surplus !== undefined) throw stateError(surplus, "only parameters that are trained", "another one");
     const restored = this.parameters.map(({ name, size }): [string, StateArrays] => {
       const saved = state.get(name);
-      if (saved === undefined) throw new RangeError(`restore: the state lacks ${name}`);
+      if (saved === undefined) throw stateError(name, "the state of every trained parameter", "none");
       const { m, v, average } = saved;
-      const invalid = [m, v, average].find((array) => array !== undefined && array.length !== size);
-      if (invalid !== undefined) {
-        throw new RangeError(`restore: ${name} has ${size} values, its state ${invalid.length}`);
+      for (const array of average === undefined ? [m, v] : [m, v, average]) {
+        const length = array instanceof Float32Array ? array.length : undefined;
+        if (length === size) continue;
+        throw stateError(name, `m and v as Float32Arrays of ${size} values`, `${length ?? "another value"}`);
       }
       const keepsAverage = average !== undefined && this.settings.ema_decay !== undefined;
       const arrays = { m: transferableCopy(m), v: transferableCopy(v) };
@@ -248,3 +250,6 @@ export class Optimizer {
     }
   }
 }
+
+const stateError = (name: string, expected: string, found: string): InputError =>
+  new InputError({ code: "parameter-mismatch", where: `optimizer state of ${name}`, expected, found });
