@@ -75,7 +75,7 @@ export interface ReadReport {
   readonly emptyCaptions: number;
   /** Captions that their row has already, compared without blanks at their ends. Kept once. */
   readonly repeatedCaptions: number;
-  /** Files of archives that are part of no row. Files of systems, such as `._a.jpg`, are not counted. */
+  /** Files of archives, and of folders of images and texts, that are part of no row. Files such as `._a.jpg` are not counted. */
   readonly otherFiles: number;
   /** The same in sentences, for logs. Empty if nothing was left out and all records have text, or none. */
   readonly notes: readonly string[];

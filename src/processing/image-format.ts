@@ -25,6 +25,10 @@ export const imageEndings: readonly string[] = [
 /** Extensions of images that cannot be decoded. They are named when they are skipped. */
 export const undecodedEndings: readonly string[] = ["bmp", "heic", "heif", "jp2", "jxl", "svg"];
 
+/** Whether a file of this name counts as an image. */
+export const isImageName = (name: string): boolean =>
+  imageEndings.some((ending) => name.toLowerCase().endsWith(`.${ending}`));
+
 export type ImageFormat = "PNG" | "JPEG" | "WebP" | "GIF" | "TIFF" | "AVIF";
 
 const formatNames = "PNG, JPEG, WebP, GIF, TIFF or AVIF";

@@ -1,6 +1,6 @@
 /** Image bytes to `pixel_values`, text to `input_ids`, exactly as BridgeTowerProcessor does. */
 export { decodeImage, type DecodeOptions, type RawImage } from "./decode-image.js";
-export { imageEndings, undecodedEndings } from "./image-format.js";
+export { imageEndings, isImageName, undecodedEndings } from "./image-format.js";
 export type { ImageInput } from "./image-input.js";
 export { ImageProcessor, type PixelBatch, type PreprocessOptions, resizeImage } from "./image-processor.js";
 export {

@@ -80,7 +80,7 @@ test.each<[object, string]>([
   [{ data: { train: [] } }, "data.train: expected a list that is not empty, found []."],
   [
     { data: { train: { path: "x", format: "arow" } } },
-    'format: expected one of folder, arrow, parquet, webdataset, found "arow". The nearest is arrow.',
+    'format: expected one of folder, sidecar, arrow, parquet, webdataset, found "arow". The nearest is arrow.',
   ],
   [{ data: { train: [{ format: "arrow" }] } }, "data.train.0.path: expected text, found undefined."],
   [{ validation: { metrics: [] } }, "validation.metrics: expected a list that is not empty, found []."],

@@ -62,6 +62,15 @@ export const knownNames: Readonly<Record<ColumnRole, readonly string[]>> = {
   split: ["split"],
 };
 
+/** As `knownNames`, then the same with a capital letter first, and in capitals. */
+const spelledNames = Object.fromEntries(
+  columnRoles.map((role): [ColumnRole, readonly string[]] => {
+    const names = knownNames[role];
+    const capitals = names.map((name) => name.charAt(0).toUpperCase() + name.slice(1));
+    return [role, [...names, ...capitals, ...names.map((name) => name.toUpperCase())]];
+  }),
+) as Readonly<Record<ColumnRole, readonly string[]>>;
+
 /** The names of the columns that exist, by role. */
 export type FoundColumns = Partial<Record<ColumnRole, string>>;
 
@@ -70,7 +79,7 @@ export function findColumns(has: (name: string) => boolean, named: ColumnNames):
   const found: FoundColumns = {};
   for (const role of columnRoles) {
     const given = named[role];
-    const name = given === undefined ? knownNames[role].find(has) : has(given) ? given : undefined;
+    const name = given === undefined ? spelledNames[role].find(has) : has(given) ? given : undefined;
     if (name !== undefined) found[role] = name;
   }
   return found;
@@ -107,6 +116,8 @@ export class RecordColumns {
   readonly #named: ColumnNames;
   readonly #unseen: Set<ColumnRole>;
   #first: readonly string[] | undefined;
+  /** Rows of one file have mostly the same fields. */
+  #last: { readonly fields: string; readonly found: FoundColumns } | undefined;
 
   constructor(named: ColumnNames) {
     this.#named = named;
@@ -114,7 +125,10 @@ export class RecordColumns {
   }
 
   of(record: Readonly<Record<string, unknown>>): FoundColumns {
+    const fields = Object.keys(record).join("\0");
+    if (this.#last?.fields === fields) return this.#last.found;
     const found = findColumns((name) => Object.hasOwn(record, name), this.#named);
+    this.#last = { fields, found };
     if (this.#unseen.size > 0) {
       this.#first ??= Object.keys(record);
       for (const role of this.#unseen) if (found[role] !== undefined) this.#unseen.delete(role);
@@ -126,6 +140,13 @@ export class RecordColumns {
   finish(where: string): void {
     if (this.#unseen.size > 0) checkNamedColumns(where, this.#first ?? [], this.#named);
   }
+}
+
+/** The hint if one of the columns has addresses in place of images. */
+export function addressHint(names: readonly string[]): string | undefined {
+  const name = names.find((one) => /(?:^|[_ -])(?:urls?|uri|link)$/i.test(one));
+  if (name === undefined) return undefined;
+  return `The column ${JSON.stringify(name)} looks like addresses: fetch the images first and name the files in a column image`;
 }
 
 /** Names in an error, the first few of many. */
@@ -144,12 +165,15 @@ export function imageColumns(where: string, names: readonly string[], columns: F
   const { image, image_0, image_1 } = columns;
   if (image_0 !== undefined && image_1 !== undefined) return [image_0, image_1];
   if (image !== undefined) return [image];
+  const isList = columns.images !== undefined;
   throw new InputError({
     code: "missing-column",
     where,
     expected: `a column of images (${listed(knownNames.image)}, or image_0 and image_1)`,
     found: listed(names.map((name) => JSON.stringify(name))),
-    hint: "Name the column of the images in the settings",
+    hint: isList
+      ? `Write one image a row in place of the lists of ${JSON.stringify(columns.images)}`
+      : (addressHint(names) ?? "Name the column of the images in the settings"),
   });
 }
 

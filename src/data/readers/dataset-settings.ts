@@ -2,9 +2,12 @@
 
 import type { ColumnNames } from "./column-roles.js";
 
-export const datasetFormats = ["folder", "arrow", "parquet", "webdataset"] as const;
+export const datasetFormats = ["folder", "sidecar", "arrow", "parquet", "webdataset"] as const;
 
-/** `folder`: a table of captions (JSON Lines, or cells between separators) and its images. */
+/**
+ * `folder`: a table of captions (JSON Lines, or cells between separators) and its images. `sidecar`: images with their captions in text
+ * files beside them.
+ */
 export type DatasetFormat = (typeof datasetFormats)[number];
 
 /** A data set and how to read it. */

@@ -1,10 +1,11 @@
 /** Detects the files and the format of a data set by names, first bytes and the other files of the folder. */
 
 import { fileError, refuseStandIn, statRegular } from "../../files/index.js";
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 
 import { InputError } from "../../errors.js";
+import { isImageName } from "../../processing/index.js";
 import { looksLikeArrow } from "./arrow/arrow-messages.js";
 import { captionTableExtensions, looksLikeCaptionTable } from "./captions/table-kind.js";
 import { firstBytes } from "./open-files.js";
@@ -13,11 +14,13 @@ import type { DatasetFormat, DatasetSettings } from "./dataset-settings.js";
 import { expandBraces, isBracePattern } from "./brace-pattern.js";
 import { partOf } from "./reader.js";
 import { savedFiles } from "./saved-folder.js";
+import { byNumber, entriesOf, hasSidecars, sidecarsOf } from "./sidecar/sidecar-files.js";
 import { looksLikeTar } from "./webdataset/tar-members.js";
 
 /** Endings by which files of a folder are known. */
 const endings: Readonly<Record<DatasetFormat, readonly string[]>> = {
   folder: captionTableExtensions,
+  sidecar: [],
   arrow: [".arrow", ".arrows", ".feather"],
   parquet: [".parquet"],
   webdataset: [".tar"],
@@ -48,35 +51,78 @@ export async function findFiles({ path, format, split, columns = {} }: DatasetSe
   }
   if (!stats.isDirectory())
     return { format: format ?? (await formatOf(path, columns)), paths: [path], rowSplit: split };
-  return findInFolder(path, format, split);
+  return findInFolder(path, format, { split, columns });
 }
 
-async function findInFolder(folder: string, format: DatasetFormat | undefined, split?: string): Promise<FoundFiles> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    throw fileError(folder, error);
-  });
-  const names = entries.map(({ name }) => name).filter((name) => !isOfSystem(name));
-  if (split !== undefined && entries.some((entry) => entry.name === split && entry.isDirectory())) {
-    return findInFolder(join(folder, split), format);
+/** What the user has said of the rows. */
+type ChosenRows = Pick<DatasetSettings, "split" | "columns"> & { readonly columns: ColumnNames };
+
+/** Text files of a folder that are looked into. */
+const maxTextFiles = 20;
+
+async function findInFolder(
+  folder: string,
+  format: DatasetFormat | undefined,
+  settings: ChosenRows,
+): Promise<FoundFiles> {
+  const { split, columns } = settings;
+  const { files: names, folders } = await entriesOf(folder);
+  if (split !== undefined && folders.includes(split)) {
+    return findInFolder(join(folder, split), format, { columns });
   }
-  names.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  const rowSplit = split;
   const saved = format === undefined || format === "arrow" ? await savedFiles(folder, names) : undefined;
-  if (saved !== undefined) {
-    const paths = saved.map((name) => join(folder, name));
-    return { format: "arrow", paths, ...(split === undefined ? {} : { rowSplit: split }) };
-  }
+  if (saved !== undefined) return { format: "arrow", paths: saved.map((name) => join(folder, name)), rowSplit };
+  if (format === "sidecar") return { format, paths: [folder], rowSplit };
   const formats = (Object.keys(endings) as DatasetFormat[]).filter((one) => format === undefined || one === format);
-  const found = formats.map((one) => ({ format: one, files: names.filter((name) => hasEnding(name, endings[one])) }));
-  const [only, ...others] = found.filter(({ files }) => files.length > 0);
-  if (only === undefined) {
-    const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-    throw noData(folder, names, folders.filter((name) => partOf(name) !== undefined).sort());
+  const isData = (name: string, one: DatasetFormat) => !isCache(name) && hasEnding(name, endings[one]);
+  const found = formats.map((one) => ({ format: one, files: names.filter((name) => isData(name, one)) }));
+  const [named, ...others] = found.filter(({ files }) => files.length > 0);
+  if (others.length > 0) throw severalFormats(folder, [named!, ...others]);
+  const tables = named === undefined && formats.includes("folder") ? await textTables(folder, names, columns) : [];
+  const only = tables.length > 0 ? { format: "folder" as const, files: tables } : named;
+  if (only !== undefined) return chooseFiles(folder, only, split);
+  const isSplit = folders.filter((name) => partOf(name) !== undefined).length > 1;
+  if (formats.includes("sidecar") && !isSplit && (await holdsSidecars(folder, names, folders))) {
+    return { format: "sidecar", paths: [folder], rowSplit };
   }
-  if (others.length > 0) throw severalFormats(folder, [only, ...others]);
-  const named = split === undefined ? [] : filesOfSplit(only.files, split);
-  const chosen = named.length > 0 ? named : only.files;
+  // Data sets of the hub have their files in `data`, or in a folder with the name of their configuration.
+  const inner = folders.includes("data") ? "data" : folders.length === 1 ? folders[0] : undefined;
+  try {
+    if (inner !== undefined) return await findInFolder(join(folder, inner), format, settings);
+  } catch (error) {
+    if (!(error instanceof InputError && error.code === "missing-data" && partOf(inner!) === undefined)) throw error;
+  }
+  throw noData(folder, names, folders);
+}
+
+/** Text files that are tables, such as `captions.txt`, if no other table is there. */
+async function textTables(folder: string, names: readonly string[], columns: ColumnNames): Promise<string[]> {
+  const texts = sidecarsOf(names).others.filter((name) => name.toLowerCase().endsWith(".txt"));
+  const tables: string[] = [];
+  for (const name of texts.slice(0, maxTextFiles)) {
+    if (looksLikeCaptionTable(await firstBytes(join(folder, name), lineBytes), columns)) tables.push(name);
+  }
+  return tables;
+}
+
+/** Whether images with their texts are in the folder or directly in one of its folders. */
+async function holdsSidecars(folder: string, names: readonly string[], folders: readonly string[]): Promise<boolean> {
+  if (hasSidecars(names)) return true;
+  for (const name of folders) if (hasSidecars((await entriesOf(join(folder, name))).files)) return true;
+  return false;
+}
+
+/** The files of a split, or all files if they are of one. */
+function chooseFiles(
+  folder: string,
+  { format, files }: { readonly format: DatasetFormat; readonly files: readonly string[] },
+  split: string | undefined,
+): FoundFiles {
+  const named = split === undefined ? [] : filesOfSplit(files, split);
+  const chosen = named.length > 0 ? named : files;
   const rowSplit = named.length > 0 ? undefined : split;
-  const expected = single[only.format];
+  const expected = single[format];
   if (expected !== undefined && chosen.length > 1) {
     const hint = "Name the file instead of its folder";
     throw new InputError({ code: "invalid-dataset", where: folder, expected, found: listed(chosen), hint });
@@ -88,27 +134,39 @@ async function findInFolder(folder: string, format: DatasetFormat | undefined, s
     const hint = "Name one by `split`, or name the file";
     throw new InputError({ code: "invalid-dataset", where: folder, expected: "files of one split", found, hint });
   }
-  return { format: only.format, paths: chosen.map((name) => join(folder, name)), rowSplit };
+  return { format, paths: chosen.map((name) => join(folder, name)), rowSplit };
 }
 
-/** Files that systems and tools write beside the data: of macOS, and the caches of Hugging Face datasets. */
-function isOfSystem(name: string): boolean {
-  return name.startsWith(".") || name === "__MACOSX" || /^cache-.*\.arrow$/.test(name);
-}
+/** Caches of Hugging Face datasets beside the files of rows. */
+const isCache = (name: string): boolean => /^cache-.*\.arrow$/.test(name);
 
-function noData(folder: string, names: readonly string[], splits: readonly string[]): InputError {
+function noData(folder: string, names: readonly string[], folders: readonly string[]): InputError {
   const all = Object.values(endings).flat().join(", ");
-  const hint =
-    splits.length === 0
-      ? "Name the folder or the file that has them, or write a metadata.jsonl with image and caption beside the images"
-      : `Name one of its folders, such as ${join(folder, splits[0]!)}, or choose it by \`split\``;
   return new InputError({
     code: "missing-data",
     where: folder,
-    expected: `a table of captions or files of data (${all})`,
-    found: names.length === 0 ? "an empty folder" : listed(names),
-    hint,
+    expected: `a table of captions or files of data (${all}), or images with text files beside them`,
+    found: names.length + folders.length === 0 ? "an empty folder" : listed([...names, ...folders].sort(byNumber)),
+    hint: noDataHint(folder, names, folders),
   });
+}
+
+function noDataHint(folder: string, names: readonly string[], folders: readonly string[]): string {
+  const [split] = folders.filter((name) => partOf(name) !== undefined).sort();
+  if (split !== undefined) {
+    return `Name one of its folders, such as ${join(folder, split)}, or choose it by \`split\``;
+  }
+  const named = (pattern: RegExp) => names.find((name) => pattern.test(name));
+  const packed = named(/\.(?:gz|tgz|zip|zst|bz2|xz|7z|rar)$/i);
+  if (packed !== undefined) return `Unpack ${packed} first`;
+  const sheet = named(/\.(?:xlsx|xlsm|xls|ods|numbers)$/i);
+  if (sheet !== undefined) return `Save ${sheet} as CSV in UTF-8`;
+  const image = names.find(isImageName);
+  if (image !== undefined) {
+    const text = `${image.slice(0, image.length - extname(image).length)}.txt`;
+    return `Write the caption of ${image} into ${text}, or write a metadata.jsonl with image and caption beside the images`;
+  }
+  return "Name the folder or the file that has them, or write a metadata.jsonl with image and caption beside the images";
 }
 
 function severalFormats(

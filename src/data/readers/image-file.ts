@@ -1,8 +1,9 @@
 /** Images in files of their own, named by a table or by a file of data. */
 
 import { fileError, statRegular } from "../../files/index.js";
-import { open, stat } from "node:fs/promises";
-import { isAbsolute, join, posix } from "node:path";
+import { open, readdir, stat } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, posix } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { InputError } from "../../errors.js";
 import { imageEndings } from "../../processing/index.js";
@@ -31,9 +32,10 @@ export function tablePath(where: string, text: string): TablePath {
   const refused = (found: string, hint: string) =>
     new InputError({ code: "invalid-dataset", where, expected: "the path of an image", found, hint });
   if (text === "" || text.includes("\0")) throw refused(shown, "Correct the row");
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text)) {
-    throw refused(`the address ${shown}`, "Fetch the images first and name the files");
-  }
+  const local = /^file:\/\//i.test(text) ? pathOfUrl(text) : undefined;
+  if (local !== undefined) return tablePath(where, local);
+  const other = notAPath(text);
+  if (other !== undefined) throw refused(other.found, other.hint);
   if (process.platform !== "win32" && /^(?:[a-z]:[\\/]|\\\\)/i.test(text)) {
     throw refused(`the Windows path ${shown}`, "Write paths relative to the table");
   }
@@ -41,12 +43,79 @@ export function tablePath(where: string, text: string): TablePath {
   return { given, path: posix.normalize(given.replaceAll("\\", "/")) };
 }
 
-/** The image of a table in `folder`. */
-export function tableImage(folder: string, { given, path }: TablePath): ImageSource {
+/** The path of a `file:` URL of this machine; undefined for others. */
+function pathOfUrl(text: string): string | undefined {
+  try {
+    return fileURLToPath(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a text is that stands where the path of an image is expected; undefined if it may be a path. */
+function notAPath(text: string): { readonly found: string; readonly hint: string } | undefined {
+  const shown = JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text)) {
+    return { found: `the address ${shown}`, hint: "Fetch the images first and name the files" };
+  }
+  if (/^data:/i.test(text) || (text.length > 200 && /^[\w+/-]+={0,2}$/.test(text.replace(/\s+/g, "")))) {
+    const found = `an image in base64 of ${text.length} characters`;
+    return { found, hint: "Decode the images into files and name them, or write their bytes into a Parquet file" };
+  }
+  return undefined;
+}
+
+/** The image of a table in `folder`. @param folders the same for all images of the table */
+export function tableImage(folder: string, { given, path }: TablePath, folders: FolderNames): ImageSource {
   const resolved = (name: string) => (isAbsolute(name) ? name : join(folder, name));
-  // macOS writes accents as separate characters, other systems as one with their letter. On Linux a name may have a backslash.
-  const names = [path, given, path.normalize("NFC"), path.normalize("NFD")].map(resolved);
-  return { name: names[0]!, read: async () => readImage(await firstThere(names)) };
+  // On Linux a name may have a backslash.
+  const names = [path, given].map(resolved);
+  return { name: names[0]!, read: async () => readImage(await firstThere(names, folders)) };
+}
+
+/** Folders whose names are kept. */
+const maxFolders = 16;
+
+/**
+ * Finds files by names as other systems write them: macOS writes accents as separate characters, others as one with their letter, and
+ * on Windows and macOS `IMG.JPG` and `img.jpg` are one file.
+ */
+export class FolderNames {
+  /** Names by `folded`; undefined if several are alike. */
+  readonly #folders = new Map<string, Promise<ReadonlyMap<string, string | undefined>>>();
+
+  /** The path of the only file that is there under such a name. */
+  async find(path: string): Promise<string | undefined> {
+    if (await isPresent(path)) return path;
+    const parent = dirname(path);
+    const folder = parent === path ? undefined : await this.find(parent);
+    if (folder === undefined) return undefined;
+    const name = (await this.#namesIn(folder)).get(folded(basename(path)));
+    return name === undefined ? undefined : join(folder, name);
+  }
+
+  #namesIn(folder: string): Promise<ReadonlyMap<string, string | undefined>> {
+    const known = this.#folders.get(folder);
+    if (known !== undefined) return known;
+    const names = foldedNames(folder);
+    this.#folders.set(folder, names);
+    for (const first of this.#folders.keys()) {
+      if (this.#folders.size <= maxFolders) break;
+      this.#folders.delete(first);
+    }
+    return names;
+  }
+}
+
+const folded = (name: string): string => name.normalize("NFC").toLowerCase();
+
+async function foldedNames(folder: string): Promise<ReadonlyMap<string, string | undefined>> {
+  const names = new Map<string, string | undefined>();
+  for (const name of await readdir(folder).catch(() => [])) {
+    const key = folded(name);
+    names.set(key, names.has(key) ? undefined : name);
+  }
+  return names;
 }
 
 /**
@@ -61,12 +130,15 @@ export async function readNamedImage(folder: string, path: string, where: string
   const name = join(folder, slashed);
   const isThere = isInside && slashed !== "" && !slashed.includes("\0") && (await isPresent(name));
   if (isThere) return readImage(name);
+  const other = notAPath(path);
   throw new InputError({
     code: "missing-data",
     where,
-    expected: isInside ? `an image, or its file at ${name}` : "an image",
+    expected:
+      isInside && other === undefined ? `an image, or its file at ${name}` : `an image, or a path below ${folder}`,
     found: `only the path ${JSON.stringify(path.slice(0, 200))}: the image is not in the file`,
     hint: "Write the bytes of the images into the file (in datasets: save it with embedded files), or put them beside it",
+    ...other,
   });
 }
 
@@ -76,13 +148,14 @@ const isPresent = (name: string): Promise<boolean> =>
     () => false,
   );
 
-/** The first of these files that is there; the first of all if none is. */
-async function firstThere(names: readonly string[]): Promise<string> {
+/** The first of these files that is there, also under a name as other systems write it; the first of all if none is. */
+async function firstThere(names: readonly string[], folders: FolderNames): Promise<string> {
   for (const name of new Set(names)) if (await isPresent(name)) return name;
-  return names[0]!;
+  return (await folders.find(names[0]!)) ?? names[0]!;
 }
 
-async function readImage(name: string): Promise<Uint8Array> {
+/** @throws InputError if the file is missing, too large or cannot be read */
+export async function readImage(name: string): Promise<Uint8Array> {
   const { size } = await statRegular(name);
   if (size > maxImageBytes) {
     const expected = `an image of at most ${maxImageBytes} bytes`;

@@ -49,7 +49,7 @@ test.each<[settings: object, options: object, message: string]>([
     {},
     'openDataset: expected one of the options path, format, columns, split, found "spilt". The nearest is split.',
   ],
-  [{ format: "parqet" }, {}, "format: expected one of folder, arrow, parquet"],
+  [{ format: "parqet" }, {}, "format: expected one of folder, sidecar, arrow, parquet"],
   [{ format: "parqet" }, {}, 'found "parqet". The nearest is parquet.'],
   [{ columns: { captoin: "text" } }, {}, "The nearest is caption."],
   [{ columns: { caption: 3 } }, {}, "columns: caption: expected the name of a column, found 3."],

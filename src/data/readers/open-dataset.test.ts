@@ -122,10 +122,44 @@ test("a folder of splits names them, and files of other systems are passed over"
     "x.csv": "image\n0.png\n",
     "._x.csv": "\0",
     "Thumbs.db": "",
+    "~$x.csv": "",
     "__MACOSX/._x.csv": "",
     ".DS_Store": "",
   });
   expect((await opened(folder)).rows).toBe(1);
+});
+
+test("layouts of the hub: files in `data`, or in the folder of a configuration", async () => {
+  const readme = { "README.md": "" };
+  const shards = {
+    "data/train-00000-of-00002.parquet": "hugging-face.parquet",
+    "data/train-00001-of-00002.parquet": "hugging-face.parquet",
+  };
+  expect((await opened(await folderOf({ ...readme, ...shards }))).rows).toBe(10);
+  const both = await folderOf({ ...readme, ...shards, "data/test-00000-of-00001.parquet": "plain-none.parquet" });
+  expect(await complaint(both, opened(both))).toContain("data: expected files of one split, found test and train");
+  expect((await opened({ path: both, split: "train" })).rows).toBe(10);
+  const configuration = await folderOf({ "default/train/0000.parquet": "hugging-face.parquet", "x/.keep": "" });
+  expect(await complaint(configuration, opened(configuration))).toContain("found default, x.");
+  const one = await folderOf({ "default/train/0.parquet": "plain-none.parquet", "default/test/0.parquet": "x" });
+  expect((await opened({ path: one, split: "train" })).rows).toBe(12);
+});
+
+test("a text file that is a table is found in its folder, also beside other texts", async () => {
+  const table = { "captions.txt": "image,caption\n0.png,a cat\n" };
+  const folder = await folderOf({ ...table, "readme.txt": "image files\n", "0.png": "x" });
+  expect((await opened(folder)).texts(0).captions).toEqual(["a cat"]);
+  const two = await folderOf({ ...table, "more.txt": "image\tcaption\n" });
+  expect(await complaint(two, opened(two))).toContain("expected one table of captions, found captions.txt, more.txt");
+});
+
+test.each<[found: string, hint: string]>([
+  ["s.tar.gz", "Unpack s.tar.gz first."],
+  ["pairs.xlsx", "Save pairs.xlsx as CSV in UTF-8."],
+  ["a.b.jpg", "Write the caption of a.b.jpg into a.b.txt, or write a metadata.jsonl"],
+])("the hint for a folder with %s", async (found, hint) => {
+  const folder = await folderOf({ [found]: "" });
+  expect(await complaint(folder, opened(folder))).toContain(`found ${found}. ${hint}`);
 });
 
 test("what stands in the place of a file is named, in every format and for images", async () => {

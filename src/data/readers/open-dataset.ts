@@ -23,10 +23,12 @@ import { checkColumnNames, listed } from "./column-roles.js";
 import { type DatasetFormat, datasetFormats, type DatasetSettings, type OpenOptions } from "./dataset-settings.js";
 import { ReadCounts } from "./read-counts.js";
 import { type ReaderInput, SplitFilter } from "./reader.js";
+import { openSidecars } from "./sidecar/sidecar-dataset.js";
 import { openWebDataset } from "./webdataset/webdataset.js";
 
 const readers: Readonly<Record<DatasetFormat, (input: ReaderInput) => Promise<Dataset>>> = {
   folder: openCaptionTable,
+  sidecar: openSidecars,
   arrow: eachFile(openArrow),
   parquet: eachFile(openParquet),
   webdataset: openWebDataset,
@@ -41,7 +43,8 @@ const datasetSettings: OptionTypes<DatasetSettings> = {
 const openOptions: OptionTypes<OpenOptions> = { onProgress: callbackType, signal: signalType };
 
 /**
- * A data set by its path: a table of captions or its folder, Arrow or Parquet files, WebDataset archives. Texts are in memory
+ * A data set by its path: a table of captions or its folder, a folder of images with text files beside them, Arrow or Parquet files,
+ * WebDataset archives. Texts are in memory
  * afterwards, images stay in their files until they are read. Close it after use,
  * or open it with `await using`.
  * `report` counts what was left out or merged.

@@ -13,7 +13,7 @@ const sentences: Readonly<Record<Exclude<CountName, "records" | "recordsWithoutT
   emptyCaptions: (n) => `${plural(n, "caption is", "captions are")} blank and left out`,
   repeatedCaptions: (n) =>
     `${plural(n, "caption repeats", "captions repeat")} one of the same image and ${n === 1 ? "is" : "are"} kept once`,
-  otherFiles: (n) => `${plural(n, "file of an archive is", "files of archives are")} part of no row`,
+  otherFiles: (n) => `${plural(n, "file is", "files are")} part of no row`,
 };
 
 const plural = (count: number, one: string, many: string) => `${count} ${count === 1 ? one : many}`;
@@ -34,7 +34,7 @@ export class ReadCounts {
   };
   /** Where each was seen first. */
   readonly #first = new Map<CountName, string>();
-  /** Endings of the files of archives that are part of no row, with their number. */
+  /** Endings of the files that are part of no row, with their number. */
   readonly #endings = new Map<string, number>();
   readonly #notes: string[] = [];
 
@@ -45,7 +45,7 @@ export class ReadCounts {
     if (where !== undefined && !this.#first.has(name)) this.#first.set(name, where());
   }
 
-  /** Adds a file of an archive that is part of no row. @param ending such as `.seg.png` */
+  /** Adds a file of an archive or a folder that is part of no row. @param ending such as `.seg.png` */
   addOther(ending: string, where: () => string): void {
     this.add("otherFiles", where);
     // Names in an archive may be of any number.

@@ -1,4 +1,4 @@
-import { copyFile, open, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import {
@@ -149,6 +149,24 @@ test.each(["paths.arrow", "paths.parquet"])("%s: images that are not in the file
   expect(await complaint(folder, dataset.images(2)[0]!.read())).toContain('found only the path "../0.png"');
 });
 
+test.each(["plain-paths.arrow", "plain-paths-views.arrow", "plain-paths.parquet"])(
+  "%s: a column of texts has the paths of images",
+  async (name) => {
+    const folder = await temporaryFolder();
+    await mkdir(join(folder, "images"));
+    for (const i of [0, 1]) await writeFile(join(folder, "images", `${i}.png`), imageBytes(i));
+    await copyFile(join(fixtures, name), join(folder, name));
+    const dataset = await opened(join(folder, name));
+    for (const i of [0, 1]) expect(await imagesOf(dataset, i)).toEqual([imageBytes(i)]);
+    const problems = [2, 3, 4].map((row) => complaint(folder, imagesOf(dataset, row)));
+    expect((await Promise.all(problems)).map((problem) => problem.replace(name, "FILE"))).toEqual([
+      'FILE, row 2, column "image": expected an image, or a path below ., found only the path "../0.png": the image is not in the file. Write the bytes of the images into the file (in datasets: save it with embedded files), or put them beside it.',
+      'FILE, row 3, column "image": expected an image, or a path below ., found the address "https://example.org/0.png". Fetch the images first and name the files.',
+      'FILE, row 4, column "image": expected an image, or a path below ., found an image in base64 of 440 characters. Decode the images into files and name them, or write their bytes into a Parquet file.',
+    ]);
+  },
+);
+
 test("rows of several splits are found in a column", async () => {
   expect((await opened(join(fixtures, "captions.arrow"))).mixedSplits).toEqual(["train", "val"]);
   expect((await opened(join(fixtures, "captions-lz4.arrow"))).mixedSplits).toEqual(["train", "val"]);
@@ -297,7 +315,8 @@ test("the same file without damage is read", async () => {
 });
 
 test.each<[name: string, columns: Record<string, Vector>]>([
-  ["images as text", { image: vectorFromArray(["a.png"], new Utf8()) }],
+  ["images as numbers", { image: vectorFromArray([1.5]) }],
+  ["paths in a dictionary", { image: vectorFromArray(["a.png"]) }],
   ["captions as numbers", { image: vectorFromArray([text("a")], new Binary()), caption: vectorFromArray([1.5]) }],
   ["captions as dates", { image: vectorFromArray([text("a")], new Binary()), caption: vectorFromArray([new Date(0)]) }],
   ["no images", { caption: vectorFromArray(["a"], new Utf8()) }],

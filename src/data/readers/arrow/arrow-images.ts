@@ -21,18 +21,18 @@ export interface BatchImages {
 const isBinary = ({ kind }: ArrowType): boolean => kind === "binary" || kind === "binary view";
 const isText = ({ kind }: ArrowType): boolean => kind === "text" || kind === "text view";
 
-/** @throws InputError if the column is neither binary nor a struct with bytes or a path, as Hugging Face writes it */
+/** @throws InputError if the column is neither binary nor text nor a struct with bytes or a path, as Hugging Face writes it */
 export function checkImageField(where: string, field: ArrowField): void {
   const isImage =
     field.type.kind === "struct"
       ? field.children.some(isBytes) || field.children.some(isPath)
-      : isBinary(field.type) && field.dictionary === undefined;
+      : (isBinary(field.type) || isText(field.type)) && field.dictionary === undefined;
   if (isImage) return;
   throw new InputError({
     code: "invalid-dataset",
     where: `${where}, column ${JSON.stringify(field.name)}`,
-    expected: "images: binary, or struct<bytes: binary, path: text>",
-    found: typeName(field),
+    expected: "images: binary, text with the paths of files, or struct<bytes: binary, path: text>",
+    found: field.dictionary === undefined ? typeName(field) : `${typeName(field)} in a dictionary`,
     hint: "Write the bytes of the images into the column, or name their column in the settings",
   });
 }
@@ -45,8 +45,11 @@ const isPath = ({ name, type, dictionary }: ArrowField) => name === "path" && is
 export async function batchImages(column: ArrowColumn): Promise<BatchImages> {
   const rows = column.length;
   const isStruct = column.type.kind === "struct";
-  const bytes = isStruct ? column.children.find(({ field }) => isBytes(field)) : column;
-  const path = isStruct ? column.children.find(({ field }) => isPath(field)) : undefined;
+  const [bytes, path] = isStruct
+    ? [column.children.find(({ field }) => isBytes(field)), column.children.find(({ field }) => isPath(field))]
+    : isText(column.type)
+      ? [undefined, column]
+      : [column, undefined];
   const present = isStruct ? await presence(column) : () => true;
   const [hasBytes, hasPath] = [await presence(bytes), await presence(path)];
   const located = bytes === undefined ? undefined : await locate(bytes, rows);

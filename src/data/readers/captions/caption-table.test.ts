@@ -1,5 +1,6 @@
 import { copyFile, mkdir, open, symlink, truncate, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { pathToFileURL } from "node:url";
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -178,6 +179,10 @@ test.each<[name: string, file: string, text: string | Uint8Array]>([
   ["answers too few", "x.jsonl", '{"image": "0.png", "questions": ["a", "b"], "answers": ["c"]}'],
   ["an absolute path of Windows", "x.jsonl", '{"image": "C:\\\\a.png"}'],
   ["an address", "x.csv", "image,caption\nhttps://example.org/a.png,a dog\n"],
+  ["an address in JSON", "x.jsonl", '{"image_url": "https://example.org/a.png", "caption": "a dog"}'],
+  ["an image in base64", "x.csv", `image,caption\n${"iVBORw0KGgo".repeat(40)},a dog\n`],
+  ["a data URL", "x.csv", 'image,caption\n"data:image/png;base64,iVBO",a dog\n'],
+  ["a file: URL of another machine", "x.csv", "image,caption\nfile://host/a.png,a dog\n"],
   ["a path with a zero", "x.jsonl", '{"image": "a\\u0000.png"}'],
   ["Latin-1", "x.csv", Buffer.from("image,caption\n0.png,ein B\xe4r\n", "latin1")],
   ["a row too long", "x.jsonl", `{"image": "0.png", "caption": "${"a".repeat(2 ** 24)}"}`],
@@ -368,6 +373,37 @@ test("paths as other systems write them, and paths that lead out of the folder",
   expect(images).toEqual([1, 0, 1, 0, 3].map((i) => [imageBytes(i)]));
   await writeFile(join(folder, "x.jsonl"), JSON.stringify({ image: "images\\0.png" }));
   expect(await imagesOf(await opened(join(folder, "x.jsonl")), 0)).toEqual([imageBytes(0)]);
+});
+
+test("names of files as systems without capitals have them, and file: URLs", async () => {
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, "Images"));
+  await mkdir(join(folder, "two"));
+  await writeFile(join(folder, "Images", "IMG_1.jpg"), imageBytes(1));
+  for (const [i, name] of ["a.png", "A.PNG"].entries()) await writeFile(join(folder, "two", name), imageBytes(i));
+  const url = pathToFileURL(join(folder, "two", "A.PNG")).href;
+  const rows = ["images/img_1.JPG", "two/A.PNG", "two/a.png", url, "two/a.PNG", "images/gone.png"];
+  await writeFile(join(folder, "x.csv"), ["image,caption", ...rows.map((path, i) => `${path},${i}`)].join("\n"));
+  const dataset = await opened(folder);
+  expect(await imagesOf(dataset, 0)).toEqual([imageBytes(1)]);
+  expect(await imagesOf(dataset, 1)).toEqual([imageBytes(1)]);
+  expect(await imagesOf(dataset, 2)).toEqual([imageBytes(0)]);
+  expect(await imagesOf(dataset, 3)).toEqual([imageBytes(1)]);
+  // Neither of two files that are alike.
+  for (const [row, name] of [
+    [4, "two/a.PNG"],
+    [5, "images/gone.png"],
+  ] as const) {
+    expect(await complaint(folder, imagesOf(dataset, row))).toContain(`${name}: expected a file that can be read`);
+  }
+});
+
+test("names of columns with capitals", async () => {
+  const { path } = await table("x.csv", "Image,Caption,SPLIT\n0.png,a,val\n1.png,b,train\n");
+  expect((await opened({ path, split: "train" })).texts(0).captions).toEqual(["b"]);
+  const both = await table("x.jsonl", jsonLines({ Image: "0.png", Title: "no", caption: "yes" }, { image: "1.png" }));
+  const dataset = await opened(both.path);
+  expect([0, 1].map((row) => dataset.texts(row).captions)).toEqual([["yes"], []]);
 });
 
 test("what is left out or merged is counted and named", async () => {

@@ -7,6 +7,7 @@ import { isObject, parsePythonJson, readLineBatches, readTextPieces } from "../.
 import type { Dataset } from "../../dataset.js";
 import { Spans, TextPool } from "../packed-columns.js";
 import {
+  addressHint,
   imageColumns,
   checkNamedColumns,
   findColumns,
@@ -20,7 +21,7 @@ import { rowTexts } from "../row-texts.js";
 import { hasTexts, mergeRows, RowStore } from "../row-store.js";
 import { describe, RowValues } from "../row-values.js";
 import { type ReaderInput, tableDataset } from "../reader.js";
-import { tableImage, type TablePath, tablePath } from "../image-file.js";
+import { FolderNames, tableImage, type TablePath, tablePath } from "../image-file.js";
 import { maxRow, readDelimited, type TableRecord } from "./delimited.js";
 import { headerFit, tableKind } from "./table-kind.js";
 
@@ -117,7 +118,8 @@ class TableBuilder {
     if (images.length === 0) {
       if (!hasTexts(texts)) return counts.add("emptyRecords", where);
       const expected = `an image (${listed(knownNames.image)}, or image_0 and image_1)`;
-      const hint = "Name its image, or name the column of the images in the settings";
+      const hint =
+        addressHint(Object.keys(values)) ?? "Name its image, or name the column of the images in the settings";
       throw new InputError({
         code: "missing-column",
         where: where(),
@@ -142,6 +144,7 @@ class TableBuilder {
     if (this.#columns === undefined) this.#fields.finish(this.#path);
     const { paths, spans } = this.#images;
     const folder = dirname(this.#path);
+    const folders = new FolderNames();
     const isOneLinePerRow = this.#rows.size === this.#records.rows;
     const store = isOneLinePerRow ? this.#records : mergeRows(this.#records, this.#rowOf, this.#rows.size);
     const { counts } = this.#input;
@@ -159,7 +162,7 @@ class TableBuilder {
       images: (row) =>
         Array.from({ length: spans.count(row) }, (_, i) => {
           const given = paths.at(spans.start(row) + i);
-          return tableImage(folder, tablePath(this.#path, given));
+          return tableImage(folder, tablePath(this.#path, given), folders);
         }),
     });
   }

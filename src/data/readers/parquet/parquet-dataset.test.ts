@@ -97,7 +97,7 @@ async function written(columnData: ColumnSource[]): Promise<{ folder: string; pa
 const image: ColumnSource = { name: "image", type: "BYTE_ARRAY", data: [imageBytes(0), imageBytes(1)] };
 
 test.each<[name: string, columns: ColumnSource[]]>([
-  ["images as text", [{ name: "image", type: "STRING", data: ["a.png"] }]],
+  ["images as numbers", [{ name: "image", type: "DOUBLE", data: [1.5] }]],
   ["captions as numbers", [image, { name: "caption", type: "DOUBLE", data: [1.5, 2] }]],
   ["captions as bytes", [image, { name: "caption", type: "BYTE_ARRAY", data: [imageBytes(1), imageBytes(2)] }]],
   ["no images", [{ name: "caption", type: "STRING", data: ["a"] }]],

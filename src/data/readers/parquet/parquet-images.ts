@@ -49,14 +49,14 @@ interface Kept {
   readonly bytes: number;
 }
 
-/** One column of images: bytes, or a struct of bytes and path as Hugging Face writes it. */
+/** One column of images: bytes, paths of files, or a struct of bytes and path as Hugging Face writes it. */
 export class ParquetImages {
   readonly #bytes: LeafPages | undefined;
   /** Paths of images whose bytes are not in the file. */
   readonly #paths: LeafPages | undefined;
   readonly #folder: string;
 
-  /** @throws InputError if the column is neither binary nor a struct with bytes or a path */
+  /** @throws InputError if the column is neither binary nor text nor a struct with bytes or a path */
   constructor(file: DataFile, layout: ParquetLayout, column: SchemaTree) {
     const pages = (tree: SchemaTree | undefined, type: "binary" | "text"): LeafPages | undefined => {
       const leaf = tree?.children.length === 0 ? leavesOf(layout.root, tree)[0] : undefined;
@@ -67,13 +67,13 @@ export class ParquetImages {
     const isStruct = column.children.length > 0 && !isList;
     const child = (name: string) => column.children.find(({ element }) => element.name === name);
     this.#bytes = pages(isStruct ? child("bytes") : column, "binary");
-    this.#paths = isStruct ? pages(child("path"), "text") : undefined;
+    this.#paths = pages(isStruct ? child("path") : column, "text");
     this.#folder = dirname(file.name);
     if (this.#bytes !== undefined || this.#paths !== undefined) return;
     throw new InputError({
       code: "invalid-dataset",
       where: `${file.name}, column ${JSON.stringify(column.element.name)}`,
-      expected: "images: binary, or struct<bytes: binary, path: text>",
+      expected: "images: binary, text with the paths of files, or struct<bytes: binary, path: text>",
       found: treeName(column),
       hint: "Write the bytes of the images into the column, or name another column in the settings",
     });

@@ -259,7 +259,7 @@ test("every image ending is read; those that cannot be decoded are counted, file
       `2 samples have no image that can be read and are left out (the first: ${path}, c)`,
       `1 caption is blank and left out (the first: ${path}, b.txt)`,
       "1 caption repeats one of the same image and is kept once",
-      "2 files of archives are part of no row (.bmp (1), .seg.png (1))",
+      "2 files are part of no row (.bmp (1), .seg.png (1))",
       `2 of 3 records have an image and no text (the first: ${path}, b)`,
     ],
   });

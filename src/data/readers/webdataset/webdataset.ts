@@ -4,18 +4,16 @@ import { InputError } from "../../../errors.js";
 import type { Dataset, ImageSource, RowTexts } from "../../dataset.js";
 import { growableFloat64, Spans, TextPool } from "../packed-columns.js";
 import type { DataFile } from "../open-files.js";
-import { encodingHint, isObject, parsePythonJson, utf8Problem } from "../../../files/index.js";
 import { imageEndings } from "../../../processing/index.js";
 import { RecordColumns } from "../column-roles.js";
 import { rowTexts } from "../row-texts.js";
 import { hasTexts, joinTexts, RowStore } from "../row-store.js";
-import { describe, RowValues } from "../row-values.js";
+import { RowValues } from "../row-values.js";
+import { maxTextBytes, sampleFields, sampleText } from "../sample-text.js";
 import { type ReaderInput, maxImageBytes, tableDataset } from "../reader.js";
 import { ForwardReader, type TarMember, tarMembers } from "./tar-members.js";
 
 const captionEndings = ["txt", "caption"];
-/** Bytes of a caption or a JSON file: the limit of a row in a table. */
-const maxTextBytes = 2 ** 24;
 /** Archive members between two calls of `onProgress`. */
 const progressInterval = 1000;
 
@@ -139,7 +137,7 @@ class Rows {
     const plain = { captions, questions: [], hypotheses: [], statements: [], negatives: [] };
     const json = sample.texts.get("json");
     const where = json === undefined ? file.name : `${file.name}, ${json.name}`;
-    const record = json === undefined ? {} : parsed(where, await readText(file, reader, json));
+    const record = json === undefined ? {} : sampleFields(where, await readText(file, reader, json));
     const row = new RowValues(this.#columns.of(record), record, () => where, counts);
     if (!split.keeps(row.get("split"))) return undefined;
     return joinTexts([plain, rowTexts(row, sample.isPair)]);
@@ -199,32 +197,7 @@ async function readText(file: DataFile, reader: ForwardReader, { name, offset, s
       hint: "Leave it out of the archive",
     });
   }
-  const bytes = await reader.read(offset, size);
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    const found = utf8Problem(bytes)?.found ?? "other bytes";
-    const problem = { code: "unsupported-format", where, expected: "text in UTF-8", found } as const;
-    throw new InputError({ ...problem, hint: encodingHint });
-  }
-}
-
-function parsed(where: string, text: string): Readonly<Record<string, unknown>> {
-  let value: unknown;
-  try {
-    value = parsePythonJson(text);
-  } catch {
-    value = undefined;
-  }
-  if (isObject(value)) return value;
-  const found = value === undefined ? `text that is not JSON, ${describe(text)}` : describe(value);
-  throw new InputError({
-    code: "invalid-json",
-    where,
-    expected: "a JSON object",
-    found,
-    hint: "Write the fields of a row into it",
-  });
+  return sampleText(where, await reader.read(offset, size));
 }
 
 async function readMember(file: DataFile, where: string, offset: number, size: number): Promise<Uint8Array> {
