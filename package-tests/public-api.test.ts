@@ -50,13 +50,11 @@ const resolved = (symbol: ts.Symbol) =>
 
 const isInternal = (node: ts.Node) => ts.getJSDocTags(node).some(({ tagName }) => tagName.text === "internal");
 
-/** The public exports. Exports tagged `@internal` are for the other folders of this package. */
 const publicExports = [...entries].flatMap(([specifier, file]) => {
   const module = checker.getSymbolAtLocation(program.getSourceFile(file)!)!;
   return checker
     .getExportsOfModule(module)
-    .map((symbol) => ({ specifier, name: symbol.name, symbol: resolved(symbol) }))
-    .filter(({ symbol }) => !symbol.declarations?.some(isInternal));
+    .map((symbol) => ({ specifier, name: symbol.name, symbol: resolved(symbol) }));
 });
 const publicSymbols = new Set(publicExports.map(({ symbol }) => symbol));
 
@@ -104,6 +102,11 @@ beforeAll(async () => {
   await mkdir(folder, { recursive: true });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test("no entry point exports what is tagged @internal", () => {
+  const internal = publicExports.filter(({ symbol }) => symbol.declarations?.some(isInternal));
+  expect(internal.map(({ specifier, name }) => `${specifier}: ${name}`)).toEqual([]);
+});
 
 test("every public function and class has an example", () => {
   expect(documented.filter((one) => one.examples.length === 0).map(({ label }) => label)).toEqual([]);

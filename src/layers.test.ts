@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
 interface Layer {
-  /** Layers whose `index.ts` it may import. All may import `errors.ts` and `arguments.ts`. */
+  /** Layers whose `index.ts`, and `internal.ts` if there is one, it may import. All may import `errors.ts` and `arguments.ts`. */
   readonly mayImport: readonly string[];
   /** Pure: no Node and no package, so that it runs in a browser unchanged. */
   readonly pure: boolean;
@@ -132,7 +132,8 @@ function reasonToRefuse(file: string, specifier: string): string | undefined {
   const to = layerOf(target);
   if (to === from || target === "errors.ts" || target === "arguments.ts") return undefined;
   if (!layer.mayImport.includes(to)) return `${from} stands below or beside ${to}`;
-  return target === `${to}/index.ts` ? undefined : `only ${to}/index.ts is its public face`;
+  const isFace = [`${to}/index.ts`, `${to}/internal.ts`].includes(target);
+  return isFace ? undefined : `only ${to}/index.ts is its public face`;
 }
 
 test("imports point one way, at public faces", () => {
@@ -145,9 +146,11 @@ test("imports point one way, at public faces", () => {
   expect(wrong).toEqual([]);
 });
 
-test("file names are unique, except index.ts", () => {
+test("file names are unique, except index.ts and internal.ts", () => {
   const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) => /\.[tj]s$/.test(file));
-  const names = files.map((file) => posix.basename(file.replaceAll("\\", "/"))).filter((name) => name !== "index.ts");
+  const names = files
+    .map((file) => posix.basename(file.replaceAll("\\", "/")))
+    .filter((name) => name !== "index.ts" && name !== "internal.ts");
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
 });
 
@@ -167,6 +170,8 @@ test("CONTRIBUTING's map lists the folders of the table in its order", () => {
 test.each([
   ["nn/layers.ts", "../model/index.js", "nn stands below or beside model"],
   ["checkpoint/zip.ts", "../processing/index.js", "checkpoint stands below or beside processing"],
+  ["evaluation/evaluate-model.ts", "../data/internal.js", undefined],
+  ["data/index.ts", "../evaluation/internal.js", "data stands below or beside evaluation"],
   ["runtime/index.ts", "../graph/tensor.js", "only graph/index.ts is its public face"],
   ["model/config.ts", "node:fs", "model is pure and imports Node"],
   ["graph/tensor.ts", "@bufbuild/protobuf/wire", "graph is pure and imports a package"],

@@ -11,17 +11,7 @@ export type {
   Statement,
   TextKind,
 } from "./dataset.js";
-export {
-  completeDataset,
-  isCustomDataset,
-  openModule,
-  parseModuleSource,
-  refuseModule,
-  type CustomDataset,
-  type ModuleSource,
-} from "./custom-dataset.js";
-export { readSource, refuseMixedSplits } from "./dataset.js";
-export { datasetFacts } from "./dataset-facts.js";
+export type { CustomDataset, ModuleSource } from "./custom-dataset.js";
 export { type ImageJob, ImageThreads, type ImageThreadsOptions } from "./loader/image-threads.js";
 export type { LeftOut, PrepareReport, TableReport } from "./converters/converter.js";
 export {
@@ -42,10 +32,4 @@ export { joinDatasets } from "./readers/join-datasets.js";
 export { openDataset } from "./readers/open-dataset.js";
 export type { Label } from "../random/index.js";
 export type { RandomSource } from "./transforms/augmentations.js";
-export {
-  type Transform,
-  type TransformKey,
-  transformImage,
-  transformKeys,
-  transformSettings,
-} from "./transforms/transform-image.js";
+export { type Transform, type TransformKey, transformImage, transformKeys } from "./transforms/transform-image.js";

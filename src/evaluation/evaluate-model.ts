@@ -1,13 +1,6 @@
 /** Evaluates a checkpoint on a data set: one pass over its rows, in which all metrics share the image tower. */
-import {
-  completeDataset,
-  datasetFacts,
-  transformImage,
-  transformKeys,
-  type CustomDataset,
-  type Dataset,
-  type TransformKey,
-} from "../data/index.js";
+import { transformImage, transformKeys, type CustomDataset, type Dataset, type TransformKey } from "../data/index.js";
+import { completeDataset, datasetFacts } from "../data/internal.js";
 import { checkAgreement, joinWork, singleProcess, type Collective } from "../distributed/index.js";
 import {
   callbackType,

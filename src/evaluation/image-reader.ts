@@ -1,5 +1,6 @@
 /** Images of a data set as inputs of the model. Images that cannot be read are left out, counted and named. */
-import { readSource, type ImageSource } from "../data/index.js";
+import { type ImageSource } from "../data/index.js";
+import { readSource } from "../data/internal.js";
 import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
 import { decodeImage, type RawImage } from "../processing/index.js";

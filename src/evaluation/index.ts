@@ -4,8 +4,7 @@
  */
 export { evaluate, type EvaluateOptions, type EvaluationResult } from "./evaluate-model.js";
 export type { VqaPrediction } from "./metrics/questions.js";
-export { metricEntry, metrics, rankings, requireTexts, type Metric, type RankBy } from "./metric-table.js";
+export { metrics, rankings, type Metric, type RankBy } from "./metric-table.js";
 export type { ImageTransform, SkippedImage } from "./image-reader.js";
 export type { Chunks } from "./retrieval/fused-scores.js";
-export { rerankHead } from "./retrieval/retrieval.js";
-export { submissionName, writeResults } from "./write-results.js";
+export { writeResults } from "./write-results.js";

@@ -3,8 +3,8 @@
  * @module
  */
 export { parameterList, parseConfig, type Head, type ObjectiveName, type ParameterList } from "../model/index.js";
-export { objectiveWeights, type Batch, type ObjectiveWeights } from "./batch.js";
-export { collate, itmLabels } from "./collate.js";
+export type { Batch, ObjectiveWeights } from "./batch.js";
+export { collate } from "./collate.js";
 export { textBuckets, type CollateOptions } from "./collation.js";
 export type { ObjectiveReport, Recompute, Reports } from "./compiled-step.js";
 
@@ -27,7 +27,6 @@ export {
   type ScheduleSettings,
 } from "./optimizer/index.js";
 export type { Sample, SampleImage, TokenIds } from "./sample.js";
-export { nameMatcher } from "./trained-parameters.js";
 export { Random } from "../random/index.js";
 
 export {

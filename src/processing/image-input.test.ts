@@ -63,6 +63,12 @@ test.each([
     "Fetch it first: curl -O 'https://example.org/it%27s.png?a=1&b=2' in a shell, await (await fetch(url)).blob() in code.",
   ],
   ["file://elsewhere/a.png", "invalid-argument", "file://elsewhere/a.png: expected a file: URL of this machine"],
+  [
+    "ftp://example.org/a.png",
+    "invalid-argument",
+    "for example with curl -O 'ftp://example.org/a.png', and give the path",
+  ],
+  ["s3://bucket/a.png", "invalid-argument", "scheme s3:. Download it first, and give the path of the file."],
   [new URL("http://example.org/a.png"), "invalid-argument", "found a URL with the scheme http:."],
   [
     7,

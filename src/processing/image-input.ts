@@ -62,8 +62,9 @@ function hintFor(value: unknown): string | undefined {
   return "data of decoded pixels is a Uint8Array of 3 bytes a pixel, red, green and blue: leave out the transparency of a canvas";
 }
 
-/** A scheme of two letters or more: `C:\photo.png` is a path. */
-export const isUrl = (text: string) => /^(file|data|https?|blob|ftp):/i.test(text) && URL.canParse(text);
+/** Schemes of one letter are drives: `C:\photo.png` is a path. */
+export const isUrl = (text: string) =>
+  /^(?:(?:file|data|blob):|[a-z][a-z0-9+.-]+:\/\/)/i.test(text) && URL.canParse(text);
 
 /**
  * The error of a path that cannot be read. A long one is not repeated: it may be a whole image in base64.
@@ -106,17 +107,23 @@ async function readUrl(url: URL): Promise<ImageFile> {
     return { bytes, where: path, name: path };
   }
   if (url.protocol === "data:") return { bytes: await dataOf(url), where: "data URL" };
-  const quoted = url.href.length > maxShown ? "URL" : `'${url.href.replaceAll("'", "%27")}'`;
   throw new InputError({
     code: "invalid-argument",
     where: shortened(url.href),
     expected: "a path, or a file: or data: URL",
     found: `a URL with the scheme ${url.protocol}`,
-    hint:
-      url.protocol === "blob:"
-        ? "Fetch it first: await (await fetch(url)).blob()"
-        : `Fetch it first: curl -O ${quoted} in a shell, await (await fetch(url)).blob() in code`,
+    hint: downloadHint(url),
   });
+}
+
+/** How to get the image of a URL: fetch() has http and blob, curl has ftp, too. */
+function downloadHint({ protocol, href }: URL): string {
+  const quoted = href.length > maxShown ? "URL" : `'${href.replaceAll("'", "%27")}'`;
+  const [curl, fetched] = [`curl -O ${quoted}`, "await (await fetch(url)).blob()"];
+  if (protocol === "blob:") return `Fetch it first: ${fetched}`;
+  if (protocol === "http:" || protocol === "https:") return `Fetch it first: ${curl} in a shell, ${fetched} in code`;
+  if (/^ftps?:$/.test(protocol)) return `Download it first, for example with ${curl}, and give the path of the file`;
+  return "Download it first, and give the path of the file";
 }
 
 /** @throws InputError for the URL of another host, or with an escaped slash */

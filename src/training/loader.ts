@@ -1,6 +1,7 @@
 /** Prefetches the micro-batches of the next steps. */
 import type { Random } from "../random/index.js";
-import { collate, itmLabels, type Batch, type CollateOptions, type ObjectiveWeights } from "../learner/index.js";
+import { collate, type Batch, type CollateOptions, type ObjectiveWeights } from "../learner/index.js";
+import { itmLabels } from "../learner/internal.js";
 import type { BrokenImage, MadeSample, ImageCache, SampleSource } from "./sample-source.js";
 
 /** Every step has `batch_size` samples, in `microBatches` over all processes. */

@@ -9,16 +9,15 @@ import {
 } from "../conversion/index.js";
 import { isAbsolute, join } from "node:path";
 import { resolveModel, type HubOptions, tokenizerFiles } from "../checkpoint/index.js";
+import { openDataset, type Dataset } from "../data/index.js";
 import {
   completeDataset,
   isCustomDataset,
-  openDataset,
   openModule,
   refuseMixedSplits,
   refuseModule,
   transformSettings,
-  type Dataset,
-} from "../data/index.js";
+} from "../data/internal.js";
 import { InputError } from "../errors.js";
 import { sameShape, type Parameter } from "../graph/index.js";
 import {
@@ -32,7 +31,7 @@ import {
 } from "../model/index.js";
 import { Tokenizer } from "../processing/index.js";
 import type { Random } from "../random/index.js";
-import { nameMatcher, objectiveWeights } from "../learner/index.js";
+import { nameMatcher, objectiveWeights } from "../learner/internal.js";
 import { findAnswers } from "../inference/index.js";
 import { answersIn, answerTable, AnswerTable } from "./answer-labels.js";
 import type { TrainingInput, TrainingSettings } from "./run-settings.js";

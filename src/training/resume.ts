@@ -1,7 +1,8 @@
 /** Resumes a run from its last checkpoint, or starts it from its starting points. */
 import { join } from "node:path";
 import type { HubOptions } from "../checkpoint/index.js";
-import { datasetFacts, type Dataset } from "../data/index.js";
+import { type Dataset } from "../data/index.js";
+import { datasetFacts } from "../data/internal.js";
 import { InputError } from "../errors.js";
 import type { Random } from "../random/index.js";
 import type { Arrays } from "../runtime/index.js";

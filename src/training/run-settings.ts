@@ -1,7 +1,8 @@
 /** Settings from files, flags and programs: the preset and defaults are filled in, and errors are formatted. */
 import { z } from "zod";
 import { InputError, nearestNames } from "../errors.js";
-import { isCustomDataset, refuseModule, type CustomDataset } from "../data/index.js";
+import { type CustomDataset } from "../data/index.js";
+import { isCustomDataset, refuseModule } from "../data/internal.js";
 import { parseConfig } from "../model/index.js";
 import { presets, type PresetName } from "./presets.js";
 import { schema as withoutPreset } from "./schema.js";

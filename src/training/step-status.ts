@@ -1,5 +1,6 @@
 /** The status that the ranks of a run exchange: equal settings and data, and the result of each step. */
-import { datasetFacts, type Dataset } from "../data/index.js";
+import { type Dataset } from "../data/index.js";
+import { datasetFacts } from "../data/internal.js";
 import { checkAgreement, gatherJson, type Collective } from "../distributed/index.js";
 import type { TrainingSettings } from "./run-settings.js";
 import type { BrokenImage } from "./sample-source.js";

@@ -1,17 +1,12 @@
 /** Evaluates a checkpoint on the validation data, and selects the metric for the best checkpoint. */
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import { datasetFacts, type Dataset } from "../data/index.js";
+import { type Dataset } from "../data/index.js";
+import { datasetFacts } from "../data/internal.js";
 import { threadsOfRank, type Collective } from "../distributed/index.js";
 import { InputError, nearestHint } from "../errors.js";
-import {
-  evaluate,
-  metricEntry,
-  requireTexts,
-  rerankHead,
-  type EvaluateOptions,
-  type Metric,
-} from "../evaluation/index.js";
+import { evaluate, type EvaluateOptions, type Metric } from "../evaluation/index.js";
+import { metricEntry, requireTexts, rerankHead } from "../evaluation/internal.js";
 import type { Head, ObjectiveName } from "../model/index.js";
 import { objectiveData, type Results } from "./objective-data.js";
 import type { TrainingSettings } from "./run-settings.js";

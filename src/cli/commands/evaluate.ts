@@ -186,8 +186,8 @@ function withFlag(error: unknown): unknown {
 }
 
 async function open(options: EvaluateOptions, terminal: Terminal): Promise<Dataset> {
-  const { columnRoles, joinDatasets, openDataset, openModule, parseModuleSource, refuseMixedSplits, refuseModule } =
-    await import("../../data/index.js");
+  const { columnRoles, joinDatasets, openDataset } = await import("../../data/index.js");
+  const { openModule, parseModuleSource, refuseMixedSplits, refuseModule } = await import("../../data/internal.js");
   const columns = Object.fromEntries(
     (options.column ?? []).map((assignment) => {
       const [, role = "", name = ""] = /^([^=]*)=(.+)$/s.exec(assignment) ?? [];
