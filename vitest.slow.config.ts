@@ -6,7 +6,7 @@ export default defineConfig({
   ...check,
   test: {
     ...check.test,
-    include: ["{src,examples,emoji}/**/*.slow.test.ts"],
+    include: ["{src,scripts,examples,emoji}/**/*.slow.test.ts"],
     exclude: configDefaults.exclude,
     maxWorkers: 1,
     testTimeout: 300_000,

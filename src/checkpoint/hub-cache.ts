@@ -4,7 +4,15 @@
  * `.no_exist/<commit>/<file>` for each file that the commit is known not to have.
  */
 
-import { copyAtomically, fileError, isFile, makeFolder, temporaryName, writeText } from "../files/index.js";
+import {
+  copyAtomically,
+  fileError,
+  isFile,
+  isSystemFailure,
+  makeFolder,
+  temporaryName,
+  writeText,
+} from "../files/index.js";
 import { link, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -127,7 +135,7 @@ async function hasAllShards(folder: string, index: string): Promise<boolean> {
     }
     return true;
   } catch (error) {
-    if (error instanceof InputError) return false;
+    if (error instanceof InputError && !isSystemFailure(error)) return false;
     throw error;
   }
 }

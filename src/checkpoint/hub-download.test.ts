@@ -223,7 +223,10 @@ test("a disk without room: what is needed and what is free, before anything is f
 test.each([
   ["ENOSPC", "expected 0.2 MB of free space in CACHE, found 0.0 MB. Free space and run it again"],
   ["EDQUOT", "expected 0.2 MB of free space in CACHE, found 0.0 MB. Free space and run it again"],
-  ["EIO", "expected a file that can be written, found system error EIO. Set HF_HUB_CACHE to a folder"],
+  [
+    "EIO",
+    "expected a file that can be written, found an error of the disk or the network drive (EIO). Set HF_HUB_CACHE to a folder",
+  ],
 ])("%s in the middle of a file: an error that says so, and the next call continues", async (code, message) => {
   const hub = await mockHub(published);
   const cacheDir = await temporaryFolder();

@@ -1,8 +1,17 @@
 /** Downloads one file from the hub into the cache's blobs. Resumes an earlier attempt, verifies the hash, and then renames the file. */
 
-import { fileError, hashFile, isAbandoned, isFile, systemCode, uniqueTag, uniqueTagPattern } from "../files/index.js";
+import {
+  fileError,
+  hashFile,
+  isAbandoned,
+  isFile,
+  statIfPresent,
+  systemCode,
+  uniqueTag,
+  uniqueTagPattern,
+} from "../files/index.js";
 import { createHash, randomBytes } from "node:crypto";
-import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { InputError } from "../errors.js";
@@ -163,7 +172,7 @@ async function unownedPartials(blobs: string): Promise<PartialFile[]> {
     if (blob === undefined) continue;
     const path = join(blobs, name);
     if (writer !== undefined && !(await isAbandoned(path, writer, abandonedAfterMs))) continue;
-    const stats = await stat(path).catch(() => undefined);
+    const stats = await statIfPresent(path);
     if (stats !== undefined) partials.push({ blob, path, size: stats.size });
   }
   return partials.sort((a, b) => b.size - a.size);

@@ -1,7 +1,6 @@
 /** Writes safetensors files of any size: bytes come from memory, from other files or from a stream, one piece at a time. */
 
-import { writeAtomically } from "../files/index.js";
-import { createReadStream } from "node:fs";
+import { readPieces, writeAtomically } from "../files/index.js";
 import type { FileHandle } from "node:fs/promises";
 
 import { type DType, dtypes, elementCount, type FileRange } from "../graph/index.js";
@@ -73,12 +72,7 @@ async function writeTensor(handle: FileHandle, name: string, { dtype, shape, dat
 function pieces(data: WritableTensor["data"]): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
   if (typeof data === "function") return data();
   if (ArrayBuffer.isView(data)) return [new Uint8Array(data.buffer, data.byteOffset, data.byteLength)];
-  if (data.length === 0) return [];
-  return createReadStream(data.path, {
-    start: data.offset,
-    end: data.offset + data.length - 1,
-    highWaterMark: 2 ** 20,
-  }) as AsyncIterable<Uint8Array>;
+  return readPieces(data.path, data);
 }
 
 async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {

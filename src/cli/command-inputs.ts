@@ -1,8 +1,8 @@
 /** Images and texts that the command line names: folders of images, lines of standard input. */
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { InputError } from "../errors.js";
-import { statRegular } from "../files/index.js";
+import { fileError, isFolder, statRegular } from "../files/index.js";
 import { UsageError } from "./options.js";
 
 const maxInputBytes = 256 * 2 ** 20;
@@ -20,11 +20,7 @@ export async function imageFiles(
 ): Promise<string[]> {
   const lists = await Promise.all(
     paths.map(async (path) => {
-      const isFolder = await stat(path).then(
-        (stats) => stats.isDirectory(),
-        () => false,
-      );
-      if (isFolder) return imagesIn(path, onWarning);
+      if (await isFolder(path)) return imagesIn(path, onWarning);
       // A wrong name on the command line is an error before the model is opened. URLs and an empty name are refused when they are read.
       if (path !== "" && !/^[a-z]{2,}:/i.test(path)) await statRegular(path, { expected: "an image file" });
       return [path];
@@ -38,12 +34,8 @@ const maxNamed = 5;
 async function imagesIn(folder: string, onWarning: (message: string) => void): Promise<string[]> {
   // Loaded with the first folder: commands without images start faster without it.
   const { imageEndings, undecodedEndings } = await import("../processing/index.js");
-  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
-    const expected = "a folder that can be read";
-    throw new InputError(
-      { code: "file-unreadable", where: folder, expected, found: "a folder that this user may not read" },
-      { cause },
-    );
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    throw fileError(folder, error, { expected: "a folder that can be read" });
   });
   const files = entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith(".")).map(({ name }) => name);
   const withEnding = (endings: readonly string[]) =>

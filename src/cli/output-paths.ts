@@ -1,13 +1,14 @@
 /** Checks the output path of a command before anything is computed. */
 import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { dirname } from "node:path";
 import { InputError } from "../errors.js";
+import { isFolder, statIfPresent } from "../files/index.js";
 
 /** @throws InputError if no file can be written at `path` */
 export async function checkOutputFile(path: string): Promise<void> {
   const expected = "a file to write";
-  const existing = await stat(path).catch(() => undefined);
+  const existing = await statIfPresent(path);
   if (path === "" || existing?.isDirectory() === true || /[/\\]$/.test(path)) {
     const found = path === "" ? "an empty name" : `the folder ${path}`;
     throw new InputError({
@@ -28,7 +29,7 @@ export async function checkOutputFile(path: string): Promise<void> {
     });
   }
   const folder = dirname(path);
-  if ((await stat(folder).catch(() => undefined))?.isDirectory() !== true) {
+  if (!(await isFolder(folder))) {
     const found = `${path} in a folder that does not exist`;
     throw new InputError({
       code: "file-not-found",
@@ -49,7 +50,7 @@ export async function checkOutputFile(path: string): Promise<void> {
 
 /** @throws InputError about the argument `where` if `path` exists and is not a folder */
 export async function checkOutputFolder(path: string, where = "--out"): Promise<void> {
-  const existing = await stat(path).catch(() => undefined);
+  const existing = await statIfPresent(path);
   if (path !== "" && (existing === undefined || existing.isDirectory())) return;
   const found = path === "" ? "an empty name" : `the file ${path}`;
   throw new InputError({

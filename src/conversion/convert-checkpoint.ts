@@ -1,6 +1,5 @@
 /** A checkpoint of the authors' training code, or any other BridgeTower weights, as a folder in Hugging Face layout. */
-import { readJsonObjectIfPresent } from "../files/index.js";
-import { stat } from "node:fs/promises";
+import { isFolder, readJsonObjectIfPresent } from "../files/index.js";
 import { join } from "node:path";
 import {
   readTensor,
@@ -110,8 +109,7 @@ function notWhole({ source, layout }: StartingTensors): InputError {
 
 async function givenConfig(path: string | undefined): Promise<ConfigJson> {
   if (path === undefined) return {};
-  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
-  const file = isFolder ? join(path, "config.json") : path;
+  const file = (await isFolder(path)) ? join(path, "config.json") : path;
   const json = await readJsonObjectIfPresent(file);
   if (json !== undefined) return json;
   throw new InputError({

@@ -1,5 +1,5 @@
 /** Opens a starting point that a user names (a folder, a hub id or a file). */
-import { stat } from "node:fs/promises";
+import { statIfPresent } from "../files/index.js";
 import { extname } from "node:path";
 import {
   describeTorchValue,
@@ -32,14 +32,15 @@ import { startingTensors, type StartingTensors } from "./starting-tensors.js";
  * console.log(layout, tensors.get("itm_score.fc.bias")?.shape); // bridgetower [ 2 ]
  */
 export async function openStart(name: string, options: HubOptions = {}): Promise<StartingTensors> {
-  if (await isFile(name)) {
+  const existing = await statIfPresent(name);
+  if (existing?.isDirectory() === false) {
     const { tensors, notes } =
       extname(name).toLowerCase() === ".safetensors"
         ? { tensors: await abortable(readSafetensors(name), options.signal), notes: [] }
         : stateDict(name, await abortable(readTorchFile(name, { foreign: "keep" }), options.signal));
     return reported(startingTensors(name, tensors), notes, options);
   }
-  if (weightFile.test(name) && !(await isFolder(name))) {
+  if (existing === undefined && weightFile.test(name)) {
     const hint = "Check the path";
     throw new InputError({
       code: "file-not-found",
@@ -62,18 +63,6 @@ function reported(start: StartingTensors, fileNotes: readonly string[], { onWarn
 
 /** Names of files rather than of models on the hub. */
 const weightFile = /\.(ckpt|pt|pth|bin|safetensors)$/i;
-
-const isFile = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (stats) => !stats.isDirectory(),
-    () => false,
-  );
-
-const isFolder = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (stats) => stats.isDirectory(),
-    () => false,
-  );
 
 /** Deeper than any model; limits the nesting of a hostile file. */
 const maxDepth = 32;

@@ -2,6 +2,7 @@
 import { type ImageSource } from "../data/index.js";
 import { readSource } from "../data/internal.js";
 import { InputError } from "../errors.js";
+import { isSystemFailure } from "../files/index.js";
 import { HostTensor } from "../graph/index.js";
 import { decodeImage, type RawImage } from "../processing/index.js";
 import type { LoadedModel } from "../inference/index.js";
@@ -39,7 +40,7 @@ export class ImageReader {
   /** `pixel_values` [1, channels, height, width]; undefined if the image cannot be read. */
   async read(source: ImageSource): Promise<HostTensor | undefined> {
     const pixels = await this.pixels(source).catch((error: unknown) => {
-      if (!(error instanceof InputError)) throw error;
+      if (!(error instanceof InputError) || isSystemFailure(error)) throw error;
       this.skippedCount++;
       if (this.skipped.length < maxNamed) this.skipped.push({ name: source.name, reason: error.message });
       return undefined;

@@ -20,16 +20,19 @@ export {
   type FileState,
   hashFile,
   isFile,
+  isFolder,
   type OpenFile,
   readBytes,
+  readPieces,
   readExactly,
   readTextIfPresent,
+  statIfPresent,
   statRegular,
   withFile,
 } from "./read-file.js";
 export { completeReplacements, replaceFiles, type ReplaceOptions } from "./replace-files.js";
 export { refuseStandIn, standIn, standInBytes } from "./stand-in.js";
-export { fileError, systemCode } from "./system-errors.js";
+export { fileError, isAbsence, isSystemFailure, systemCode, underFinalName } from "./system-errors.js";
 export { isAbandoned, removeAbandoned, temporaryName, uniqueTag, uniqueTagPattern } from "./temporary-files.js";
 export { encodingHint, utf8Problem } from "./text-encoding.js";
 export { copyAtomically, makeFolder, syncFolder, writeAtomically, writeJson, writeText } from "./write-file.js";

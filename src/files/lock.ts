@@ -9,10 +9,11 @@
  */
 
 import { createHash, randomBytes } from "node:crypto";
-import { link, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { link, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 import { isObject } from "./json.js";
+import { statIfPresent } from "./read-file.js";
 import { type ProcessIdentity, stateOf, thisProcess } from "./process-identity.js";
 import { fileError, systemCode } from "./system-errors.js";
 import { temporaryName } from "./temporary-files.js";
@@ -168,7 +169,7 @@ const creationMs = 10_000;
 /** Whether a lock without a holder is being created. With hard links, such a lock was damaged by a power cut. */
 async function isBeingCreated(path: string, content: string, link: Link): Promise<boolean> {
   if (content !== "") return false;
-  const stats = await stat(path).catch(() => undefined);
+  const stats = await statIfPresent(path);
   if (stats === undefined || Date.now() - stats.mtimeMs > creationMs) return false;
   const [from, to] = [temporaryName(basename(path)), temporaryName(basename(path))].map((name) =>
     join(dirname(path), name),

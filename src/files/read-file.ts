@@ -1,10 +1,11 @@
 /** Reading regular files with a limit on their size. Each failure is an InputError that names the file. */
 
 import { createHash, type Hash } from "node:crypto";
+import type { Stats } from "node:fs";
 import { type FileHandle, open, realpath, stat } from "node:fs/promises";
 
 import { InputError } from "../errors.js";
-import { fileError, type FileErrorOptions, systemCode } from "./system-errors.js";
+import { fileError, type FileErrorOptions, isAbsence, systemCode } from "./system-errors.js";
 
 /** Node reads at most 2^31 - 1 bytes a call. */
 const maxBytesPerRead = 2 ** 30;
@@ -128,14 +129,28 @@ export async function readTextIfPresent(path: string, maxBytes: number): Promise
   return bytes && new TextDecoder().decode(bytes);
 }
 
-/** The content of a file of any size, a piece at a time. @throws InputError as `withFile` */
-export async function* readPieces(path: string): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+/** Bytes of a file. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/**
+ * The content of a file of any size, or a range of it, a piece at a time.
+ * @throws InputError as `withFile`, or if the file ends before the range does
+ */
+export async function* readPieces(path: string, range?: ByteRange): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
   const { handle } = await openRegular(path);
   try {
-    for (;;) {
-      const { bytesRead, buffer } = await handle.read(new Uint8Array(pieceBytes), 0, pieceBytes);
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
+    if (range === undefined) {
+      for (;;) {
+        const { bytesRead, buffer } = await handle.read(new Uint8Array(pieceBytes), 0, pieceBytes);
+        if (bytesRead === 0) return;
+        yield buffer.subarray(0, bytesRead);
+      }
+    }
+    for (let done = 0; done < range.length; done += pieceBytes) {
+      yield await readExactly(handle, path, range.offset + done, Math.min(pieceBytes, range.length - done));
     }
   } catch (error) {
     throw fileError(path, error);
@@ -165,12 +180,24 @@ export async function hashFile(
   return hash.digest("hex");
 }
 
-/** Whether a regular file is there. A link to a missing file is not one. */
-export const isFile = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (stats) => stats.isFile(),
-    () => false,
-  );
+/**
+ * What is at `path`; undefined if nothing is. A link to a missing file is nothing.
+ * @throws InputError if that cannot be known, as after an error of the disk: a file that is there must not count as missing
+ */
+export async function statIfPresent(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw fileError(path, error);
+  }
+}
+
+/** Whether a regular file is there. @throws InputError as `statIfPresent` */
+export const isFile = async (path: string): Promise<boolean> => (await statIfPresent(path))?.isFile() === true;
+
+/** Whether a folder is there. @throws InputError as `statIfPresent` */
+export const isFolder = async (path: string): Promise<boolean> => (await statIfPresent(path))?.isDirectory() === true;
 
 /** `length` bytes at `offset`. @throws InputError about `name` if the file ends before */
 export async function readExactly(

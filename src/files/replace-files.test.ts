@@ -68,7 +68,11 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])("a failure of rename %i leaves the old files
     (reason: unknown) => reason,
   );
   restoreRename(rename);
-  expect(error).toMatchObject({ name: "InputError", code: "file-not-writable", found: "system error EIO" });
+  expect(error).toMatchObject({
+    name: "InputError",
+    code: "file-not-writable",
+    found: "an error of the disk or the network drive (EIO)",
+  });
   expect(await visible(folder)).toEqual(oldSet);
   expect(await hidden(folder)).toEqual([]);
 });

@@ -7,13 +7,13 @@
  * process is killed between the moves, the next replacement in this folder completes them. See docs/decisions/0034-file-sets.md.
  */
 
-import { mkdir, readdir, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { InputError } from "../errors.js";
 import { isObject, readJsonIfPresent } from "./json.js";
-import { isFile } from "./read-file.js";
-import { fileError } from "./system-errors.js";
+import { isFile, isFolder, statIfPresent } from "./read-file.js";
+import { fileError, underFinalName } from "./system-errors.js";
 import { abandonedIn, removeAbandoned, temporaryName } from "./temporary-files.js";
 import { makeFolder, syncFolder, writeJson } from "./write-file.js";
 
@@ -50,7 +50,7 @@ export async function replaceFiles(
   { signal }: ReplaceOptions = {},
 ): Promise<string[]> {
   signal?.throwIfAborted();
-  const isNew = (await stat(folder).catch(() => undefined)) === undefined;
+  const isNew = (await statIfPresent(folder)) === undefined;
   await makeFolder(folder);
   await checkReplaceable(folder, order);
   const unfinished = join(folder, temporaryName(temporaryPart));
@@ -66,12 +66,12 @@ export async function replaceFiles(
     return names;
   } catch (error) {
     // A journal that is still there says that the old files could not be restored: the next replacement completes this one.
-    if (!(await isFile(join(unfinished, journalName)))) {
+    if (!(await isFile(join(unfinished, journalName)).catch(() => true))) {
       await rm(unfinished, { recursive: true, force: true }).catch(() => undefined);
     }
     // Only if nothing is in it.
     if (isNew) await rmdir(folder).catch(() => undefined);
-    throw error;
+    throw underFinalName(underFinalName(error, written, folder), unfinished, folder);
   }
 }
 
@@ -100,9 +100,9 @@ async function moveIntoPlace(folder: string, unfinished: string, journal: Journa
     return;
   }
   const journalFile = join(unfinished, journalName);
-  await writeJson(journalFile, journal);
-  await syncFolder(unfinished);
   try {
+    await writeJson(journalFile, journal);
+    await syncFolder(unfinished);
     await exchange(folder, unfinished, journal);
   } catch (error) {
     await restore(folder, unfinished, journal);
@@ -170,7 +170,7 @@ async function filesIn(folder: string, names: readonly string[]): Promise<string
 
 /** Whether two files are the same, or small and equal. */
 async function isSame(a: string, b: string): Promise<boolean> {
-  const [one, other] = await Promise.all([a, b].map((path) => stat(path).catch(() => undefined)));
+  const [one, other] = await Promise.all([a, b].map(statIfPresent));
   if (one === undefined || other === undefined || one.size !== other.size) return false;
   if (one.ino !== 0 && one.ino === other.ino && one.dev === other.dev) return true;
   if (one.size > maxComparedBytes) return false;
@@ -191,12 +191,12 @@ async function onDisk<T>(path: string, action: () => Promise<T>): Promise<T> {
 async function checkReplaceable(folder: string, names: readonly string[]): Promise<void> {
   const refused = (where: string, expected: string, found: string, hint: string) =>
     new InputError({ code: "file-not-writable", where, expected, found, hint });
-  if (!(await onDisk(folder, () => stat(folder))).isDirectory()) {
+  if (!(await isFolder(folder))) {
     throw refused(folder, "a folder", "a file", "Name another");
   }
   for (const name of names) {
     const path = join(folder, name);
-    const existing = await stat(path).catch(() => undefined);
+    const existing = await statIfPresent(path);
     if (existing === undefined || existing.isFile()) continue;
     throw refused(path, "a file to write", "a folder", "Name another output folder");
   }

@@ -14,15 +14,38 @@ const descriptions: Readonly<Record<string, string>> = {
   EROFS: "a disk that is read-only",
   ENAMETOOLONG: "a path that is too long",
   EMFILE: "too many files open already",
+  ENFILE: "too many files open already",
+  EIO: "an error of the disk or the network drive (EIO)",
+  ESTALE: "a file that its network drive has lost (ESTALE)",
   ERR_INVALID_ARG_VALUE: "a path with a zero byte",
 };
+
+/** What the user can do, if it is not about the path. */
+const hints: Readonly<Record<string, string>> = {
+  ENOSPC: "Free space on this disk, then run it again",
+  EDQUOT: "Free space below the quota, then run it again",
+  EROFS: "Name a folder on a disk that can be written",
+  EMFILE: "Raise the limit of open files (ulimit -n) or close other programs, then run it again",
+  ENFILE: "Close other programs, then run it again",
+  EIO: "Check the disk or the network drive, then run it again",
+  ESTALE: "Check the network drive, then run it again",
+};
+
+/** Codes of a name that nothing has. */
+const absentCodes: ReadonlySet<string> = new Set([
+  "ENOENT",
+  "ENOTDIR",
+  "ENAMETOOLONG",
+  "ELOOP",
+  "ERR_INVALID_ARG_VALUE",
+]);
 
 export interface FileErrorOptions {
   /** The failed action. Default "read". */
   readonly action?: "read" | "write";
   /** The expected file. Default "a file that can be read" or "a file that can be written". */
   readonly expected?: string;
-  /** Default "Check the path and its permissions". */
+  /** Default what fits the error, or "Check the path and its permissions". */
   readonly hint?: string;
 }
 
@@ -35,9 +58,10 @@ export interface FileErrorOptions {
  * });
  */
 export function fileError(path: string, error: unknown, options: FileErrorOptions = {}): unknown {
-  const { action = "read", hint = "Check the path and its permissions" } = options;
+  const { action = "read" } = options;
   const code = systemCode(error);
   if (code === undefined) return error;
+  const hint = options.hint ?? hints[code] ?? "Check the path and its permissions";
   const otherwise = action === "read" ? "file-unreadable" : "file-not-writable";
   const needsRoom = code === "ENOSPC" || code === "EDQUOT" || code === "EROFS";
   const ordinary = action === "read" ? "a file that can be read" : "a file that can be written";
@@ -57,4 +81,30 @@ export function fileError(path: string, error: unknown, options: FileErrorOption
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
   return "syscall" in error || error.code === "ERR_INVALID_ARG_VALUE" ? error.code : undefined;
+}
+
+/** Whether an error of the system, or an InputError made of one, says that there is no such file. */
+export function isAbsence(error: unknown): boolean {
+  return absentCodes.has(codeBehind(error) ?? "");
+}
+
+/**
+ * Whether an error, or an InputError made of one, is about the machine and may be gone at the next try. The file itself may be fine, so it
+ * must not count as missing or damaged.
+ */
+export function isSystemFailure(error: unknown): boolean {
+  const code = codeBehind(error);
+  return code !== undefined && code in hints;
+}
+
+const codeBehind = (error: unknown): string | undefined =>
+  error instanceof InputError ? codeBehind(error.cause) : systemCode(error);
+
+/**
+ * The same error about the final path of a file that is written in a hidden folder.
+ * @param hidden the path of that folder
+ */
+export function underFinalName(error: unknown, hidden: string, final: string): unknown {
+  if (!(error instanceof InputError) || !error.where.startsWith(hidden)) return error;
+  return new InputError({ ...error.toJSON(), where: final + error.where.slice(hidden.length) }, { cause: error.cause });
 }

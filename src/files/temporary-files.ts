@@ -1,10 +1,11 @@
 /** Hidden names of files and folders that are being written. They name their process, so that only abandoned ones are removed. */
 
 import { randomBytes } from "node:crypto";
-import { readdir, rm, stat } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type ProcessIdentity, stateOfTag, tagOf, tagPattern, thisProcess } from "./process-identity.js";
+import { statIfPresent } from "./read-file.js";
 import { fileError } from "./system-errors.js";
 
 /** Whether a process of another machine runs is unknown: its file counts as abandoned when it has not changed for a day. */
@@ -32,7 +33,7 @@ const pattern = new RegExp(`^\\.(.{1,${maxNameLength}})\\.${uniqueTagPattern}\\.
 export async function isAbandoned(path: string, tag: string, afterMs: number = abandonedAfterMs): Promise<boolean> {
   const state = stateOfTag(tag);
   if (state !== "unknown") return state === "gone";
-  const stats = await stat(path).catch(() => undefined);
+  const stats = await statIfPresent(path);
   return stats !== undefined && Date.now() - stats.mtimeMs > afterMs;
 }
 

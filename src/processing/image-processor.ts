@@ -1,6 +1,7 @@
 /** Images to `pixel_values`: resize, centre crop, rescale, normalise, then pad over the batch. */
 import { callbackType, checkArgument, checkOptions, listOf, objectType, type OptionTypes } from "../arguments.js";
 import { InputError } from "../errors.js";
+import { isSystemFailure } from "../files/index.js";
 import { HostTensor } from "../graph/index.js";
 import { Semaphore, yieldToEventLoop } from "../threads/index.js";
 import { decodeImage, type RawImage } from "./decode-image.js";
@@ -93,9 +94,10 @@ export class ImageProcessor {
               where = image.name ?? `images[${index}]`;
               window = windowOf(image, settings, where);
             } catch (error) {
-              // A library that is missing is no fault of the image.
-              if (onBrokenImage === undefined || !(error instanceof InputError) || error.code === "runtime-failed")
-                throw error;
+              // A library that is missing and a failure of the disk are no faults of the image.
+              const isBroken =
+                error instanceof InputError && error.code !== "runtime-failed" && !isSystemFailure(error);
+              if (onBrokenImage === undefined || !isBroken) throw error;
               onBrokenImage(error, index);
               continue;
             }

@@ -1,7 +1,6 @@
 /** The answers of a VQA classifier, and the targets of a question. */
-import { maxConfigBytes } from "../files/index.js";
+import { isFolder, maxConfigBytes } from "../files/index.js";
 import { dirname, join } from "node:path";
-import { stat } from "node:fs/promises";
 import { answerListName, readAnswerList } from "../checkpoint/index.js";
 import { InputError } from "../errors.js";
 import type { Dataset, Question } from "../data/index.js";
@@ -89,9 +88,6 @@ function answersOf(datasets: readonly Dataset[]): AnswerTable {
   }
   return new AnswerTable([...all]);
 }
-
-const isFolder = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => undefined))?.isDirectory() === true;
 
 async function readTable(file: string): Promise<AnswerTable | undefined> {
   const answers = await readAnswerList(file);

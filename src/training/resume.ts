@@ -4,6 +4,7 @@ import type { HubOptions } from "../checkpoint/index.js";
 import { type Dataset } from "../data/index.js";
 import { datasetFacts } from "../data/internal.js";
 import { InputError } from "../errors.js";
+import { isSystemFailure } from "../files/index.js";
 import type { Random } from "../random/index.js";
 import type { Arrays } from "../runtime/index.js";
 import {
@@ -64,8 +65,8 @@ export async function resumeOrStart(
       const model = await savedModel(settings, folder);
       return resumed(model, await readRunCheckpoint(folder, model.parameters));
     } catch (error) {
-      if (!(error instanceof InputError) || error instanceof SettingsMismatch || i + 1 === checkpoints.length)
-        throw error;
+      const isDamage = error instanceof InputError && !(error instanceof SettingsMismatch) && !isSystemFailure(error);
+      if (!isDamage || i + 1 === checkpoints.length) throw error;
       onWarning(`skipped ${folder}: ${error.message}`);
     }
   }

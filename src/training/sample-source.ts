@@ -3,6 +3,7 @@
  * and number alone, not on the process or the time.
  */
 import { InputError } from "../errors.js";
+import { isSystemFailure } from "../files/index.js";
 import type { ImageSource, ImageThreads, Question, RowTexts, TextKind, TransformKey } from "../data/index.js";
 import type { HostTensor } from "../graph/index.js";
 import type { ObjectiveName } from "../model/index.js";
@@ -247,7 +248,7 @@ export class SampleSource {
     try {
       return { name: source.name, image: { id, pixel_values: await known } };
     } catch (error) {
-      if (!(error instanceof InputError)) throw error;
+      if (!(error instanceof InputError) || isSystemFailure(error)) throw error;
       return { name: source.name, problem: error.message };
     }
   }

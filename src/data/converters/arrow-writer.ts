@@ -1,5 +1,6 @@
 /** Arrow IPC files written batch by batch, so that one batch is in memory and not the whole table. */
-import type { FileHandle } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
+import { fileError, systemCode } from "../../files/index.js";
 import {
   Binary,
   type Data,
@@ -90,12 +91,18 @@ export class ArrowFileWriter {
 }
 
 /** The metadata of an Arrow IPC file's schema; undefined if the file is not one. */
-export async function readMetadata(handle: FileHandle): Promise<ReadonlyMap<string, string> | undefined> {
+export async function readMetadata(path: string): Promise<ReadonlyMap<string, string> | undefined> {
   try {
-    const reader = await RecordBatchReader.from(handle);
-    await reader.open();
-    return reader.schema.metadata;
-  } catch {
+    const handle = await open(path, "r");
+    try {
+      const reader = await RecordBatchReader.from(handle);
+      await reader.open();
+      return reader.schema.metadata;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (systemCode(error) !== undefined) throw fileError(path, error);
     return undefined;
   }
 }

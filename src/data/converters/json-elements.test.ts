@@ -101,7 +101,7 @@ test("bytes that are not UTF-8, an element that is too large, a file that is not
   await expect(elementsOf(Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]))).rejects.toThrow("JSON in UTF-8");
   await expect(elementsOf(`["${"x".repeat(200)}"]`, { maxBytes: 100 })).rejects.toThrow("at most 100 bytes");
   await expect(collect(join(await temporaryFolder(), "no.json"), {})).rejects.toThrow("a file that can be read");
-  await expect(collect(await temporaryFolder(), {})).rejects.toThrow("expected a file, found something else");
+  await expect(collect(await temporaryFolder(), {})).rejects.toThrow("expected a file, found a folder");
 });
 
 test("every way to cut a file short is an error", async () => {

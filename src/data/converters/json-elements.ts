@@ -2,10 +2,9 @@
  * The elements of one large array of a JSON file, one by one. Node cannot hold strings above 512 MB, and the annotations of Visual
  * Genome are larger. Brackets and strings are tracked byte by byte, and only the wanted elements are parsed.
  */
-import { createReadStream } from "node:fs";
 import { basename } from "node:path";
 import { InputError } from "../../errors.js";
-import { parsePythonJson } from "../../files/index.js";
+import { parsePythonJson, readPieces } from "../../files/index.js";
 import { fileSize } from "./source-files.js";
 
 export interface JsonElement {
@@ -43,7 +42,7 @@ export async function* jsonElements(file: string, options: ElementOptions = {}):
     else yield* memberElements(scanner, options.key);
     if ((await scanner.peek()) !== undefined) throw scanner.problem("the end of the file", "more text");
   } finally {
-    scanner.close();
+    await scanner.close();
   }
 }
 
@@ -85,8 +84,7 @@ function parsed(bytes: Uint8Array, scanner: Scanner): unknown {
 class Scanner {
   /** Index of the current element, for errors. */
   element: number | undefined;
-  private readonly chunks: AsyncIterator<Buffer>;
-  private readonly stream: ReturnType<typeof createReadStream>;
+  private readonly chunks: AsyncGenerator<Uint8Array, void>;
   private chunk: Uint8Array = new Uint8Array();
   private at = 0;
   /** Bytes before `chunk`. */
@@ -97,12 +95,11 @@ class Scanner {
     private readonly size: number,
     private readonly options: ElementOptions,
   ) {
-    this.stream = createReadStream(file, { highWaterMark: 2 ** 20 });
-    this.chunks = (this.stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+    this.chunks = readPieces(file);
   }
 
-  close(): void {
-    this.stream.destroy();
+  async close(): Promise<void> {
+    await this.chunks.return();
   }
 
   /** The next byte that is not white space, without consuming it; undefined at the end of the file. */

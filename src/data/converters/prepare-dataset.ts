@@ -1,5 +1,4 @@
 /** Converts published data sets to the tables that training reads: Arrow files with one row for each image. */
-import { stat } from "node:fs/promises";
 import {
   booleanType,
   callbackType,
@@ -12,6 +11,7 @@ import {
   wholeNumber,
   type OptionTypes,
 } from "../../arguments.js";
+import { isFolder } from "../../files/index.js";
 import { readAnswerList } from "../../checkpoint/index.js";
 import { InputError, nearestHint } from "../../errors.js";
 import { answerListFile, makeAnswerList } from "./answer-vocabulary.js";
@@ -146,7 +146,7 @@ function converterOf(name: string): Converter {
 }
 
 async function checkSource(source: string): Promise<void> {
-  if ((await stat(source).catch(() => undefined))?.isDirectory() === true) return;
+  if (await isFolder(source)) return;
   const expected = "the folder of the published data set";
   throw new InputError({
     code: "file-not-found",

@@ -1,9 +1,8 @@
 /** The files of a published data set: found in the authors' folders or directly in the given one, and their records validated. */
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { InputError } from "../../errors.js";
-import { refuseStandIn, standInBytes } from "../../files/index.js";
+import { isFile, isFolder, refuseStandIn, standInBytes, statRegular } from "../../files/index.js";
 import { firstBytes } from "../readers/open-files.js";
 
 /** Bytes. No larger file is a Git LFS pointer or a page for signing in. */
@@ -11,16 +10,9 @@ const maxStandIn = 2 ** 16;
 
 /** Size of a regular file in bytes. @throws InputError if there is none, or a Git LFS pointer in its place */
 export async function fileSize(path: string): Promise<number> {
-  const stats = await stat(path).catch((cause: unknown) => {
-    throw new InputError(
-      { code: "file-not-found", where: path, expected: "a file that can be read", found: "none" },
-      { cause },
-    );
-  });
-  if (!stats.isFile())
-    throw new InputError({ code: "file-unreadable", where: path, expected: "a file", found: "something else" });
-  if (stats.size < maxStandIn) refuseStandIn(await firstBytes(path, standInBytes), path, "a source file");
-  return stats.size;
+  const { size } = await statRegular(path);
+  if (size < maxStandIn) refuseStandIn(await firstBytes(path, standInBytes), path, "a source file");
+  return size;
 }
 
 /**
@@ -39,7 +31,7 @@ export async function findFile(source: string, names: readonly string[]): Promis
 export async function findFileIfPresent(source: string, names: readonly string[]): Promise<string | undefined> {
   for (const name of names) {
     const path = join(source, name);
-    if ((await stat(path).catch(() => undefined))?.isFile() === true) return path;
+    if (await isFile(path)) return path;
   }
   return undefined;
 }
@@ -49,9 +41,7 @@ export async function findFileIfPresent(source: string, names: readonly string[]
  * @throws InputError if none does
  */
 export async function findFolders(source: string, names: readonly string[]): Promise<string[]> {
-  const there = await Promise.all(
-    names.map(async (name) => (await stat(join(source, name)).catch(() => undefined))?.isDirectory() === true),
-  );
+  const there = await Promise.all(names.map((name) => isFolder(join(source, name))));
   const folders = names.filter((_, i) => there[i]).map((name) => join(source, name));
   if (folders.length > 0) return folders;
   const expected = `a folder with the images: ${names.join(" or ")}`;

@@ -1,7 +1,8 @@
 /** Writes the files of a table atomically, and skips those that an earlier run has finished. */
-import { makeFolder, removeAbandoned, writeAtomically } from "../../files/index.js";
+import { makeFolder, removeAbandoned, statIfPresent, writeAtomically } from "../../files/index.js";
 import { createHash, type Hash } from "node:crypto";
-import { open, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 
@@ -36,7 +37,7 @@ const finishedSchema = z.object({
     count: z.int(),
     first: z.array(z.object({ image: z.string(), reason: z.string() })),
   }),
-  /** Each image that was left out, with the bytes of its file; null if there was no file. */
+  /** Each image that was left out, with the bytes of its file; null if there was none that this user may read. */
   problems: z.array(z.tuple([z.string(), z.int().nullable()])),
   /** Hash of the names of all images. */
   images: z.string(),
@@ -115,14 +116,21 @@ async function isUpToDate({ images, problems }: Finished, planned: readonly Plan
 
 const hashNames = (hash: Hash, { images }: PlannedRow) => hash.update(`${images.map(({ name }) => name).join("\0")}\n`);
 
-/** Bytes of the file of an image; null if there is none. */
+/** Bytes of the file of an image; null if there is none that this user may read. */
 async function sizeOf(image: ImageFile | undefined): Promise<number | null> {
   for (const folder of image?.folders ?? []) {
-    const stats = await stat(join(folder, image!.name)).catch(() => undefined);
-    if (stats !== undefined) return stats.size;
+    const path = join(folder, image!.name);
+    const stats = await statIfPresent(path);
+    if (stats !== undefined) return (await isReadable(path)) ? stats.size : null;
   }
   return null;
 }
+
+const isReadable = (path: string): Promise<boolean> =>
+  access(path, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
 
 async function writeFile(
   table: Table,
@@ -148,7 +156,8 @@ async function writeFile(
       if ("problem" in read) {
         const { image } = read.problem;
         problems.add(read.problem);
-        leftOutImages.push([image, await sizeOf(planned.images.find(({ name }) => name === image))]);
+        const size = read.isRead ? await sizeOf(planned.images.find(({ name }) => name === image)) : null;
+        leftOutImages.push([image, size]);
       } else {
         const images = Object.fromEntries(binary.map((name, i) => [name, read.bytes[i]!]));
         const row: Row = { ...planned.fields, ...images };
@@ -204,9 +213,8 @@ async function fingerprint({ sources, shardSize, columns }: Table): Promise<stri
  * @throws InputError if the file has no such note, or was made from other sources
  */
 async function finishedFile(path: string, made: string, force: boolean): Promise<Finished | undefined> {
-  if (force || (await stat(path).catch(() => undefined)) === undefined) return undefined;
-  const handle = await open(path);
-  const note = await readMetadata(handle).finally(() => handle.close());
+  if (force || (await statIfPresent(path)) === undefined) return undefined;
+  const note = await readMetadata(path);
   const finished = parsedNote(note?.get(metadataKey));
   if (finished?.made === made) return finished;
   const found =

@@ -1,7 +1,7 @@
 /** Images in files of their own, named by a table or by a file of data. */
 
-import { fileError, statRegular } from "../../files/index.js";
-import { open, readdir, stat } from "node:fs/promises";
+import { fileError, isSystemFailure, statIfPresent, statRegular } from "../../files/index.js";
+import { open, readdir } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -99,6 +99,7 @@ export class FolderNames {
     if (known !== undefined) return known;
     const names = foldedNames(folder);
     this.#folders.set(folder, names);
+    names.catch(() => this.#folders.delete(folder));
     for (const first of this.#folders.keys()) {
       if (this.#folders.size <= maxFolders) break;
       this.#folders.delete(first);
@@ -111,7 +112,11 @@ const folded = (name: string): string => name.normalize("NFC").toLowerCase();
 
 async function foldedNames(folder: string): Promise<ReadonlyMap<string, string | undefined>> {
   const names = new Map<string, string | undefined>();
-  for (const name of await readdir(folder).catch(() => [])) {
+  const entries = await readdir(folder).catch((error: unknown) => {
+    if (isSystemFailure(error)) throw fileError(folder, error, { expected: "a folder that can be read" });
+    return [];
+  });
+  for (const name of entries) {
     const key = folded(name);
     names.set(key, names.has(key) ? undefined : name);
   }
@@ -142,11 +147,7 @@ export async function readNamedImage(folder: string, path: string, where: string
   });
 }
 
-const isPresent = (name: string): Promise<boolean> =>
-  stat(name).then(
-    () => true,
-    () => false,
-  );
+const isPresent = async (name: string): Promise<boolean> => (await statIfPresent(name)) !== undefined;
 
 /** The first of these files that is there, also under a name as other systems write it; the first of all if none is. */
 async function firstThere(names: readonly string[], folders: FolderNames): Promise<string> {

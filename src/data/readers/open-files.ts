@@ -110,7 +110,9 @@ async function reopen(path: string, known: FileState): Promise<FileHandle> {
       hint,
     });
   }
-  return open(path, "r");
+  return open(path, "r").catch((error: unknown) => {
+    throw fileError(path, error);
+  });
 }
 
 /** Up to `length` bytes from the start of a file. */
@@ -118,8 +120,12 @@ export async function firstBytes(path: string, length: number): Promise<Uint8Arr
   try {
     const handle = await open(path, "r");
     try {
-      const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, 0);
-      return buffer.subarray(0, bytesRead);
+      const bytes = new Uint8Array(length);
+      let filled = 0;
+      for (let bytesRead = -1; filled < length && bytesRead !== 0; filled += bytesRead) {
+        ({ bytesRead } = await handle.read(bytes, filled, length - filled, filled));
+      }
+      return bytes.subarray(0, filled);
     } finally {
       await handle.close();
     }

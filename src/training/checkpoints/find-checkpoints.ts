@@ -1,5 +1,5 @@
 /** Which checkpoints a run has, and which it keeps. */
-import { fileError, syncFolder, systemCode } from "../../files/index.js";
+import { fileError, isSystemFailure, syncFolder, systemCode } from "../../files/index.js";
 import { readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { InputError } from "../../errors.js";
@@ -51,7 +51,8 @@ async function problemOf(folder: string, step: number | undefined): Promise<stri
       found: "another name",
     }).message;
   } catch (error) {
-    if (!(error instanceof InputError)) throw error;
+    // A checkpoint that cannot be read now may be complete.
+    if (!(error instanceof InputError) || isSystemFailure(error)) throw error;
     const { code, where, expected, found } = error;
     return new InputError({ code, where: `${folder} is skipped: ${basename(where)}`, expected, found }).message;
   }

@@ -2,7 +2,7 @@
  * `checkpoint.json`: the files of a checkpoint with size and hash. It is written last, so a folder without it, or
  * with other files, is incomplete or was not written by this program.
  */
-import { hashFile, readJson, writeJson } from "../../files/index.js";
+import { hashFile, readJson, statIfPresent, writeJson } from "../../files/index.js";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -67,7 +67,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
     });
   }
   for (const [name, { bytes }] of entries) {
-    const there = await stat(join(folder, name)).catch(() => undefined);
+    const there = await statIfPresent(join(folder, name));
     if (there?.isFile() === true && there.size === bytes) continue;
     const found = there?.isFile() === true ? `${there.size}: it was cut short or changed` : "no such file";
     throw new InputError({

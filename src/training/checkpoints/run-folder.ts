@@ -1,10 +1,10 @@
 /** The folder of a run: its file names, the files of a killed run, and free disk space. */
 import { randomBytes } from "node:crypto";
-import { readdir, rename, rm, stat, statfs } from "node:fs/promises";
+import { readdir, rename, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 
 import { InputError } from "../../errors.js";
-import { completeReplacements, removeAbandoned, syncFolder, systemCode } from "../../files/index.js";
+import { completeReplacements, removeAbandoned, statIfPresent, syncFolder, systemCode } from "../../files/index.js";
 
 export const checkpointName = (step: number): string => `checkpoint-${step}`;
 
@@ -22,11 +22,7 @@ export const hiddenName = (step: number, purpose: Purpose): string =>
 
 const hiddenFolder = /^\.checkpoint-(\d{1,15})\.[0-9a-f]{12}\.(tmp|old|pruned)$/;
 
-export const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
+export const isThere = async (path: string): Promise<boolean> => (await statIfPresent(path)) !== undefined;
 
 /**
  * Removes unfinished files of a killed run, and restores a checkpoint that it had moved but not replaced.

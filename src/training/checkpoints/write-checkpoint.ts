@@ -2,8 +2,8 @@
  * `checkpoint-<step>/`: a model folder, and the state for a bit-exact resume. It is written under another name, flushed to the disk, and
  * renamed: a process that is killed leaves a complete checkpoint or none.
  */
-import { makeFolder, syncFolder, writeJson } from "../../files/index.js";
-import { rename, rm, stat } from "node:fs/promises";
+import { makeFolder, statIfPresent, syncFolder, underFinalName, writeJson } from "../../files/index.js";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeSafetensors, type WritableTensor, saveCheckpoint } from "../../checkpoint/index.js";
 import { InputError } from "../../errors.js";
@@ -66,8 +66,8 @@ export async function saveRunCheckpoint(output: string, run: SavedRun): Promise<
     await write(unfinished, run);
     await moveInto(output, unfinished, run.step);
   } catch (error) {
-    await rm(unfinished, { recursive: true, force: true });
-    throw await withRoom(error, output, name, needed);
+    await rm(unfinished, { recursive: true, force: true }).catch(() => undefined);
+    throw underFinalName(await withRoom(error, output, name, needed), unfinished, folder);
   }
   return folder;
 }
@@ -130,6 +130,6 @@ async function bytesOf({ parameters, optimizer, files }: SavedRun): Promise<numb
   let bytes = 0;
   for (const { dtype, shape } of parameters.values()) bytes += elementCount(shape) * dtypes[dtype].bytes;
   for (const { m, v } of optimizer.values()) bytes += m.byteLength + v.byteLength;
-  for (const path of files?.values() ?? []) bytes += (await stat(path).catch(() => undefined))?.size ?? 0;
+  for (const path of files?.values() ?? []) bytes += (await statIfPresent(path))?.size ?? 0;
   return bytes;
 }

@@ -1,8 +1,8 @@
 /** `log.jsonl`: a JSON object a line for everything that a run logs, in order. */
-import { open, rename, stat, type FileHandle } from "node:fs/promises";
+import { open, rename, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 
-import { fileError, makeFolder, readLines, writeAtomically } from "../../files/index.js";
+import { fileError, makeFolder, readLines, statIfPresent, writeAtomically } from "../../files/index.js";
 
 /**
  * A logged step under the names of Hugging Face's trainer (`loss`, `learning_rate`, `grad_norm`, `epoch`), the objectives' losses as
@@ -91,7 +91,7 @@ export async function* readLog(output: string): AsyncGenerator<LogRecord> {
 
 /** A log may be torn, of any size, or not text at all. One that does not exist has no records. */
 async function* recordsIn(path: string): AsyncGenerator<{ readonly record: LogRecord; readonly line: string }> {
-  if ((await stat(path).catch(() => undefined)) === undefined) return;
+  if ((await statIfPresent(path)) === undefined) return;
   for await (const { text: line } of readLines(path, { maxLineLength, damaged: "skip" })) {
     const record = parsed(line);
     if (record !== undefined) yield { record, line };
@@ -109,7 +109,7 @@ async function moveAside(output: string): Promise<void> {
   }
   if (!hasRecords) return;
   let number = 1;
-  while ((await stat(join(output, `log.${number}.jsonl`)).catch(() => undefined)) !== undefined) number++;
+  while ((await statIfPresent(join(output, `log.${number}.jsonl`))) !== undefined) number++;
   await rename(path, join(output, `log.${number}.jsonl`));
 }
 
