@@ -1,12 +1,13 @@
 /** A model folder's weights as named tensors, whichever of the published layouts they have. */
 
 import { fileError, systemCode } from "../files/index.js";
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { InputError } from "../errors.js";
 import type { StoredTensor } from "../graph/index.js";
 
+import { missingWeights, refuseQuantized } from "./refused-weights.js";
 import { readSafetensors } from "./safetensors.js";
 import { readShardIndex } from "./shard-index.js";
 import { findStateDict, stateDictNotes, type StateDict } from "./state-dict.js";
@@ -32,19 +33,16 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     const single = join(folder, format.file);
     if (await exists(single)) {
       const weights = await readWeights(format, single);
+      refuseQuantized(single, weights.tensors);
       return { tensors: weights.tensors, source: single, notes: stateDictNotes([weights]) };
     }
     const index = join(folder, format.index);
-    if (await exists(index)) return { ...(await readShards(format, folder, index)), source: index };
+    if (!(await exists(index))) continue;
+    const shards = await readShards(format, folder, index);
+    refuseQuantized(index, shards.tensors);
+    return { ...shards, source: index };
   }
-  await refuseShardsOfProcesses(folder);
-  throw new InputError({
-    code: "file-not-found",
-    where: folder,
-    expected: `one of ${weightFormats.flatMap(({ file, index }) => [file, index]).join(", ")}`,
-    found: "none of them",
-    hint: "Point to the folder that holds config.json and the weights",
-  });
+  throw await missingWeights(folder);
 }
 
 async function readWeights(format: WeightFormat, path: string): Promise<StateDict> {
@@ -88,39 +86,6 @@ async function readShards(
     });
   }
   return { tensors, notes: stateDictNotes(dicts) };
-}
-
-/** Checkpoints that each process of a training run wrote its part of. */
-const shardsOfProcesses = [
-  {
-    program: "DeepSpeed",
-    files: /^(latest|zero_to_fp32\.py|.*(model|optim)_states\.pt)$/,
-    merge: (folder: string) =>
-      `run python zero_to_fp32.py ${folder} merged with the script in that folder, or ` +
-      `deepspeed.utils.zero_to_fp32.convert_zero_checkpoint_to_fp32_state_dict("${folder}", "merged")`,
-  },
-  {
-    program: "torch.distributed.checkpoint",
-    files: /^(\.metadata|.*\.distcp)$/,
-    merge: (folder: string) =>
-      `run python -m torch.distributed.checkpoint.format_utils dcp_to_torch ${folder} merged.pt`,
-  },
-] as const;
-
-/** @throws InputError with the way to merge it, if the folder is such a checkpoint */
-async function refuseShardsOfProcesses(folder: string): Promise<void> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    throw fileError(folder, error);
-  });
-  const found = shardsOfProcesses.find(({ files }) => names.some((name) => files.test(name)));
-  if (found === undefined) return;
-  throw new InputError({
-    code: "unsupported-format",
-    where: folder,
-    expected: "weights in one file, or in shards with an index",
-    found: `a checkpoint of ${found.program}, in parts from several processes`,
-    hint: `Merge it and name the result: ${found.merge(folder)}`,
-  });
 }
 
 async function checkFolder(folder: string): Promise<void> {

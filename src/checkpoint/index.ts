@@ -8,6 +8,7 @@ export { ForeignObject } from "./pickle.js";
 export { modelFiles, tokenizerNames } from "./model-files.js";
 export { resolveModel } from "./resolve-model.js";
 export { roundedTensor, type WeightDType } from "./rounded-tensor.js";
+export { refuseQuantized } from "./refused-weights.js";
 export { readSafetensors } from "./safetensors.js";
 export { describeTorchValue, findStateDict, notStateDict, stateDictNotes } from "./state-dict.js";
 export { readTensor } from "./tensor-values.js";

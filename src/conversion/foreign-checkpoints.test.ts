@@ -1,5 +1,5 @@
 /** Checkpoints as training programs and old libraries write them: in `convert`, as a model and as a start of training alike. */
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { readSafetensors, readTensor, writeSafetensors } from "../checkpoint/index.js";
@@ -175,6 +175,7 @@ test.each([
   ["DeepSpeed", ["checkpoint/mp_rank_00_model_states.pt", "latest"]],
   ["DeepSpeed", ["mp_rank_00_model_states.pt"]],
   ["torch.distributed.checkpoint", [".metadata", "__0_0.distcp"]],
+  ["torch.distributed.checkpoint", ["pytorch_model_fsdp_0/.metadata", "optimizer.bin"]],
 ])("a checkpoint of %s in parts from several processes: how to merge it", async (program, files) => {
   const folder = join(await temporaryFolder(), "e1.ckpt");
   for (const file of files) {
@@ -192,6 +193,62 @@ test.each([
     expect((error as InputError).found).toBe(`a checkpoint of ${program}, in parts from several processes`);
     expect((error as InputError).hint).toMatch(/^Merge it and name the result: run python .*e1\.ckpt/);
   }
+});
+
+/** The error of a model folder in each of the ways that read it: all have the same fields. */
+async function refusal(folder: string): Promise<InputError> {
+  const actions = [() => convertCheckpoint(folder, `${folder}-out`), () => openStart(folder)];
+  actions.push(() => BridgeTowerModel.fromPretrained(folder) as Promise<never>);
+  const errors: unknown[] = [];
+  for (const action of actions) errors.push(await action().catch((error: unknown) => error));
+  const [first, ...others] = errors.map((error) => (error as InputError).message);
+  expect(others).toEqual([first, first]);
+  return errors[0] as InputError;
+}
+
+test.each<[files: string[], found: string, hint: RegExp]>([
+  [["adapter_model.safetensors", "adapter_config.json"], "adapter_config.json of a PEFT adapter, which has only changes to the weights of another model", /merge_and_unload/], // prettier-ignore
+  [["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"], "shards (model-00001-of-00002.safetensors, model-00002-of-00002.safetensors) without their index", /model\.safetensors\.index\.json, too/], // prettier-ignore
+  [["pytorch_model_fsdp.bin", "optimizer.bin", "scheduler.pt"], "pytorch_model_fsdp.bin", /rename it to pytorch_model\.bin, or run bridgetower convert .*pytorch_model_fsdp\.bin out/], // prettier-ignore
+  [["best.ckpt"], "best.ckpt", /rename it to pytorch_model\.bin/],
+  [["consolidated.safetensors"], "consolidated.safetensors", /rename it to model\.safetensors/],
+  [["tf_model.h5", "flax_model.msgpack"], "weights in a format of other programs (flax_model.msgpack, tf_model.h5)", /save_pretrained/], // prettier-ignore
+])("a folder with %j in place of weights", async (files, found, hint) => {
+  const folder = await tinyCheckpoint();
+  await rm(join(folder, "model.safetensors"));
+  for (const file of files) await writeFile(join(folder, file), "");
+  const error = await refusal(folder);
+  expect(error).toMatchObject({ code: "unsupported-format", where: folder, found });
+  expect(error.hint).toMatch(hint);
+});
+
+test("quantized weights are refused, in one file and in shards, and buffers of whole numbers are not", async () => {
+  const { folder, tensors } = await tiny();
+  const name = "bridgetower.text_model.encoder.layer.0.attention.self.query.weight";
+  const { shape } = tensors[name]!;
+  const buffer = new HostTensor("int64", [1], BigInt64Array.of(0n));
+  const withBuffer = { ...tensors, "bridgetower.text_model.embeddings.position_ids": buffer };
+  const path = join(folder, "model.safetensors");
+  await writeSafetensors(path, new Map(Object.entries(withBuffer)));
+  await (await BridgeTowerModel.fromPretrained(folder)).dispose();
+  const scale = new HostTensor("float32", [1], Float32Array.of(1));
+  const quantized = { ...withBuffer, [name]: HostTensor.zeros("int8", shape), [name.replace("weight", "SCB")]: scale };
+  await writeSafetensors(path, new Map(Object.entries(quantized)));
+  const problem = { code: "unsupported-format", found: `${name} in int8: a quantized model` };
+  expect(await refusal(folder)).toMatchObject({ ...problem, where: path });
+  await expect(openStart(path)).rejects.toMatchObject(problem);
+  await rename(path, join(folder, "shard.safetensors"));
+  const weight_map = Object.fromEntries(Object.keys(quantized).map((key) => [key, "shard.safetensors"]));
+  await writeFile(join(folder, "model.safetensors.index.json"), JSON.stringify({ weight_map }));
+  expect(await refusal(folder)).toMatchObject(problem);
+});
+
+test("an adapter in the weights that is not merged with them is refused", async () => {
+  const { folder, tensors } = await tiny();
+  const adapter = "base_model.model.bridgetower.text_model.encoder.layer.0.attention.self.query.lora_A.default.weight";
+  const both = { ...tensors, [adapter]: new HostTensor("float32", [1], Float32Array.of(1)) };
+  await writeSafetensors(join(folder, "model.safetensors"), new Map(Object.entries(both)));
+  expect((await refusal(folder)).found).toBe(`an adapter that is not merged with them (${adapter})`);
 });
 
 test.each([

@@ -9,6 +9,7 @@ import {
   openCheckpoint,
   readSafetensors,
   readTorchFile,
+  refuseQuantized,
   resolveModel,
   stateDictNotes,
   TorchTensor,
@@ -38,6 +39,7 @@ export async function openStart(name: string, options: HubOptions = {}): Promise
       extname(name).toLowerCase() === ".safetensors"
         ? { tensors: await abortable(readSafetensors(name), options.signal), notes: [] }
         : stateDict(name, await abortable(readTorchFile(name, { foreign: "keep" }), options.signal));
+    refuseQuantized(name, tensors);
     return reported(startingTensors(name, tensors), notes, options);
   }
   if (existing === undefined && weightFile.test(name)) {
