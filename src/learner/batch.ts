@@ -14,7 +14,7 @@ import { ignoredLabel } from "../nn/index.js";
 
 /**
  * The tensors of one micro-batch: the stacks `input_ids`, `attention_mask` int64 [texts, tokens] and `pixel_values`
- * float32 [images, channels, height, width], and for each objective the rows that belong together, such as `itm_texts`,
+ * float32 or `Uint8Pixels` [images, channels, height, width], and for each objective the rows that belong together, such as `itm_texts`,
  * `itm_images`, `itm_labels` int64 [pairs]. `src/model/objectives/objectives.ts` documents the inputs of each objective.
  */
 export type Batch = Readonly<Record<string, HostTensor>>;

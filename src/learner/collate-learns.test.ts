@@ -7,6 +7,7 @@ import { textBuckets } from "./collation.js";
 import { initializer } from "../conversion/initialize.js";
 import { Learner } from "./learner.js";
 import { optimizerSettings } from "./optimizer/index.js";
+import { Uint8Pixels } from "../processing/index.js";
 import { Random } from "../random/index.js";
 import type { Sample } from "./sample.js";
 import { tinyWithoutDropout } from "./tiny-config.test-support.js";
@@ -74,5 +75,38 @@ test.each<[form: "joint" | "dual", objectives: readonly ObjectiveName[], steps: 
   // Guessing by frequency alone, as a model that sees neither text nor image does, stays above 0.6 of the start.
   for (const name of names) {
     expect(after[name]!.loss / before[name]!.loss, `${name}, to ${after[name]!.loss}`).toBeLessThan(0.6);
+  }
+});
+
+test("images in 8 bits and the same images in float32 give the same numbers, bit for bit", async () => {
+  const config = tinyWithoutDropout({ contrastive_form: "joint" });
+  const objectives = { itm: 1, itc: 1 };
+  const { used } = parameterList(config, ["itm", "itc"]);
+  const levelValues = [1, 2, 3].map((factor) => Float32Array.from({ length: 256 }, (_, i) => (factor * i) / 255 - 0.7));
+  const levels = (id: number) => Uint8Array.from({ length: 3 * 32 * 32 }, (_, i) => (i * 31 + id * 77) % 251);
+  const uint8 = (id: number) => new Uint8Pixels([3, 32, 32], levels(id), levelValues);
+  const float32 = (id: number) => uint8(id).normalised();
+  const trained = async (pixels: (id: number) => Sample["image"]["pixel_values"] | Promise<HostTensor<"float32">>) => {
+    const initialize = initializer(config, "transformers", random.at("start"));
+    const values = new Map(used.map((parameter) => [parameter.name, initialize(parameter)]));
+    const optimizer = optimizerSettings({ learning_rate: 1e-3, warmup_steps: 0, max_steps: 2 });
+    await using learner = new Learner(values, { threads: 1, config, objectives, optimizer });
+    const microBatch = async (first: number) => {
+      const samples = [first, first + 1, first + 2].map(async (index) => ({
+        ...sample(index),
+        image: { id: index, pixel_values: await pixels(index) },
+        falseImage: { id: 100 + index, pixel_values: await pixels(100 + index) },
+      }));
+      const collating = { config, random: random.at("step", first), textBuckets: textBuckets(8), imageMultiple: 5 };
+      return collate(await Promise.all(samples), objectives, collating);
+    };
+    const microBatches = [await microBatch(0), await microBatch(3)];
+    const reports = [await learner.step(0, microBatches), await learner.evaluate(microBatches[0]!)];
+    return { reports, values: await learner.read((state) => new Map(state.values)) };
+  };
+  const [ofUint8, ofFloat32] = [await trained(uint8), await trained(float32)];
+  expect(ofUint8.reports).toEqual(ofFloat32.reports);
+  for (const [name, values] of ofUint8.values) {
+    expect(Buffer.compare(Buffer.from(values.buffer), Buffer.from(ofFloat32.values.get(name)!.buffer)), name).toBe(0);
   }
 });

@@ -5,6 +5,7 @@ import type { ObjectiveName } from "../model/index.js";
 import type { Batch } from "./batch.js";
 import { collate } from "./collate.js";
 import { textBuckets, type CollateOptions } from "./collation.js";
+import { Uint8Pixels } from "../processing/index.js";
 import { Random } from "../random/index.js";
 import type { Sample, SampleImage } from "./sample.js";
 import { tiny } from "./tiny-config.test-support.js";
@@ -179,6 +180,29 @@ test("the stack of images grows to a multiple with zeros that no row names", () 
   expect(batch.pixel_values!.shape).toEqual([8, 3, 32, 32]);
   expect(Math.max(...values(batch, "itm_images"))).toBeLessThan(7);
   expect(batch.pixel_values!.row(7).data.every((value) => value === 0)).toBe(true);
+});
+
+test("images in 8 bits are stacked in 8 bits, and padding is 0 after normalisation", async () => {
+  const levelValues = [0.5, 1.5, 2.5].map((start) => Float32Array.from({ length: 256 }, (_, level) => start + level));
+  const eightBits = (id: number, values = levelValues) =>
+    new Uint8Pixels([3, 32, 32], new Uint8Array(3 * 32 * 32).fill(id), values);
+  const with8Bits = (index: number, pixels = eightBits(100 + index)) =>
+    sample(index, { image: { id: 100 + index, pixel_values: pixels } });
+  const { pixel_values } = collate([with8Bits(0), with8Bits(1)], { itc: 1 }, { ...options, imageMultiple: 3 });
+  expect(pixel_values).toBeInstanceOf(Uint8Pixels);
+  const { shape, data } = await (pixel_values as Uint8Pixels).normalised();
+  expect(shape).toEqual([3, 3, 32, 32]);
+  const planes = Array.from({ length: 9 }, (_, plane) => new Set(data.subarray(plane * 1024, (plane + 1) * 1024)));
+  expect(planes.map((plane) => [...plane])).toEqual(
+    [100.5, 101.5, 102.5, 101.5, 102.5, 103.5, 0, 0, 0].map((value) => [value]),
+  );
+  expect(() => collate([with8Bits(0), sample(1)], { itc: 1 }, options)).toThrowErrorMatchingInlineSnapshot(
+    `[InputError: image 101: expected uint8[3, 32, 32], as the first of the batch, found float32[3, 32, 32]. Process all images with the same settings.]`,
+  );
+  const other = with8Bits(1, eightBits(101, [...levelValues]));
+  expect(() => collate([with8Bits(0), other], { itc: 1 }, options)).toThrowErrorMatchingInlineSnapshot(
+    `[InputError: image 101: expected uint8[3, 32, 32], as the first of the batch, found uint8[3, 32, 32] with another normalisation. Process all images with the same settings.]`,
+  );
 });
 
 test("an image that several samples have is stacked once, and its pairs share an id", () => {

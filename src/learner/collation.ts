@@ -3,6 +3,7 @@ import { InputError } from "../errors.js";
 import { HostTensor } from "../graph/index.js";
 import type { BridgeTowerConfig, ObjectiveName } from "../model/index.js";
 import { ignoredLabel } from "../nn/index.js";
+import { Uint8Pixels } from "../processing/index.js";
 import type { Random } from "../random/index.js";
 import type { Masking } from "./masking.js";
 import { checkNumber, partOf, type Sample, type SampleImage } from "./sample.js";
@@ -126,27 +127,36 @@ export class Collation {
     };
   }
 
-  private pixelValues(): HostTensor<"float32"> {
+  private pixelValues(): HostTensor<"float32"> | Uint8Pixels {
     const { imageMultiple = 1 } = this.options;
     const count = Math.ceil(this.images.length / imageMultiple) * imageMultiple;
-    const stack = HostTensor.zeros("float32", [count, ...this.images[0]!.pixel_values.shape]);
+    const [first] = this.images;
+    const { dtype, shape } = first!.pixel_values;
+    const stack = HostTensor.zeros(dtype, [count, ...shape]);
     this.images.forEach(({ pixel_values }, row) => stack.row(row).data.set(pixel_values.data));
-    return stack;
+    if (!(first!.pixel_values instanceof Uint8Pixels)) return stack as HostTensor<"float32">;
+    const levels = stack.data as Uint8Array<ArrayBuffer>;
+    return new Uint8Pixels(stack.shape, levels, first!.pixel_values.levelValues, this.images.length);
   }
 
-  private checkImage({ id, pixel_values: { shape } }: SampleImage): void {
+  private checkImage({ id, pixel_values }: SampleImage): void {
     checkNumber(id, "id of an image");
+    const { dtype, shape } = pixel_values;
+    const first = this.images[0]?.pixel_values;
     const channels = this.options.config.vision_config.num_channels;
-    const expected = this.images[0]?.pixel_values.shape ?? [channels, shape[1] ?? 0, shape[2] ?? 0];
-    if (shape.join() === expected.join() && !shape.includes(0)) return;
+    const expected = first?.shape ?? [channels, shape[1] ?? 0, shape[2] ?? 0];
+    const normalisation = (pixels: SampleImage["pixel_values"]) =>
+      pixels instanceof Uint8Pixels ? pixels.levelValues : undefined;
+    const fits = first === undefined || (first.dtype === dtype && normalisation(first) === normalisation(pixel_values));
+    if (fits && shape.join() === expected.join() && !shape.includes(0)) return;
     throw new InputError({
       code: "shape-mismatch",
       where: `image ${id}`,
       expected:
-        this.images.length === 0
-          ? `float32[${channels}, height, width]`
-          : `float32[${expected.join(", ")}], as the first of the batch`,
-      found: `float32[${shape.join(", ")}]`,
+        first === undefined
+          ? `${dtype}[${channels}, height, width]`
+          : `${first.dtype}[${expected.join(", ")}], as the first of the batch`,
+      found: `${dtype}[${shape.join(", ")}]${fits || first.dtype !== dtype ? "" : " with another normalisation"}`,
       hint: "Process all images with the same settings",
     });
   }

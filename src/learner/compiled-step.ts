@@ -10,6 +10,7 @@ import {
 } from "../graph/index.js";
 import { trainingGraph, type BridgeTowerConfig, type ObjectiveName } from "../model/index.js";
 import { Scope } from "../nn/index.js";
+import { Uint8Pixels } from "../processing/index.js";
 import type { Arrays, Runtime, TrainingGraph } from "../runtime/index.js";
 import type { Batch, BatchShape } from "./batch.js";
 import type { Random } from "../random/index.js";
@@ -101,13 +102,13 @@ export class CompiledStep {
   }
 
   /** The embeddings `text`, `image` and in the joint form `cross`, with the same dropout as the step. */
-  embeddings(batch: Batch, parameters: Arrays, random: Random): Promise<Record<string, HostTensor>> {
-    return this.embeds!.run({ ...batch, ...this.randomBytes(random) }, parameters, new Map());
+  async embeddings(batch: Batch, parameters: Arrays, random: Random): Promise<Record<string, HostTensor>> {
+    return this.embeds!.run(await this.feeds(batch, random), parameters, new Map());
   }
 
   /** Losses and scores. In training mode `gradients` are overwritten. */
   async run(batch: Batch, parameters: Arrays, gradients: Arrays, random: Random): Promise<Reports> {
-    const outputs = await this.step.run({ ...batch, ...this.randomBytes(random) }, parameters, gradients);
+    const outputs = await this.step.run(await this.feeds(batch, random), parameters, gradients);
     const report = (name: ObjectiveName): ObjectiveReport => ({
       loss: outputs[`${name}_loss`]!.at(),
       score: outputs[`${name}_score`]!.at(),
@@ -117,6 +118,13 @@ export class CompiledStep {
 
   async dispose(): Promise<void> {
     await Promise.all([this.step.dispose(), this.embeds?.dispose()]);
+  }
+
+  /** The batch with pixels in float32, and the random bytes of dropout. */
+  private async feeds(batch: Batch, random: Random): Promise<Record<string, HostTensor>> {
+    const feeds = { ...batch, ...this.randomBytes(random) };
+    const { pixel_values } = batch;
+    return pixel_values instanceof Uint8Pixels ? { ...feeds, pixel_values: await pixel_values.normalised() } : feeds;
   }
 
   private randomBytes(random: Random): Record<string, HostTensor> {

@@ -2,6 +2,7 @@
 import { InputError } from "../errors.js";
 import type { HostTensor } from "../graph/index.js";
 import type { ObjectiveName } from "../model/index.js";
+import type { Uint8Pixels } from "../processing/index.js";
 
 /** Token ids of a text, special ones included, without padding. */
 export type TokenIds = readonly number[];
@@ -9,8 +10,8 @@ export type TokenIds = readonly number[];
 export interface SampleImage {
   /** Number of the image in the data. An image that occurs twice in a batch is in the stack once, as it was given first. */
   readonly id: number;
-  /** [channels, height, width], from the image processor. */
-  readonly pixel_values: HostTensor<"float32">;
+  /** [channels, height, width], from the image processor, or in 8 bits from image threads. All images of a batch are of one kind. */
+  readonly pixel_values: HostTensor<"float32"> | Uint8Pixels;
 }
 
 /** One row of the data. Only the fields that the objectives read are required. */

@@ -13,4 +13,5 @@ export {
 export { roundHalfEven, torchvisionSize } from "./image-window.js";
 export { looksLikePhotograph } from "./looks-like-photograph.js";
 export { type ResampleFilter, resampleFilters } from "./resample.js";
+export { type LevelValues, Uint8Pixels } from "./uint8-pixels.js";
 export { type BatchOptions, type EncodeOptions, type Encoding, type TextBatch, Tokenizer } from "./tokenizer.js";

@@ -1,7 +1,7 @@
 /** Long computations in slices of a few milliseconds, between which the event loop runs. */
 
 /** Computations pause when the last turn of the event loop was so long ago. */
-const maxSliceMs = 8;
+const maxSliceMs = 5;
 
 // There is one event loop for all computations of a thread.
 let lastTurn = -Infinity;

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Dataset } from "../data/index.js";
+import { elementCount } from "../graph/index.js";
 import type { Batch } from "../learner/index.js";
 import type { LoadedStep, Loader } from "./loader.js";
 import { dataOf, loaderOf, sourceOf, withBroken } from "./samples.test-support.js";
@@ -23,6 +24,13 @@ test("batches are bit-exact for any number of threads and any step that a run re
   expect(three).toEqual(one);
   const resumed = loaderOf(sourceOf(data, { objectives: every, threads: 2 }), every);
   expect(await steps(resumed, 4, 7)).toEqual(one.slice(4));
+});
+
+test("a loaded step has a byte for each value of its images", async () => {
+  const { microBatches } = await loaderOf(sourceOf([await dataOf(6)]), ["itm"]).step(0, 1);
+  for (const { pixel_values } of microBatches) {
+    expect(pixel_values!.data.buffer.byteLength).toBe(elementCount(pixel_values!.shape));
+  }
 });
 
 test("two processes make the same micro-batches as one", async () => {

@@ -2,7 +2,7 @@
 import type { Random } from "../random/index.js";
 import { collate, type Batch, type CollateOptions, type ObjectiveWeights } from "../learner/index.js";
 import { itmLabels } from "../learner/internal.js";
-import type { BrokenImage, MadeSample, ImageCache, SampleSource } from "./sample-source.js";
+import type { BrokenImage, ImageCache, SampleSource } from "./sample-source.js";
 
 /** Every step has `batch_size` samples, in `microBatches` over all processes. */
 export interface StepPlan {
@@ -26,9 +26,9 @@ export interface LoadedStep {
   readonly broken: readonly BrokenImage[];
 }
 
-interface MicroBatch {
+/** A micro-batch, and the facts about its samples. The samples are freed when they are stacked. */
+interface MicroBatch extends Pick<LoadedStep, "images" | "broken"> {
   readonly batch: Batch;
-  readonly made: readonly MadeSample[];
 }
 
 /** Steps to prefetch: two, or one if two would take more memory than this, in bytes. */
@@ -66,18 +66,16 @@ export class Loader {
   private prefetchedSteps(): number {
     const { batch_size, microBatches, localMicroBatches, collate } = this.options;
     const pixels = collate.config.vision_config.image_size ** 2;
-    const bytes =
-      ((batch_size * localMicroBatches.length) / microBatches) * pixels * 3 * Float32Array.BYTES_PER_ELEMENT;
+    const bytes = ((batch_size * localMicroBatches.length) / microBatches) * pixels * 3;
     return bytes * maxPrefetch > maxPrefetchBytes ? 1 : maxPrefetch;
   }
 
   private async make(t: number): Promise<LoadedStep> {
     const all = await Promise.all(this.options.localMicroBatches.map((micro) => this.microBatch(t, micro)));
-    const made = all.flatMap((one) => one.made);
     return {
       microBatches: all.map(({ batch }) => batch),
-      images: made.flatMap(({ images }) => images),
-      broken: made.flatMap(({ broken }) => broken),
+      images: all.flatMap(({ images }) => images),
+      broken: all.flatMap(({ broken }) => broken),
     };
   }
 
@@ -102,7 +100,11 @@ export class Loader {
     // The stack has the same height in every batch, even if an image occurs twice in one: one graph serves all.
     const perSample = this.source.epochIndex.kinds.includes("statements") ? 2 : 1;
     const imageMultiple = perSample * samples.length + (labels?.filter((label) => label === 0).length ?? 0);
-    return { batch: collate(samples, objectives, { ...collating, random, imageMultiple }), made };
+    return {
+      batch: collate(samples, objectives, { ...collating, random, imageMultiple }),
+      images: made.flatMap(({ images }) => images),
+      broken: made.flatMap(({ broken }) => broken),
+    };
   }
 
   /** Epoch and number of the sample at a position of the run. */

@@ -5,9 +5,8 @@
 import { InputError } from "../errors.js";
 import { isSystemFailure } from "../files/index.js";
 import type { ImageSource, ImageThreads, Question, RowTexts, TextKind, TransformKey } from "../data/index.js";
-import type { HostTensor } from "../graph/index.js";
 import type { ObjectiveName } from "../model/index.js";
-import type { Tokenizer } from "../processing/index.js";
+import type { Tokenizer, Uint8Pixels } from "../processing/index.js";
 import type { Random } from "../random/index.js";
 import type { Sample, SampleImage, TokenIds } from "../learner/index.js";
 import type { AnswerTable } from "./answer-labels.js";
@@ -48,7 +47,7 @@ const hardNegativeShare = 0.75;
 const maxNegativeDraws = 32;
 
 /** Images of one micro-batch by id. Each is decoded once. */
-export type ImageCache = Map<number, Promise<HostTensor<"float32">>>;
+export type ImageCache = Map<number, Promise<Uint8Pixels>>;
 
 export class SampleSource {
   constructor(

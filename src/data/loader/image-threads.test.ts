@@ -10,7 +10,7 @@ import { InputError } from "../../errors.js";
 import { decodeImage } from "../../processing/index.js";
 import { Random } from "../../random/index.js";
 import type { ImageSource } from "../dataset.js";
-import { transformImage } from "../transforms/transform-image.js";
+import { transformImage, transformToLevels } from "../transforms/transform-image.js";
 import { type ImageJob, ImageThreads } from "./image-threads.js";
 
 let folder: string;
@@ -72,7 +72,7 @@ const jobOf = (source: ImageSource, ...labels: (string | number)[]): ImageJob =>
 const jobs = () => files.map((bytes, i) => jobOf(sourceOf(bytes), "epoch", 1, i));
 
 async function direct({ source, transform, seed, labels }: ImageJob) {
-  return transformImage(await decodeImage(await source.read()), transform, new Random(seed).at(...labels));
+  return transformToLevels(await decodeImage(await source.read()), transform, new Random(seed).at(...labels));
 }
 
 async function withThreads<T>(
@@ -100,6 +100,9 @@ test("results equal those of a direct call, for any number of threads and any or
   expect(one).toEqual(expected);
   expect(backwards.reverse()).toEqual(expected);
   expect(expected[0]!.data).not.toEqual(expected[1]!.data);
+  const { transform, seed, labels } = jobs()[0]!;
+  const values = await transformImage(await decodeImage(files[0]!), transform, new Random(seed).at(...labels));
+  expect(await one[0]!.normalised()).toEqual(values);
 });
 
 test("the bytes of the source are not transferred, also if they are part of a larger array", async () => {

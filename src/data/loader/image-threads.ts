@@ -12,11 +12,11 @@ import {
   type OptionTypes,
 } from "../../arguments.js";
 import { InputError } from "../../errors.js";
-import { HostTensor } from "../../graph/index.js";
+import { Uint8Pixels } from "../../processing/index.js";
 import type { Label } from "../../random/index.js";
 
 import { readSource, sourceType, type ImageSource } from "../dataset.js";
-import type { Transform } from "../transforms/transform-image.js";
+import { levelValues, type Transform } from "../transforms/transform-image.js";
 import type { ImageAnswer, ImageCall, ImageReply } from "./prepare-image.js";
 
 /** One image to decode and transform. */
@@ -95,13 +95,10 @@ export class ImageThreads implements AsyncDisposable {
    * If a thread ends unexpectedly, each of its current images is tried once more, alone in a new thread, so that one bad image does not
    * fail others.
    * @param options.signal rejects with `signal.reason`. An image that is being decoded is finished in its thread, and its result dropped
-   * @returns [3, image_size, image_size]
+   * @returns [3, image_size, image_size]; `normalised()` gives the values that the model sees
    * @throws InputError if the image cannot be read, decoded or transformed, or if it ended two threads. The other images are not affected
    */
-  async process(
-    job: ImageJob,
-    options: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<HostTensor<"float32">> {
+  async process(job: ImageJob, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Uint8Pixels> {
     checkArgument("job", job, objectType);
     checkArgument("job.source", job.source, sourceType);
     checkOptions("process", options, { signal: signalType });
@@ -117,7 +114,7 @@ export class ImageThreads implements AsyncDisposable {
     signal?.throwIfAborted();
     answer ??= await this.retry(job);
     signal?.throwIfAborted();
-    return tensorOf(answer, job.source.name);
+    return pixelsOf(answer, job);
   }
 
   /** Ends the threads. Current and waiting images are rejected with an InputError `disposed`. */
@@ -223,10 +220,10 @@ export class ImageThreads implements AsyncDisposable {
   }
 }
 
-function tensorOf(answer: ImageAnswer, name: string): HostTensor<"float32"> {
+function pixelsOf(answer: ImageAnswer, { source, transform }: ImageJob): Uint8Pixels {
   if ("problem" in answer) throw new InputError(answer.problem);
-  if ("error" in answer) throw new Error(`${name}: ${answer.error}`);
-  return new HostTensor("float32", answer.shape, answer.values);
+  if ("error" in answer) throw new Error(`${source.name}: ${answer.error}`);
+  return new Uint8Pixels(answer.shape, answer.levels, levelValues(transform));
 }
 
 /** The job has a value that no thread can get, such as a function in its transform. The image may be fine. */

@@ -22,6 +22,6 @@ parentPort?.on("message", (/** @type {{ call: "end" } | (ImageCall & { id: numbe
   void prepareImage(message).then((answer) => {
     /** @type {ImageReply} */
     const reply = { id: message.id, ...answer };
-    parentPort?.postMessage(reply, "values" in answer ? [answer.values.buffer] : []);
+    parentPort?.postMessage(reply, "levels" in answer ? [answer.levels.buffer] : []);
   });
 });

@@ -2,7 +2,7 @@
 import { InputError, type InputProblem } from "../../errors.js";
 import { decodeImage } from "../../processing/index.js";
 import { type Label, Random } from "../../random/index.js";
-import { type Transform, transformImage } from "../transforms/transform-image.js";
+import { type Transform, transformToLevels } from "../transforms/transform-image.js";
 
 /** One image to decode and transform, with the random stream of its transform. */
 export interface ImageCall {
@@ -17,7 +17,7 @@ export interface ImageCall {
 
 export type ImageAnswer =
   /** [3, height, width] */
-  | { readonly shape: readonly number[]; readonly values: Float32Array<ArrayBuffer> }
+  | { readonly shape: readonly number[]; readonly levels: Uint8Array<ArrayBuffer> }
   /** The image is broken. */
   | { readonly problem: InputProblem }
   /** An error of the program. */
@@ -31,9 +31,9 @@ export async function prepareImage(call: ImageCall): Promise<ImageAnswer> {
     const { bytes, name } = call;
     const decoded = await decodeImage(bytes, { name });
     const random = new Random(call.seed, ...call.labels);
-    const { shape, data } = await transformImage({ ...decoded, name }, call.transform, random);
+    const { shape, data } = await transformToLevels({ ...decoded, name }, call.transform, random);
     // The new tensor does not share its memory, so it can be transferred.
-    return { shape, values: data as Float32Array<ArrayBuffer> };
+    return { shape, levels: data as Uint8Array<ArrayBuffer> };
   } catch (cause) {
     if (cause instanceof InputError) return { problem: cause.toJSON() };
     return { error: cause instanceof Error ? cause.message : String(cause) };

@@ -1,7 +1,13 @@
 /** The transforms of the authors' training code by name. Each is a list of stages and a normalization. */
 import { InputError, nearestHint } from "../../errors.js";
-import { HostTensor } from "../../graph/index.js";
-import { defaultImageSettings, type ImageSettings, type RawImage } from "../../processing/index.js";
+import type { HostTensor } from "../../graph/index.js";
+import {
+  defaultImageSettings,
+  type ImageSettings,
+  type LevelValues,
+  type RawImage,
+  Uint8Pixels,
+} from "../../processing/index.js";
 import type { RandomSource } from "./augmentations.js";
 import {
   randAugment,
@@ -18,14 +24,12 @@ import { applySteps, type Step } from "./steps.js";
 interface Normalization {
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
+  readonly levelValues: LevelValues;
 }
 
-const clipNormalization: Normalization = {
-  mean: defaultImageSettings.image_mean,
-  std: defaultImageSettings.image_std,
-};
-const imagenetNormalization: Normalization = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-const evenNormalization: Normalization = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+const clipNormalization = normalization(defaultImageSettings.image_mean, defaultImageSettings.image_std);
+const imagenetNormalization = normalization([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+const evenNormalization = normalization([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]);
 
 interface Pipeline {
   readonly stages: readonly Stage[];
@@ -127,24 +131,34 @@ export async function transformImage(
   transform: Transform,
   random: RandomSource,
 ): Promise<HostTensor<"float32">> {
-  const steps = sampleSteps(image, transform, random);
-  return pixelValues(await applySteps(image, steps), transforms[transform.key].normalization);
+  return (await transformToLevels(image, transform, random)).normalised();
 }
 
-/** (level / 255 - mean) / std, rounded to float32 at each step like PyTorch. [3, height, width] */
-function pixelValues({ width, height, data }: RawImage, { mean, std }: Normalization): HostTensor<"float32"> {
-  const planes = HostTensor.zeros("float32", [3, height, width]);
+/** `transformImage` before normalisation. */
+export async function transformToLevels(
+  image: RawImage,
+  transform: Transform,
+  random: RandomSource,
+): Promise<Uint8Pixels> {
+  const { width, height, data } = await applySteps(image, sampleSteps(image, transform, random));
+  const size = width * height;
+  const levels = new Uint8Array(3 * size);
   for (let channel = 0; channel < 3; channel++) {
-    const table = valueTable(mean[channel]!, std[channel]!);
-    const plane = planes.row(channel).data;
-    for (let i = 0, from = channel; i < plane.length; i++, from += 3) plane[i] = table[data[from]!]!;
+    for (let i = channel * size, from = channel; from < data.length; i++, from += 3) levels[i] = data[from]!;
   }
-  return planes;
+  return new Uint8Pixels([3, height, width], levels, levelValues(transform));
 }
 
-function valueTable(mean: number, std: number): Float32Array {
-  return Float32Array.from(
-    { length: 256 },
-    (_, level) => Math.fround(Math.fround(level / 255) - Math.fround(mean)) / Math.fround(std),
+/** The values that the model sees for each level after the transform. */
+export const levelValues = ({ key }: Transform): LevelValues => transforms[key].normalization.levelValues;
+
+/** (level / 255 - mean) / std, rounded to float32 at each step like PyTorch. */
+function normalization(mean: Normalization["mean"], std: Normalization["std"]): Normalization {
+  const levelValues = mean.map((center, channel) =>
+    Float32Array.from(
+      { length: 256 },
+      (_, level) => Math.fround(Math.fround(level / 255) - Math.fround(center)) / Math.fround(std[channel]!),
+    ),
   );
+  return { mean, std, levelValues };
 }
