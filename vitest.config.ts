@@ -28,6 +28,7 @@ export default defineConfig({
       "src/**/*.test.ts",
       "fixtures/**/*.test.ts",
       "examples/**/*.test.ts",
+      "fuzz/**/*.test.ts",
       "scripts/**/*.test.ts",
       "package-tests/**/*.test.ts",
       "emoji/**/*.test.ts",

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { InputError, errorCodes, nearestHint, nearestNames } from "./errors.js";
+import { InputError, errorCodes, nearestHint, nearestNames, shortJson } from "./errors.js";
 
 test("the message is one line with where, expected, found and hint, which are also fields", () => {
   const problem = { code: "invalid-usage", where: "--device", expected: "one of cpu, cuda", found: "gpu" } as const;
@@ -36,6 +36,24 @@ test("similar names are sorted by distance, and dissimilar ones are omitted", ()
   expect(nearestNames("gelu", names, 1)).toEqual(["gelu"]);
   expect(nearestNames("gelu_nw", names)).toEqual(["gelu_new"]);
   expect(nearestNames("softmax", names)).toEqual([]);
+});
+
+test("a name of a million characters is like no other, at once", () => {
+  expect(nearestNames("x".repeat(1_000_000), ["gelu", "y".repeat(300_000)])).toEqual([]);
+});
+
+test("a value of a file is shown as JSON, cut off, however deep, circular or large it is", () => {
+  const small = { a: [1, "b", null, { c: true }], d: -0.5 };
+  expect(shortJson(small)).toBe(JSON.stringify(small));
+  expect(shortJson([undefined, 2n])).toBe('[null,"2"]');
+  expect([shortJson(undefined), shortJson(() => 1), shortJson(null)]).toEqual(["undefined", "function", "null"]);
+  let deep: unknown = 1;
+  for (let i = 0; i < 100_000; i++) deep = i % 2 === 0 ? [deep] : { a: deep };
+  expect(shortJson(deep)).toBe('{"a":[{"a":["…"]}]}');
+  const circular: unknown[] = [1];
+  circular.push(circular);
+  expect(shortJson(circular)).toBe('[1,[1,[1,[1,"…"]]]]');
+  expect(shortJson(["x".repeat(1_000_000)], 10)).toBe('["xxxxxxxx');
 });
 
 test("the hint for an unknown name", () => {

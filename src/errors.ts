@@ -118,6 +118,31 @@ function wording({ where, expected, found, hint }: InputProblem): string {
   });
 }
 
+/** Containers inside each other, and entries of each, that `shortJson` shows. */
+const shown = { depth: 4, entries: 100 };
+
+/**
+ * The start of the JSON text of a value, for `found`. A value of a file may be nested too deeply for `JSON.stringify`, hold itself, or be
+ * larger than any error should be.
+ * @param maxLength characters
+ * @example
+ * shortJson({ a: [1, 2] }); // {"a":[1,2]}
+ */
+export function shortJson(value: unknown, maxLength = 80): string {
+  return (JSON.stringify(pruned(value, maxLength, shown.depth)) ?? typeof value).slice(0, maxLength);
+}
+
+function pruned(value: unknown, maxLength: number, depth: number): unknown {
+  if (typeof value === "string") return value.slice(0, maxLength);
+  if (typeof value === "bigint") return value.toString();
+  if (typeof value !== "object" || value === null) return value;
+  if (depth === 0) return "…";
+  const inside = (entry: unknown) => pruned(entry, maxLength, depth - 1);
+  if (Array.isArray(value)) return value.slice(0, shown.entries).map(inside);
+  const entries = Object.entries(value).slice(0, shown.entries);
+  return Object.fromEntries(entries.map(([key, entry]) => [key, inside(entry)]));
+}
+
 /** Messages of a package, of its library or of a library that this one needs which cannot be loaded. */
 const notLoaded =
   /Cannot find (?:package|module)|[Cc]ould not load the "|cannot open shared object|Error loading shared library|invalid ELF header|not a valid Win32|dlopen|ERR_DLOPEN_FAILED|wrong ELF class|GLIBC/;
@@ -155,12 +180,16 @@ export function nearestHint(name: unknown, choices: Iterable<string>): string | 
 /** The candidates most similar to a mistyped name, nearest first. */
 export function nearestNames(name: string, candidates: Iterable<string>, count = 3): string[] {
   const limit = Math.max(2, Math.floor(name.length / 3));
-  return [...candidates]
-    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
-    .filter(({ distance }) => distance <= limit)
-    .sort((a, b) => a.distance - b.distance)
-    .slice(0, count)
-    .map(({ candidate }) => candidate);
+  return (
+    [...candidates]
+      // Comparing a name of a million characters would take minutes.
+      .filter((candidate) => Math.abs(candidate.length - name.length) <= limit)
+      .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
+      .filter(({ distance }) => distance <= limit)
+      .sort((a, b) => a.distance - b.distance)
+      .slice(0, count)
+      .map(({ candidate }) => candidate)
+  );
 }
 
 function editDistance(a: string, b: string): number {

@@ -33,12 +33,3 @@ export async function complaint(folder: string, action: Promise<unknown>): Promi
   if (!(outcome instanceof InputError)) throw new Error("expected an InputError", { cause: outcome });
   return outcome.message.replaceAll(`${folder}/`, "");
 }
-
-/** Resolves when `action` succeeds or fails with an InputError; anything else is thrown on. */
-export async function succeedsOrComplains(action: Promise<unknown>): Promise<void> {
-  try {
-    await action;
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-  }
-}

@@ -4,7 +4,7 @@
  */
 
 import { type OpenFile, isObject, JsonProblem, parseJson, withFile } from "../files/index.js";
-import { InputError } from "../errors.js";
+import { InputError, shortJson } from "../errors.js";
 import type { DType, StoredTensor } from "../graph/index.js";
 
 import { checkedByteLength, checkedShape } from "./tensor-shape.js";
@@ -192,7 +192,7 @@ function parseOffsets(where: string, value: unknown): [number, number] {
   const [begin, end, ...rest] = Array.isArray(value) ? (value as unknown[]) : [];
   if (!isOffset(begin) || !isOffset(end) || rest.length > 0) {
     const expected = "data_offsets of two whole numbers, begin and end";
-    throw new InputError({ code: "corrupt-file", where, expected, found: JSON.stringify(value).slice(0, 60) });
+    throw new InputError({ code: "corrupt-file", where, expected, found: shortJson(value, 60) });
   }
   if (begin > end) {
     throw new InputError({

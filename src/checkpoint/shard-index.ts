@@ -1,7 +1,7 @@
 /** `*.index.json` of a checkpoint split over several files: the file ("shard") of each tensor. */
 
 import { describe, isObject, readJsonObject } from "../files/index.js";
-import { InputError } from "../errors.js";
+import { InputError, shortJson } from "../errors.js";
 
 const maxIndex = 32 * 2 ** 20;
 const maxShards = 10_000;
@@ -32,7 +32,7 @@ function shardsOf(path: string, weightMap: readonly [string, unknown][]): Map<st
         code: "invalid-checkpoint",
         where: `${path}: ${name.slice(0, 200)}`,
         expected: "the name of a file beside the index, without a path",
-        found: JSON.stringify(shard)?.slice(0, 100) ?? "undefined",
+        found: shortJson(shard, 100),
       });
     }
     const names = shards.get(shard) ?? [];

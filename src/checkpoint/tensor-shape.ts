@@ -1,6 +1,6 @@
 /** Shapes and lengths from files: whole numbers, few axes, and products that a double still holds exactly. */
 
-import { InputError } from "../errors.js";
+import { InputError, shortJson } from "../errors.js";
 import { type DType, dtypes } from "../graph/index.js";
 
 /** PyTorch and NumPy stop at 64 as well. */
@@ -26,7 +26,7 @@ export function checkedShape(where: string, value: unknown): readonly number[] {
   }
   return value.map((size: unknown) => {
     if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
-      const found = JSON.stringify(typeof size === "bigint" ? size.toString() : size)?.slice(0, 60) ?? "undefined";
+      const found = shortJson(size, 60);
       throw new InputError({ code: "corrupt-file", where, expected: "sizes that are whole numbers, 0 or more", found });
     }
     return size;

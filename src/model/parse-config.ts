@@ -2,7 +2,7 @@
  * Reads `config.json` as the published files write it: the default and the limits of every field in one table, because old
  * files omit each field that equals its default.
  */
-import { InputError, nearestHint } from "../errors.js";
+import { InputError, nearestHint, shortJson } from "../errors.js";
 import { activations, type ActivationName } from "../nn/index.js";
 import {
   classifierWidth,
@@ -130,7 +130,7 @@ export function parseConfig(json: unknown, where = "config.json"): BridgeTowerCo
       code: "invalid-config",
       where: `model_type in ${where}`,
       expected: '"bridgetower" or "meter"',
-      found: (JSON.stringify(model_type) ?? "undefined").slice(0, 80),
+      found: shortJson(model_type),
       hint: "Name the folder of a BridgeTower checkpoint",
     });
   }
@@ -183,7 +183,7 @@ function applyRules<T extends object>(
         code: "invalid-config",
         where: `${path}${name} in ${where}`,
         expected: rule.expected,
-        found: JSON.stringify(value).slice(0, 80),
+        found: shortJson(value),
         hint: nearestHint(value, rule.choices ?? []),
       });
     }

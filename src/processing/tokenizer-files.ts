@@ -4,7 +4,7 @@
  */
 import { describe, isObject, type JsonObject, readJsonObjectIfPresent, readTextIfPresent } from "../files/index.js";
 import { join } from "node:path";
-import { InputError } from "../errors.js";
+import { InputError, shortJson } from "../errors.js";
 import type { AddedToken } from "./added-tokens.js";
 import type { BpeModel } from "./bpe.js";
 
@@ -264,6 +264,6 @@ function maxLengthOf(config: JsonObject, path: string): number {
     code: "invalid-config",
     where: `${path}: model_max_length`,
     expected,
-    found: String(JSON.stringify(value)),
+    found: shortJson(value),
   });
 }

@@ -1,6 +1,6 @@
 /** Formats the error of an invalid setting: its name, the allowed values and the given one. */
 import { z } from "zod";
-import { InputError, nearestHint, nearestNames } from "../errors.js";
+import { InputError, nearestHint, nearestNames, shortJson } from "../errors.js";
 
 type Issue = z.core.$ZodIssue;
 
@@ -65,7 +65,7 @@ export function settingsProblem(issues: readonly Issue[], given: object, where: 
 export const described = (value: unknown): string => {
   if (value === undefined) return "undefined";
   if (typeof value === "number") return String(value);
-  return JSON.stringify(value)?.slice(0, 80) ?? typeof value;
+  return shortJson(value);
 };
 
 interface Placed {

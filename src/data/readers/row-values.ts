@@ -70,8 +70,13 @@ export function describe(value: unknown): string {
   if (typeof value === "string") return `the text ${JSON.stringify(value.slice(0, 60))}${value.length > 60 ? "…" : ""}`;
   if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean")
     return `the value ${String(value)}`;
-  if (Array.isArray(value))
-    return value.length === 0 ? "an empty list" : `a list of ${value.length}, first ${describe(value[0])}`;
+  if (Array.isArray(value)) {
+    if (value.length === 0) return "an empty list";
+    const [first] = value as unknown[];
+    // Lists may be nested too deeply for a call per list.
+    const inside = Array.isArray(first) ? `a list of ${first.length}` : describe(first);
+    return `a list of ${value.length}, first ${inside}`;
+  }
   if (ArrayBuffer.isView(value)) return "bytes";
   return isObject(value) ? `an object with ${Object.keys(value).slice(0, 6).join(", ") || "no fields"}` : typeof value;
 }

@@ -43,20 +43,3 @@ export async function complaint(folder: string, action: Promise<unknown>): Promi
   if (!(outcome instanceof InputError)) throw new Error("expected an InputError", { cause: outcome });
   return outcome.message.replaceAll(`${folder}/`, "").replaceAll(folder, ".");
 }
-
-/** Opens a file and reads every row of it; only an InputError may stop that. */
-export async function readsOrComplains(path: string): Promise<void> {
-  try {
-    const dataset = await openDataset(path);
-    try {
-      for (let row = 0; row < dataset.rows; row++) {
-        dataset.texts(row);
-        for (const source of dataset.images(row)) await source.read();
-      }
-    } finally {
-      await dataset.close();
-    }
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-  }
-}

@@ -1,5 +1,5 @@
 /** The settings of optimizer and schedule, under the names of the authors' code: defaults and limits in one table. */
-import { InputError, nearestHint } from "../../errors.js";
+import { InputError, nearestHint, shortJson } from "../../errors.js";
 
 export interface ScheduleSettings {
   /** Peak learning rate of the base group. */
@@ -122,7 +122,7 @@ export function optimizerSettings(
   const entries = Object.entries(rules).map(([name, rule]) => {
     const value = values[name] ?? rule.fallback;
     if (rule.accepts(value)) return [name, value] as const;
-    const found = value === undefined ? "undefined" : (JSON.stringify(value) ?? typeof value).slice(0, 80);
+    const found = shortJson(value);
     throw new InputError({ code: "invalid-setting", where: name, expected: rule.expected, found });
   });
   const checked: object = Object.fromEntries(entries);

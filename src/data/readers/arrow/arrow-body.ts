@@ -1,12 +1,13 @@
 /** The buffers of one batch, read by ranges; compressed ones are decompressed whole and cached. */
 
 import { decompress as decompressZstd } from "fzstd";
-import lz4 from "lz4js";
 
 import type { ByteCache } from "../byte-cache.js";
+import { maxRatios } from "../compression-ratios.js";
 import type { DataFile } from "../open-files.js";
 import { damaged, type ArrowMessage } from "./arrow-messages.js";
 import type { BufferRange } from "./arrow-schema.js";
+import { decompressLz4Frame } from "./lz4-frame.js";
 
 /** The limit of 32-bit offsets. Larger buffers come from huge batches, or from files made to exhaust memory. */
 const maxBufferBytes = 2 ** 31 - 1;
@@ -50,6 +51,9 @@ export class ArrowBody {
     const size = Number(new DataView(prefix.buffer).getBigInt64(0, true));
     // -1 marks a buffer that compression would have made longer.
     if (size === -1) return this.#plain(start + 8, length - 8);
+    if (size > maxRatios[codec] * length) {
+      throw damaged(this.file.name, `a buffer that ${codec} compressed to ${length} bytes`, `one of ${size} bytes`);
+    }
     if (size < 0 || size > maxBufferBytes) {
       const expected = `a compressed buffer of at most ${maxBufferBytes} bytes`;
       throw damaged(
@@ -87,9 +91,9 @@ export class ArrowBody {
 function decompressed(where: string, codec: "lz4" | "zstd", input: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
   const output = new Uint8Array(size);
   try {
-    // Neither writes past the end of its output.
+    // Does not write past the end of its output.
     if (codec === "zstd") decompressZstd(input, output);
-    else if (lz4.decompressFrame(input, output) !== size) throw new Error("another length");
+    else decompressLz4Frame(input, output);
     return output;
   } catch (error) {
     throw damaged(where, `a buffer that ${codec} decompresses to ${size} bytes`, "other bytes", error);

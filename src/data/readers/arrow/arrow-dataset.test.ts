@@ -13,18 +13,9 @@ import {
   type Vector,
   vectorFromArray,
 } from "apache-arrow";
-import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 
-import {
-  complaint,
-  fixtures,
-  opened,
-  imageBytes,
-  imagesOf,
-  readsOrComplains,
-  temporaryFolder,
-} from "../tables.test-support.js";
+import { complaint, fixtures, opened, imageBytes, imagesOf, temporaryFolder } from "../tables.test-support.js";
 import { type BatchClaims, streamHead } from "./arrow-fixture.test-support.js";
 
 test("captions as pandas writes them: duplicates leave the first, images are the bytes", async () => {
@@ -337,26 +328,5 @@ test("columns by the names that the user gives", async () => {
   expect([dataset.texts(0).captions, await imagesOf(dataset, 0)]).toEqual([["words"], [text("a")]]);
   expect(await complaint(folder, opened({ path, columns: { image: "jpgs" } }))).toMatchInlineSnapshot(
     `"x.arrow: expected a column "jpgs" for image, as in the settings, found jpg, alt. The nearest is jpg."`,
-  );
-});
-
-test("any damage is read or refused by an InputError", async () => {
-  const folder = await temporaryFolder();
-  const files = ["captions.arrow", "captions-lz4.arrow", "captions-zstd.arrow", "saved.arrow"];
-  const valid = await Promise.all(files.map((name) => readFile(join(fixtures, name))));
-  await fc.assert(
-    fc.asyncProperty(
-      fc.nat(files.length - 1),
-      fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(255)), { minLength: 1, maxLength: 4 }),
-      fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
-      async (file, flips, length) => {
-        const damaged = Buffer.from(valid[file]!);
-        for (const [at, byte] of flips) damaged[Math.floor(at * (damaged.length - 1))] = byte;
-        const path = join(folder, "x.arrow");
-        await writeFile(path, length === null ? damaged : damaged.subarray(0, Math.floor(length * damaged.length)));
-        await readsOrComplains(path);
-      },
-    ),
-    { numRuns: 200, seed: 1 },
   );
 });

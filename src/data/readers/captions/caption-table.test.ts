@@ -139,6 +139,12 @@ test("TSV with quotes as text, and columns by the user's names", async () => {
   expect(await complaint(folder, opened({ path, columns: { image: "pick", caption: "fr" } }))).toMatchSnapshot();
 });
 
+test("lists nested 20,000 deep are refused as other lists are", async () => {
+  const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+  const { folder, path } = await table("x.jsonl", `{"image": "0.png", "caption": ${deep}}\n`);
+  expect(await complaint(folder, opened(path))).toContain("found a list of 1, first a list of 1");
+});
+
 test("a column that the user named and no row of JSON Lines has", async () => {
   const { folder, path } = await table("x.jsonl", jsonLines({ image: "0.png", en: "a" }));
   expect(await complaint(folder, opened({ path, columns: { caption: "eng" } }))).toMatchSnapshot();

@@ -1,20 +1,11 @@
 import { open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import fc from "fast-check";
 import { parquetReadObjects } from "hyparquet";
 import { type ColumnSource, parquetWriteBuffer } from "hyparquet-writer";
 import { expect, test, vi } from "vitest";
 
-import {
-  complaint,
-  fixtures,
-  opened,
-  imageBytes,
-  imagesOf,
-  readsOrComplains,
-  temporaryFolder,
-} from "../tables.test-support.js";
+import { complaint, fixtures, opened, imageBytes, imagesOf, temporaryFolder } from "../tables.test-support.js";
 
 test("as Hugging Face writes it: structs of bytes and path, lists of captions, row groups as blocks", async () => {
   const dataset = await opened(join(fixtures, "hugging-face.parquet"));
@@ -146,24 +137,4 @@ test("levels after the last value", async () => {
   bytes.set([63 << 1], levels);
   await writeFile(path, bytes);
   expect(await complaint(folder, opened(path))).toMatchSnapshot();
-});
-
-test("any damage is read or refused by an InputError", async () => {
-  const folder = await temporaryFolder();
-  const files = ["hugging-face", "plain-none", "plain-zstd", "plain-snappy"].map((name) => `${name}.parquet`);
-  const valid = await Promise.all(files.map((name) => readFile(join(fixtures, name))));
-  await fc.assert(
-    fc.asyncProperty(
-      fc.nat(files.length - 1),
-      fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(255)), { minLength: 1, maxLength: 4 }),
-      async (file, flips) => {
-        const damaged = Buffer.from(valid[file]!);
-        for (const [at, byte] of flips) damaged[Math.floor(at * (damaged.length - 1))] = byte;
-        const path = join(folder, "x.parquet");
-        await writeFile(path, damaged);
-        await readsOrComplains(path);
-      },
-    ),
-    { numRuns: 200, seed: 1 },
-  );
 });

@@ -1,7 +1,7 @@
 import { readRleBitPackedHybrid } from "hyparquet/src/encoding.js";
 import { expect, test } from "vitest";
 
-import { checkRuns, PageProblem } from "./parquet-limits.js";
+import { checkRuns, decompressPage, PageProblem } from "./parquet-limits.js";
 
 const check = (bytes: readonly number[], width: number, count: number) =>
   checkRuns(Uint8Array.from(bytes), 0, bytes.length, width, count);
@@ -23,4 +23,10 @@ test.each<[name: string, bytes: number[]]>([
   ["runs of no values to the end", [0, 1, 0, 1]],
 ])("refuses: %s", (_, bytes) => {
   expect(() => check(bytes, 1, 8)).toThrow(PageProblem);
+});
+
+test.each(["SNAPPY", "ZSTD", "LZ4", "LZ4_RAW"] as const)("%s: a few bytes allocate no page of 900 MB", (codec) => {
+  const before = process.memoryUsage().arrayBuffers;
+  expect(() => decompressPage(codec, new Uint8Array(20), 9e8)).toThrow("a page of 900000000 bytes in 20 compressed");
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1e8);
 });

@@ -10,6 +10,8 @@ import { decompress as decompressZstd } from "fzstd";
 import type { CompressionCodec } from "hyparquet";
 import { decompressLz4, decompressLz4Raw, decompressSnappy } from "hyparquet-compressors";
 
+import { maxRatios } from "../compression-ratios.js";
+
 /** Why a page is invalid. The caller adds file and column. */
 export class PageProblem extends Error {
   override readonly name = "PageProblem";
@@ -18,12 +20,24 @@ export class PageProblem extends Error {
 /** Bytes. Pages have about a megabyte; some writers put a thousand images into one. */
 const maxPage = 2 ** 30;
 
+/** Of the codecs whose decompressors allocate all of a page first. */
+const ratios: Readonly<Partial<Record<CompressionCodec, number>>> = {
+  SNAPPY: maxRatios.snappy,
+  ZSTD: maxRatios.zstd,
+  LZ4: maxRatios.lz4,
+  LZ4_RAW: maxRatios.lz4,
+};
+
 /**
  * @param length uncompressed bytes
  * @throws PageProblem if the length differs, or the codec is not supported
  */
 export function decompressPage(codec: CompressionCodec, bytes: Uint8Array, length: number): Uint8Array {
+  const ratio = ratios[codec];
   if (length > maxPage) throw new PageProblem(`a page of ${length} bytes`);
+  if (ratio !== undefined && length > ratio * bytes.length) {
+    throw new PageProblem(`a page of ${length} bytes in ${bytes.length} compressed ones`);
+  }
   const page = decompressed(codec, bytes, length);
   if (page.length === length) return page;
   throw new PageProblem(`a page of ${page.length} bytes where its header says ${length}`);
