@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { readJsonObject } from "../src/files/index.js";
-import { answersInFile } from "../src/inference/answers.js";
+import { readAnswerList } from "../src/checkpoint/index.js";
 import { parseConfig } from "../src/model/index.js";
 import { decodeImage, ImageProcessor, Tokenizer } from "../src/processing/index.js";
 import { type Format, plainBound } from "./format.js";
@@ -137,7 +137,7 @@ export const processingFormats: readonly Format[] = [
     name: "answers",
     file: "answers.json",
     samples: [["yes", "no", "red"], { 0: "yes", 1: "no", 2: "red" }],
-    read: async (path) => void (await answersInFile(path, 3)),
+    read: async (path) => void (await readAnswerList(path)),
   }),
   jsonFormat({
     name: "preprocessor",
