@@ -219,11 +219,22 @@ test("a signal ends the work with its reason, and progress is reported", async (
   await expect(evaluate({ model, data, signal: stop.signal })).rejects.toThrow("enough");
 });
 
-test("an error thrown by onProgress rejects the call", async () => {
-  const onProgress = () => {
-    throw new Error("no screen");
+test.each(["rows", "pairs"])("an error of onProgress for %s rejects the call, thrown or rejected", async (wanted) => {
+  const problem = new Error("no screen");
+  const model = await checkpoint();
+  const throwing = (stage: string) => {
+    if (stage === wanted) throw problem;
   };
-  await expect(evaluate({ model: await checkpoint(), data, metrics: ["itm"], onProgress })).rejects.toThrow(
-    "no screen",
-  );
+  const rejecting = (stage: string) => (stage === wanted ? Promise.reject(problem) : undefined);
+  for (const onProgress of [throwing, rejecting]) {
+    await expect(evaluate({ model, data, metrics: ["retrieval"], kTest: 1, onProgress })).rejects.toBe(problem);
+  }
+});
+
+test("many concurrent evaluations add one listener to the signal that they share", async () => {
+  const { signal } = new AbortController();
+  const added = vi.spyOn(signal, "addEventListener");
+  const model = await checkpoint();
+  await Promise.all(Array.from({ length: 3 }, () => evaluate({ model, data, metrics: ["itm"], limit: 2, signal })));
+  expect(added.mock.calls.length).toBeLessThan(2);
 });

@@ -72,9 +72,9 @@ export interface EvaluateOptions extends Chunks {
   readonly answers?: string | readonly string[] | undefined;
   /**
    * Called with the number of evaluated rows, and then with the number of pairs that retrieval has fused. With several processes the numbers
-   * are estimated from this one's share.
+   * are estimated from this one's share. A promise that it returns is awaited.
    */
-  readonly onProgress?: ((stage: "rows" | "pairs", done: number, total: number) => void) | undefined;
+  readonly onProgress?: ((stage: "rows" | "pairs", done: number, total: number) => unknown) | undefined;
   /** Ends the evaluation, which rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly load?: LoadOptions | undefined;
@@ -167,7 +167,7 @@ async function evaluateModel(model: LoadedModel, options: CompleteOptions): Prom
         }
       }
       evaluated += group.rows.length;
-      onProgress?.("rows", Math.min(group.read * collective.size, rows.length), rows.length);
+      await onProgress?.("rows", Math.min(group.read * collective.size, rows.length), rows.length);
     }
     const { skipped, skippedCount } = reader;
     return { evaluated, skipped, skippedCount, lists: metrics.map(({ lists }) => lists) };

@@ -2,7 +2,7 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { InputError } from "../errors.js";
 import { BridgeTower, BridgeTowerModel, BridgeTowerProcessor, defaultModel, exportOnnx } from "./index.js";
 
@@ -137,6 +137,20 @@ test("process and fromPretrained reject with the reason of their signal, before 
     controller.abort(reason);
     await expect(call).rejects.toBe(reason);
   }
+});
+
+test("many concurrent calls add one listener to the signal that they share", async () => {
+  const { signal } = new AbortController();
+  const added = vi.spyOn(signal, "addEventListener");
+  const processor = await BridgeTowerProcessor.fromPretrained(defaultModel);
+  const many = Array.from({ length: 12 }, () => [
+    model.match(images[0]!, texts, { signal }),
+    model.embedText(texts, { signal }),
+    model.embedImage(images, { signal }),
+    processor.process(images, "a fox", { signal }),
+  ]).flat();
+  await Promise.all(many);
+  expect(added).toHaveBeenCalledTimes(1);
 });
 
 test("concurrent calls give the same results as sequential ones", async () => {

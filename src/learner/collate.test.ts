@@ -127,7 +127,18 @@ test("matching with false texts: every image with its caption and with a text th
   expect(sampled.size).toBe(2);
   const alone = [sample(1), sample(2, { image: image(101) })];
   expect(() => collate(alone, { itm: 1 }, { ...options, itmFalse: "texts" })).toThrow(
-    "sample 1: expected falseText, or a sample with another image, whose caption is false for this one, found neither.",
+    "sample 1: expected falseText, or a sample with another image and another caption, which is false for this one, found neither.",
+  );
+});
+
+test("matching with false texts: an equal caption of another image is not a false text", () => {
+  const same = [sample(0), sample(1, { caption: text(1, 0, 1) }), sample(2)];
+  for (let seed = 0; seed < 20; seed++) {
+    const batch = collate(same, { itm: 1 }, { ...options, itmFalse: "texts", random: new Random(seed) });
+    expect(textsOf(batch, "itm_texts").slice(3, 5)).toEqual([text(1, 2, 3), text(1, 2, 3)]);
+  }
+  expect(() => collate(same.slice(0, 2), { itm: 1 }, { ...options, itmFalse: "texts" })).toThrow(
+    "expected falseText, or a sample with another image and another caption",
   );
 });
 

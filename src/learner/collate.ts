@@ -113,12 +113,13 @@ function itmWithFalseTexts(batch: Collation): Tensors {
   };
 }
 
-/** The caption of a random sample with another image. */
-function captionOfAnother({ samples, byIndex, options }: Collation, { index, image }: Sample): TokenIds {
-  const others = byIndex.filter((i) => samples[i]!.image.id !== image.id);
+/** The caption of a random sample with another image. An equal caption is true for this image, too. */
+function captionOfAnother({ samples, byIndex, options }: Collation, { index, image, caption }: Sample): TokenIds {
+  const local = String(caption);
+  const others = byIndex.filter((i) => samples[i]!.image.id !== image.id && String(samples[i]!.caption) !== local);
   if (others.length === 0) {
     const hint = "Make batches larger, or use data with false texts";
-    const expected = "falseText, or a sample with another image, whose caption is false for this one";
+    const expected = "falseText, or a sample with another image and another caption, which is false for this one";
     throw new InputError({ code: "missing-data", where: `sample ${index}`, expected, found: "neither", hint });
   }
   const sampled = options.random.at("itm", index).below(others.length);

@@ -1,8 +1,9 @@
 /** Runs in this process, from settings to results; the command's own tests start, stop and kill it. */
+import { existsSync } from "node:fs";
 import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { openDataset } from "../data/index.js";
 import { ranksInMemory } from "../distributed/in-memory.test-support.js";
 import { evaluate } from "../evaluation/index.js";
@@ -157,13 +158,32 @@ test("an option that does not exist is refused", async () => {
   );
 });
 
-test("an error thrown by a callback rejects the call, and the folder is released", async () => {
+test.each(["onStep", "onLog", "onValidation", "onValidationProgress", "onWarning"] as const)(
+  "an error of %s rejects the call, and the folder is released",
+  async (name) => {
+    const root = await pairs();
+    const problem = new Error("no screen");
+    const throwing = () => {
+      throw problem;
+    };
+    // The unknown field of the config is a warning.
+    const config = { ...tinySettings(root).config, hiden_size: 3 };
+    const settings = { ...validated(root), config, max_steps: 2 };
+    await expect(runIn(root, settings, { [name]: throwing })).rejects.toBe(problem);
+    if (name !== "onWarning") {
+      const again = { ...settings, output: join(root, "again") };
+      await expect(runIn(root, again, { [name]: () => Promise.reject(problem) })).rejects.toBe(problem);
+    }
+    expect(existsSync(join(root, "run", "run.lock"))).toBe(false);
+  },
+);
+
+test("a run adds at most one listener to its signal", async () => {
+  const { signal } = new AbortController();
+  const added = vi.spyOn(signal, "addEventListener");
   const root = await pairs();
-  const onLog = () => {
-    throw new Error("no screen");
-  };
-  await expect(runIn(root, { max_steps: 2 }, { onLog })).rejects.toThrow("no screen");
-  expect(await readdir(join(root, "run"))).not.toContain("run.lock");
+  await runIn(root, { ...validated(root), max_steps: 3 }, { signal });
+  expect(added.mock.calls.length).toBeLessThan(2);
 });
 
 test("a validation that is interrupted at the last step leaves the run unfinished", async () => {

@@ -37,11 +37,12 @@ export interface TrainOptions extends HubOptions {
   readonly collective?: Collective;
   /** Ends the run after the current step, with a checkpoint. */
   readonly signal?: AbortSignal;
-  readonly onStep?: (progress: StepProgress) => void;
-  readonly onLog?: (line: LogLine) => void;
-  readonly onValidation?: (results: Results, step: number) => void;
+  /** A promise that this or another callback returns is awaited; what it throws rejects the call. */
+  readonly onStep?: (progress: StepProgress) => unknown;
+  readonly onLog?: (line: LogLine) => unknown;
+  readonly onValidation?: (results: Results, step: number) => unknown;
   /** Called with the progress of a validation. */
-  readonly onValidationProgress?: (stage: "rows" | "pairs", done: number, total: number) => void;
+  readonly onValidationProgress?: (stage: "rows" | "pairs", done: number, total: number) => unknown;
   readonly onWarning?: (message: string) => void;
 }
 
@@ -246,7 +247,7 @@ async function runWith(
       onWarning?.(`no row counted for ${compared.join(" or ")}: the validation of step ${step} is not compared`);
     }
     await files.logValidation({ step, metric, results }, epochOf(step));
-    options.onValidation?.(results, step);
+    await options.onValidation?.(results, step);
     await files.prune(step);
   };
 
@@ -273,7 +274,7 @@ async function runWith(
       interval.add(report);
       skipped = 0;
       const stepsPerSecond = (1000 * (step + 1 - start.step)) / (performance.now() - startTime);
-      options.onStep?.({
+      await options.onStep?.({
         step: step + 1,
         max_steps: plan.maxSteps,
         epoch: epochOf(step + 1),
@@ -314,7 +315,7 @@ async function runWith(
         ...interval.pace(batch_size),
       };
       await files?.log(line);
-      options.onLog?.(line);
+      await options.onLog?.(line);
       interval = new Interval();
     }
     const saves =

@@ -24,7 +24,7 @@ export interface FusedPairs extends Chunks {
   readonly texts: readonly Tokens[];
   /** Texts to score with each image, ascending. */
   readonly chosen: readonly ArrayLike<number>[];
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly onProgress?: ((done: number, total: number) => unknown) | undefined;
 }
 
 interface TextState {
@@ -80,7 +80,7 @@ export async function fusedScores(context: EvalContext, pairs: FusedPairs): Prom
           );
           const width = output!.shape[1]!;
           chunk.forEach(({ index }, row) => (scores[image]![index] = output!.at(row, width - 1)));
-          onProgress?.((done += chunk.length), total);
+          await onProgress?.((done += chunk.length), total);
         }
       }
     }

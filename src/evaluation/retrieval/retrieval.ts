@@ -32,7 +32,7 @@ export interface RetrievalSettings extends Chunks {
   /** Rows that are compared with one another; undefined for all. */
   readonly candidates: number | undefined;
   /** Called with the number of fused pairs. */
-  readonly onProgress: (done: number, total: number) => void;
+  readonly onProgress: (done: number, total: number) => unknown;
 }
 
 type RetrievalRow = Pick<EncodedRow, "index" | "embeddings"> & { readonly captions: readonly string[] };
@@ -136,7 +136,7 @@ export class Retrieval implements RowMetric {
   private async scores(
     group: Group,
     chosen: Chosen | undefined,
-    onProgress: (done: number) => void,
+    onProgress: (done: number) => unknown,
   ): Promise<PairScores> {
     if (chosen === undefined) return similarities(group.images, group.texts);
     const { rankBy, imageChunks, textChunks } = this.settings;
