@@ -8,7 +8,7 @@ import { InputError } from "../../errors.js";
 
 import { AnswerCounts } from "./vqa/answer-scores.js";
 import { checkedRecord, findFile, findFileIfPresent } from "./source-files.js";
-import { jsonElements } from "./json-elements.js";
+import { jsonElements } from "../readers/json-elements.js";
 import type { PrepareContext } from "./converter.js";
 
 const majorAnswerSchema = z.object({ multiple_choice_answer: z.string() });

@@ -1,6 +1,6 @@
 /** The description of a converter's tables, and the reports of `prepareDataset` about them. */
 import type { Columns, Value } from "./arrow-writer.js";
-import type { OnBytes } from "./json-elements.js";
+import type { OnBytes } from "../readers/json-elements.js";
 import type { ImageFile, ImageProblem } from "./read-image.js";
 
 /** A row before its images are read. The images fill the columns of type `binary` in order. */

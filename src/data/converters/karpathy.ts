@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { checkedRecord, plainName, recordProblem, findFile, findFolders } from "./source-files.js";
 import type { Columns } from "./arrow-writer.js";
-import { jsonElements } from "./json-elements.js";
+import { jsonElements } from "../readers/json-elements.js";
 import type { PlannedRow, PlannedRows, Converter, PrepareContext, Table } from "./converter.js";
 
 const imageSchema = z.object({

@@ -2,18 +2,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { InputError } from "../../errors.js";
-import { isFile, isFolder, refuseStandIn, standInBytes, statRegular } from "../../files/index.js";
-import { firstBytes } from "../readers/open-files.js";
-
-/** Bytes. No larger file is a Git LFS pointer or a page for signing in. */
-const maxStandIn = 2 ** 16;
-
-/** Size of a regular file in bytes. @throws InputError if there is none, or a Git LFS pointer in its place */
-export async function fileSize(path: string): Promise<number> {
-  const { size } = await statRegular(path);
-  if (size < maxStandIn) refuseStandIn(await firstBytes(path, standInBytes), path, "a source file");
-  return size;
-}
+import { isFile, isFolder } from "../../files/index.js";
 
 /**
  * The first of these files that exists.

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { InputError } from "../../errors.js";
 import { type Line, parsePythonJson, readLines } from "../../files/index.js";
-import type { OnBytes } from "./json-elements.js";
+import type { OnBytes } from "../readers/json-elements.js";
 
 export interface SourceOptions {
   readonly onBytes?: OnBytes | undefined;

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { Random } from "../../random/index.js";
 import { checkedRecord, recordProblem } from "./source-files.js";
-import { jsonElements } from "./json-elements.js";
+import { jsonElements } from "../readers/json-elements.js";
 import type { PrepareContext } from "./converter.js";
 import { sourceLines } from "./source-lines.js";
 

@@ -6,7 +6,7 @@ import { answerLabels } from "./vqa/answer-scores.js";
 import { normalizeAnswer } from "./vqa/normalize-answer.js";
 import { answerListFile, hasAnnotations, makeAnswerList } from "./answer-vocabulary.js";
 import { checkedRecord, findFile } from "./source-files.js";
-import { jsonElements } from "./json-elements.js";
+import { jsonElements } from "../readers/json-elements.js";
 import type { PlannedRow, Converter, PrepareContext } from "./converter.js";
 import { type GenomeSplit, type KarpathyImages, readCocoIds, readGenomeImages, splitGenome } from "./vgqa-split.js";
 import { counted, genomeFolders, imageOf } from "./visual-genome.js";

@@ -1,7 +1,7 @@
 /** Visual Genome (Krishna et al., IJCV 2017): phrases for regions of an image. */
 import { z } from "zod";
 import { checkedRecord, recordProblem, findFile, findFolders } from "./source-files.js";
-import { jsonElements } from "./json-elements.js";
+import { jsonElements } from "../readers/json-elements.js";
 import type { PlannedRow, PlannedRows, Converter, PrepareContext } from "./converter.js";
 
 const regionsSchema = z.object({

@@ -5,7 +5,7 @@ import { answerLabels, scoreAnswers, type ScoredAnswers } from "./vqa/answer-sco
 import { annotationFile, makeAnswerList } from "./answer-vocabulary.js";
 import { checkedRecord, recordProblem, findFile, findFolders } from "./source-files.js";
 import type { Columns } from "./arrow-writer.js";
-import { jsonElements } from "./json-elements.js";
+import { jsonElements } from "../readers/json-elements.js";
 import { prefetchImages } from "./read-image.js";
 import type { PlannedRow, PlannedRows, Converter, PrepareContext, Table } from "./converter.js";
 

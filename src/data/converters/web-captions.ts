@@ -5,7 +5,7 @@
 import { opendir } from "node:fs/promises";
 import { z } from "zod";
 import { checkedRecord, plainName, recordProblem, findFile, findFolders, isPlainName } from "./source-files.js";
-import { jsonElements } from "./json-elements.js";
+import { jsonElements } from "../readers/json-elements.js";
 import { captionColumns } from "./karpathy.js";
 import {
   Problems,

@@ -10,7 +10,7 @@ import { InputError } from "../../errors.js";
 import { ArrowFileWriter, readMetadata, type Row } from "./arrow-writer.js";
 import { type ImageFile, prefetchImages } from "./read-image.js";
 import { type LeftOut, Problems, type TableReport, type PlannedRow, type Table } from "./converter.js";
-import { fileSize } from "./source-files.js";
+import { fileSize } from "../readers/open-files.js";
 
 export interface WriteOptions {
   readonly out: string;

@@ -7,7 +7,7 @@ import { basename, extname, join } from "node:path";
 import { InputError } from "../../errors.js";
 import { isImageName } from "../../processing/index.js";
 import { looksLikeArrow } from "./arrow/arrow-messages.js";
-import { captionTableExtensions, looksLikeCaptionTable } from "./captions/table-kind.js";
+import { captionTableExtensions, looksLikeAnnotations, looksLikeCaptionTable } from "./captions/table-kind.js";
 import { firstBytes } from "./open-files.js";
 import { type ColumnNames, listed } from "./column-roles.js";
 import type { DatasetFormat, DatasetSettings } from "./dataset-settings.js";
@@ -96,9 +96,9 @@ async function findInFolder(
   throw noData(folder, names, folders);
 }
 
-/** Text files that are tables, such as `captions.txt`, if no other table is there. */
+/** Text files that are tables, such as `captions.txt` or a list in a `.json`, if no other table is there. */
 async function textTables(folder: string, names: readonly string[], columns: ColumnNames): Promise<string[]> {
-  const texts = sidecarsOf(names).others.filter((name) => name.toLowerCase().endsWith(".txt"));
+  const texts = sidecarsOf(names).others.filter((name) => /\.(?:txt|json)$/i.test(name));
   const tables: string[] = [];
   for (const name of texts.slice(0, maxTextFiles)) {
     if (looksLikeCaptionTable(await firstBytes(join(folder, name), lineBytes), columns)) tables.push(name);
@@ -214,12 +214,13 @@ async function formatOf(path: string, columns: ColumnNames): Promise<DatasetForm
   if (looksLikeTar(head)) return "webdataset";
   const named = (Object.keys(endings) as DatasetFormat[]).find((format) => hasEnding(path, endings[format]));
   if (named !== undefined) return named;
-  if (looksLikeCaptionTable(await firstBytes(path, lineBytes), columns)) return "folder";
+  const longHead = await firstBytes(path, lineBytes);
+  if (looksLikeCaptionTable(longHead, columns)) return "folder";
   throw new InputError({
     code: "unsupported-format",
     where: path,
     expected: `a data set (${endingsKnown})`,
-    ...otherFile(path, head),
+    ...otherFile(path, longHead),
   });
 }
 
@@ -234,8 +235,12 @@ function otherFile(path: string, head: Uint8Array): { readonly found: string; re
   }
   const ending = extname(path);
   if (ending.toLowerCase() === ".json") {
-    const hint = "Write one object a line: `bridgetower prepare` reads published annotations";
-    return { found: "a JSON file that is not JSON Lines with a column of images", hint };
+    if (looksLikeAnnotations(head)) {
+      const hint = "Convert them with `bridgetower prepare`, which lists the data sets that it knows with --help";
+      return { found: "annotations as COCO and other data sets publish them", hint };
+    }
+    const hint = "Write one object a line with image and caption: `bridgetower prepare` reads published annotations";
+    return { found: "a JSON file that is neither JSON Lines nor a list of objects with a column of images", hint };
   }
   const found = head.length === 0 ? "an empty file" : `a ${ending || "nameless"} file`;
   const hint = "If it is a table, write the names of its columns in the first line (image and caption)";

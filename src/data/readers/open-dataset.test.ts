@@ -79,7 +79,7 @@ test.each<[name: string, file: string, content: string]>([
   ["a compressed table", "pairs.csv.gz", "\x1f\x8b"],
   ["a spreadsheet", "pairs.xlsx", "PK\x03\x04"],
   ["a text without a table", "notes.txt", "hello\n"],
-  ["JSON that is no table", "list.json", '[{"image": "a.png"}]'],
+  ["JSON that is no table", "list.json", '[{"region": "a.png"}]'],
   ["nothing", "x", ""],
   ["a name that lies", "x.parquet", "hello"],
 ])("refuses: %s", async (_, file, content) => {

@@ -37,8 +37,7 @@ export class OpenFiles {
   /** @throws InputError if the file is missing, not regular, not readable, or a Git LFS pointer */
   async add(path: string): Promise<DataFile> {
     const { size, mtimeMs } = await statRegular(path);
-    // No larger file is a pointer, and opening thousands of shards to look takes time.
-    if (size < maxStandIn) refuseStandIn(await firstBytes(path, standInBytes), path, "a file of data");
+    await refuseSmallStandIn(path, size, "a file of data");
     const read = (offset: number, length: number) => this.#read(path, { size, mtimeMs }, offset, length);
     return { name: path, size, read };
   }
@@ -113,6 +112,18 @@ async function reopen(path: string, known: FileState): Promise<FileHandle> {
   return open(path, "r").catch((error: unknown) => {
     throw fileError(path, error);
   });
+}
+
+/** Size of a regular file in bytes. @throws InputError if there is none, or a Git LFS pointer in its place */
+export async function fileSize(path: string): Promise<number> {
+  const { size } = await statRegular(path);
+  await refuseSmallStandIn(path, size, "a source file");
+  return size;
+}
+
+/** No larger file is a pointer, and opening thousands of files to look takes time. */
+async function refuseSmallStandIn(path: string, size: number, expected: string): Promise<void> {
+  if (size < maxStandIn) refuseStandIn(await firstBytes(path, standInBytes), path, expected);
 }
 
 /** Up to `length` bytes from the start of a file. */

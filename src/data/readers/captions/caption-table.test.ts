@@ -161,6 +161,7 @@ test.each<[name: string, file: string, text: string | Uint8Array]>([
   ["a header without images", "x.csv", "caption,url\na,b\n"],
   ["a name twice", "x.csv", "image,caption,caption\n"],
   ["a cell too many", "x.csv", "image,caption\n0.png,a dog, brown\n"],
+  ["a cell too few", "x.csv", "image,caption,split\n0.png,a dog\n"],
   ["text after a closing quote", "x.csv", 'image,caption\n0.png,"a" dog\n'],
   ["a list that is cut off", "x.csv", "image,caption\n0.png,\"['a', 'b]\"\n"],
   ["UTF-16", "x.csv", Buffer.from("\ufeffimage,caption\n0.png,a\n", "utf16le")],
@@ -402,6 +403,42 @@ test("names of files as systems without capitals have them, and file: URLs", asy
   ] as const) {
     expect(await complaint(folder, imagesOf(dataset, row))).toContain(`${name}: expected a file that can be read`);
   }
+});
+
+test.each<[name: string, file: string, space: number]>([
+  ["in one line", "x.json", 0],
+  ["in many lines", "x.json", 2],
+  ["with the ending of JSON Lines", "x.jsonl", 2],
+])("a list of all rows in JSON, %s", async (_, file, space) => {
+  const rows = [
+    { image: "0.png", caption: ["a cat", "a } cat"], box: { x: [1] }, split: "train" },
+    { caption: "a dog", image: "1.png", image_id: "coco_1", split: "train" },
+    { image: "0.png", caption: "again", split: "val" },
+  ];
+  const { folder, path } = await table(file, `\ufeff${JSON.stringify(rows, undefined, space)}`);
+  const dataset = await opened({ path, split: "train" });
+  expect(captionsOf(dataset)).toEqual({ "0.png": ["a cat", "a } cat"], "1.png": ["a dog"] });
+  expect(await imagesOf(dataset, 1)).toEqual([imageBytes(1)]);
+  expect((await opened(folder)).rows).toBe(2);
+});
+
+test("a row of a list in JSON that is wrong is named by its number", async () => {
+  const problem = async (text: string) => {
+    const { folder, path } = await table("x.json", text);
+    return complaint(folder, opened(path));
+  };
+  expect(await problem('[{"image": "0.png"}, {"image": 7}]')).toContain('x.json, element 1, column "image": expected');
+  expect(await problem('[{"image": "0.png"}, 5]')).toBe(
+    "x.json, element 1: expected a JSON object, found the value 5. Write a list of objects.",
+  );
+  expect(await problem('[{"image": "0.png"}, {"image": ')).toContain("the file is truncated. Write one list of JSON");
+  for (const space of [0, 2]) {
+    const coco = { info: { year: 2014 }, images: [{ id: 1, file_name: "0.png" }], annotations: [{ caption: "a" }] };
+    expect(await problem(JSON.stringify(coco, undefined, space))).toContain(
+      "found annotations as COCO and other data sets publish them. Convert them with `bridgetower prepare`",
+    );
+  }
+  expect(await problem('[{"region": 1, "regions": []}]')).toContain("neither JSON Lines nor a list of objects with");
 });
 
 test("names of columns with capitals", async () => {

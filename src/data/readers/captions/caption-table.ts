@@ -1,4 +1,4 @@
-/** A table of captions beside its images: JSON Lines, or cells between separators. */
+/** A table of captions beside its images: JSON Lines, a list in JSON, or cells between separators. */
 
 import { dirname } from "node:path";
 
@@ -21,6 +21,7 @@ import { rowTexts } from "../row-texts.js";
 import { hasTexts, mergeRows, RowStore } from "../row-store.js";
 import { describe, RowValues } from "../row-values.js";
 import { type ReaderInput, tableDataset } from "../reader.js";
+import { jsonElements } from "../json-elements.js";
 import { FolderNames, tableImage, type TablePath, tablePath } from "../image-file.js";
 import { maxRow, readDelimited, type TableRecord } from "./delimited.js";
 import { headerFit, tableKind } from "./table-kind.js";
@@ -32,12 +33,17 @@ import { headerFit, tableKind } from "./table-kind.js";
  */
 export async function openCaptionTable(input: ReaderInput): Promise<Dataset> {
   const path = input.paths[0]!;
-  const table = new TableBuilder(input, path);
   const kind = tableKind(path, await firstBytes(path, 2 ** 12));
+  const table = new TableBuilder(input, path, kind.kind === "json" ? "element" : "line");
   if (kind.kind === "jsonl") {
     for await (const lines of readLineBatches(path, { ...input, maxLineLength: maxRow })) {
       for (const { number, text } of lines) table.addJson(number, text);
     }
+  } else if (kind.kind === "json") {
+    const { onProgress, signal } = input;
+    const options = { signal, onBytes: onProgress, hint: "Write one list of JSON objects, or one object a line" };
+    for await (const { index, value } of jsonElements(path, options))
+      table.addObject(index, value, "a list of objects");
   } else {
     await readDelimited(path, readTextPieces(path, input), {
       announced: kind.separator,
@@ -52,6 +58,7 @@ export async function openCaptionTable(input: ReaderInput): Promise<Dataset> {
 class TableBuilder {
   readonly #input: ReaderInput;
   readonly #path: string;
+  readonly #unit: "line" | "element";
   readonly #records = new RowStore();
   readonly #rowOf: number[] = [];
   readonly #rows = new Map<string, number>();
@@ -65,9 +72,11 @@ class TableBuilder {
   #longRows = 0;
   #firstLongRow = "";
 
-  constructor(input: ReaderInput, path: string) {
+  /** @param unit how errors count rows */
+  constructor(input: ReaderInput, path: string, unit: "line" | "element") {
     this.#input = input;
     this.#path = path;
+    this.#unit = unit;
     this.#fields = new RecordColumns(input.columns);
   }
 
@@ -89,25 +98,25 @@ class TableBuilder {
     try {
       value = parsePythonJson(text);
     } catch {
-      value = text;
+      throw this.#notObject(line, `text that is not JSON, ${describe(text)}`, "Write one JSON object a line");
     }
-    if (!isObject(value)) {
-      const found = value === text ? `text that is not JSON, ${describe(text)}` : describe(value);
-      const hint = "Write one JSON object a line";
-      throw new InputError({
-        code: "invalid-json",
-        where: `${this.#path}, line ${line}`,
-        expected: "a JSON object",
-        found,
-        hint,
-      });
-    }
+    this.addObject(line, value, "one JSON object a line");
+  }
+
+  /** @param form how the rows should be written, for errors */
+  addObject(line: number, value: unknown, form: string): void {
+    if (!isObject(value)) throw this.#notObject(line, describe(value), `Write ${form}`);
     this.add({ line, lastLine: line, values: value });
+  }
+
+  #notObject(line: number, found: string, hint: string): InputError {
+    const where = `${this.#path}, ${this.#unit} ${line}`;
+    return new InputError({ code: "invalid-json", where, expected: "a JSON object", found, hint });
   }
 
   add({ line, lastLine, values }: TableRecord): void {
     const { counts } = this.#input;
-    const where = () => `${this.#path}, line ${line}`;
+    const where = () => `${this.#path}, ${this.#unit} ${line}`;
     const columns = this.#columns ?? this.#fields.of(values);
     const row = new RowValues(columns, values, where, counts);
     if (!this.#input.split.keeps(row.get("split"))) return;

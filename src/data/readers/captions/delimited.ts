@@ -147,7 +147,11 @@ class Table {
     if (!isBlank && cells.length !== this.#names.length) {
       const separator = JSON.stringify(this.#syntax!.separator);
       const expected = `${this.#names.length} cells, as many as the first line has names`;
-      throw this.#problem(expected, `${cells.length}`, `Put cells that contain ${separator} into quotes`);
+      const hint =
+        cells.length < this.#names.length
+          ? `Write a ${separator} for each value that is missing`
+          : `Put cells that contain ${separator} into quotes`;
+      throw this.#problem(expected, `${cells.length}`, hint);
     }
     const filled = isBlank
       ? []

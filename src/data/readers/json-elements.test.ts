@@ -2,7 +2,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { jsonElements, type ElementOptions } from "./json-elements.js";
-import { folderWith, put, temporaryFolder } from "./sources.test-support.js";
+import { folderWith, put, temporaryFolder } from "../converters/sources.test-support.js";
 
 async function elementsOf(text: string | Uint8Array, options: ElementOptions = {}): Promise<unknown[]> {
   const folder = await folderWith({ "a.json": text });
@@ -20,6 +20,7 @@ async function collect(file: string, options: ElementOptions): Promise<unknown[]
 
 test.each([
   ["[]", []],
+  ["\ufeff[2]", [2]],
   [" \n[ 1 ,\t-2.5e3, null,true ]\r\n", [1, -2500, null, true]],
   ['["a]b", "c,d", "e\\"],[", "\\\\", "\\\\\\"", ""]', ["a]b", "c,d", 'e"],[', "\\", '\\"', ""]],
   ['[{"a": "}", "b": [1, [2]]}, [[], {}]]', [{ a: "}", b: [1, [2]] }, [[], {}]]],

@@ -5,7 +5,7 @@
 import { basename } from "node:path";
 import { InputError } from "../../errors.js";
 import { parsePythonJson, readPieces } from "../../files/index.js";
-import { fileSize } from "./source-files.js";
+import { fileSize } from "./open-files.js";
 
 export interface JsonElement {
   /** From 0. */
@@ -23,6 +23,8 @@ export interface ElementOptions {
   readonly signal?: AbortSignal | undefined;
   /** Bytes of the largest element. Default 16 MiB; an image of Visual Genome takes about 10 kB. */
   readonly maxBytes?: number;
+  /** Of errors. Default: to fetch the file again. */
+  readonly hint?: string;
 }
 
 const defaultMaxBytes = 16 * 2 ** 20;
@@ -172,7 +174,8 @@ class Scanner {
   problem(expected: string, found: string, cause?: unknown): InputError {
     const inside = this.element === undefined ? "" : ` in element ${this.element}`;
     const where = `${this.file}${inside}, byte ${this.before + this.at}`;
-    return new InputError({ code: "invalid-json", where, expected, found, hint: "Fetch the file again" }, { cause });
+    const { hint = "Fetch the file again" } = this.options;
+    return new InputError({ code: "invalid-json", where, expected, found, hint }, { cause });
   }
 
   private truncated(): InputError {
@@ -186,7 +189,8 @@ class Scanner {
     if (next.done === true) return false;
     this.before += this.chunk.length;
     this.chunk = next.value;
-    this.at = 0;
+    // A byte order mark is no part of the text.
+    this.at = this.before === 0 && this.chunk[0] === 0xef && this.chunk[1] === 0xbb && this.chunk[2] === 0xbf ? 3 : 0;
     this.options.onBytes?.(this.before + this.chunk.length, this.size, basename(this.file));
     return true;
   }
