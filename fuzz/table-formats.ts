@@ -6,7 +6,7 @@ import { pack } from "tar-stream";
 
 import { openDataset } from "../src/data/index.js";
 import { maxRatios } from "../src/data/readers/compression-ratios.js";
-import { jsonElements } from "../src/data/converters/json-elements.js";
+import { jsonElements } from "../src/data/readers/json-elements.js";
 import { mutateTar } from "./archive-mutations.js";
 import { type Format, type MemoryBound, plainBound } from "./format.js";
 import { fixture, jsonFormat } from "./sample-files.js";
