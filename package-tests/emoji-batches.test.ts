@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { ImageThreads, type Dataset } from "../src/data/index.js";
 import { defaultModel } from "../src/inference/index.js";
 import { parseConfig, Random, textBuckets, tokenizerMasking, type Batch } from "../src/learner/index.js";
-import { Tokenizer } from "../src/processing/index.js";
+import { Tokenizer, Uint8Pixels } from "../src/processing/index.js";
 import { AnswerTable } from "../src/training/answer-labels.js";
 import { EpochIndex } from "../src/training/epoch-index.js";
 import { Loader } from "../src/training/loader.js";
@@ -74,12 +74,16 @@ async function batches(
     random,
   );
   const steps = [await loader.step(0, 2), await loader.step(1, 2)];
-  return steps.flatMap(({ microBatches }) => microBatches.map(checksum));
+  return Promise.all(steps.flatMap(({ microBatches }) => microBatches.map(checksum)));
 }
 
-function checksum(batch: Batch): string {
+/** Of the values that the model sees: pixels as float32. */
+async function checksum(batch: Batch): Promise<string> {
+  const { pixel_values } = batch;
+  const values =
+    pixel_values instanceof Uint8Pixels ? { ...batch, pixel_values: await pixel_values.normalised() } : batch;
   const hash = createHash("sha256");
-  for (const [name, { dtype, shape, data }] of Object.entries(batch).sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [name, { dtype, shape, data }] of Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1))) {
     hash.update(`${name} ${dtype} ${shape.join(" ")} `);
     hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }

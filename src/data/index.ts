@@ -30,7 +30,7 @@ export {
 } from "./readers/dataset-settings.js";
 export { joinDatasets } from "./readers/join-datasets.js";
 export { openDataset } from "./readers/open-dataset.js";
-export type { Uint8Pixels } from "../processing/index.js";
+export { type LevelValues, Uint8Pixels } from "../processing/index.js";
 export type { Label } from "../random/index.js";
 export type { RandomSource } from "./transforms/augmentations.js";
 export { type Transform, type TransformKey, transformImage, transformKeys } from "./transforms/transform-image.js";

@@ -8,6 +8,11 @@ export type LevelValues = readonly Float32Array[];
 /**
  * Levels of red, green and blue, 0 to 255, of one image [3, height, width] or of several [images, 3, height, width], and the values that
  * the model sees for them.
+ * @example
+ * const levels = Uint8Array.of(0, 255, 128, 64, 32, 16); // two pixels: red, then green, then blue
+ * const scaled = Float32Array.from({ length: 256 }, (_, level) => level / 255);
+ * const pixels = new Uint8Pixels([3, 1, 2], levels, [scaled, scaled, scaled]);
+ * console.log(await pixels.normalised().then((values) => values.at(0, 0, 1))); // 1
  */
 export class Uint8Pixels extends HostTensor<"uint8"> {
   /** @param images number of images, whose rows come first. Other rows are padding. Default: all rows */
