@@ -79,6 +79,25 @@ test("match loads only the packages of inference: no Arrow, Parquet, compression
   expect(direct.filter((name) => loaded.has(name)).sort()).toEqual(["@bufbuild/protobuf", "commander", "sharp"]);
 });
 
+test("opening a folder of images with captions loads no Arrow, Parquet or compression, and reading Arrow no writer of Arrow", async () => {
+  const loadedBy = async (path: string) => {
+    const file = join(project, "open.mjs");
+    const open = `const data = await openDataset(${JSON.stringify(path)});`;
+    await writeFile(file, `import { openDataset } from "bridgetower/data";\n${open}\nawait data.close();`);
+    const { stderr } = await run(process.execPath, ["--no-warnings", "--import", recordPackages, file]);
+    return new Set([...stderr.matchAll(/^package (.*)$/gm)].map(([, name]) => name!));
+  };
+  const optional = ["apache-arrow", "fzstd", "hyparquet", "hyparquet-compressors", "lz4js"];
+  const [folder, arrow, parquet] = [
+    await loadedBy(join(root, "examples/images")),
+    await loadedBy(join(root, "src/data/readers/fixtures/captions.arrow")),
+    await loadedBy(join(root, "src/data/readers/fixtures/plain-none.parquet")),
+  ];
+  expect(optional.filter((name) => folder.has(name))).toEqual([]);
+  expect(optional.filter((name) => arrow.has(name))).toEqual(["fzstd", "lz4js"]);
+  expect(optional.filter((name) => parquet.has(name))).toEqual(["fzstd", "hyparquet", "hyparquet-compressors"]);
+});
+
 test("a package with native code, or a worker file, that is missing is named with what to do", async () => {
   const app = join(project, "missing.mjs");
   await writeFile(

@@ -109,6 +109,15 @@ const ofModel: Readonly<Record<string, Call>> = {
     valid: [image, "a fox", {}],
     wrong: [notImages, notTexts, wrongOptions<TaskOptions & ImageOptions>({ ...wrongTask, onBrokenImage })],
   },
+  streamMatch: {
+    call: (...given: Parameters<typeof model.streamMatch>) => entries(model.streamMatch(...given)),
+    valid: [[image], ["a fox"], {}],
+    wrong: [
+      [...notImages, image],
+      [...notTexts, "a fox"],
+      wrongOptions<TaskOptions & ImageOptions>({ ...wrongTask, onBrokenImage }),
+    ],
+  },
   fillMask: {
     call: model.fillMask.bind(model),
     valid: [image, "a <mask>", {}],

@@ -85,6 +85,11 @@ interface Call {
 /** The task of each method, and the types of its arguments. */
 const calls = {
   match: { task: "match", parameters: { texts }, options: { ...taskOptions, onBrokenImage } },
+  streamMatch: {
+    task: "match",
+    parameters: { images: imageList, texts: textList },
+    options: { ...taskOptions, onBrokenImage },
+  },
   fillMask: { task: "fillMask", parameters: { text }, options: topKOptions },
   embedText: { task: "embedText", parameters: { texts }, options: taskOptions },
   embedImage: { task: "embedImage", parameters: {}, options: progressOptions },
@@ -236,6 +241,42 @@ export class BridgeTower implements AsyncDisposable {
       }
     }
     return broken.size === 0 ? scores : scores.filter(({ image }) => !broken.has(image));
+  }
+
+  /**
+   * The scores of `match` in the same order, one after another: memory does not grow with the number of images. Texts that are cut are a
+   * warning for each group of images.
+   * @example
+   * await using model = await BridgeTower.fromPretrained();
+   * const images = ["examples/images/010.png", "examples/images/000.png"];
+   * const found: boolean[] = [];
+   * for await (const { probability } of model.streamMatch(images, ["a bowling ball"])) found.push(probability > 0.5);
+   * console.log(found); // [ true, false ]
+   */
+  streamMatch(
+    images: readonly ImageInput[],
+    texts: readonly string[],
+    options: TaskOptions & ImageOptions = {},
+  ): AsyncGenerator<MatchScore, void> {
+    this.begin("streamMatch", { images, texts }, options);
+    return this.matchScores(images, texts, options);
+  }
+
+  private async *matchScores(
+    images: readonly ImageInput[],
+    texts: readonly string[],
+    { onProgress, onBrokenImage, ...options }: TaskOptions & ImageOptions,
+  ): AsyncGenerator<MatchScore, void> {
+    const size = Math.min(maxMatchImages, Math.max(minMatchImages, Math.floor(scoresInMemory / texts.length)));
+    for (const [i, group] of windows(images, size).entries()) {
+      const first = i * size;
+      const scores = await this.match(group, texts, {
+        ...options,
+        onProgress: onProgress && ((done) => onProgress(first * texts.length + done, images.length * texts.length)),
+        onBrokenImage: onBrokenImage && ((error, index) => onBrokenImage(error, first + index)),
+      });
+      for (const score of scores) yield { ...score, image: first + score.image };
+    }
   }
 
   /**
@@ -493,6 +534,11 @@ async function collected(embeddings: AsyncIterable<IndexedEmbedding>): Promise<F
   for await (const [, embedding] of embeddings) list.push(embedding);
   return list;
 }
+
+/** Images whose scores are computed before the first of them is given. The text tower runs once for each such group. */
+const [minMatchImages, maxMatchImages] = [8, 64];
+/** Scores of a group of more than the fewest images. */
+const scoresInMemory = 2 ** 18;
 
 /** Texts whose embeddings are computed before the first of them is given: texts of equal length are computed together. */
 const textsInMemory = 1024;

@@ -267,6 +267,26 @@ test("a stream gives the embeddings of the call, with the index of each text", a
   expect(await entriesOf(model.streamPairEmbeddings(images, texts.slice(0, 3)))).toEqual([...pairs.entries()]);
 });
 
+test("streamMatch gives the scores of match in their order, a group of images at a time", async () => {
+  const many = Array.from({ length: 70 }, (_, i) => (i === 66 ? "no.png" : images[i % images.length]!));
+  const [broken, steps]: [number[], number[]] = [[], []];
+  const onBrokenImage = (_: InputError, index: number) => broken.push(index);
+  const scores = [];
+  let seen: number | undefined;
+  for await (const score of model.streamMatch(many, texts.slice(0, 2), {
+    onBrokenImage,
+    onProgress: (done, total) => void steps.push(done, total),
+  })) {
+    seen ??= steps.at(-2);
+    scores.push(score);
+  }
+  expect(scores).toEqual(await model.match(many, texts.slice(0, 2), { onBrokenImage: () => undefined }));
+  expect(broken).toEqual([66]);
+  // The first scores are given before all are computed.
+  expect([seen, ...steps.slice(-2)]).toEqual([128, 140, 140]);
+  await expect(entriesOf(model.streamMatch(many, texts.slice(0, 2)))).rejects.toThrow("no.png");
+});
+
 test("match leaves out a broken image and counts it as done", async () => {
   const broken: number[] = [];
   const steps: number[] = [];

@@ -1,6 +1,6 @@
 /** Runs over many images and texts: broken files, documents that are written as they come, interruptions. */
 import { once } from "node:events";
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, link, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -103,22 +103,52 @@ test("the texts of a long list are in its order", async () => {
   expect(texts.map(({ text }) => text)).toEqual(list);
 });
 
-test("Ctrl-C keeps the embeddings that were written, as a complete document", async () => {
-  const count = 20_000;
-  const child = spawnCli(["embed", "--text", "-", "--json"]);
+/** Runs a command and interrupts it at its first output: the first results are written while the others are not computed yet. */
+async function interrupted(args: readonly string[], stdin = "") {
+  const child = spawnCli(args);
   const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
   child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
   child.stdout.on("data", (chunk: Buffer) => {
-    // The first results are written while the others are not computed yet.
     if (stdout.push(chunk) === 1) child.kill("SIGINT");
   });
-  child.stdin.end("a fox left of a moose\n".repeat(count));
+  child.stdin.end(stdin);
   const [, signal] = (await once(child, "close")) as [number | null, string | null];
   expect(signal).toBe("SIGINT");
-  const { texts } = JSON.parse(Buffer.concat(stdout).toString()) as Embeddings;
+  return {
+    document: JSON.parse(Buffer.concat(stdout).toString()) as unknown,
+    stderr: Buffer.concat(stderr).toString(),
+  };
+}
+
+test("Ctrl-C keeps the embeddings that were written, as a complete document", async () => {
+  const count = 20_000;
+  const { document, stderr } = await interrupted(
+    ["embed", "--text", "-", "--json"],
+    "a fox left of a moose\n".repeat(count),
+  );
+  const { texts } = document as Embeddings;
   expect(texts.length).toBeGreaterThan(0);
   expect(texts.length).toBeLessThan(count);
-  expect(Buffer.concat(stderr).toString()).toBe(
-    `bridgetower: interrupted: ${texts.length} of ${count} embeddings were written\n`,
-  );
+  expect(stderr).toBe(`bridgetower: interrupted: ${texts.length} of ${count} embeddings were written\n`);
+});
+
+test("Ctrl-C keeps the scores that were written, as a complete document", async () => {
+  const count = 2000;
+  const images = join(folder, "many");
+  await mkdir(images);
+  for (let i = 0; i < count; i++) await link(join(folder, "a.png"), join(images, `${i}.png`));
+  const { document, stderr } = await interrupted([
+    "match",
+    "--image",
+    images,
+    "--text",
+    "a fox",
+    "--text",
+    "x",
+    "--json",
+  ]);
+  const { scores } = document as Scores;
+  expect(scores.length).toBeGreaterThan(0);
+  expect(scores.length).toBeLessThan(2 * count);
+  expect(stderr).toBe(`bridgetower: interrupted: ${scores.length} of ${2 * count} scores were written\n`);
 });

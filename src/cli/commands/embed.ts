@@ -2,7 +2,7 @@ import { Option } from "commander";
 import type { IndexedEmbedding, Progress, Task } from "../../inference/index.js";
 import { imageFiles, readTexts } from "../command-inputs.js";
 import { repeated, UsageError } from "../options.js";
-import { brokenImages, taskCommand } from "./tasks.js";
+import { brokenImages, taskCommand, untilInterrupted } from "./tasks.js";
 import { table, type Row, type TableOptions } from "../terminal/table.js";
 import { escapeControlChars } from "../terminal/text.js";
 
@@ -59,23 +59,14 @@ export const embed = taskCommand<EmbedOptions>({
     const model = await open(...tasks);
     // If no image can be read and there is no other result, the command fails with the last error.
     const onBrokenImage = brokenImages(terminal, texts.length === 0 ? images.length : Infinity);
-    const { signal } = terminal.interrupts;
-    const counts = { written: 0, all: images.length + texts.length + (pairs ? texts.length : 0) };
+    const counts = { written: 0, all: images.length + texts.length + (pairs ? texts.length : 0), what: "embeddings" };
     const entries = async function* <Input>(
       label: string,
       stream: (options: Progress) => AsyncIterable<IndexedEmbedding>,
       inputOf: (index: number) => Input,
     ): AsyncGenerator<Entry<Input>, void> {
-      if (signal.aborted) return;
-      try {
-        for await (const [index, embedding] of stream({ signal, onProgress: terminal.progress.start(label) })) {
-          counts.written++;
-          yield { ...inputOf(index), embedding: Array.from(embedding) };
-        }
-      } catch (error) {
-        if (!signal.aborted) throw error;
-        // What was computed until then is kept as a complete document.
-        terminal.log(`bridgetower: interrupted: ${counts.written} of ${counts.all} embeddings were written`);
+      for await (const [index, embedding] of untilInterrupted(terminal, counts, label, stream)) {
+        yield { ...inputOf(index), embedding: Array.from(embedding) };
       }
     };
     const document: Embeddings = {

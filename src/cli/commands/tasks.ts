@@ -1,7 +1,7 @@
 /** The commands that answer about images: match, fill-mask, answer, entail, compare. */
 import type { Command, Option } from "commander";
 import type { InputError } from "../../errors.js";
-import type { BridgeTower, FilledMask, MatchScore, Task } from "../../inference/index.js";
+import type { BridgeTower, FilledMask, MatchScore, Progress, Task } from "../../inference/index.js";
 import { imageFiles, readText, readTexts } from "../command-inputs.js";
 import {
   addInferenceOptions,
@@ -71,27 +71,64 @@ export function taskCommand<Options>({ options, required, examples, run }: TaskC
 const imageOption = () => single("--image <file>", "image");
 const topKOption = (what: string) => single("--top-k <k>", `${what} (default: 5)`, wholeNumber(1));
 
-export const match = taskCommand<{ readonly image: readonly string[]; readonly text: readonly string[] }>({
+interface MatchOptions {
+  readonly image: readonly string[];
+  readonly text: readonly string[];
+  readonly json?: boolean;
+}
+
+export const match = taskCommand<MatchOptions>({
   options: [
     repeated("--image <file>", "image, or folder of images; may be repeated"),
     repeated("--text <text>", "text, or - for lines of standard input; may be repeated"),
   ],
   required: ["image", "text"],
   examples: ["match --image photo.png --text 'a fox left of a moose' --text 'a tower on a hill'"],
-  async run({ image, text }, terminal, open) {
+  async run({ image, text, json }, terminal, open) {
     const images = await imageFiles(image, terminal.warn);
     const texts = await readTexts(text, terminal.stdin);
     const model = await open("match");
-    const scores = await model.match(images, texts, {
-      onProgress: terminal.progress.start("pairs"),
-      onBrokenImage: brokenImages(terminal, images.length),
-    });
-    const named = scores.map(({ image, text, logits, probability }) => {
-      return { image: images[image]!, text: texts[text]!, logits, probability };
-    });
-    return { document: { scores: named }, text: () => grouped(scores, images, texts, terminal.style) };
+    const onBrokenImage = brokenImages(terminal, images.length);
+    // A table is sorted, and needs all of them. A document gets them as they are computed.
+    const options = () => ({ onProgress: terminal.progress.start("pairs"), onBrokenImage });
+    const sorted = json === true ? [] : await model.match(images, texts, options());
+    const counts = { written: 0, all: images.length * texts.length, what: "scores" };
+    const entries = async function* () {
+      const scores = untilInterrupted(terminal, counts, "pairs", (options) =>
+        model.streamMatch(images, texts, { ...options, onBrokenImage }),
+      );
+      for await (const { image, text, logits, probability } of scores) {
+        yield { image: images[image]!, text: texts[text]!, logits, probability };
+      }
+    };
+    return { document: { scores: entries() }, text: () => grouped(sorted, images, texts, terminal.style) };
   },
 });
+
+/**
+ * The results of a stream until Ctrl-C: what was computed until then is kept as a complete document, and the number is logged.
+ * @param counts   results of all streams of the document: written so far, and all
+ * @param label    of the progress
+ * @param resultsOf starts the stream
+ */
+export async function* untilInterrupted<T>(
+  terminal: Terminal,
+  counts: { written: number; readonly all: number; readonly what: string },
+  label: string,
+  resultsOf: (options: Progress) => AsyncIterable<T>,
+): AsyncGenerator<T, void> {
+  const { signal } = terminal.interrupts;
+  if (signal.aborted) return;
+  try {
+    for await (const result of resultsOf({ signal, onProgress: terminal.progress.start(label) })) {
+      counts.written++;
+      yield result;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    terminal.log(`bridgetower: interrupted: ${counts.written} of ${counts.all} ${counts.what} were written`);
+  }
+}
 
 /**
  * Prints the error of each broken image, once. The command continues with the others.

@@ -23,7 +23,6 @@ import { vg } from "./visual-genome.js";
 import { vgqa } from "./vgqa.js";
 import { vqav2 } from "./vqav2.js";
 import { cc, sbu } from "./web-captions.js";
-import { writeTable } from "./write-table.js";
 
 const converters = { coco, f30k, vg, sbu, cc, vqav2, vgqa, snli, nlvr2 } satisfies Readonly<Record<string, Converter>>;
 
@@ -113,6 +112,8 @@ export async function prepareDataset(name: string, options: PrepareOptions): Pro
   };
   const onRow = (done: number, total: number, file: string) =>
     onProgress?.({ label: `writing ${file}`, done, total, unit: "items" });
+  // With Apache Arrow, which only writing needs.
+  const { writeTable } = await import("./write-table.js");
   const tables: TableReport[] = [];
   let absent: LeftOut | undefined;
   for (const table of await converter.tables(context)) {

@@ -13,25 +13,23 @@ import {
 } from "../../arguments.js";
 import { InputError } from "../../errors.js";
 import { guarded, type Dataset } from "../dataset.js";
-import { openArrow } from "./arrow/arrow-dataset.js";
-import { openCaptionTable } from "./captions/caption-table.js";
 import { findFiles } from "./detect.js";
 import { joinDatasets } from "./join-datasets.js";
 import { OpenFiles } from "./open-files.js";
-import { openParquet } from "./parquet/parquet-dataset.js";
 import { checkColumnNames, listed } from "./column-roles.js";
 import { type DatasetFormat, datasetFormats, type DatasetSettings, type OpenOptions } from "./dataset-settings.js";
 import { ReadCounts } from "./read-counts.js";
 import { type ReaderInput, SplitFilter } from "./reader.js";
-import { openSidecars } from "./sidecar/sidecar-dataset.js";
-import { openWebDataset } from "./webdataset/webdataset.js";
 
-const readers: Readonly<Record<DatasetFormat, (input: ReaderInput) => Promise<Dataset>>> = {
-  folder: openCaptionTable,
-  sidecar: openSidecars,
-  arrow: eachFile(openArrow),
-  parquet: eachFile(openParquet),
-  webdataset: openWebDataset,
+type Reader = (input: ReaderInput) => Promise<Dataset>;
+
+/** Loads the reader of a format, with the packages that it needs. */
+const readers: Readonly<Record<DatasetFormat, () => Promise<Reader>>> = {
+  folder: async () => (await import("./captions/caption-table.js")).openCaptionTable,
+  sidecar: async () => (await import("./sidecar/sidecar-dataset.js")).openSidecars,
+  arrow: async () => eachFile((await import("./arrow/arrow-dataset.js")).openArrow),
+  parquet: async () => eachFile((await import("./parquet/parquet-dataset.js")).openParquet),
+  webdataset: async () => (await import("./webdataset/webdataset.js")).openWebDataset,
 };
 
 const datasetSettings: OptionTypes<DatasetSettings> = {
@@ -66,7 +64,9 @@ export async function openDataset(given: string | DatasetSettings, options: Open
   try {
     const split = new SplitFilter(settings.path, rowSplit);
     const counts = new ReadCounts();
-    const dataset = await readers[format]({
+    const dataset = await (
+      await readers[format]()
+    )({
       name: settings.path,
       paths,
       columns: settings.columns ?? {},
@@ -112,7 +112,7 @@ function checkSettings(settings: DatasetSettings): void {
 }
 
 /** Reads each of several files separately. Progress is in thousandths of the total. */
-function eachFile(open: (input: ReaderInput) => Promise<Dataset>): (input: ReaderInput) => Promise<Dataset> {
+function eachFile(open: Reader): Reader {
   return async (input) => {
     if (input.paths.length === 1) return open(input);
     const datasets: Dataset[] = [];
