@@ -516,6 +516,7 @@ const internal = new Set([
   "constructor",
   "config",
   "dispose",
+  "matchScores",
   "textEmbeddings",
   "imageEmbeddings",
   "pairEmbeddings",
