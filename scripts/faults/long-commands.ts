@@ -11,8 +11,10 @@ export interface LongCommand {
   readonly args: (out: string) => string[];
   /** Files in `out` before the command; none if undefined. */
   readonly before?: (out: string) => Promise<void>;
-  /** The result does not depend on what is on standard output. */
+  /** Whether its result is on standard output. */
   readonly printsResult: boolean;
+  /** The folder with the files of the model that it downloads into `out`. */
+  readonly downloads?: string;
 }
 
 /** Folders that the commands read. */
@@ -97,6 +99,12 @@ export function longCommands({ root, model, oldModel }: Inputs): LongCommand[] {
       args: () => ["match", "--model", model, "--image", image, "--text", "a cat", "--json"],
       ...printed,
     },
+    {
+      name: "download",
+      args: () => ["embed", "--model", "org/name", "--text", "a cat", "--json"],
+      downloads: model,
+      ...printed,
+    },
     { name: "train", args: (out) => ["train", join(root, "run.json"), "--output", out], ...written },
   ];
 }
@@ -114,6 +122,8 @@ export async function resultsOf({ name }: LongCommand, out: string): Promise<Rea
   const entries = await readdir(out, { recursive: true }).catch(() => []);
   for (const entry of entries.sort()) {
     const path = join(out, entry);
+    // Marks of files that the hub does not have, and parts that the next call completes.
+    if (/\.no_exist|\.incomplete$/.test(entry)) continue;
     if (/(^|\/)\./.test(entry) || entry === "run.lock") found.push([hiddenPart(entry), "hidden"]);
     else if (name === "train" && !ofRun.test(entry)) continue;
     else if ((await stat(path)).isFile()) found.push([entry, hash(await contentOf(path))]);

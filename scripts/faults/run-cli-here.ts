@@ -1,4 +1,5 @@
 /** Runs the built command line in this process, any number of times. */
+import { endThreads } from "./shim.js";
 
 export interface Outcome {
   readonly code: number;
@@ -31,6 +32,7 @@ export async function runCliHere(args: readonly string[]): Promise<Outcome> {
     await import(`../../dist/cli/main.js?run=${runs++}`);
     return { code: Number(process.exitCode), ...output };
   } finally {
+    await endThreads();
     for (const name of signals) process.removeAllListeners(name);
     process.stdout.removeAllListeners("error");
     Object.assign(process, { argv, exit, exitCode: 0 });

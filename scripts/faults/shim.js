@@ -6,19 +6,20 @@
 import { appendFileSync } from "node:fs";
 import fs from "node:fs";
 import promises from "node:fs/promises";
-import { createRequire, syncBuiltinESMExports } from "node:module";
+import { syncBuiltinESMExports } from "node:module";
 import { devNull } from "node:os";
-import { resolve, sep } from "node:path";
+import { basename, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import workerThreads from "node:worker_threads";
 
 /**
  * A call that fails.
  * @typedef {object} Fault
- * @property {string} op   name of the call, such as `open` or `handle.write`
- * @property {string} path below the root, as in the record
+ * @property {string} op   name of the call, such as `open` or `handle.write`; `message` for one to a worker thread
+ * @property {string} path below the root, as in the record; of a message, the name of the worker's file
  * @property {number} nth  of the calls with this name and path, from 1
  * @property {string} kind an error code; `short`: a read or write of a third of the bytes; `clock`: the clock jumps by `amount` ms;
- *   `fill`: the disk is full after `amount` more bytes; `kill`: the process is killed
+ *   `fill`: the disk is full after `amount` more bytes; `end`: the worker thread ends instead of getting the message
  * @property {number} [amount]
  * @property {boolean} [lasting] whether all later calls of the same name fail too
  */
@@ -27,7 +28,6 @@ import { fileURLToPath } from "node:url";
  * @property {string} root       calls on other paths pass
  * @property {string} [record]   file that gets a line of JSON for each call
  * @property {readonly Fault[]} [faults]
- * @property {{ readonly file: string, readonly message: number }} [worker] a worker thread that ends when it is sent its n-th message
  */
 
 /** @type {Plan | undefined} */
@@ -39,7 +39,6 @@ let lasting = new Map();
 let bytesLeft = Infinity;
 let clockOffset = 0;
 let injected = 0;
-let messages = 0;
 
 /**
  * Replaces the plan of this process, and of the worker threads that it starts from now on.
@@ -54,7 +53,6 @@ export function configure(next) {
   bytesLeft = Infinity;
   clockOffset = 0;
   injected = 0;
-  messages = 0;
 }
 
 /** The number of faults since `configure`, in this thread. */
@@ -100,7 +98,6 @@ function meet(op, path) {
   if (fault === undefined) return undefined;
   injected++;
   if (fault.lasting === true) lasting.set(op, fault);
-  if (fault.kind === "kill") process.kill(process.pid, "SIGKILL");
   if (fault.kind === "clock") clockOffset += fault.amount ?? 0;
   if (fault.kind === "fill") bytesLeft = fault.amount ?? 0;
   return fault;
@@ -271,24 +268,41 @@ class ShiftedDate extends RealDate {
 Object.assign(ShiftedDate, { now: () => RealDate.now() + clockOffset });
 globalThis.Date = /** @type {DateConstructor} */ (/** @type {unknown} */ (ShiftedDate));
 
-const threads = createRequire(import.meta.url)("node:worker_threads");
-const { Worker } = threads;
-threads.Worker = class extends Worker {
-  /** @param {any} file @param {any} options */
+const { Worker } = workerThreads;
+
+/** @type {Set<WatchedWorker>} */
+const running = new Set();
+
+/** Ends the worker threads that the end of a process would end, each after its current call. */
+export const endThreads = () => Promise.all([...running].map((thread) => thread.end()));
+
+class WatchedWorker extends Worker {
+  /** @param {string | URL} file @param {import("node:worker_threads").WorkerOptions} [options] */
   constructor(file, options) {
     // The package gives its workers no flags of the process.
     super(file, { ...options, execArgv: ["--import", import.meta.url] });
     this.file = String(file);
+    running.add(this);
+    this.ended = new Promise((resolve) => {
+      this.once("exit", () => {
+        running.delete(this);
+        resolve(undefined);
+      });
+    });
   }
-  /** @param {any[]} args */
-  postMessage(...args) {
-    const victim = plan?.worker;
-    if (victim !== undefined && this.file.includes(victim.file) && ++messages === victim.message) {
-      injected++;
-      void this.terminate();
-      return;
-    }
-    super.postMessage(...args);
+
+  /** @override @param {any} message @param {any} [transfer] */
+  postMessage(message, transfer) {
+    // A thread cannot be terminated inside of native code without ending the process.
+    const isLost = plan !== undefined && meet("message", basename(this.file))?.kind === "end";
+    super.postMessage(isLost ? { call: "end" } : message, isLost ? [] : transfer);
   }
-};
+
+  async end() {
+    super.postMessage({ call: "end" });
+    this.ref();
+    await this.ended;
+  }
+}
+Object.assign(workerThreads, { Worker: WatchedWorker });
 syncBuiltinESMExports();
