@@ -9,6 +9,7 @@ import {
 } from "../conversion/index.js";
 import { isAbsolute, join } from "node:path";
 import { resolveModel, type HubOptions, tokenizerFiles } from "../checkpoint/index.js";
+import { readJsonObject } from "../files/index.js";
 import { openDataset, type Dataset } from "../data/index.js";
 import {
   completeDataset,
@@ -158,8 +159,10 @@ export async function newModel(
 /** The model of a resumed run, from its checkpoint. */
 export async function savedModel(settings: TrainingSettings, folder: string): Promise<RunModel> {
   const start = await openStart(folder);
-  const json = await startingConfig([start], {});
-  const config = parseConfig(json, join(folder, "config.json"));
+  const file = join(folder, "config.json");
+  // As it was written, so that the resumed run writes the same config.
+  const json = await readJsonObject(file);
+  const config = parseConfig(json, file);
   const trained = objectivesOf(settings).flatMap((name) => headsOf(name));
   const { used, unused } = parameterList(config, [
     ...new Set([...trained, ...presentHeads(config, (name) => start.tensors.has(name), { partial: true })]),

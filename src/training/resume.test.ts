@@ -254,6 +254,8 @@ test("a run resumes from its last checkpoint, which has its whole state", async 
   expect(found.model.answers!.answers).toEqual(start.model.answers!.answers);
   expect(found.model.read).toEqual(start.model.read);
   expect(found.model.config).toEqual(start.model.config);
+  // The same bytes in the checkpoints to come.
+  expect(JSON.stringify(found.model.json)).toBe(JSON.stringify(start.model.json));
   // However the run is watched and kept.
   expect((await begin(root, { ...changes, threads: 2, save_steps: 3, log_every_n_steps: 7 })).step).toBe(8);
 });
