@@ -54,6 +54,8 @@ test("a value of a file is shown as JSON, cut off, however deep, circular or lar
   circular.push(circular);
   expect(shortJson(circular)).toBe('[1,[1,[1,[1,"…"]]]]');
   expect(shortJson(["x".repeat(1_000_000)], 10)).toBe('["xxxxxxxx');
+  const shared = [0, 1, 2, 3].reduce<unknown[]>((inner) => new Array<unknown>(10_000).fill(inner), []);
+  expect(shortJson(shared, 9)).toBe('[[[["…","');
 });
 
 test("the hint for an unknown name", () => {

@@ -118,8 +118,8 @@ function wording({ where, expected, found, hint }: InputProblem): string {
   });
 }
 
-/** Containers inside each other, and entries of each, that `shortJson` shows. */
-const shown = { depth: 4, entries: 100 };
+/** Containers inside each other that `shortJson` shows. */
+const shownDepth = 4;
 
 /**
  * The start of the JSON text of a value, for `found`. A value of a file may be nested too deeply for `JSON.stringify`, hold itself, or be
@@ -129,18 +129,24 @@ const shown = { depth: 4, entries: 100 };
  * shortJson({ a: [1, 2] }); // {"a":[1,2]}
  */
 export function shortJson(value: unknown, maxLength = 80): string {
-  return (JSON.stringify(pruned(value, maxLength, shown.depth)) ?? typeof value).slice(0, maxLength);
+  // Each entry takes a character at least. Without one limit for all, lists that share their entries grow with the power of their depth.
+  const budget = { entries: maxLength };
+  return (JSON.stringify(pruned(value, maxLength, shownDepth, budget)) ?? typeof value).slice(0, maxLength);
 }
 
-function pruned(value: unknown, maxLength: number, depth: number): unknown {
+function pruned(value: unknown, maxLength: number, depth: number, budget: { entries: number }): unknown {
   if (typeof value === "string") return value.slice(0, maxLength);
   if (typeof value === "bigint") return value.toString();
   if (typeof value !== "object" || value === null) return value;
   if (depth === 0) return "…";
-  const inside = (entry: unknown) => pruned(entry, maxLength, depth - 1);
-  if (Array.isArray(value)) return value.slice(0, shown.entries).map(inside);
-  const entries = Object.entries(value).slice(0, shown.entries);
-  return Object.fromEntries(entries.map(([key, entry]) => [key, inside(entry)]));
+  const isList = Array.isArray(value);
+  const kept: [string, unknown][] = [];
+  for (const key in value) {
+    if (budget.entries-- <= 0) break;
+    const entry = (value as Readonly<Record<string, unknown>>)[key];
+    kept.push([key, pruned(entry, maxLength, depth - 1, budget)]);
+  }
+  return isList ? kept.map(([, entry]) => entry) : Object.fromEntries(kept);
 }
 
 /** Messages of a package, of its library or of a library that this one needs which cannot be loaded. */

@@ -30,15 +30,15 @@ const maxNesting = 3;
  */
 export function findStateDict(where: string, value: TorchValue): StateDict {
   if (!(value instanceof Map)) throw notStateDict(where, describeTorchValue(value));
-  const found = search(value, "", [], 0);
-  const chosen = found.length <= 1 ? found[0] : found.find(({ path }) => path === preferredPath(found));
-  if (chosen !== undefined) return chosen;
+  const found = search(value, [], new Set());
+  const chosen = found.length <= 1 ? found[0] : preferred(found);
+  if (chosen !== undefined) return stateDictOf(chosen);
   if (found.length > 1) {
     throw new InputError({
       code: "invalid-checkpoint",
       where,
       expected: "one dict from parameter name to tensor",
-      found: `several: ${found.slice(0, 8).map(({ path }) => path).join(", ")}`, // prettier-ignore
+      found: `several: ${found.slice(0, 8).map(pathOf).join(", ")}`, // prettier-ignore
       hint: "Save the one that you mean with torch.save, best as safetensors",
     });
   }
@@ -57,41 +57,54 @@ export function stateDictNotes(dicts: readonly StateDict[]): string[] {
   ];
 }
 
-/** The state dicts in a dict; itself if a key of a tensor has a dot, or if no dict in it has tensors. */
-function search(dict: Dict, path: string, others: readonly string[], depth: number): StateDict[] {
+/** A dict of tensors, and the dicts around it from the outermost on, each with the key that leads to it. */
+interface Found {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly dict: Dict;
+  readonly around: readonly (readonly [dict: Dict, key: string])[];
+}
+
+/**
+ * The state dicts in a dict; itself if a key of a tensor has a dot, or if no dict in it has tensors. A pickle may refer to one dict
+ * thousands of times: each is searched once.
+ */
+function search(dict: Dict, around: Found["around"], searched: Set<Dict>): Found[] {
+  if (searched.has(dict)) return [];
+  searched.add(dict);
   const entries = [...dict].filter((entry): entry is [string, TorchValue] => typeof entry[0] === "string");
   const tensors = new Map(
     entries.flatMap(([key, value]) => (value instanceof TorchTensor ? [[key, value] as const] : [])),
   );
-  const nonTensors = [...dict].flatMap(([key, value]) => (value instanceof TorchTensor ? [] : [keyText(key)]));
-  const itself = { tensors, nonTensors, path, others };
+  const itself = { tensors, dict, around };
   if ([...tensors.keys()].some((key) => key.includes("."))) return [itself];
   const inside =
-    depth === maxNesting
+    around.length === maxNesting
       ? []
-      : entries.flatMap(([key, value]) => {
-          if (!(value instanceof Map)) return [];
-          const beside = [...dict.keys()].filter((other) => other !== key).map(keyText);
-          return search(
-            value,
-            path === "" ? keyText(key) : `${path}.${keyText(key)}`,
-            [...others, ...beside],
-            depth + 1,
-          );
-        });
+      : entries.flatMap(([key, value]) =>
+          value instanceof Map ? search(value, [...around, [dict, key]], searched) : [],
+        );
   const named = inside.filter((one) => [...one.tensors.keys()].some((key) => key.includes(".")));
   if (named.length > 0) return named;
   return tensors.size > 0 ? [itself] : inside;
 }
 
+const pathOf = ({ around }: Found): string => around.map(([, key]) => keyText(key)).join(".");
+
+function stateDictOf(found: Found): StateDict {
+  const { tensors, dict, around } = found;
+  const nonTensors = [...dict].flatMap(([key, value]) => (value instanceof TorchTensor ? [] : [keyText(key)]));
+  const others = around.flatMap(([outer, key]) => [...outer.keys()].filter((other) => other !== key).map(keyText));
+  return { tensors, nonTensors, path: pathOf(found), others };
+}
+
 /** Of several, the one that the usual keys lead to. */
-function preferredPath(dicts: readonly StateDict[]): string | undefined {
-  const rank = ({ path }: StateDict) => {
-    const at = modelKeys.indexOf(path.split(".")[0]!);
+function preferred(dicts: readonly Found[]): Found | undefined {
+  const rank = ({ around }: Found) => {
+    const at = modelKeys.indexOf(around[0]?.[1].split(".")[0] ?? "");
     return at < 0 ? modelKeys.length : at;
   };
   const [first, second] = [...dicts].sort((a, b) => rank(a) - rank(b));
-  return first === undefined || second === undefined || rank(first) === rank(second) ? undefined : first.path;
+  return first === undefined || second === undefined || rank(first) === rank(second) ? undefined : first;
 }
 
 const keyText = (key: TorchValue): string => (typeof key === "string" ? key : "a key that is not text").slice(0, 200);

@@ -68,6 +68,9 @@ function leafValues(leaf: Leaf, chunk: Parameters<typeof decodePage>[1], bytes: 
       dictionary = decodeDictionary(leaf, chunk, page, part);
       continue;
     }
+    if (leaf.maxRepetition === 0 && page.values > rows - values.length) {
+      throw new PageProblem(`a page of ${page.values} values for ${rows - values.length} rows`);
+    }
     if ((count += page.values) > maxValues) throw new PageProblem(`more than ${maxValues} values in a row group`);
     const { definitions, repetitions, values: present } = decodePage(leaf, chunk, page, part, dictionary);
     const assembled = assembleLists(values, [...definitions], [...repetitions], present, [...leaf.path]);

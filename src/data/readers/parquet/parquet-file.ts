@@ -5,7 +5,7 @@ import { getMaxDefinitionLevel, getMaxRepetitionLevel, getTreePath } from "hypar
 
 import { InputError } from "../../../errors.js";
 import type { DataFile } from "../open-files.js";
-import { PageProblem } from "./parquet-limits.js";
+import { checkThrift, PageProblem } from "./parquet-limits.js";
 
 /** Bytes. Footers take some kilobytes for each row group. */
 const maxFooter = 2 ** 28;
@@ -56,7 +56,10 @@ export async function readParquetLayout(file: DataFile): Promise<ParquetLayout> 
   }
   const footer = await file.read(file.size - 8 - length, length + 8);
   return guarded(file.name, () => {
+    checkThrift(footer.subarray(0, length));
     const metadata = parquetMetadata(footer, { geoparquet: false });
+    const hasNames = metadata.schema.every(({ name }: { readonly name?: unknown }) => typeof name === "string");
+    if (!hasNames) throw new PageProblem("a column without a name");
     const root = parquetSchema(metadata);
     return { root, columns: root.children, ...groupsOf(file, metadata) };
   });

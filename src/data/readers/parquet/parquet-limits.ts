@@ -99,3 +99,56 @@ function varint(bytes: Uint8Array, start: number, end: number): [value: number, 
   }
   throw new PageProblem("a run without length");
 }
+
+/** Containers inside each other; footers have about ten. */
+const maxThriftDepth = 32;
+
+/**
+ * Checks one struct of Thrift's compact protocol, as footers and headers of pages are written. The decoder allocates each list with the
+ * length that the file names, so nested lists of a few bytes would take any memory.
+ * @throws PageProblem if a list or text is longer than the bytes that are left
+ */
+export function checkThrift(bytes: Uint8Array): void {
+  let position = 0;
+  const next = (): number => {
+    if (position >= bytes.length) throw new PageProblem("a struct that ends too early");
+    return bytes[position++]!;
+  };
+  const number = (): number => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = next();
+      if (shift < 49) value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+  };
+  /** A length of bytes, or of values that take a byte at least. */
+  const length = (value: number): number => {
+    if (value > bytes.length - position) throw new PageProblem(`a length of ${value} in a struct`);
+    return value;
+  };
+  const skipValue = (type: number, depth: number): void => {
+    if (depth > maxThriftDepth) throw new PageProblem(`structs more than ${maxThriftDepth} deep`);
+    if (type === 3) next();
+    else if (type >= 4 && type <= 6) number();
+    else if (type === 7) position += 8;
+    else if (type === 8) {
+      const size = length(number());
+      position += size;
+    } else if (type === 9) {
+      const head = next();
+      const inside = head & 15;
+      // Truth values take a byte in lists and none in fields.
+      const count = length(head >> 4 === 15 ? number() : head >> 4);
+      for (let i = 0; i < count; i++) skipValue(inside === 1 || inside === 2 ? 3 : inside, depth + 1);
+    } else if (type === 12) skipStruct(depth + 1);
+    else if (type !== 1 && type !== 2) throw new PageProblem(`a value of the unknown type ${type}`);
+  };
+  const skipStruct = (depth: number): void => {
+    for (let head = next(); (head & 15) !== 0; head = next()) {
+      if (head >> 4 === 0) number();
+      skipValue(head & 15, depth);
+    }
+  };
+  skipStruct(0);
+}

@@ -7,11 +7,11 @@ import { readDataPage, readDataPageV2 } from "hyparquet/src/datapage.js";
 import { readRleBitPackedHybrid } from "hyparquet/src/encoding.js";
 import { readPlain } from "hyparquet/src/plain.js";
 
-import { decompressPage, checkRuns, PageProblem } from "./parquet-limits.js";
+import { checkRuns, checkThrift, decompressPage, PageProblem } from "./parquet-limits.js";
 import type { Chunk, Leaf } from "./parquet-file.js";
 
 /** Writers start a new page after 20,000 values or a megabyte, rarely after a million values. */
-const maxValues = 2 ** 24;
+const maxValues = 2 ** 22;
 
 export interface PageInfo {
   readonly header: PageHeader;
@@ -25,6 +25,7 @@ export interface PageInfo {
 
 /** The header at the start of `bytes`. @throws PageProblem, or an error of the decoder */
 export function pageInfo(bytes: Uint8Array): PageInfo {
+  checkThrift(bytes);
   const reader = { view: viewOf(bytes), offset: 0 };
   const header = parquetHeader(reader);
   const part = header.data_page_header ?? header.data_page_header_v2 ?? header.dictionary_page_header;
@@ -47,6 +48,7 @@ export function pageInfo(bytes: Uint8Array): PageInfo {
 export function decodeDictionary(leaf: Leaf, chunk: Chunk, page: PageInfo, bytes: Uint8Array): DecodedArray {
   const plain = decompressPage(chunk.metadata.codec, bytes, page.header.uncompressed_page_size);
   const { element } = leaf.path.at(-1)!;
+  if (page.values > plain.length) throw new PageProblem(`${page.values} values in ${plain.length} bytes`);
   const values = readPlain({ view: viewOf(plain), offset: 0 }, chunk.metadata.type, page.values, element.type_length);
   return convert(values, decoderOf(leaf, chunk));
 }
