@@ -67,8 +67,8 @@ export interface InputProblem {
 /**
  * Bad input: a file, flag, request or argument that a user can correct. Every interface shows its message and never its stack.
  * @example
- * const error = new InputError({ code: "invalid-argument", where: "topK", expected: "1 or more", found: "0", hint: "Ask for 5" });
- * console.log(error.message); // topK: expected 1 or more, found 0. Ask for 5.
+ * const error = new InputError({ code: "invalid-argument", where: "topK", expected: "1 or more", found: "0", hint: "Use 5" });
+ * console.log(error.message); // topK: expected 1 or more, found 0. Use 5.
  * console.log(error.code); // invalid-argument
  */
 export class InputError extends Error implements InputProblem {

@@ -30,7 +30,7 @@ export async function readPairs(folder: string, count: number, processor: Bridge
       where: file,
       expected: "captions and questions",
       found: "no such file",
-      hint: "Name another folder",
+      hint: "Choose another folder",
     });
   }
   const lines = text

@@ -68,7 +68,7 @@ test("all missing tensors of an index are named together", async () => {
   const map = { a: "one.safetensors", b: "one.safetensors", c: "two.safetensors", d: "three.safetensors" };
   await writeFile(join(folder, "model.safetensors.index.json"), index(map));
   expect(await complaint(folder, openCheckpoint(folder))).toMatchInlineSnapshot(
-    `"model.safetensors.index.json: expected all files and tensors that the index names, found no b in one.safetensors, no file two.safetensors, no file three.safetensors. Fetch the whole checkpoint again."`,
+    `"model.safetensors.index.json: expected all files and tensors that the index names, found no b in one.safetensors, no file two.safetensors, no file three.safetensors. Download the whole checkpoint again."`,
   );
 });
 
@@ -128,6 +128,6 @@ test("a file without tensors instead of a state dict says what to save", async (
   const folder = await temporaryFolder();
   await copyFile(join(fixtures, "unknown-global.bin"), join(folder, "pytorch_model.bin"));
   expect(await complaint(folder, openCheckpoint(folder))).toMatchInlineSnapshot(
-    `"pytorch_model.bin: expected a dict from parameter name to tensor, found an object of somebody.elses.Custom under weight. Save the model's state_dict() with torch.save, best as safetensors; nothing in this file was run."`,
+    `"pytorch_model.bin: expected a dict from parameter name to tensor, found an object of somebody.elses.Custom under weight. Save the model's state_dict() with torch.save, preferably as safetensors; nothing in this file was run."`,
   );
 });

@@ -82,7 +82,7 @@ async function readShards(
       where: index,
       expected: "all files and tensors that the index names",
       found: problems.slice(0, 10).join(", ") + rest,
-      hint: "Fetch the whole checkpoint again",
+      hint: "Download the whole checkpoint again",
     });
   }
   return { tensors, notes: stateDictNotes(dicts) };

@@ -183,6 +183,6 @@ test("a cache that cannot be made is an error that names its variable", async ()
   const folder = await temporaryFolder();
   await writeFile(join(folder, "file"), "");
   expect(await complaint(folder, fetchFrom(hub, join(folder, "file", "cache")))).toMatch(
-    /^file\/cache.*: expected a folder that can be made, found .*\. Set HF_HUB_CACHE to a folder that this user may write\.$/,
+    /^file\/cache.*: expected a folder that can be created, found .*\. Set HF_HUB_CACHE to a folder that this user may write\.$/,
   );
 });

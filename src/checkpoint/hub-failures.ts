@@ -211,7 +211,7 @@ export function statusFailure(refusal: Refusal): HubFailure {
     return denied(`a refusal by ${host} (403)`, hint);
   }
   if (status === 401 || status === 404) {
-    const found = `no folder of that name, and none that ${host} shows us (${status})`;
+    const found = `no folder of that name, and no model at ${host} that this user may read (${status})`;
     const access =
       settings.token === undefined ? "set HF_TOKEN if it is private" : `check that ${tokenName(settings)} may read it`;
     return absent("a model folder, or a model on the hub", found, `Check the spelling, and ${access}`);

@@ -116,7 +116,7 @@ describe("proxies", () => {
     );
     expect((await fetched("socks5://127.0.0.1:1")).message).toBe(
       "HTTPS_PROXY: expected the address of an HTTP proxy, such as http://proxy.example:3128, found the scheme socks5. " +
-        "Name an HTTP proxy, or name hub.invalid in NO_PROXY.",
+        "Use an HTTP proxy, or add hub.invalid to NO_PROXY.",
     );
   });
 
@@ -395,7 +395,7 @@ describe("causes in errors", () => {
       "found a refusal by http://hub (403). Check that this user may read the model, and that no proxy or firewall",
     ],
     [403, { "x-error-code": "DisabledRepo" }, "found a model that http://hub has disabled (403)"],
-    [404, {}, "found no folder of that name, and none that http://hub shows us (404)"],
+    [404, {}, "found no folder of that name, and no model at http://hub that this user may read (404)"],
     [418, {}, "found http://hub answers 418. Check HF_ENDPOINT"],
   ])("status %i with %j", async (status, headers, found) => {
     const hub = await mockHub(published);

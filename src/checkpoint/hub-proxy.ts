@@ -91,7 +91,7 @@ export function proxyOf(url: URL, environment: Environment): Proxy | undefined {
       where: variable,
       expected: "the address of an HTTP proxy, such as http://proxy.example:3128",
       found: parsed === undefined ? "no address" : `the scheme ${parsed.protocol.slice(0, -1)}`,
-      hint: `Name an HTTP proxy, or name ${url.hostname} in NO_PROXY`,
+      hint: `Use an HTTP proxy, or add ${url.hostname} to NO_PROXY`,
     });
   }
   return { url: parsed.href, variable, name: `the proxy ${parsed.origin} of ${variable}` };

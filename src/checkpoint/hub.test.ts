@@ -293,8 +293,8 @@ test("without an answer a complete snapshot is used; an incomplete one is an err
 });
 
 test.each([
-  [401, "RepoNotFound", "found no folder of that name, and none that http://hub shows us (401)"],
-  [404, "RepoNotFound", "found no folder of that name, and none that http://hub shows us (404)"],
+  [401, "RepoNotFound", "found no folder of that name, and no model at http://hub that this user may read (401)"],
+  [404, "RepoNotFound", "found no folder of that name, and no model at http://hub that this user may read (404)"],
   [404, "RevisionNotFound", "found no revision main at http://hub (404). Check revision."],
   [403, "GatedRepo", "found a gated model (403). Accept its terms at http://hub/org/name and set HF_TOKEN"],
   [401, "GatedRepo", "found a gated model (401). Accept its terms at http://hub/org/name and set HF_TOKEN"],

@@ -119,4 +119,4 @@ const sizingHost = (file: OpenFile, sizes: Map<string, StorageSize>): PickleHost
 });
 
 const damaged = (file: OpenFile, expected: string, found: string): InputError =>
-  new InputError({ code: "corrupt-file", where: file.name, expected, found, hint: "Fetch or copy the file again" });
+  new InputError({ code: "corrupt-file", where: file.name, expected, found, hint: "Download or copy the file again" });

@@ -78,6 +78,6 @@ test.each<[string, string, unknown]>([
 
 test("the whole message", () => {
   expect(() => run("cos\nsystem\n.")).toThrowErrorMatchingInlineSnapshot(
-    `[InputError: x.bin: data.pkl: expected tensors and plain values only, found a reference to os.system. Use a file that holds only tensors, best as safetensors; no code in this one was run.]`,
+    `[InputError: x.bin: data.pkl: expected tensors and plain values only, found a reference to os.system. Use a file that holds only tensors, preferably as safetensors; no code in this one was run.]`,
   );
 });

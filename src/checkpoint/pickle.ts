@@ -240,7 +240,7 @@ class PickleMachine<T> {
   }
 
   problem(expected: string, found: string): InputError {
-    const hint = "Use a file that holds only tensors, best as safetensors; no code in this one was run";
+    const hint = "Use a file that holds only tensors, preferably as safetensors; no code in this one was run";
     return new InputError({ code: "invalid-checkpoint", where: this.host.where, expected, found, hint });
   }
 

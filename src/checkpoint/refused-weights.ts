@@ -123,7 +123,7 @@ export function refuseQuantized(source: string, tensors: ReadonlyMap<string, Sto
       where: source,
       expected: "weights in float32, float16, bfloat16 or float64",
       found: `${name.slice(0, 200)} in ${dtype}: a quantized model`,
-      hint: "Name the checkpoint that it was made of, or save the model dequantized",
+      hint: "Use the checkpoint that it was made from, or save the model dequantized",
     });
   }
 }

@@ -30,7 +30,7 @@ export async function resolveModel(idOrFolder: string, options: HubOptions = {})
       where: "revision",
       expected: "the id of a model on the hub, as folders have no revisions",
       found: `the folder ${idOrFolder}`,
-      hint: "Name a hub id, or leave the revision out",
+      hint: "Pass a hub id, or leave the revision out",
     });
   }
   if (!/^[A-Za-z0-9][\w.-]{0,95}\/[\w][\w.-]{0,95}$/.test(idOrFolder)) {
@@ -41,7 +41,7 @@ export async function resolveModel(idOrFolder: string, options: HubOptions = {})
       expected: "a model folder, or a hub id such as BridgeTower/bridgetower-base",
       found: kind === "file" ? "a file" : id === undefined ? "no such folder" : "an address",
       hint:
-        kind === "file" ? "Name the folder that holds it" : id === undefined ? "Check the path" : `Give ${id} alone`,
+        kind === "file" ? "Pass the folder that holds it" : id === undefined ? "Check the path" : `Give ${id} alone`,
     });
   }
   // Loading the hub's code takes a tenth of a short command's time, and a folder does not need it.

@@ -26,7 +26,7 @@ const safetensorsDTypes = {
 /** The reference implementation's own bound. */
 const maxHeader = 100_000_000;
 const headerLimits = { depth: 3, keys: 4_000_000 };
-const refetch = "Fetch or copy the file again";
+const refetch = "Download or copy the file again";
 
 /** A header entry whose shape, type and length agree; its bytes are `[begin, end)` of the data part. */
 interface Entry {

@@ -20,7 +20,7 @@ export async function readShardIndex(path: string): Promise<ReadonlyMap<string, 
     where: path,
     expected: "an object with weight_map",
     found: `weight_map: ${describe(weight_map)}`,
-    hint: "Fetch the file again",
+    hint: "Download the file again",
   });
 }
 

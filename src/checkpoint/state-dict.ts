@@ -39,7 +39,7 @@ export function findStateDict(where: string, value: TorchValue): StateDict {
       where,
       expected: "one dict from parameter name to tensor",
       found: `several: ${found.slice(0, 8).map(pathOf).join(", ")}`, // prettier-ignore
-      hint: "Save the one that you mean with torch.save, best as safetensors",
+      hint: "Save the one that you mean with torch.save, preferably as safetensors",
     });
   }
   throw notStateDict(where, contentOf(value));
@@ -129,6 +129,6 @@ export function describeTorchValue(value: TorchValue): string {
 
 export function notStateDict(where: string, found: string): InputError {
   const expected = "a dict from parameter name to tensor";
-  const hint = "Save the model's state_dict() with torch.save, best as safetensors; nothing in this file was run";
+  const hint = "Save the model's state_dict() with torch.save, preferably as safetensors; nothing in this file was run";
   return new InputError({ code: "invalid-checkpoint", where, expected, found, hint });
 }

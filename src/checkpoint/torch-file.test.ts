@@ -69,7 +69,7 @@ test("other structures become plain values", async () => {
 
 test("a pickle that would run a command is refused by name, and nothing runs", async () => {
   expect(await complaint(fixtures, readTorchFile(join(fixtures, "command.bin")))).toMatchInlineSnapshot(
-    `"command.bin: data.pkl: expected tensors and plain values only, found a reference to posix.system. Use a file that holds only tensors, best as safetensors; no code in this one was run."`,
+    `"command.bin: data.pkl: expected tensors and plain values only, found a reference to posix.system. Use a file that holds only tensors, preferably as safetensors; no code in this one was run."`,
   );
   await expect(access("executed-by-pickle")).rejects.toThrow();
 });

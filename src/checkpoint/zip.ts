@@ -32,7 +32,7 @@ const maxComment = 0xffff;
 const maxEntries = 100_000;
 const maxDirectory = 64 * 2 ** 20;
 const in64 = 0xffffffff;
-const cutShort = "Fetch or copy the file again: it was cut short or damaged";
+const cutShort = "Download or copy the file again: it was cut short or damaged";
 
 /**
  * The wanted entries by name, all by default.

@@ -51,7 +51,7 @@ async function imagesIn(folder: string, onWarning: (message: string) => void): P
       found: undecoded.length === 0 ? "none in it" : `only ${listed}${more}`,
       hint:
         undecoded.length === 0
-          ? "Name another folder, or the files themselves: subfolders are not searched"
+          ? "Choose another folder, or the files themselves: subfolders are not searched"
           : "Convert them to PNG or JPEG first",
     });
   }

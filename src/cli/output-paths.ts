@@ -16,7 +16,7 @@ export async function checkOutputFile(path: string): Promise<void> {
       where: "--out",
       expected,
       found,
-      hint: "Name a file, such as features.safetensors",
+      hint: "Pass a file, such as features.safetensors",
     });
   }
   // A device or a pipe would be replaced by the finished file.
@@ -42,7 +42,7 @@ export async function checkOutputFile(path: string): Promise<void> {
   await access(folder, constants.W_OK).catch((cause: unknown) => {
     const found = `${path} in a folder that this user may not write to`;
     throw new InputError(
-      { code: "file-not-writable", where: "--out", expected, found, hint: "Name another folder" },
+      { code: "file-not-writable", where: "--out", expected, found, hint: "Choose another folder" },
       { cause },
     );
   });
@@ -58,6 +58,6 @@ export async function checkOutputFolder(path: string, where = "--out"): Promise<
     where,
     expected: "a folder",
     found,
-    hint: "Name a folder; it is created if it does not exist",
+    hint: "Pass a folder; it is created if it does not exist",
   });
 }

@@ -258,12 +258,12 @@ test("files that cannot be converted are refused in one line, and no output rema
   expect(messages.map((message) => message.replace(/^.*start\.safetensors/, "start.safetensors")))
     .toMatchInlineSnapshot(`
       [
-        "start.safetensors: expected the weights of a whole BridgeTower, found CLIP alone. A tower alone can only start a training run: name a BridgeTower checkpoint.",
-        "truncated.ckpt: expected a zip directory at its end, found none. Fetch or copy the file again: it was cut short or damaged.",
-        "incomplete.safetensors: expected all weights of a BridgeTower of this config, found 4 missing (cross_modal_image_layers.1.output.dense.weight, cross_modal_image_layers.1.output.dense.bias, cross_modal_image_layers.1.output.LayerNorm.weight, cross_modal_image_layers.1.output.LayerNorm.bias). Fetch the file again, or give the config.json that belongs to it.",
+        "start.safetensors: expected the weights of a whole BridgeTower, found CLIP alone. A tower alone can only start a training run: use a BridgeTower checkpoint.",
+        "truncated.ckpt: expected a zip directory at its end, found none. Download or copy the file again: it was cut short or damaged.",
+        "incomplete.safetensors: expected all weights of a BridgeTower of this config, found 4 missing (cross_modal_image_layers.1.output.dense.weight, cross_modal_image_layers.1.output.dense.bias, cross_modal_image_layers.1.output.LayerNorm.weight, cross_modal_image_layers.1.output.LayerNorm.bias). Download the file again, or give the config.json that belongs to it.",
         "fixtures/lightning.ckpt: expected floating-point tensors of the shapes that the config asks for, found 15 others: text_model.encoder.layer.0.intermediate.dense.weight [12, 8] for [13, 8]; text_model.encoder.layer.0.intermediate.dense.bias [12] for [13]; text_model.encoder.layer.0.output.dense.weight [8, 12] for [8, 13]; cross_modal_text_layers.0.intermediate.dense.weight [12, 8] for [13, 8]; cross_modal_text_layers.0.intermediate.dense.bias [12] for [13]; cross_modal_text_layers.0.output.dense.weight [8, 12] for [8, 13]; cross_modal_image_layers.0.intermediate.dense.weight [12, 8] for [13, 8]; cross_modal_image_layers.0.intermediate.dense.bias [12] for [13]; cross_modal_image_layers.0.output.dense.weight [8, 12] for [8, 13]; cross_modal_text_layers.1.intermediate.dense.weight [12, 8] for [13, 8]; cross_modal_text_layers.1.intermediate.dense.bias [12] for [13]; cross_modal_text_layers.1.output.dense.weight [8, 12] for [8, 13] and 3 more. Make config.json agree with the starting point, or start from another one.",
         "no.json: expected a config.json, found no such file. Check the path.",
-        "fixtures: expected a tokenizer: tokenizer.json, or vocab.json and merges.txt, found neither. Name a folder or id that has one.",
+        "fixtures: expected a tokenizer: tokenizer.json, or vocab.json and merges.txt, found neither. Pass a folder or id that has one.",
         "nowhere: expected a model folder, or a hub id such as BridgeTower/bridgetower-base, found no such folder. Check the path.",
       ]
     `);
@@ -286,7 +286,7 @@ test("files in an output folder are replaced, others stay; a folder in place of 
   const blocked = await temporaryFolder();
   await mkdir(join(blocked, "config.json"));
   expect(await complaint(blocked, convertCheckpoint(lightning, blocked))).toMatchInlineSnapshot(
-    `"config.json: expected a file to write, found a folder. Name another output folder."`,
+    `"config.json: expected a file to write, found a folder. Choose another output folder."`,
   );
   expect(await readdir(blocked)).toEqual(["config.json"]);
 });

@@ -103,7 +103,7 @@ function notWhole({ source, layout }: StartingTensors): InputError {
     where: source,
     expected: "the weights of a whole BridgeTower",
     found: `${layout === "roberta" ? "RoBERTa" : "CLIP"} alone`,
-    hint: "A tower alone can only start a training run: name a BridgeTower checkpoint",
+    hint: "A tower alone can only start a training run: use a BridgeTower checkpoint",
   });
 }
 
@@ -145,7 +145,7 @@ function checkComplete(
     where: source,
     expected: `all weights of a ${model_type === "meter" ? "METER" : "BridgeTower"} of this config`,
     found: `${missing.length} missing (${missing.slice(0, 12).join(", ")}${rest})`,
-    hint: "Fetch the file again, or give the config.json that belongs to it",
+    hint: "Download the file again, or give the config.json that belongs to it",
   });
 }
 
@@ -158,7 +158,7 @@ async function checkedTokenizer(folder: string): Promise<ReadonlyMap<string, str
     where: folder,
     expected,
     found: "neither",
-    hint: "Name a folder or id that has one",
+    hint: "Pass a folder or id that has one",
   });
 }
 

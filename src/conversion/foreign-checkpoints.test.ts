@@ -151,7 +151,7 @@ test("several models in a file are refused by their names", async () => {
     await message({ ...names("student."), ...names("teacher.") }),
   ]).toMatchInlineSnapshot(`
     [
-      "x.pt: expected one dict from parameter name to tensor, found several: student, teacher. Save the one that you mean with torch.save, best as safetensors.",
+      "x.pt: expected one dict from parameter name to tensor, found several: student, teacher. Save the one that you mean with torch.save, preferably as safetensors.",
       "x.pt: expected the weights of one model, found several: student, teacher. Save the state_dict() of the one that you mean.",
     ]
   `);

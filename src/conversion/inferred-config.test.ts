@@ -60,7 +60,7 @@ test("a tower alone, and positions that are no square", () => {
   const shapes = shapesOf(base, []);
   const without = (pattern: RegExp) => new Map([...shapes].filter(([name]) => !pattern.test(name)));
   expect(() => inferConfig("x.ckpt", without(/^text_model/))).toThrowErrorMatchingInlineSnapshot(
-    `[InputError: x.ckpt: expected the weights of a whole BridgeTower, with text_model.embeddings.word_embeddings.weight, found no such tensor. Name a complete checkpoint; towers alone can only start a training run.]`,
+    `[InputError: x.ckpt: expected the weights of a whole BridgeTower, with text_model.embeddings.word_embeddings.weight, found no such tensor. Use a complete checkpoint; towers alone can only start a training run.]`,
   );
   const odd = new Map(shapes).set("vision_model.visual.embeddings.position_embedding.weight", { shape: [7, 64] });
   expect(() => inferConfig("x.ckpt", odd)).toThrowErrorMatchingInlineSnapshot(

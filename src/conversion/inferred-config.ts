@@ -110,7 +110,7 @@ function reader(source: string, tensors: Shapes) {
         where: source,
         expected: `the weights of a whole BridgeTower, with ${name}`,
         found: found === undefined ? "no such tensor" : `the shape [${found.join(", ")}]`,
-        hint: "Name a complete checkpoint; towers alone can only start a training run",
+        hint: "Use a complete checkpoint; towers alone can only start a training run",
       });
     },
     /** Entries of a list of modules. */

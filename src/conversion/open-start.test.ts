@@ -141,13 +141,13 @@ test("files that are no starting point are refused in one line", async () => {
     [
       "no.ckpt: expected a checkpoint file, a model folder or a hub id, found no such file. Check the path.",
       "empty: expected one of model.safetensors, model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json, found none of them. Point to the folder that holds config.json and the weights.",
-      "truncated.ckpt: expected a zip directory at its end, found none. Fetch or copy the file again: it was cut short or damaged.",
+      "truncated.ckpt: expected a zip directory at its end, found none. Download or copy the file again: it was cut short or damaged.",
       "page.ckpt: expected a file written by torch.save, found other bytes. Save it again with a recent torch.save, or better as safetensors.",
-      "other.safetensors: expected tensors of a checkpoint of the authors' training code, or of a BridgeTower checkpoint in Hugging Face layout, or of CLIP with OpenAI's names, or of CLIP in Hugging Face layout, or of RoBERTa in Hugging Face layout, found other names, such as resnet.conv1.weight. Name a file or folder with one of these.",
-      "attn.in_proj_bias: expected query, key and value of one width, found encoder.layers.0.self_attn.q_proj.bias [1], encoder.layers.0.self_attn.v_proj.bias [1]. Fetch the file again.",
-      "0.x: expected one tensor, found bridgetower.cross_modal_text_layers.0.x [1], cross_modal_text_layers.0.x [1]. Fetch the file again.",
-      "command.bin: expected tensors of a checkpoint of the authors' training code, or of a BridgeTower checkpoint in Hugging Face layout, or of CLIP with OpenAI's names, or of CLIP in Hugging Face layout, or of RoBERTa in Hugging Face layout, found other names, such as weight. Name a file or folder with one of these.",
-      "unknown-global.bin: expected a dict from parameter name to tensor, found an object of somebody.elses.Custom under weight. Save the model's state_dict() with torch.save, best as safetensors; nothing in this file was run.",
+      "other.safetensors: expected tensors of a checkpoint of the authors' training code, or of a BridgeTower checkpoint in Hugging Face layout, or of CLIP with OpenAI's names, or of CLIP in Hugging Face layout, or of RoBERTa in Hugging Face layout, found other names, such as resnet.conv1.weight. Pass a file or folder with one of these.",
+      "attn.in_proj_bias: expected query, key and value of one width, found encoder.layers.0.self_attn.q_proj.bias [1], encoder.layers.0.self_attn.v_proj.bias [1]. Download the file again.",
+      "0.x: expected one tensor, found bridgetower.cross_modal_text_layers.0.x [1], cross_modal_text_layers.0.x [1]. Download the file again.",
+      "command.bin: expected tensors of a checkpoint of the authors' training code, or of a BridgeTower checkpoint in Hugging Face layout, or of CLIP with OpenAI's names, or of CLIP in Hugging Face layout, or of RoBERTa in Hugging Face layout, found other names, such as weight. Pass a file or folder with one of these.",
+      "unknown-global.bin: expected a dict from parameter name to tensor, found an object of somebody.elses.Custom under weight. Save the model's state_dict() with torch.save, preferably as safetensors; nothing in this file was run.",
       "bare.ckpt: expected a file written by torch.save, found a bare pickle. Save it again with a recent torch.save, or better as safetensors.",
     ]
   `);

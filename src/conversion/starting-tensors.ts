@@ -75,7 +75,7 @@ function layoutOf(source: string, names: readonly string[]): Layout {
     where: source,
     expected: `tensors of ${layouts.map(({ title }) => title).join(", or of ")}`,
     found: names.length === 0 ? "no tensors" : `other names, such as ${shown.join(", ")}`,
-    hint: "Name a file or folder with one of these",
+    hint: "Pass a file or folder with one of these",
   });
 }
 
@@ -119,7 +119,7 @@ function stacked(source: string, name: string, pieces: readonly Piece[]): Starti
       where: `${source}: ${name.slice(0, 200)}`,
       expected,
       found,
-      hint: "Fetch the file again",
+      hint: "Download the file again",
     });
   }
   const [rows = 0, ...others] = shapes[0]!;

@@ -127,6 +127,6 @@ test("all tensors of a wrong shape are reported at once; values that are not fin
   );
   const words = [parameter("text_model.embeddings.word_embeddings.weight", [1, 1])];
   await expect(startingValues(words, [start], sevens)).rejects.toThrowErrorMatchingInlineSnapshot(
-    `[InputError: text_model.embeddings.word_embeddings.weight in memory: expected finite weights, found NaN at element 0. Fetch the file again, or start from another one.]`,
+    `[InputError: text_model.embeddings.word_embeddings.weight in memory: expected finite weights, found NaN at element 0. Download the file again, or start from another one.]`,
   );
 });

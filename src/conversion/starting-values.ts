@@ -136,7 +136,7 @@ function checkFinite(starts: readonly StartingTensors[], name: string, values: F
       where: `${name} in ${sourcesOf(starts)}`,
       expected: "finite weights",
       found: `${values[i]} at element ${i}`,
-      hint: "Fetch the file again, or start from another one",
+      hint: "Download the file again, or start from another one",
     });
   }
 }

@@ -79,7 +79,7 @@ test("invalid rows and counts are refused", () => {
   }
   const { counts } = completeDataset(custom);
   expect(() => completeDataset({ ...custom, counts: { ...counts, questions: new Uint32Array(2) } })).toThrow(
-    "counts.questions of data set: expected a Uint32Array of 3, a number for each row, found Uint32Array of 2.",
+    "counts.questions of data set: expected a Uint32Array of 3, one number per row, found Uint32Array of 2.",
   );
   expect([custom, {}, null, "x", { texts: 1, images: 2 }].map(isCustomDataset)).toEqual([
     true,

@@ -145,7 +145,7 @@ function checkedCounts(counts: Dataset["counts"], rows: number, name: string): D
     throw new InputError({
       code: "invalid-dataset",
       where: `counts.${kind} of ${name}`,
-      expected: `a Uint32Array of ${rows}, a number for each row`,
+      expected: `a Uint32Array of ${rows}, one number per row`,
       found: count === undefined ? "none" : `${count.constructor.name} of ${count.length}`,
       hint: "Leave out counts to have the texts counted",
     });

@@ -38,13 +38,13 @@ const messagesOf = (environments: readonly Record<string, string>[]): string =>
     })
     .join("\n");
 
-test("several processes of a launcher without MPI are refused, naming its variables", () => {
+test("several processes of a launcher that does not use MPI are refused, naming its variables", () => {
   expect(messagesOf([torchrun, { WORLD_SIZE: "2" }, { RANK: "0" }, { SLURM_PROCID: "1", SLURM_STEP_NUM_TASKS: "2" }]))
     .toMatchInlineSnapshot(`
-      "InputError: environment variables RANK, WORLD_SIZE, MASTER_ADDR: expected several processes to be started with mpirun, or with srun --mpi=pmix or --mpi=pmi2, found RANK=3 WORLD_SIZE=4 MASTER_ADDR=node-1 of a launcher without MPI. Start the command with mpirun -np N or srun --mpi=pmix, or run it in one process: env -u RANK -u WORLD_SIZE -u MASTER_ADDR bridgetower ….
-      InputError: environment variable WORLD_SIZE: expected several processes to be started with mpirun, or with srun --mpi=pmix or --mpi=pmi2, found WORLD_SIZE=2 of a launcher without MPI. Start the command with mpirun -np N or srun --mpi=pmix, or run it in one process: env -u WORLD_SIZE bridgetower ….
-      InputError: environment variable RANK: expected several processes to be started with mpirun, or with srun --mpi=pmix or --mpi=pmi2, found RANK=0 of a launcher without MPI. Start the command with mpirun -np N or srun --mpi=pmix, or run it in one process: env -u RANK bridgetower ….
-      InputError: environment variables SLURM_STEP_NUM_TASKS, SLURM_PROCID: expected several processes to be started with mpirun, or with srun --mpi=pmix or --mpi=pmi2, found SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=1 of a launcher without MPI. Start the command with mpirun -np N or srun --mpi=pmix, or run it in one process: env -u SLURM_STEP_NUM_TASKS -u SLURM_PROCID bridgetower …."
+      "InputError: environment variables RANK, WORLD_SIZE, MASTER_ADDR: expected processes started with mpirun, or with srun --mpi=pmix or --mpi=pmi2, found RANK=3 WORLD_SIZE=4 MASTER_ADDR=node-1, set by a launcher that does not use MPI. Start the command with mpirun -np N or srun --mpi=pmix, or run it in one process: env -u RANK -u WORLD_SIZE -u MASTER_ADDR bridgetower ….
+      InputError: environment variable WORLD_SIZE: expected processes started with mpirun, or with srun --mpi=pmix or --mpi=pmi2, found WORLD_SIZE=2, set by a launcher that does not use MPI. Start the command with mpirun -np N or srun --mpi=pmix, or run it in one process: env -u WORLD_SIZE bridgetower ….
+      InputError: environment variable RANK: expected processes started with mpirun, or with srun --mpi=pmix or --mpi=pmi2, found RANK=0, set by a launcher that does not use MPI. Start the command with mpirun -np N or srun --mpi=pmix, or run it in one process: env -u RANK bridgetower ….
+      InputError: environment variables SLURM_STEP_NUM_TASKS, SLURM_PROCID: expected processes started with mpirun, or with srun --mpi=pmix or --mpi=pmi2, found SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=1, set by a launcher that does not use MPI. Start the command with mpirun -np N or srun --mpi=pmix, or run it in one process: env -u SLURM_STEP_NUM_TASKS -u SLURM_PROCID bridgetower …."
     `);
 });
 

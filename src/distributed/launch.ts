@@ -26,7 +26,7 @@ const mpiLaunchers = [
 /**
  * All ranks that mpirun or srun started, over MPI. Without an MPI launcher, or with one rank, a collective of this process alone, for which
  * no library is loaded.
- * @throws InputError for variables of a launcher without MPI, for variables that are not valid, and without libmpi or koffi
+ * @throws InputError for variables of a launcher that does not use MPI, for variables that are not valid, and without libmpi or koffi
  */
 export async function joinCollective(env: Environment = process.env): Promise<Collective> {
   const variables = launchVariables(env);
@@ -52,7 +52,7 @@ export const threadsOfRank = ({ size, localSize }: Collective, cores = available
 
 /**
  * The variables of the MPI launcher, `undefined` when none started this process.
- * @throws InputError for a variable that is missing or not valid, and for several processes of a launcher without MPI
+ * @throws InputError for a variable that is missing or not valid, and if several processes were started by a launcher that does not use MPI
  */
 export function launchVariables(env: Environment): LaunchVariables | undefined {
   const launcher = mpiLaunchers.find(
@@ -80,8 +80,8 @@ const otherLauncher = (env: Environment, names: readonly string[]): InputError =
   new InputError({
     code: "rank-failure",
     where: `environment variable${names.length === 1 ? "" : "s"} ${names.join(", ")}`,
-    expected: "several processes to be started with mpirun, or with srun --mpi=pmix or --mpi=pmi2",
-    found: `${names.map((name) => `${name}=${env[name]}`).join(" ")} of a launcher without MPI`,
+    expected: "processes started with mpirun, or with srun --mpi=pmix or --mpi=pmi2",
+    found: `${names.map((name) => `${name}=${env[name]}`).join(" ")}, set by a launcher that does not use MPI`,
     hint: `Start the command with mpirun -np N or srun --mpi=pmix, or run it in one process: env ${names.map((name) => `-u ${name}`).join(" ")} bridgetower …`,
   });
 

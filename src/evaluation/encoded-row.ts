@@ -93,7 +93,7 @@ async function loadRow(context: RowContext, index: number, inputs: RequiredInput
     throw new InputError({
       code: "missing-data",
       where: `row ${index} of ${data.name}`,
-      expected: "two images, which its statements are about",
+      expected: "two images for its statements",
       found: String(sources.length),
     });
   }

@@ -203,7 +203,7 @@ test("more candidates than rows with captions are an error", async () => {
 test("statements about one image are an error", async () => {
   const single = memoryData([{ images: [rows[0]!.images[0]!], statements: [{ text: "a", label: 1 }] }]);
   await expect(evaluate({ model: await checkpoint(), data: single })).rejects.toThrow(
-    "row 0 of pairs: expected two images, which its statements are about, found 1.",
+    "row 0 of pairs: expected two images for its statements, found 1.",
   );
 });
 

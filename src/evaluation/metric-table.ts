@@ -199,7 +199,7 @@ export function chooseMetrics(given: readonly Metric[] | undefined, evaluated: E
   const { data, rows, model } = evaluated;
   for (const metric of given) {
     const { heads } = metricEntry(metric);
-    requireTexts(metric, data, rows, { where: data.name, hint: "Name another data set or other metrics" });
+    requireTexts(metric, data, rows, { where: data.name, hint: "Choose another data set or other metrics" });
     // Names what is missing.
     if (!heads.some((head) => model.canRun(head))) model.requireHead(heads[0]!);
   }
@@ -223,6 +223,6 @@ function allowed(evaluated: Evaluated): readonly Metric[] {
     where: data.name,
     expected: `texts that one of the heads of ${model.folder} evaluates (${model.heads.join(", ") || "it has none"})`,
     found: kinds.join(", ") || "no texts",
-    hint: "Name another data set or another checkpoint",
+    hint: "Choose another data set or another checkpoint",
   });
 }

@@ -63,7 +63,7 @@ export async function readJsonObjectIfPresent(
   return value === undefined ? undefined : asObject(value, path, options);
 }
 
-const defaultHint = "Fetch the file again";
+const defaultHint = "Download the file again";
 
 /** System errors have a separate hint. */
 const fileOptions = ({ maxBytes = maxConfigBytes, expected = "a JSON file" }: JsonReadOptions): BoundedReadOptions => ({

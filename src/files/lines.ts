@@ -115,7 +115,7 @@ export async function* readLineBatches(path: string, options: LineOptions = {}):
       where: `${path}, line ${number + 1}`,
       expected: `at most ${maxLineLength} characters`,
       found: "a longer line",
-      hint: "Check that the file has one row a line",
+      hint: "Check that the file has one row per line",
     });
   };
   const finished = (text: string): Line[] => {

@@ -217,7 +217,7 @@ export async function readExactly(
         where: name,
         expected: `${length} bytes at offset ${offset}`,
         found: `${filled} bytes before the end of the file`,
-        hint: "Fetch or copy the file again: it was cut short",
+        hint: "Download or copy the file again: it was cut short",
       });
     }
     filled += bytesRead;

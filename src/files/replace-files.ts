@@ -192,12 +192,12 @@ async function checkReplaceable(folder: string, names: readonly string[]): Promi
   const refused = (where: string, expected: string, found: string, hint: string) =>
     new InputError({ code: "file-not-writable", where, expected, found, hint });
   if (!(await isFolder(folder))) {
-    throw refused(folder, "a folder", "a file", "Name another");
+    throw refused(folder, "a folder", "a file", "Choose another");
   }
   for (const name of names) {
     const path = join(folder, name);
     const existing = await statIfPresent(path);
     if (existing === undefined || existing.isFile()) continue;
-    throw refused(path, "a file to write", "a folder", "Name another output folder");
+    throw refused(path, "a file to write", "a folder", "Choose another output folder");
   }
 }

@@ -65,7 +65,7 @@ export async function makeFolder(path: string): Promise<void> {
     });
   } catch (error) {
     if (systemCode(error) === "EEXIST") return;
-    throw fileError(path, error, { action: "write", expected: "a folder that can be made" });
+    throw fileError(path, error, { action: "write", expected: "a folder that can be created" });
   }
 }
 

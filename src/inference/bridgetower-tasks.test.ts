@@ -169,7 +169,7 @@ test("empty inputs give empty results", async () => {
 
 test("embedPair requires as many images as texts", async () => {
   await expect(model.embedPair(imageFiles, ["a fox"])).rejects.toThrow(
-    "embedPair: expected as many images as texts: the i-th image is embedded with the i-th text, found 3 images and 1 texts.",
+    "embedPair: expected one text per image: the i-th image is embedded with the i-th text, found 3 images and 1 texts.",
   );
 });
 
@@ -282,7 +282,7 @@ test("threads and packed weights do not change results; a disposed model rejects
   const [embedding] = await other.embedText(["a fox"]);
   expect(deviation(embedding!, (await model.embedText(["a fox"]))[0]!, close)).toBeLessThan(1);
   const disposed =
-    "model: expected a model in use, found a model that was disposed of. Load it again, or dispose of it later.";
+    "model: expected an open model, found a model that was disposed of. Call dispose() after the last call, or load the model again.";
   const underWay = expect(other.embedText(["a fox"])).rejects.toThrow(disposed);
   await other.dispose();
   await underWay;

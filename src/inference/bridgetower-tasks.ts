@@ -403,7 +403,7 @@ export class BridgeTower implements AsyncDisposable {
       throw new InputError({
         code: "invalid-argument",
         where: "embedPair",
-        expected: "as many images as texts: the i-th image is embedded with the i-th text",
+        expected: "one text per image: the i-th image is embedded with the i-th text",
         found: `${images.length} images and ${texts.length} texts`,
       });
     }

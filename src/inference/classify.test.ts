@@ -209,7 +209,7 @@ test("two token types cannot distinguish two images", async () => {
   const folder = await tinyCheckpoint({ config: tinyConfig({ token_type_count: 2 }), heads: ["nlvr2"] });
   const message =
     "compare: expected a checkpoint with a token type for the second image (token_type_count 3 in config.json), found 2. " +
-    "Name a checkpoint that was trained to compare images.";
+    "Use a checkpoint that was trained to compare images.";
   await expect(BridgeTower.fromPretrained(folder, { prepare: ["compare"] })).rejects.toThrow(message);
   const tiny = await BridgeTower.fromPretrained(folder);
   onTestFinished(() => tiny.dispose());
@@ -226,7 +226,7 @@ test("contrastive heads in the dual form embed texts and images, and reject pair
   }
   const message =
     'expected a checkpoint with an embedding of pairs, found contrastive_form "dual" in config.json, ' +
-    "which has embeddings of texts and of images only. Use embedText and embedImage, or name another checkpoint.";
+    "which has embeddings of texts and of images only. Use embedText and embedImage, or choose another checkpoint.";
   await expect(tiny.embedPair(left, "a cat")).rejects.toThrow(`embedPair: ${message}`);
   await expect(BridgeTowerForContrastiveLearning.fromPretrained(folder)).rejects.toThrow(
     `BridgeTowerForContrastiveLearning: ${message}`,

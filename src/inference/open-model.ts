@@ -51,7 +51,7 @@ export async function readConfig(folder: string): Promise<Pick<ModelFolder, "con
     where,
     expected: "the model's configuration",
     found: "no such file",
-    hint: "Name the folder of a checkpoint in Hugging Face layout",
+    hint: "Pass the folder of a checkpoint in Hugging Face layout",
   });
 }
 

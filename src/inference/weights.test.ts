@@ -157,6 +157,6 @@ test("config.json that is missing, no JSON or wrong is named", async () => {
   await rm(join(folder, "config.json"));
   expect(await complaint(folder, BridgeTowerModel.fromPretrained(folder))).toBe(
     "FOLDER/config.json: expected the model's configuration, found no such file. " +
-      "Name the folder of a checkpoint in Hugging Face layout.",
+      "Pass the folder of a checkpoint in Hugging Face layout.",
   );
 });

@@ -300,9 +300,9 @@ test("invalid models are refused before any thread starts", async () => {
   expect(messages.join("\n")).toMatchInlineSnapshot(`
     "InputError: objectives: expected at least one with a weight, found none.
     InputError: objective itn: expected one of mlm, itm, itc, itm_itc, irtr, vqa, snli, nlvr2 with a finite weight, found 1.
-    InputError: frozen "text_modle.*": expected the name of a parameter, with * for any run of characters, found a pattern that no parameter matches.
+    InputError: frozen "text_modle.*": expected the name of a parameter, with * for any characters, found a pattern that matches no parameter.
     InputError: frozen: expected patterns that leave at least one parameter to train, found none left.
-    InputError: values: expected every parameter of the model and of the heads that are trained, found 1 that do not fit: itm_score.fc.bias (2 values, found none). Make them with startingValues for this config.
+    InputError: values: expected every parameter of the model and of the heads that are trained, found 1 that do not fit: itm_score.fc.bias (2 values, found none). Create them with startingValues for this config.
     InputError: values: text_model.embeddings.LayerNorm.bias: expected an array with a separate ArrayBuffer, which a step can transfer to another thread, found the buffer of text_model.embeddings.LayerNorm.weight. Copy it with slice().
     InputError: seed: expected a whole number from 0 to 2^53 - 1, found -1.
     InputError: threads: expected a whole number, 1 or more, found 0.

@@ -59,7 +59,7 @@ export function checkValues(parameters: readonly Parameter[], values: Arrays): v
       where: "values",
       expected: "every parameter of the model and of the heads that are trained",
       found: `${wrong.length} that do not fit: ${wrong.slice(0, 8).join(", ")}${wrong.length > 8 ? ", …" : ""}`,
-      hint: "Make them with startingValues for this config",
+      hint: "Create them with startingValues for this config",
     });
   }
   const owners = new Map<ArrayBufferLike, string>();
@@ -96,8 +96,8 @@ export function nameMatcher(
       throw new InputError({
         code: "invalid-setting",
         where: `${setting} "${pattern}"`,
-        expected: "the name of a parameter, with * for any run of characters",
-        found: "a pattern that no parameter matches",
+        expected: "the name of a parameter, with * for any characters",
+        found: "a pattern that matches no parameter",
         hint: nearestHint(pattern, names),
       });
     }

@@ -140,7 +140,7 @@ export const jointForm: ConfigNeed = {
     code: "unsupported-task",
     expected: "a checkpoint with an embedding of pairs",
     found: `contrastive_form "${contrastive_form}" in config.json, which has embeddings of texts and of images only`,
-    hint: "Use embedText and embedImage, or name another checkpoint",
+    hint: "Use embedText and embedImage, or choose another checkpoint",
   }),
 };
 
@@ -150,7 +150,7 @@ export const secondImage: ConfigNeed = {
     code: "unsupported-task",
     expected: "a checkpoint with a token type for the second image (token_type_count 3 in config.json)",
     found: String(token_type_count),
-    hint: "Name a checkpoint that was trained to compare images",
+    hint: "Use a checkpoint that was trained to compare images",
   }),
 };
 

@@ -56,7 +56,7 @@ function itcHead(p: Scope, { contrastive_hidden_size: size }: BridgeTowerConfig,
     where: "contrastive_hidden_size in config.json",
     expected: "the width of the contrastive embeddings",
     found: "undefined",
-    hint: "Name a checkpoint with contrastive heads, such as BridgeTower/bridgetower-large-itm-mlm-itc",
+    hint: "Use a checkpoint with contrastive heads, such as BridgeTower/bridgetower-large-itm-mlm-itc",
   });
 }
 

@@ -78,7 +78,7 @@ test("a head's parameters belong to its class alone", () => {
 
 test("a contrastive head without a width is refused", () => {
   expect(() => parameterList(parseConfig({ model_type: "bridgetower" }), ["itc"])).toThrowErrorMatchingInlineSnapshot(
-    `[InputError: contrastive_hidden_size in config.json: expected the width of the contrastive embeddings, found undefined. Name a checkpoint with contrastive heads, such as BridgeTower/bridgetower-large-itm-mlm-itc.]`,
+    `[InputError: contrastive_hidden_size in config.json: expected the width of the contrastive embeddings, found undefined. Use a checkpoint with contrastive heads, such as BridgeTower/bridgetower-large-itm-mlm-itc.]`,
   );
 });
 

@@ -96,8 +96,8 @@ test("invalid configs are refused with the field, the reason and a hint", () => 
   });
   expect(messages.join("\n")).toMatchInlineSnapshot(`
     "no object: InputError: config.json: expected a JSON object, found an array.
-    another model: InputError: model_type in config.json: expected "bridgetower" or "meter", found "clip". Name the folder of a BridgeTower checkpoint.
-    no model: InputError: model_type in config.json: expected "bridgetower" or "meter", found undefined. Name the folder of a BridgeTower checkpoint.
+    another model: InputError: model_type in config.json: expected "bridgetower" or "meter", found "clip". Pass the folder of a BridgeTower checkpoint.
+    no model: InputError: model_type in config.json: expected "bridgetower" or "meter", found undefined. Pass the folder of a BridgeTower checkpoint.
     text_config is a list: InputError: text_config in config.json: expected a JSON object, found an array.
     an unknown activation: InputError: text_config.hidden_act in config.json: expected one of gelu, gelu_python, gelu_10, gelu_new, gelu_fast, gelu_accurate, gelu_pytorch_tanh, gelu_python_tanh, hardswish, laplace, leaky_relu, linear, mish, quick_gelu, relu, relu2, relu6, sigmoid, silu, sqrtsoftplus, swish, tanh, found "gelu_nwe". The nearest is gelu_new.
     an activation like none: InputError: hidden_act in config.json: expected one of gelu, gelu_python, gelu_10, gelu_new, gelu_fast, gelu_accurate, gelu_pytorch_tanh, gelu_python_tanh, hardswish, laplace, leaky_relu, linear, mish, quick_gelu, relu, relu2, relu6, sigmoid, silu, sqrtsoftplus, swish, tanh, found "softmax".

@@ -131,7 +131,7 @@ export function parseConfig(json: unknown, where = "config.json"): BridgeTowerCo
       where: `model_type in ${where}`,
       expected: '"bridgetower" or "meter"',
       found: shortJson(model_type),
-      hint: "Name the folder of a BridgeTower checkpoint",
+      hint: "Pass the folder of a BridgeTower checkpoint",
     });
   }
   const config: BridgeTowerConfig = {

@@ -55,7 +55,7 @@ function readVocab(value: unknown, where: string): ReadonlyMap<string, number> {
       where,
       expected: "a vocab from token to id",
       found: describe(value),
-      hint: "Fetch the file again",
+      hint: "Download the file again",
     });
   }
   const vocab = new Map<string, number>();
@@ -83,7 +83,7 @@ function readMerges(value: unknown, vocab: ReadonlyMap<string, number>, where: s
       where,
       expected: "a list of merges",
       found: describe(value),
-      hint: "Fetch the file again",
+      hint: "Download the file again",
     });
   }
   const table = new MergeTable(value.length);
@@ -96,7 +96,7 @@ function readMerges(value: unknown, vocab: ReadonlyMap<string, number>, where: s
         where: `${where}: merge ${rank}`,
         expected,
         found: describe(entry),
-        hint: "Fetch the file again",
+        hint: "Download the file again",
       });
     }
     const left = vocab.get(pair[0]);

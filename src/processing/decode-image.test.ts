@@ -75,7 +75,7 @@ test("errors name the file and what is wrong with it", async () => {
   expect((await Promise.all(found)).join("\n")).toMatchInlineSnapshot(`
     "…/missing.png: expected an image file, found no such file. Check the path and its permissions.
     …/empty.png: expected an image, found an empty file (0 bytes). Use another file.
-    …/text.png: expected a PNG, JPEG, WebP, GIF, TIFF or AVIF image, found a file that is no image of these kinds. Convert it to PNG or JPEG first.
+    …/text.png: expected a PNG, JPEG, WebP, GIF, TIFF or AVIF image, found a file in another format. Convert it to PNG or JPEG first.
     …/cut.png: expected a complete PNG image, found damaged or truncated data. Fetch or save the file again.
     …/cut.jpg: expected a complete JPEG image, found damaged or truncated data. Fetch or save the file again.
     …/cut.webp: expected a complete WebP image, found damaged or truncated data. Fetch or save the file again.
@@ -86,7 +86,7 @@ test("errors name the file and what is wrong with it", async () => {
     zero\\u0000byte.png: expected an image file, found a path with a zero byte. Check the path and its permissions.
     images/bomb.png: expected at most 100000000 pixels, found 50000 x 50000. Shrink the image.
     images/drawing.svg: expected a PNG, JPEG, WebP, GIF, TIFF or AVIF image, found an SVG or XML text. Convert it to PNG or JPEG first.
-    images/float.tif: expected 8 or 16 bits a channel, found samples of type float. Convert it to 8 bits first."
+    images/float.tif: expected 8 or 16 bits per channel, found samples of type float. Convert it to 8 bits first."
   `);
 });
 

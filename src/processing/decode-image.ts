@@ -7,7 +7,7 @@ import { imageFormat, type ImageFormat } from "./image-format.js";
 import { imageFileOf, isRawImage, isUrl, maxFileBytes, pathError, type ImageInput } from "./image-input.js";
 import { exifBeforePixels } from "./png-exif.js";
 
-/** A decoded image: 8-bit RGB, 3 bytes a pixel, row-major. */
+/** A decoded image: 8-bit RGB, 3 bytes per pixel, row-major. */
 export interface RawImage {
   /** Its name in errors. Default: its index in the batch. */
   readonly name?: string;
@@ -198,7 +198,7 @@ function checkDepth({ depth }: Metadata, where: string): void {
   throw new InputError({
     code: "unsupported-format",
     where,
-    expected: "8 or 16 bits a channel",
+    expected: "8 or 16 bits per channel",
     found: `samples of type ${depth}`,
     hint,
   });

@@ -72,7 +72,7 @@ export function imageFormat(bytes: Uint8Array, where: string): ImageFormat {
     code: "unsupported-format",
     where,
     expected: `a ${formatNames} image`,
-    found: refused.find(([, pattern]) => pattern.test(head))?.[0] ?? "a file that is no image of these kinds",
+    found: refused.find(([, pattern]) => pattern.test(head))?.[0] ?? "a file in another format",
     hint: "Convert it to PNG or JPEG first",
     ...standIn(bytes),
   });

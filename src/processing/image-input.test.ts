@@ -85,7 +85,7 @@ test.each([
   [
     { width: 1, height: 1, data: new Uint8ClampedArray(4) },
     "invalid-argument",
-    "data of decoded pixels is a Uint8Array of 3 bytes a pixel",
+    "data of decoded pixels is a Uint8Array of 3 bytes per pixel",
   ],
   [[bytes], "invalid-argument", "found an array."],
   [new Map(), "invalid-argument", "found Map."],

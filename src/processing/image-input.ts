@@ -59,7 +59,7 @@ function bytesOf(value: unknown): Uint8Array | undefined {
 function hintFor(value: unknown): string | undefined {
   if (ArrayBuffer.isView(value)) return "Give the bytes of an image file, or pixels as { width, height, data }";
   if (typeof value !== "object" || value === null || !("data" in value)) return undefined;
-  return "data of decoded pixels is a Uint8Array of 3 bytes a pixel, red, green and blue: leave out the transparency of a canvas";
+  return "data of decoded pixels is a Uint8Array of 3 bytes per pixel, red, green and blue: leave out the transparency of a canvas";
 }
 
 /** Schemes of one letter are drives: `C:\photo.png` is a path. */

@@ -142,7 +142,7 @@ export class ImageProcessor {
 interface Prepared {
   readonly where: string;
   readonly window: Window;
-  /** RGB, 3 bytes a pixel. */
+  /** RGB, 3 bytes per pixel. */
   readonly pixels: Uint8Array;
 }
 

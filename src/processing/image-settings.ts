@@ -66,7 +66,7 @@ export async function readImageSettings(folder: string): Promise<ImageSettings> 
   const settings = await readJsonObjectIfPresent(path);
   if (settings !== undefined) return imageSettings(settings, path);
   const expected = "preprocessor_config.json or processor_config.json with image settings";
-  const hint = "Fetch the file that was published with the model";
+  const hint = "Download the file that was published with the model";
   throw new InputError({ code: "file-not-found", where: folder, expected, found: "neither", hint });
 }
 

@@ -52,7 +52,7 @@ export function torchvisionSize({ width, height }: Size, side: number, where: st
     throw new InputError({
       code: "image-too-large",
       where,
-      expected: `an image of at most ${maxResizedPixels} pixels when its shorter side has ${side}`,
+      expected: `an image of at most ${maxResizedPixels} pixels when its shorter side is resized to ${side}`,
       found: `${width} x ${height} pixels`,
       hint: "Crop the image to a less extreme shape",
     });

@@ -90,7 +90,7 @@ async function readVocabAndMerges(folder: string, vocabPath: string): Promise<Bp
       where: folder,
       expected: "tokenizer.json, or vocab.json and merges.txt",
       found: vocab !== undefined ? "vocab.json alone" : merges !== undefined ? "merges.txt alone" : "none of them",
-      hint: "Fetch the tokenizer files that were published with the model",
+      hint: "Download the tokenizer files that were published with the model",
     });
   }
   const model = { type: "BPE", vocab, merges: readMergeLines(merges) };

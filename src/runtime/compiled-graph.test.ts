@@ -57,6 +57,6 @@ test("the worker can be ended while it loads, compiles or runs: pending calls fa
     );
     await new Promise((resolve) => setTimeout(resolve, delay));
     await ending.dispose();
-    expect(await compiled).toMatch(/in time|expected a model in use, found a model that was disposed of/);
+    expect(await compiled).toMatch(/in time|expected an open model, found a model that was disposed of/);
   }
 });

@@ -197,9 +197,9 @@ export class Runtime {
       new InputError({
         code: "disposed",
         where: "model",
-        expected: "a model in use",
+        expected: "an open model",
         found: "a model that was disposed of",
-        hint: "Load it again, or dispose of it later",
+        hint: "Call dispose() after the last call, or load the model again",
       }),
     );
   }

@@ -79,7 +79,7 @@ test("more answers than a checkpoint could give back are refused before a classi
     { images: [], questions: [question(...Array.from({ length: 60_000 }, (_, i) => `answer ${i}`))] },
   ]);
   await expect(answerTable({ named: undefined, known: undefined, paths: [], datasets: [many] })).rejects.toThrow(
-    /^pairs: expected answers of at most 1048576 bytes, .*, found 60000 answers of \d+ bytes\. Name a file/,
+    /^pairs: expected answers of at most 1048576 bytes, .*, found 60000 answers of \d+ bytes\. Use a file/,
   );
 });
 

@@ -83,7 +83,7 @@ function answersOf(datasets: readonly Dataset[]): AnswerTable {
       where,
       expected: `answers of at most ${maxConfigBytes} bytes, which a classifier can predict`,
       found: `${all.size} answers of ${bytes} bytes`,
-      hint: "Name a file with fewer answers in the setting answers",
+      hint: "Use a file with fewer answers in the setting answers",
     });
   }
   return new AnswerTable([...all]);

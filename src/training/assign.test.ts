@@ -66,7 +66,7 @@ test("a field of a preset is changed alone, and the preset is not", () => {
 
 test("a value in the way is not thrown away", () => {
   expect(() => assign({ data: { train: "pairs" } }, "data.train.split=test")).toThrow(
-    '--set data.train.split: expected an object or a list as data.train, found "pairs". Set all of it, as JSON.',
+    '--set data.train.split: expected an object or a list at data.train, found "pairs". Set all of it, as JSON.',
   );
 });
 

@@ -35,7 +35,7 @@ export function assign(settings: Record<string, unknown>, assignment: string): v
       throw new InputError({
         code: "invalid-setting",
         where: `--set ${path}`,
-        expected: `an object or a list as ${steps.slice(0, i + 1).join(".")}`,
+        expected: `an object or a list at ${steps.slice(0, i + 1).join(".")}`,
         found: described(next),
         hint: "Set all of it, as JSON",
       });

@@ -1,4 +1,4 @@
-/** `finished.json`: the record by which a finished run is known, with or without its checkpoints. */
+/** `finished.json`: the record of a finished run. A run with this record is not repeated, even if its checkpoints were deleted. */
 import { join } from "node:path";
 import { z } from "zod";
 import { InputError } from "../errors.js";
@@ -8,7 +8,7 @@ import { differences, sameValidation, type TrainingSettings } from "./run-settin
 import type { Results } from "./objective-data.js";
 
 export interface FinishedRun {
-  /** Steps of the run, all of them done. */
+  /** The number of steps of the run. */
   readonly steps: number;
   /** Undefined if there was no validation. */
   readonly best: { readonly step: number; readonly results: Results } | undefined;
@@ -26,9 +26,10 @@ export const writeFinishedRun = (settings: TrainingSettings, run: FinishedRun): 
   writeJson(join(settings.output, recordName), { settings, ...run });
 
 /**
- * The finished run of these settings, found without its data and weights. Undefined if there is none, or if its checkpoints give another
- * result than its record: the best one was deleted, or the settings of validation have changed.
- * @throws InputError if the run had other settings and its checkpoints, which a resumed run is compared with, were deleted
+ * The finished run in the output folder. Its data and weights are not read.
+ * @returns undefined if no run is finished, or if the record is out of date because the best checkpoint was deleted or the settings of
+ *   validation have changed
+ * @throws InputError if the run had other settings and its checkpoints were deleted
  */
 export async function findFinishedRun(
   settings: TrainingSettings,
@@ -50,7 +51,7 @@ export async function findFinishedRun(
       where: output,
       expected: "the settings of the finished run",
       found: `other values of ${changed.join(", ")}`,
-      hint: "Restore them, or name another output folder",
+      hint: "Restore them, or choose another output folder",
     });
   }
   const folders = new Map(checkpoints.map(({ step, folder }) => [step, folder]));

@@ -290,6 +290,6 @@ async function folderWithTokenizer(
     where: "tokenizer",
     expected: "a folder or hub id, because no starting point has a tokenizer",
     found: "none",
-    hint: "Name one, such as roberta-base",
+    hint: "Pass one, such as roberta-base",
   });
 }

@@ -84,7 +84,7 @@ test("without starting point: values of the seed, in the given config", async ()
 
 test("without starting point a tokenizer must be named", async () => {
   await expect(begin(await temporaryFolder(), { tokenizer: undefined })).rejects.toThrow(
-    "tokenizer: expected a folder or hub id, because no starting point has a tokenizer, found none. Name one, such as roberta-base.",
+    "tokenizer: expected a folder or hub id, because no starting point has a tokenizer, found none. Pass one, such as roberta-base.",
   );
 });
 
@@ -118,7 +118,7 @@ test("a new head is initialized, and so are the parameters in reset", async () =
   expect(isOld("cross_modal_text_transform.weight")).toBe(true);
   expect(values.get("snli_classifier.3.weight")!.some((value) => value !== 0)).toBe(true);
   await expect(begin(root, { ...changes, reset: ["itm_scores.*"] })).rejects.toThrow(
-    /^reset "itm_scores\.\*": expected the name of a parameter, .*found a pattern that no parameter matches/,
+    /^reset "itm_scores\.\*": expected the name of a parameter, .*found a pattern that matches no parameter/,
   );
 });
 
@@ -269,7 +269,7 @@ test("other settings are refused before any other error", async () => {
     return [(error as Error).message.replaceAll(root, ""), warnings];
   };
   const message = (names: string) =>
-    `/run/checkpoint-8: expected the settings that the run started with, found other values of ${names}. Restore them, or name another output folder and start from /run/checkpoint-8.`;
+    `/run/checkpoint-8: expected the settings that the run started with, found other values of ${names}. Restore them, or choose another output folder and start from /run/checkpoint-8.`;
   expect(await refused({ learning_rate: 1, batch_size: 3 })).toEqual([message("batch_size, learning_rate"), []]);
   // Heads that the checkpoint lacks are no damage.
   expect(await refused({ objectives: { itm: 1, mlm: 1, snli: 1 } })).toEqual([message("objectives"), []]);

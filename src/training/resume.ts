@@ -107,7 +107,7 @@ function mismatch(folder: string, what: "settings" | "data", found: string): Set
     where: folder,
     expected: `the ${what} that the run started with`,
     found,
-    hint: `Restore ${what === "data" ? "it" : "them"}, or name another output folder and start from ${folder}`,
+    hint: `Restore ${what === "data" ? "it" : "them"}, or choose another output folder and start from ${folder}`,
   });
 }
 

@@ -121,7 +121,7 @@ test("a finished run is skipped without its checkpoints, data and start, and not
   expect([await logIn(output), (await weightsIn(output)).equals(weights)]).toEqual([log, true]);
   // Other settings do not replace it.
   await expect(runIn(root, { ...settings, seed: 1 })).rejects.toThrow(
-    "run: expected the settings of the finished run, found other values of seed. Restore them, or name another output folder.",
+    "run: expected the settings of the finished run, found other values of seed. Restore them, or choose another output folder.",
   );
   // Without its model it is trained again, and its log is kept.
   await rename(join(root, "moved"), join(root, "pairs"));
@@ -374,7 +374,7 @@ test("a validation without the needed texts is an error before the first step", 
   await writeFile(table, captions.join("\n"));
   const data = { train: join(root, "pairs"), validation: join(plain, "pairs") };
   await expect(runIn(root, { data, objectives: { snli: 1, itm: 1 } })).rejects.toThrow(
-    /^data\.validation: .*: expected hypotheses, which snli evaluates, found no hypotheses\. Name another data set, or other metrics in validation\.metrics\.$/,
+    /^data\.validation: .*: expected hypotheses, which snli evaluates, found no hypotheses\. Choose another data set, or other metrics in validation\.metrics\.$/,
   );
   await expect(runIn(root, { data: { train: data.train, validation: join(root, "none") } })).rejects.toThrow(/none/);
   expect(await checkpointsIn(join(root, "run"))).toEqual([]);

@@ -43,8 +43,8 @@ export interface MadeSample {
 const maxReplacements = 20;
 /** Share of samples whose false text is a hard negative of their row. The others get the caption of another sample. */
 const hardNegativeShare = 0.75;
-/** Samples of a false image or text that are drawn at random before the next suitable one is searched. */
-const maxNegativeDraws = 32;
+/** Random attempts to find a false image or text. After these, the next suitable sample in order is taken. */
+const maxNegativeAttempts = 32;
 
 /** Images of one micro-batch by id. Each is decoded once. */
 export type ImageCache = Map<number, Promise<Uint8Pixels>>;
@@ -64,7 +64,7 @@ export class SampleSource {
 
   /**
    * @param needsFalseImage whether it is a negative pair of ITM, with an image of another row
-   * @throws InputError if many replacements of an image cannot be read, either, or all captions of a data set are the same for IRTR
+   * @throws InputError if none of many replacements of an image can be read, or all captions of a data set are the same for IRTR
    */
   async make(epoch: number, index: number, needsFalseImage: boolean, cache: ImageCache): Promise<MadeSample> {
     const { objectives } = this.options;
@@ -77,16 +77,16 @@ export class SampleSource {
       from: [0, this.epochIndex.length],
     };
     // Both start before either is awaited: which sample loads a shared image first must not depend on timing.
-    const own = this.epochIndex.at(index);
-    const [found, sampled] = await Promise.all([
-      this.readable(own, context),
-      needsFalseImage ? this.falseImage(own, context, random.at("false")) : undefined,
+    const requested = this.epochIndex.at(index);
+    const [loaded, firstNegative] = await Promise.all([
+      this.readable(requested, context),
+      needsFalseImage ? this.falseImage(requested, context, random.at("false")) : undefined,
     ]);
-    const { ref, images } = found;
+    const { ref, images } = loaded;
     // A sample with a broken image may have been replaced by the row of its false image.
-    const isOwn = sampled?.ref.globalRow === ref.globalRow;
-    const other = isOwn ? await this.falseImage(ref, context, random.at("false", "replaced")) : sampled;
-    const falseImage = other?.images[0];
+    const isSameRow = firstNegative?.ref.globalRow === ref.globalRow;
+    const negative = isSameRow ? await this.falseImage(ref, context, random.at("false", "replaced")) : firstNegative;
+    const falseImage = negative?.images[0];
     const reads = (kind: TextKind) => this.epochIndex.kinds.includes(kind);
     const [first, second] = images;
     const texts = ref.dataset.texts(ref.row);
@@ -107,13 +107,14 @@ export class SampleSource {
       statement: reads("statements")
         ? {
             ...this.labelled(textOf("statements", texts.statements)),
-            // It has two, as `EpochIndex` checks.
+            // `EpochIndex` has checked that there are two.
             secondImage: second!.image,
           }
         : undefined,
     };
     const names = [...images, ...(falseImage === undefined ? [] : [falseImage])].map(({ name }) => name);
-    const broken = [...found.broken, ...(sampled?.broken ?? []), ...(isOwn ? (other?.broken ?? []) : [])];
+    const negatives = isSameRow ? [firstNegative, negative] : [negative];
+    const broken = [...loaded.broken, ...negatives.flatMap((one) => one?.broken ?? [])];
     return { sample, images: names, broken };
   }
 
@@ -146,17 +147,17 @@ export class SampleSource {
   }
 
   /** The images of a random sample of another row of the data set. */
-  private falseImage(own: SampleRef, { epoch, index, cache }: SampleContext, random: Random): Promise<Readable> {
+  private falseImage(ref: SampleRef, { epoch, index, cache }: SampleContext, random: Random): Promise<Readable> {
     const from = this.epochIndex.rangeOfDataset(index);
-    const sampled = this.sampleOther(from, random, ({ globalRow }) => globalRow !== own.globalRow);
-    // Some row differs: `requireOtherRows` has checked it.
-    const context = { epoch, index, cache, random: random.at("other"), from, excludedRow: own.globalRow };
+    const sampled = this.sampleOther(from, random, ({ globalRow }) => globalRow !== ref.globalRow);
+    // There is one: `requireOtherRows` has checked it.
+    const context = { epoch, index, cache, random: random.at("other"), from, excludedRow: ref.globalRow };
     return this.readable(sampled!, context);
   }
 
   /**
-   * A random sample that is a negative. The first draw is taken from `random`, and further ones from another stream, so that a true pair
-   * that is drawn again does not change later draws.
+   * A random negative. The first attempt uses `random`, and further ones use another stream, so that their number does not change later
+   * random choices.
    * @returns undefined if no sample of the range is one
    */
   private sampleOther(
@@ -168,7 +169,7 @@ export class SampleSource {
     const first = from + random.below(to - from);
     if (isNegative(this.epochIndex.at(first))) return this.epochIndex.at(first);
     const again = random.at("again", label);
-    for (let draws = 0; draws < maxNegativeDraws; draws++) {
+    for (let attempt = 0; attempt < maxNegativeAttempts; attempt++) {
       const sampled = this.epochIndex.at(from + again.below(to - from));
       if (isNegative(sampled)) return sampled;
     }
@@ -183,26 +184,26 @@ export class SampleSource {
   private falseText(texts: RowTexts, random: Random): Pick<Sample, "falseText"> {
     const { objectives, itmFalse } = this.options;
     if (itmFalse === "pictures" || !objectives.includes("itm")) return {};
-    // Not before: a data set in code may make its texts when they are read.
+    // Read late: a data set in code may create its texts when they are read.
     const { negatives } = texts;
     if (random.uniform() >= hardNegativeShare || negatives.length === 0) return {};
     return { falseText: this.ids(negatives[random.below(negatives.length)]!.text) };
   }
 
-  /** Captions of other rows that the row of the sample does not have, too. */
-  private falseTexts(own: SampleRef, index: number, random: Random): TokenIds[] {
+  /** Captions of other rows that this row does not have. */
+  private falseTexts(ref: SampleRef, index: number, random: Random): TokenIds[] {
     const range = this.epochIndex.rangeOfDataset(index);
-    const { captions } = own.dataset.texts(own.row);
+    const { captions } = ref.dataset.texts(ref.row);
     const captionOf = ({ dataset, row, text }: SampleRef) => dataset.texts(row).captions[text]!;
     const isNegative = (sampled: SampleRef) =>
-      sampled.globalRow !== own.globalRow && !captions.includes(captionOf(sampled));
+      sampled.globalRow !== ref.globalRow && !captions.includes(captionOf(sampled));
     return Array.from({ length: this.options.falseTexts }, (_, i) => {
       const sampled = this.sampleOther(range, random, isNegative, i);
       if (sampled !== undefined) return this.ids(captionOf(sampled));
       throw new InputError({
         code: "missing-data",
         where: this.epochIndex.at(index).dataset.name,
-        expected: `a caption that row ${own.row} does not have, as a false text of the objective irtr`,
+        expected: `a caption that row ${ref.row} does not have, as a false text of the objective irtr`,
         found: "none",
       });
     });
@@ -211,7 +212,7 @@ export class SampleSource {
   private question(question: Question, { dataset, row }: SampleRef): NonNullable<Sample["question"]> {
     const scores = this.options.answers!.targets(question);
     if (scores.size > 0) return { text: this.ids(question.question), scores };
-    // Others are no samples; those of a data set that calls itself labelled were not read before.
+    // Questions without a known answer are no samples, but they were not checked if the data set says that all are labelled.
     throw new InputError({
       code: "invalid-setting",
       where: "answers",
@@ -273,6 +274,6 @@ interface SampleContext {
   readonly random: Random;
   /** Range of samples to choose replacements from; the end is exclusive. */
   readonly from: readonly [number, number];
-  /** The row that a false image must not be of. */
+  /** The row that replacements must not be taken from. */
   readonly excludedRow?: number;
 }

@@ -61,7 +61,7 @@ export function checkValidation({
     for (const metric of metricsOf(settings, objectives)) {
       requireTexts(metric, data, rows, {
         where: `data.validation: ${data.name}`,
-        hint: "Name another data set, or other metrics in validation.metrics",
+        hint: "Choose another data set, or other metrics in validation.metrics",
       });
     }
   }

@@ -47,7 +47,7 @@ export const embed = taskCommand<EmbedOptions>({
     if (pairs && images.length !== texts.length) {
       throw new UsageError({
         where: "--pairs",
-        expected: "as many images as texts: the i-th image is embedded with the i-th text",
+        expected: "one text per image: the i-th image is embedded with the i-th text",
         found: `images: ${images.length}, texts: ${texts.length}`,
       });
     }

@@ -45,10 +45,10 @@ const help = `
 Metrics (default: all that the data set and the checkpoint allow):
 
   itm        captions against sampled false captions
-  facet      captions against hard negatives of the same image, also by the attribute that is changed
+  facet      captions against hard negatives of the same image, in total and for each changed attribute
   itc        contrastive loss
   mlm        masked tokens of captions
-  vqa        answers; with --out also vqa_submit_<run>_<checkpoint>.json for the challenge
+  vqa        answers; --out also writes vqa_submit_<run>_<checkpoint>.json for the VQA challenge
   snli       hypotheses; also entailment against contradiction alone
   nlvr2      statements about two images
   irtr       captions among sampled false captions, by rank_output
@@ -58,10 +58,10 @@ With --candidates n, retrieval ranks n rows at a time, in their order. Recalls a
 last group is left out. --candidates 1000 gives the 5 folds of COCO's test set of 5,000 images; --candidates 64
 --captions 1 ranks 64 images for a text and 64 texts for an image.
 
---image-chunks and --text-chunks trade time for memory if ITM or rank_output ranks: only the states of one chunk of texts
-are in memory, and each chunk of images runs the text tower again for all texts.
+--image-chunks and --text-chunks trade time for memory when retrieval ranks by ITM or rank_output: one chunk of texts is
+kept in memory at a time, and the text tower runs again for each chunk of images.
 
-Several processes share an evaluation below mpirun or srun: mpirun -np 4 --bind-to none bridgetower evaluate …
+To evaluate with several processes, use mpirun or srun: mpirun -np 4 --bind-to none bridgetower evaluate …
 ${exampleText([
   "evaluate --data pairs/pairs.jsonl --limit 64",
   "evaluate --model runs/f30k --data f30k_caption_karpathy_test.arrow --metric retrieval --k-test 128",
@@ -72,9 +72,11 @@ export function evaluate(command: Command, terminal: Terminal): void {
   requireOptions(command, ["data"]);
   addInferenceOptions(
     command
-      .addOption(repeated("--data <path>", "data set: a file, folder or pattern of shards; repeated, they are joined"))
+      .addOption(
+        repeated("--data <path>", "data set: a file, a folder or a pattern of shards; may be repeated to join several"),
+      )
       .option("--allow-modules", "import the JavaScript modules that --data names, which runs their code")
-      .addOption(single("--split <name>", "part of the data set, such as test"))
+      .addOption(single("--split <name>", "split of the data set, such as test"))
       .addOption(
         repeated(
           "--column <role=name>",
@@ -85,7 +87,9 @@ export function evaluate(command: Command, terminal: Terminal): void {
       .addOption(single("--limit <n>", "evaluate the first n rows only", wholeNumber(1)))
       .addOption(single("--seed <n>", "seed of false captions and masked tokens (default: 0)", wholeNumber(0)))
       .addOption(single("--captions <n>", "evaluate the first n captions of each row only", wholeNumber(1)))
-      .addOption(single("--candidates <n>", "retrieval among n rows at a time (default: all)", wholeNumber(2)))
+      .addOption(
+        single("--candidates <n>", "number of rows to retrieve among at a time (default: all)", wholeNumber(2)),
+      )
       .addOption(single("--k-test <n>", "number of candidates that ITM re-ranks (default: 0)", wholeNumber(0)))
       .addOption(
         single(
@@ -93,10 +97,28 @@ export function evaluate(command: Command, terminal: Terminal): void {
           "retrieval by similarity or rank_output (default: similarity, if the checkpoint has its heads)",
         ),
       )
-      .addOption(single("--image-chunks <n>", "number of chunks that images are ranked in", wholeNumber(1)))
-      .addOption(single("--text-chunks <n>", "number of chunks that texts are ranked in", wholeNumber(1)))
-      .addOption(single("--batch-size <n>", "pairs of a contrastive loss (default: 16)", wholeNumber(1)))
-      .addOption(single("--max-text-len <n>", "tokens that texts are truncated to", wholeNumber(3)))
+      .addOption(
+        single(
+          "--image-chunks <n>",
+          "number of chunks of images in retrieval (default: as memory requires)",
+          wholeNumber(1),
+        ),
+      )
+      .addOption(
+        single(
+          "--text-chunks <n>",
+          "number of chunks of texts in retrieval (default: as memory requires)",
+          wholeNumber(1),
+        ),
+      )
+      .addOption(single("--batch-size <n>", "number of pairs in each contrastive loss (default: 16)", wholeNumber(1)))
+      .addOption(
+        single(
+          "--max-text-len <n>",
+          "maximum number of tokens of a text (default: the limit of the checkpoint)",
+          wholeNumber(3),
+        ),
+      )
       .addOption(single("--transform <name>", "image transform, such as blip (default: that of the checkpoint)"))
       .addOption(single("--answers <file>", "JSON list of the answers of the VQA classifier"))
       .addOption(single("--out <folder>", "folder for eval_results.json (default: nothing is written)")),

@@ -22,7 +22,7 @@ const interruptedCode = 130;
 export function train(command: Command, terminal: Terminal): void {
   addJsonOption(
     command
-      .argument("<config...>", "JSON files with the settings of runs, which are trained one after another")
+      .argument("<config...>", "JSON files with settings; the runs are trained one after another")
       .addOption(single("--output <folder>", "folder of the run (default: output in the file)"))
       .addOption(repeated("--set <name=value>", "replace a setting, as in data.train=pairs; may be repeated"))
       .option(
@@ -33,9 +33,8 @@ export function train(command: Command, terminal: Terminal): void {
     .addHelpText(
       "after",
       `
-The same command resumes a run that was stopped, from its last checkpoint; runs that are done are skipped. Ctrl-C stops
-the run after the current step.
-Several processes train together below mpirun or srun: mpirun -np 4 --bind-to none bridgetower train run.json
+Ctrl-C stops the run after the current step. The same command resumes it from its last checkpoint. Finished runs are
+skipped. To train with several processes, use mpirun or srun: mpirun -np 4 --bind-to none bridgetower train run.json
 
 ${exampleText([
   "train examples/train.json",

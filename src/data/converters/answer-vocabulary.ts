@@ -53,7 +53,7 @@ export async function makeAnswerList(context: PrepareContext): Promise<readonly 
     await writeAtomically(file, (handle) => handle.writeFile(`${JSON.stringify(list)}\n`));
   } else if (JSON.stringify(old) !== JSON.stringify(list)) {
     const expected = `the ${list.length} answers of these annotations`;
-    const hint = "Name another folder, or replace everything with --force";
+    const hint = "Choose another folder, or replace everything with --force";
     throw new InputError({ code: "file-exists", where: file, expected, found: `${old.length} others`, hint });
   }
   return list;

@@ -28,7 +28,7 @@ export async function* jsonLines(
     try {
       yield { number, value: parsePythonJson(text) };
     } catch (cause) {
-      const hint = "Fetch the file again";
+      const hint = "Download the file again";
       throw new InputError(
         { code: "invalid-json", where: `${file}, line ${number}`, expected: "a JSON object", found: "no JSON", hint },
         { cause },

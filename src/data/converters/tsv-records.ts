@@ -66,7 +66,7 @@ export async function* tsvRecords(file: string, options: SourceOptions = {}): As
       where: `${file}, record ${row}`,
       expected: "a record",
       found,
-      hint: "Fetch the file again",
+      hint: "Download the file again",
     });
   }
   if (isRecord()) yield take();

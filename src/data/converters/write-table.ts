@@ -222,7 +222,7 @@ async function finishedFile(path: string, made: string, force: boolean): Promise
       ? "a file that this command did not write"
       : "one from other source files or with other options";
   const expected = "no file, or one that an earlier run has finished";
-  const hint = "Name another folder, or replace it with --force";
+  const hint = "Choose another folder, or replace it with --force";
   throw new InputError({ code: "file-exists", where: path, expected, found, hint });
 }
 

@@ -141,7 +141,7 @@ test("broken and vanished images are refused as a direct call would, and the thr
       `[InputError: cut.png: expected a complete PNG image, found damaged or truncated data. Fetch or save the file again.]`,
     );
     expect(reasons[1]).toMatchInlineSnapshot(
-      `[InputError: line.png: expected an image of at most 100000000 pixels when its shorter side has 400, found 700 x 1 pixels. Crop the image to a less extreme shape.]`,
+      `[InputError: line.png: expected an image of at most 100000000 pixels when its shorter side is resized to 400, found 700 x 1 pixels. Crop the image to a less extreme shape.]`,
     );
     expect(reasons[2]).toBe(reason);
     expect(results[3]).toEqual({ status: "fulfilled", value: await direct(jobs()[2]!) });
@@ -247,7 +247,7 @@ test("dispose() rejects current, waiting and later images", async () => {
     expect(result).toMatchObject({ status: "rejected", reason: { code: "disposed", where: "images" } });
   }
   await expect(threads.process(jobs()[0]!)).rejects.toThrowErrorMatchingInlineSnapshot(
-    `[InputError: images: expected threads that are in use, found threads after dispose(). Call dispose() later.]`,
+    `[InputError: images: expected open image threads, found threads that were disposed of. Call dispose() after the last image.]`,
   );
   await threads.dispose();
 });

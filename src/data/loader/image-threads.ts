@@ -244,8 +244,8 @@ function disposedError(): InputError {
   return new InputError({
     code: "disposed",
     where: "images",
-    expected: "threads that are in use",
-    found: "threads after dispose()",
-    hint: "Call dispose() later",
+    expected: "open image threads",
+    found: "threads that were disposed of",
+    hint: "Call dispose() after the last image",
   });
 }

@@ -51,6 +51,6 @@ function tooMany(pattern: string): InputError {
     where: pattern,
     expected,
     found: "more",
-    hint: "Name the folder of the shards instead",
+    hint: "Pass the folder of the shards instead",
   });
 }

@@ -106,7 +106,7 @@ export function checkNamedColumns(where: string, columns: readonly string[], nam
       where,
       expected: `a column ${JSON.stringify(name)} for ${role}, as in the settings`,
       found: listed(columns),
-      hint: nearestHint(name, columns) ?? "Name one of these",
+      hint: nearestHint(name, columns) ?? "Use one of these",
     });
   }
 }

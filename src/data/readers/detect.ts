@@ -124,7 +124,7 @@ function chooseFiles(
   const rowSplit = named.length > 0 ? undefined : split;
   const expected = single[format];
   if (expected !== undefined && chosen.length > 1) {
-    const hint = "Name the file instead of its folder";
+    const hint = "Pass the file instead of its folder";
     throw new InputError({ code: "invalid-dataset", where: folder, expected, found: listed(chosen), hint });
   }
   const words = chosen.flatMap((name) => wordsOf(name, /[-._ ]+/));
@@ -166,7 +166,7 @@ function noDataHint(folder: string, names: readonly string[], folders: readonly 
     const text = `${image.slice(0, image.length - extname(image).length)}.txt`;
     return `Write the caption of ${image} into ${text}, or write a metadata.jsonl with image and caption beside the images`;
   }
-  return "Name the folder or the file that has them, or write a metadata.jsonl with image and caption beside the images";
+  return "Pass the folder or the file that has them, or write a metadata.jsonl with image and caption beside the images";
 }
 
 function severalFormats(
@@ -178,7 +178,7 @@ function severalFormats(
     where: folder,
     expected: "files of one format",
     found: found.map(({ format, files }) => `${format} (${listed(files, 3)})`).join(" and "),
-    hint: "Name a file, or set the format",
+    hint: "Pass a file, or set the format",
   });
 }
 
@@ -239,7 +239,7 @@ function otherFile(path: string, head: Uint8Array): { readonly found: string; re
       const hint = "Convert them with `bridgetower prepare`, which lists the data sets that it knows with --help";
       return { found: "annotations as COCO and other data sets publish them", hint };
     }
-    const hint = "Write one object a line with image and caption: `bridgetower prepare` reads published annotations";
+    const hint = "Write one object per line with image and caption: `bridgetower prepare` reads published annotations";
     return { found: "a JSON file that is neither JSON Lines nor a list of objects with a column of images", hint };
   }
   const found = head.length === 0 ? "an empty file" : `a ${ending || "nameless"} file`;

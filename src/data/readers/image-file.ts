@@ -56,7 +56,7 @@ function pathOfUrl(text: string): string | undefined {
 function notAPath(text: string): { readonly found: string; readonly hint: string } | undefined {
   const shown = JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text)) {
-    return { found: `the address ${shown}`, hint: "Fetch the images first and name the files" };
+    return { found: `the address ${shown}`, hint: "Download the images first and use the paths of the files" };
   }
   if (/^data:/i.test(text) || (text.length > 200 && /^[\w+/-]+={0,2}$/.test(text.replace(/\s+/g, "")))) {
     const found = `an image in base64 of ${text.length} characters`;

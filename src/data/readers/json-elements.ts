@@ -174,7 +174,7 @@ class Scanner {
   problem(expected: string, found: string, cause?: unknown): InputError {
     const inside = this.element === undefined ? "" : ` in element ${this.element}`;
     const where = `${this.file}${inside}, byte ${this.before + this.at}`;
-    const { hint = "Fetch the file again" } = this.options;
+    const { hint = "Download the file again" } = this.options;
     return new InputError({ code: "invalid-json", where, expected, found, hint }, { cause });
   }
 

@@ -98,7 +98,7 @@ function noRows(where: string, counts: ReadCounts): InputError {
   const expected = "at least one row with an image";
   if (counts.otherEndings !== undefined) {
     const found = `files with the endings ${counts.otherEndings}`;
-    const hint = "Name the files of a sample alike up to their first dot: KEY.jpg, KEY.txt, KEY.json";
+    const hint = "Give the files of a sample the same name up to the first dot: KEY.jpg, KEY.txt, KEY.json";
     return new InputError({ code: "missing-data", where, expected, found, hint });
   }
   const found = recordsWithoutImage === 0 ? "none" : `${recordsWithoutImage} samples without an image`;

@@ -57,7 +57,7 @@ export class OpenFiles {
         where: path,
         expected: `${length} bytes at offset ${offset}`,
         found: `a file of ${known.size} bytes`,
-        hint: "Fetch or copy the file again: it is damaged or truncated",
+        hint: "Download or copy the file again: it is damaged or truncated",
       });
     }
     const slot = this.#slot(path, known);

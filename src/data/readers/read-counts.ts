@@ -12,7 +12,7 @@ const sentences: Readonly<Record<Exclude<CountName, "records" | "recordsWithoutT
     `${plural(n, "sample has", "samples have")} no image that can be read and ${n === 1 ? "is" : "are"} left out`,
   emptyCaptions: (n) => `${plural(n, "caption is", "captions are")} blank and left out`,
   repeatedCaptions: (n) =>
-    `${plural(n, "caption repeats", "captions repeat")} one of the same image and ${n === 1 ? "is" : "are"} kept once`,
+    `${plural(n, "duplicate caption of the same image was", "duplicate captions of the same image were")} dropped`,
   otherFiles: (n) => `${plural(n, "file is", "files are")} part of no row`,
 };
 

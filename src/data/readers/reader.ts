@@ -86,7 +86,7 @@ export class SplitFilter {
       hint:
         others.length === 0
           ? "Leave out the split, or name the file of that split"
-          : (nearestHint(this.#wanted, others) ?? "Name one of these"),
+          : (nearestHint(this.#wanted, others) ?? "Use one of these"),
     });
   }
 }

@@ -166,7 +166,7 @@ test("a line of pixels, which would become gigabytes, is refused by its name", a
   const line = { name: "line.png", width: 60_000, height: 1, data: new Uint8Array(180_000) };
   const clip = { key: "clip", image_size: 288 } as const;
   await expect(transformImage(line, clip, new Random(0))).rejects.toThrowErrorMatchingInlineSnapshot(
-    `[InputError: line.png: expected an image of at most 100000000 pixels when its shorter side has 288, found 60000 x 1 pixels. Crop the image to a less extreme shape.]`,
+    `[InputError: line.png: expected an image of at most 100000000 pixels when its shorter side is resized to 288, found 60000 x 1 pixels. Crop the image to a less extreme shape.]`,
   );
   const wide = await transformImage(line, { ...clip, key: "blip_randaug_wc" }, new Random(0));
   expect(wide.shape).toEqual([3, 288, 288]);

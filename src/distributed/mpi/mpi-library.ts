@@ -76,7 +76,7 @@ async function openLibrary(names: readonly string[]): Promise<LibraryHandle> {
       {
         code: "runtime-failed",
         where: "koffi",
-        expected: "the optional dependency koffi, which calls libmpi for a process that an MPI launcher started",
+        expected: "the optional dependency koffi, which calls libmpi in a process started by an MPI launcher",
         found: "no such package",
         hint: "Install it with npm install koffi",
       },

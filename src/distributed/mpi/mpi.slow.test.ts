@@ -27,7 +27,7 @@ describe.runIf(hasMpirun)("mpirun", () => {
     const { code, stderr } = await rankProgram(2, "cases", ["--import", block]);
     expect(code).not.toBe(0);
     expect(stderr).toMatch(
-      "koffi: expected the optional dependency koffi, which calls libmpi for a process that an MPI launcher started, " +
+      "koffi: expected the optional dependency koffi, which calls libmpi in a process started by an MPI launcher, " +
         "found no such package. Install it with npm install koffi.",
     );
   });

@@ -11,11 +11,11 @@ const weights = "model.safetensors";
 
 /**
  * Puts the model's files of a checkpoint (config, weights, processor, tokenizer) into the run's folder, and removes those of an earlier
- * model that the checkpoint does not have, as `replaceFiles` does it. The weights are a hard link if the file system can, so that they
+ * model that the checkpoint does not have, with `replaceFiles`. The weights are a hard link if the file system supports it, so that they
  * take no additional space.
  * @param checkpoint its folder
  * @returns the paths written
- * @throws InputError if the checkpoint is torn, or the disk full; the folder is unchanged then
+ * @throws InputError if the checkpoint is incomplete or the disk is full. The folder is then unchanged
  */
 export async function publishModel(output: string, checkpoint: string): Promise<string[]> {
   const { step, files } = await readManifest(checkpoint);
@@ -34,7 +34,7 @@ export async function publishModel(output: string, checkpoint: string): Promise<
   return written.map((name) => join(output, name));
 }
 
-/** Whether the file system has hard links. */
+/** Makes a hard link. @returns whether the file system supports it */
 const isLinked = (from: string, to: string): Promise<boolean> =>
   link(from, to).then(
     () => true,

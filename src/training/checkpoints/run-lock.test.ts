@@ -28,7 +28,7 @@ test("one run at a time, until the lock is released", async () => {
   const error: unknown = await lockRun(output).catch((e: unknown) => e);
   expect(error).toBeInstanceOf(InputError);
   expect((error as InputError).message.replace(output, "run")).toBe(
-    `run/run.lock: expected no other run in this folder, found process ${process.pid}, which is running. Wait for it or end it, or name another output folder.`,
+    `run/run.lock: expected no other run in this folder, found process ${process.pid}, which is running. Wait for it or end it, or choose another output folder.`,
   );
   await lock.release();
   expect(await readdir(output)).toEqual([]);
@@ -64,7 +64,7 @@ test("the lock of a process of another machine is respected", async () => {
   const output = await temporaryFolder();
   await writeFile(join(output, "run.lock"), lockOf({ host: "elsewhere", pid: 1 }));
   await expect(lockRun(output)).rejects.toThrow(
-    "found process 1 of the machine elsewhere. Name another output folder, or delete the file if that run is over.",
+    "found process 1 of the machine elsewhere. Choose another output folder, or delete the file if that run is over.",
   );
 });
 
@@ -72,7 +72,7 @@ test.runIf(process.platform === "linux")("a lock of a process of another contain
   const output = await temporaryFolder();
   await writeFile(join(output, "run.lock"), lockOf({ namespace: "pid:[1]", pid: 7 }));
   await expect(lockRun(output)).rejects.toThrow(
-    `found process 7 of another container on ${hostname()}. Name another output folder, or delete the file if that run is over.`,
+    `found process 7 of another container on ${hostname()}. Choose another output folder, or delete the file if that run is over.`,
   );
 });
 

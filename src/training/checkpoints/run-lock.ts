@@ -46,7 +46,7 @@ function refusal(path: string, { holder }: LockHeld): InputError {
     expected: "no other run in this folder",
     found: isHere ? `${process}, which is running` : `${process} of ${place} ${holder.host}`,
     hint: isHere
-      ? "Wait for it or end it, or name another output folder"
-      : "Name another output folder, or delete the file if that run is over",
+      ? "Wait for it or end it, or choose another output folder"
+      : "Choose another output folder, or delete the file if that run is over",
   });
 }

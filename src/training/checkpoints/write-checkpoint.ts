@@ -109,7 +109,7 @@ async function checkReplaceable(folder: string): Promise<void> {
     where: folder,
     expected: "a free name, or a checkpoint to replace",
     found: `a folder without ${manifestName}, which this program did not write`,
-    hint: "Move it away, or name another output folder",
+    hint: "Move it away, or choose another output folder",
   });
 }
 

@@ -8,23 +8,23 @@ import { readLog } from "./run-log.js";
 /** Values measured after `step` steps. */
 export interface Point {
   readonly step: number;
-  /** By name. A value that is missing or not finite is not drawn. */
+  /** The values by name. Missing values, NaN and infinity are not drawn. */
   readonly values: Readonly<Record<string, number>>;
 }
 
 /** One plot of `curves`. */
 export interface Panel {
   readonly title: string;
-  /** Of the y axis. */
+  /** The label of the y axis. */
   readonly label: string;
-  /** One curve each: the name of its values and its label in the legend. */
+  /** The curves. Each has the name of its values, and its label in the legend. */
   readonly series: readonly { readonly name: string; readonly label: string }[];
-  /** Of the y axis. By default it fits the values. */
+  /** The range of the y axis. Default: the range of the values. */
   readonly range?: AxisRange;
 }
 
 const colors = ["#2563eb", "#16a34a", "#dc2626", "#9333ea", "#ea580c", "#0891b2", "#be185d", "#65a30d"];
-/** About the width of a plot in pixels. Curves with more points are drawn as the means of neighbours. */
+/** Close to the width of a plot in pixels. If a curve has more points, the means of neighbouring points are drawn. */
 const maxPositions = 500;
 
 type Position = readonly [step: number, value: number];
@@ -87,7 +87,7 @@ const stepTicks = (last: number): AxisRange["ticks"] =>
 
 const colorOf = (i: number): string => colors[i % colors.length]!;
 
-/** Labels in rows that end at the right, the first above the curves. */
+/** The labels in rows, aligned to the right. The first row is above the curves. */
 function legend(labels: readonly string[]): string[] {
   const rows: { label: string; i: number; width: number }[][] = [[]];
   for (const [i, label] of labels.entries()) {
@@ -122,7 +122,7 @@ export async function writeCurves(output: string): Promise<string | undefined> {
 
 const isLoss = (name: string) => /^loss(_|$)/.test(name);
 const isValidationLoss = (name: string) => /^eval_(\w+_)?loss(_|$)/.test(name);
-/** Shares 0..1 that sum a metric up; their parts, counts and times are in the log alone. */
+/** The main value of each metric, 0..1. Its parts, counts and times are only in the log. */
 const isMetric = (name: string) => /^eval_\w+_(accuracy|score|mean)$/.test(name);
 const isDrawn = (name: string) => isLoss(name) || isValidationLoss(name) || isMetric(name);
 

@@ -34,7 +34,7 @@ test("rows of one split by its column", async () => {
   expect([dataset.rows, dataset.texts(1).captions[0]]).toEqual([2, "caption 3"]);
   expect(await imagesOf(dataset, 1)).toEqual([imageBytes(3)]);
   expect(await complaint(fixtures, opened({ path: join(fixtures, "captions.arrow"), split: "test" }))).toBe(
-    'captions.arrow: expected rows with split "test", found train, val. Name one of these.',
+    'captions.arrow: expected rows with split "test", found train, val. Use one of these.',
   );
 });
 
@@ -152,7 +152,7 @@ test.each(["plain-paths.arrow", "plain-paths-views.arrow", "plain-paths.parquet"
     const problems = [2, 3, 4].map((row) => complaint(folder, imagesOf(dataset, row)));
     expect((await Promise.all(problems)).map((problem) => problem.replace(name, "FILE"))).toEqual([
       'FILE, row 2, column "image": expected an image, or a path below ., found only the path "../0.png": the image is not in the file. Write the bytes of the images into the file (in datasets: save it with embedded files), or put them beside it.',
-      'FILE, row 3, column "image": expected an image, or a path below ., found the address "https://example.org/0.png". Fetch the images first and name the files.',
+      'FILE, row 3, column "image": expected an image, or a path below ., found the address "https://example.org/0.png". Download the images first and use the paths of the files.',
       'FILE, row 4, column "image": expected an image, or a path below ., found an image in base64 of 440 characters. Decode the images into files and name them, or write their bytes into a Parquet file.',
     ]);
   },

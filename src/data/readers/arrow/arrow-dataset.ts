@@ -84,7 +84,7 @@ class ArrowReader {
     if (message.dictionary !== undefined) return this.#addDictionary(message, body);
     const { rows } = message.batch;
     if (this.#rows + rows >= 2 ** 32) {
-      const hint = "Divide the file";
+      const hint = "Split the file";
       throw new InputError({
         code: "file-too-large",
         where: this.#file,

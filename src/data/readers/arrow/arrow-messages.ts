@@ -52,7 +52,7 @@ export function arrowProblem(where: string, error: unknown): unknown {
 
 /** The error for a file that breaks its format. */
 export function damaged(where: string, expected: string, found: string, cause?: unknown): InputError {
-  const hint = "Fetch or write the file again: it is damaged or was cut short";
+  const hint = "Download the file or write it again: it is damaged or was cut short";
   return new InputError({ code: "corrupt-file", where, expected, found, hint }, { cause });
 }
 

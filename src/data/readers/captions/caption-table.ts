@@ -98,7 +98,7 @@ class TableBuilder {
     try {
       value = parsePythonJson(text);
     } catch {
-      throw this.#notObject(line, `text that is not JSON, ${describe(text)}`, "Write one JSON object a line");
+      throw this.#notObject(line, `text that is not JSON, ${describe(text)}`, "Write one JSON object per line");
     }
     this.addObject(line, value, "one JSON object a line");
   }

@@ -82,7 +82,7 @@ export function chunkOf(where: string, group: RowGroup, leaf: Leaf): Chunk {
 
 /** The error for a file that breaks its format. */
 export function damagedParquet(where: string, expected: string, found: string, cause?: unknown): InputError {
-  const hint = "Fetch or write the file again: it is damaged or truncated";
+  const hint = "Download the file or write it again: it is damaged or truncated";
   return new InputError({ code: "corrupt-file", where, expected, found, hint }, { cause });
 }
 

@@ -75,7 +75,7 @@ export class ParquetImages {
       where: `${file.name}, column ${JSON.stringify(column.element.name)}`,
       expected: "images: binary, text with the paths of files, or struct<bytes: binary, path: text>",
       found: treeName(column),
-      hint: "Write the bytes of the images into the column, or name another column in the settings",
+      hint: "Write the bytes of the images into the column, or choose another column in the settings",
     });
   }
 

@@ -41,7 +41,7 @@ test("images with their captions in text files beside them", async () => {
   expect(dataset.images(0)[0]!.name).toBe(join(folder, "a9.PNG"));
   expect(dataset.report!.notes).toEqual([
     "1 text file has several captions, one a line",
-    "1 caption repeats one of the same image and is kept once",
+    "1 duplicate caption of the same image was dropped",
   ]);
 });
 

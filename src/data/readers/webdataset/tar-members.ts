@@ -190,6 +190,6 @@ function sparse(where: string): InputError {
 }
 
 function damagedTar(where: string, expected: string, found: string): InputError {
-  const hint = "Fetch or write the archive again: it is damaged or truncated";
+  const hint = "Download the archive or write it again: it is damaged or truncated";
   return new InputError({ code: "corrupt-file", where, expected, found, hint });
 }

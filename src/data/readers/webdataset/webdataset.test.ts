@@ -168,7 +168,7 @@ test.each<[name: string, change: (bytes: Buffer) => Buffer]>([
 test("an archive without samples, and one that ends without its last blocks", async () => {
   const { folder, path } = await saved("x.tar", ["readme.md", "hello"]);
   expect(await complaint(folder, opened(path))).toBe(
-    "x.tar: expected at least one row with an image, found files with the endings .md (1). Name the files of a sample alike up to their first dot: KEY.jpg, KEY.txt, KEY.json.",
+    "x.tar: expected at least one row with an image, found files with the endings .md (1). Give the files of a sample the same name up to the first dot: KEY.jpg, KEY.txt, KEY.json.",
   );
   await writeFile(path, (await archive(["a.jpg", imageBytes(0)])).subarray(0, 512 + imageBytes(0).length));
   expect(await imagesOf(await opened(path), 0)).toEqual([imageBytes(0)]);
@@ -234,7 +234,7 @@ test("every image ending is read; those that cannot be decoded are counted, file
     notes: [
       `2 samples have no image that can be read and are left out (the first: ${path}, c)`,
       `1 caption is blank and left out (the first: ${path}, b.txt)`,
-      "1 caption repeats one of the same image and is kept once",
+      "1 duplicate caption of the same image was dropped",
       "2 files are part of no row (.bmp (1), .seg.png (1))",
       `2 of 3 records have an image and no text (the first: ${path}, b)`,
     ],
