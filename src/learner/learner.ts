@@ -368,7 +368,7 @@ export class Learner implements AsyncDisposable {
       reports.push(
         await this.withGraph(shapes[i]!, "train", (graph) => graph.run(inputs, this.values, into, randomOf(i))),
       );
-      if (i > 0) addInto(this.gradients, into);
+      if (i > 0) await addInto(this.gradients, into);
     }
     // No micro-batch writes these.
     for (const [name, gradient] of contrast?.scaleGradients ?? []) this.gradients.get(name)!.set(gradient);

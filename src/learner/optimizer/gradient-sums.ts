@@ -1,11 +1,18 @@
 /** Sums of gradients over micro-batches, their L2 norm, and the factor that clips them. */
 import { InputError } from "../../errors.js";
+import { yieldToEventLoop } from "../../threads/index.js";
+
+/** Values that are added in about a millisecond. */
+const valuesAPiece = 2 ** 20;
 
 /**
  * sum += gradients, parameter by parameter and in place: gradients of several micro-batches become those of one step, with
  * `gradientScale` 1 / (number of micro-batches) for their mean. A parameter that the sum lacks is added to it, as the same array.
  */
-export function addInto(sum: Map<string, Float32Array>, gradients: ReadonlyMap<string, Float32Array>): void {
+export async function addInto(
+  sum: Map<string, Float32Array>,
+  gradients: ReadonlyMap<string, Float32Array>,
+): Promise<void> {
   for (const [name, gradient] of gradients) {
     const total = sum.get(name);
     if (total === undefined) {
@@ -17,7 +24,11 @@ export function addInto(sum: Map<string, Float32Array>, gradients: ReadonlyMap<s
         `addInto: ${name} has ${total.length} values in the sum and ${gradient.length} in the gradients`,
       );
     }
-    for (let i = 0; i < total.length; i++) total[i]! += gradient[i]!;
+    for (let start = 0; start < total.length; start += valuesAPiece) {
+      await yieldToEventLoop();
+      const end = Math.min(total.length, start + valuesAPiece);
+      for (let i = start; i < end; i++) total[i]! += gradient[i]!;
+    }
   }
 }
 
