@@ -1,6 +1,5 @@
 /** Mutations of images: the chunks of PNG with checksums that agree again, and the sizes in the headers of all formats. */
-import { deflateSync } from "node:zlib";
-
+import { crc32, deflateSync } from "node:zlib";
 import type { Random } from "../src/random/index.js";
 import { edgeInteger, type Field, mutateBytes, mutateField, pick, replaceRange } from "./mutations.js";
 
@@ -23,16 +22,6 @@ function chunksOf(png: Uint8Array): Chunk[] {
     from += 12 + length;
   }
   return chunks;
-}
-
-/** CRC-32 of PNG and zip. */
-function crc32(bytes: Uint8Array): number {
-  let crc = ~0;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
 }
 
 function pngOf(chunks: readonly Chunk[]): Uint8Array {

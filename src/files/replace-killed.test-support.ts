@@ -1,21 +1,11 @@
 /** Replaces a set of files, and is killed before its n-th operation that renames or removes. */
-import files, { writeFile } from "node:fs/promises";
-import { syncBuiltinESMExports } from "node:module";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { replaceFiles } from "./index.js";
+import { killAtOperation } from "./kill-at.test-support.js";
 
 const [folder = "", killAt = "", order = "", contents = ""] = process.argv.slice(2);
-let operations = 0;
-
-for (const name of ["rename", "rm"] as const) {
-  const original = files[name] as (...args: unknown[]) => unknown;
-  const counted = (...args: unknown[]) => {
-    if (++operations === Number(killAt)) process.kill(process.pid, "SIGKILL");
-    return original(...args);
-  };
-  Object.assign(files, { [name]: counted });
-}
-syncBuiltinESMExports();
+killAtOperation(["rename", "rm"], Number(killAt));
 
 await replaceFiles(folder, JSON.parse(order) as string[], async (unfinished) => {
   for (const [name, text] of Object.entries(JSON.parse(contents) as Record<string, string>)) {
